@@ -1,0 +1,121 @@
+"""What the services of one local cloud share: its folder, account, store, content and event bus."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import uuid
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from .content import ContentStore
+from .events import EventBus
+from .permissions import ASSIGNMENT_TYPE, ROLES, Permissions
+from .principals import Principal, Principals
+from .store import Resource, Store
+
+
+@dataclass(frozen=True)
+class Account:
+    """The tenant, subscription and service principal of a local cloud, and its GitHub account."""
+
+    tenant_id: str
+    subscription_id: str
+    client_id: str
+    object_id: str
+    client_secret: str = field(repr=False)
+    github_owner: str
+    github_token: str = field(repr=False)
+
+    @classmethod
+    def load(cls, path: Path) -> Account:
+        """Read the account at ``path``; made anew, owner-only, when there is none."""
+        if not path.exists():
+            account = cls(
+                tenant_id=str(uuid.uuid4()),
+                subscription_id=str(uuid.uuid4()),
+                client_id=str(uuid.uuid4()),
+                object_id=str(uuid.uuid4()),
+                client_secret=secrets.token_urlsafe(30),
+                github_owner="importing-public-content",
+                github_token="ghp_" + secrets.token_hex(18),
+            )
+            temporary = path.with_suffix(".new")
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                json.dump(asdict(account), file, indent=2)
+            temporary.replace(path)
+        return cls(**json.loads(path.read_text()))
+
+
+class Cloud:
+    """One local cloud, rooted at a state folder.
+
+    ``proxy_url`` and ``proxy_socket`` are where its front door listens; set before services start.
+    """
+
+    def __init__(self, home: Path) -> None:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        home.chmod(0o700)
+        self.home = home
+        self.account = Account.load(home / "account.json")
+        self.store = Store(home / "state.db")
+        self.content = ContentStore(home / "content")
+        self.events = EventBus()
+        self.permissions = Permissions(self.store)
+        self.principals = Principals(self.store, self.account.tenant_id, home / "signing-key.pem")
+        self.proxy_url = ""
+        self.proxy_socket = home / "proxy.sock"
+        self.ca_file = home / "ca.pem"
+        self._provision()
+
+    @property
+    def subscription(self) -> str:
+        """ARM id of the only subscription."""
+        return f"/subscriptions/{self.account.subscription_id}"
+
+    @property
+    def owner(self) -> Principal:
+        """The tutorial's own service principal, Owner of the subscription."""
+        found = self.principals.find(object_id=self.account.object_id)
+        assert found is not None
+        return found
+
+    def folder(self, name: str) -> Path:
+        """A service's own folder in the state folder, owner-only."""
+        path = self.home / name
+        path.mkdir(mode=0o700, exist_ok=True)
+        return path
+
+    def _provision(self) -> None:
+        account = self.account
+        self.principals.add(
+            "tutorial",
+            secret=account.client_secret,
+            app_id=account.client_id,
+            object_id=account.object_id,
+        )
+        name = str(uuid.uuid5(uuid.UUID(account.subscription_id), "owner"))
+        self.store.put(
+            Resource(
+                id=f"{self.subscription}/providers/{ASSIGNMENT_TYPE}/{name}",
+                type=ASSIGNMENT_TYPE,
+                name=name,
+                resource_group="",
+                body={
+                    "properties": {
+                        "roleDefinitionId": f"{self.subscription}/providers/"
+                        f"Microsoft.Authorization/roleDefinitions/{ROLES[0].guid}",
+                        "principalId": account.object_id,
+                        "principalType": "ServicePrincipal",
+                        "scope": self.subscription,
+                    }
+                },
+            )
+        )
+
+    def close(self) -> None:
+        """Deliver waiting events and close the store."""
+        self.events.close()
+        self.store.close()

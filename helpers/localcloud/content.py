@@ -1,0 +1,132 @@
+"""Content-addressed storage: bytes on disk under their sha256 digest, each stored once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class DigestMismatchError(ValueError):
+    """The content is not what its digest says."""
+
+
+def digest_of(data: bytes) -> str:
+    """Digest of ``data`` in OCI notation, ``sha256:<64 hex>`` (OCI image spec, descriptor)."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+class Writer:
+    """One upload: written to a temporary file, renamed to its digest on commit.
+
+    Use as a context manager; leaving without :meth:`commit` leaves nothing behind.
+    """
+
+    def __init__(self, store: ContentStore) -> None:
+        self._store = store
+        self._path = store.uploads / secrets.token_hex(16)
+        self._file: BinaryIO = self._path.open("xb", buffering=0)
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Append ``data``."""
+        self._hash.update(data)
+        view = memoryview(data)
+        while view:
+            view = view[self._file.write(view) :]
+        self.size += len(data)
+
+    def commit(self, expected: str | None = None) -> str:
+        """Make the content durable and return its digest.
+
+        Raises :class:`DigestMismatchError` when ``expected`` is given and differs; nothing is stored.
+        """
+        digest = "sha256:" + self._hash.hexdigest()
+        if expected is not None and expected != digest:
+            self.abort()
+            raise DigestMismatchError(f"expected {expected}, but the content's digest is {digest}")
+        target = self._store.path(digest)
+        if target.exists():
+            self.abort()
+            return digest
+        os.fsync(self._file.fileno())
+        self._file.close()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self._path.replace(target)
+        return digest
+
+    def abort(self) -> None:
+        """Drop what was written."""
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.abort()
+
+
+class ContentStore:
+    """Blobs under ``root``, shared by all registries and by the image store; thread-safe."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.uploads = root / "uploads"
+        self.uploads.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (root / "sha256").mkdir(exist_ok=True, mode=0o700)
+
+    def path(self, digest: str) -> Path:
+        """Where ``digest`` is or would be stored. Raises ValueError on a malformed digest."""
+        if not DIGEST.fullmatch(digest):
+            raise ValueError(f"{digest!r} is not a digest of the form sha256:<64 hex digits>")
+        name = digest.removeprefix("sha256:")
+        return self.root / "sha256" / name[:2] / name
+
+    def has(self, digest: str) -> bool:
+        """Whether the content of ``digest`` is stored."""
+        return self.path(digest).is_file()
+
+    def size(self, digest: str) -> int:
+        """Bytes of the content. Raises FileNotFoundError when it is not stored."""
+        return self.path(digest).stat().st_size
+
+    def read(self, digest: str) -> bytes:
+        """All bytes of the content. Raises FileNotFoundError when it is not stored."""
+        return self.path(digest).read_bytes()
+
+    def open(self, digest: str) -> BinaryIO:
+        """The content as an open file. Raises FileNotFoundError when it is not stored."""
+        return self.path(digest).open("rb")
+
+    def writer(self) -> Writer:
+        """A new upload."""
+        return Writer(self)
+
+    def put(self, data: bytes, expected: str | None = None) -> str:
+        """Store ``data`` and return its digest. Raises :class:`DigestMismatchError`."""
+        with self.writer() as upload:
+            upload.write(data)
+            return upload.commit(expected)
+
+    def delete(self, digest: str) -> None:
+        """Forget the content; unknown digests are ignored."""
+        self.path(digest).unlink(missing_ok=True)
+
+    def digests(self) -> Iterator[str]:
+        """Every stored digest."""
+        for path in (self.root / "sha256").glob("*/*"):
+            yield f"sha256:{path.name}"

@@ -1,0 +1,33 @@
+"""The error that every service of the local cloud raises and renders in its own wire format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class CloudError(Exception):
+    """A request that the cloud refuses.
+
+    ``status`` is the HTTP status, ``code`` the service's own error code (``ResourceNotFound``,
+    ``Forbidden``, ``MANIFEST_UNKNOWN``, …), ``message`` what was wrong, where, and what to do.
+    Each service turns it into its own body: ARM's ``{"error": {…}}``, OCI's ``{"errors": […]}``.
+    """
+
+    def __init__(
+        self, status: int, code: str, message: str, *, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.headers = dict(headers or {})
+
+    @classmethod
+    def not_implemented(cls, operation: str) -> CloudError:
+        """HTTP 501 that names the operation that the local cloud lacks."""
+        return cls(
+            501,
+            "NotImplemented",
+            f"The local cloud does not implement {operation}. "
+            "It works on Azure: run the same code with cloud='azure'.",
+        )

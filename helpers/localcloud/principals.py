@@ -1,0 +1,262 @@
+"""Who calls: service principals and managed identities, and the tokens that prove it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import time
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from .store import Store
+
+MANAGEMENT = ("https://management.azure.com", "https://management.core.windows.net")
+VAULT = ("https://vault.azure.net",)
+REGISTRY = ("https://containerregistry.azure.net",)
+GRAPH = ("https://graph.microsoft.com",)
+AUDIENCES = (*MANAGEMENT, *VAULT, *REGISTRY, *GRAPH)
+
+LIFETIME = 3599  # seconds; what Entra ID gives an app-only token by default, less one
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS principals (
+    object_id TEXT PRIMARY KEY, app_id TEXT NOT NULL UNIQUE, display_name TEXT NOT NULL,
+    secret TEXT NOT NULL,           -- sha256 of the client secret; '' for managed identities
+    resource_id TEXT NOT NULL       -- lower-case ARM id that a system-assigned identity belongs to
+);
+CREATE TABLE IF NOT EXISTS identity_sessions (
+    secret TEXT PRIMARY KEY, object_id TEXT NOT NULL
+);
+"""
+
+
+@dataclass(frozen=True)
+class Principal:
+    """A service principal or the managed identity of a resource (then ``resource_id`` is set)."""
+
+    object_id: str
+    app_id: str
+    display_name: str
+    resource_id: str = ""
+
+
+class TokenError(Exception):
+    """A bearer token that is not accepted; ``code`` is ARM's word for why."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class Principals:
+    """The directory of one tenant; thread-safe."""
+
+    def __init__(self, store: Store, tenant_id: str, key_file: Path) -> None:
+        self._store = store
+        self.tenant_id = tenant_id
+        store.schema(_SCHEMA)
+        self._key = _load_key(key_file)
+        self.issuer = f"https://sts.windows.net/{tenant_id}/"
+
+    # -- principals --------------------------------------------------------------------------
+
+    def add(
+        self,
+        display_name: str,
+        *,
+        secret: str = "",
+        resource_id: str = "",
+        app_id: str | None = None,
+        object_id: str | None = None,
+    ) -> Principal:
+        """Create a principal, or renew the one of the same ``app_id``."""
+        principal = Principal(
+            object_id or str(uuid.uuid4()),
+            app_id or str(uuid.uuid4()),
+            display_name,
+            resource_id.lower(),
+        )
+        self._store.execute(
+            "INSERT INTO principals VALUES (?,?,?,?,?) ON CONFLICT (app_id) DO UPDATE SET"
+            " display_name=excluded.display_name, secret=excluded.secret",
+            (
+                principal.object_id,
+                principal.app_id,
+                display_name,
+                _hash(secret) if secret else "",
+                principal.resource_id,
+            ),
+        )
+        return principal
+
+    def find(
+        self,
+        *,
+        object_id: str | None = None,
+        app_id: str | None = None,
+        resource_id: str | None = None,
+        display_name: str | None = None,
+    ) -> Principal | None:
+        """The first principal that matches every given field, or None."""
+        fields = {
+            "object_id": object_id,
+            "app_id": app_id,
+            "resource_id": resource_id.lower() if resource_id else None,
+            "display_name": display_name,
+        }
+        given = {column: value for column, value in fields.items() if value is not None}
+        where = " AND ".join(f"{column}=? COLLATE NOCASE" for column in given) or "1"
+        rows = self._store.query(
+            f"SELECT * FROM principals WHERE {where}",  # noqa: S608
+            tuple(given.values()),
+        )
+        if not rows:
+            return None
+        row = rows[0]
+        return Principal(row["object_id"], row["app_id"], row["display_name"], row["resource_id"])
+
+    def check_secret(self, app_id: str, secret: str) -> bool:
+        """Whether ``secret`` is the client secret of ``app_id``."""
+        rows = self._store.query("SELECT secret FROM principals WHERE app_id=?", (app_id,))
+        return bool(
+            rows and rows[0]["secret"] and hmac.compare_digest(rows[0]["secret"], _hash(secret))
+        )
+
+    def remove_identity_of(self, resource_id: str) -> None:
+        """Delete the system-assigned identity of a resource (and of all below it)."""
+        key = resource_id.lower()
+        self._store.execute(
+            "DELETE FROM principals WHERE resource_id=? OR (resource_id>=? AND resource_id<?)",
+            (key, key + "/", key + "0"),
+        )
+
+    # -- managed identity --------------------------------------------------------------------
+
+    def open_session(self, object_id: str) -> str:
+        """A secret that proves at the metadata address that a workload is this identity."""
+        secret = secrets.token_urlsafe(32)
+        self._store.execute(
+            "INSERT INTO identity_sessions VALUES (?,?)", (_hash(secret), object_id)
+        )
+        return secret
+
+    def session(self, secret: str) -> Principal | None:
+        """The identity that ``secret`` stands for, or None."""
+        rows = self._store.query(
+            "SELECT object_id FROM identity_sessions WHERE secret=?", (_hash(secret),)
+        )
+        return self.find(object_id=rows[0]["object_id"]) if rows else None
+
+    def close_session(self, secret: str) -> None:
+        """Make ``secret`` worthless."""
+        self._store.execute("DELETE FROM identity_sessions WHERE secret=?", (_hash(secret),))
+
+    # -- tokens ------------------------------------------------------------------------------
+
+    def issue(self, principal: Principal, audience: str, lifetime: int = LIFETIME) -> str:
+        """A signed access token (JWT, RS256) for ``audience``, valid ``lifetime`` seconds.
+
+        Claims: learn.microsoft.com, "Access token claims reference" (v1.0, app-only).
+        """
+        now = int(time.time())
+        claims = {
+            "aud": audience,
+            "iss": self.issuer,
+            "iat": now,
+            "nbf": now,
+            "exp": now + lifetime,
+            "appid": principal.app_id,
+            "idtyp": "app",
+            "oid": principal.object_id,
+            "sub": principal.object_id,
+            "tid": self.tenant_id,
+            "ver": "1.0",
+        }
+        if principal.resource_id:
+            claims["xms_mirid"] = principal.resource_id
+        return self.sign(claims)
+
+    def sign(self, claims: dict[str, object]) -> str:
+        """Sign any claims with the cloud's key (registries sign their own tokens with it too)."""
+        return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self.key_id})
+
+    @property
+    def key_id(self) -> str:
+        """A stable name for the signing key."""
+        return hashlib.sha256(_public_pem(self._key)).hexdigest()[:16]
+
+    @property
+    def public_key(self) -> rsa.RSAPublicKey:
+        """The key that verifies what :meth:`sign` signed."""
+        return self._key.public_key()
+
+    def verify(self, token: str, audiences: Collection[str]) -> Principal:
+        """The principal that a bearer ``token`` proves. Raises :class:`TokenError`."""
+        try:
+            claims = jwt.decode(
+                token,
+                self.public_key,
+                algorithms=["RS256"],
+                issuer=self.issuer,
+                options={"verify_aud": False, "require": ["exp", "aud", "oid"]},
+            )
+        except jwt.ExpiredSignatureError:
+            raise TokenError(
+                "ExpiredAuthenticationToken",
+                "The access token expiry UTC time is in the past. Get a new token and try again.",
+            ) from None
+        except jwt.PyJWTError:
+            raise TokenError(
+                "InvalidAuthenticationToken",
+                "The access token is invalid: its signature or issuer does not match the tenant "
+                f"'{self.tenant_id}'.",
+            ) from None
+        if str(claims["aud"]).rstrip("/") not in {a.rstrip("/") for a in audiences}:
+            raise TokenError(
+                "InvalidAuthenticationTokenAudience",
+                "The access token has been obtained for wrong audience or resource "
+                f"'{claims['aud']}'. It should exactly match with one of the allowed audiences "
+                + ", ".join(f"'{a}/'" for a in audiences)
+                + ".",
+            )
+        principal = self.find(object_id=claims["oid"])
+        if principal is None:
+            raise TokenError(
+                "InvalidAuthenticationToken",
+                f"The principal '{claims['oid']}' of the access token no longer exists.",
+            )
+        return principal
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _public_pem(key: rsa.RSAPrivateKey) -> bytes:
+    return key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def _load_key(path: Path) -> rsa.RSAPrivateKey:
+    if not path.exists():
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        pem = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(pem)
+    loaded = serialization.load_pem_private_key(path.read_bytes(), None)
+    assert isinstance(loaded, rsa.RSAPrivateKey)
+    return loaded

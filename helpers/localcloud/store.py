@@ -1,0 +1,203 @@
+"""The state of the local cloud in one SQLite file: ARM resources, and each service's own tables."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS resources (
+    key TEXT PRIMARY KEY,            -- the ARM id in lower case: ids compare without case
+    id TEXT NOT NULL,
+    type TEXT NOT NULL,              -- Microsoft.ContainerRegistry/registries/tasks
+    name TEXT NOT NULL,
+    resource_group TEXT NOT NULL,    -- lower case; '' outside a group
+    parent TEXT NOT NULL,            -- key of the parent resource, '' at top level
+    body TEXT NOT NULL,              -- JSON, as a GET answers it
+    private TEXT NOT NULL,           -- JSON that is never rendered: secret values, password hashes
+    created REAL NOT NULL,
+    updated REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS resources_type ON resources (type COLLATE NOCASE, name COLLATE NOCASE);
+CREATE INDEX IF NOT EXISTS resources_group ON resources (resource_group);
+CREATE INDEX IF NOT EXISTS resources_parent ON resources (parent);
+"""
+
+
+@dataclass
+class Resource:
+    """One ARM resource: ``body`` is what a GET answers, ``private`` is never shown."""
+
+    id: str
+    type: str
+    name: str
+    resource_group: str
+    body: dict[str, Any]
+    private: dict[str, Any] = field(default_factory=dict)
+    parent: str = ""
+    created: float = 0.0
+    updated: float = 0.0
+
+    @property
+    def key(self) -> str:
+        """The id in lower case."""
+        return self.id.lower()
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """``body["properties"]``, created when missing."""
+        properties: dict[str, Any] = self.body.setdefault("properties", {})
+        return properties
+
+
+class Store:
+    """SQLite in WAL mode: a connection per thread, short transactions, killed without loss.
+
+    ``synchronous=NORMAL`` keeps every committed transaction when the process is killed; only a
+    power cut may lose the last ones (SQLite documentation, PRAGMA synchronous).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+        path.touch(mode=0o600, exist_ok=True)
+        self.schema(_SCHEMA)
+
+    def schema(self, script: str) -> None:
+        """Run a service's ``CREATE TABLE IF NOT EXISTS`` statements."""
+        self._connection().executescript(script)
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            # check_same_thread: close() is called by the thread that shuts the daemon down.
+            connection = sqlite3.connect(
+                self.path, timeout=30, isolation_level=None, check_same_thread=False
+            )
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute("PRAGMA foreign_keys=ON")
+            self._local.connection = connection
+            with self._lock:
+                self._connections.append(connection)
+        return connection
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """All rows of a SELECT."""
+        return self._connection().execute(sql, parameters).fetchall()
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Run one writing statement in its own transaction; returns the number of rows changed."""
+        with self.transaction() as connection:
+            return connection.execute(sql, parameters).rowcount
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A write transaction; commits on leaving, rolls back on an exception.
+
+        Re-entrant in a thread: an inner transaction is part of the outer one.
+        """
+        connection = self._connection()
+        if connection.in_transaction:
+            yield connection
+            return
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+    # -- resources ---------------------------------------------------------------------------
+
+    def put(self, resource: Resource) -> Resource:
+        """Insert or replace a resource; sets ``updated``, and ``created`` when it is new."""
+        resource.updated = time.time()
+        resource.created = resource.created or resource.updated
+        with self.transaction() as connection:
+            connection.execute(
+                "INSERT INTO resources VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO UPDATE SET"
+                " body=excluded.body, private=excluded.private, updated=excluded.updated",
+                (
+                    resource.key,
+                    resource.id,
+                    resource.type,
+                    resource.name,
+                    resource.resource_group.lower(),
+                    resource.parent.lower(),
+                    json.dumps(resource.body),
+                    json.dumps(resource.private),
+                    resource.created,
+                    resource.updated,
+                ),
+            )
+        return resource
+
+    def get(self, resource_id: str) -> Resource | None:
+        """The resource of that ARM id (any case), or None."""
+        rows = self.query("SELECT * FROM resources WHERE key=?", (resource_id.lower(),))
+        return _resource(rows[0]) if rows else None
+
+    def find(
+        self,
+        *,
+        type: str | None = None,
+        name: str | None = None,
+        resource_group: str | None = None,
+        parent: str | None = None,
+    ) -> list[Resource]:
+        """Resources that match every given field (any case), in the order of their creation."""
+        fields = {"type": type, "name": name, "resource_group": resource_group, "parent": parent}
+        given = {column: value for column, value in fields.items() if value is not None}
+        where = " AND ".join(f"{column}=? COLLATE NOCASE" for column in given) or "1"
+        rows = self.query(
+            f"SELECT * FROM resources WHERE {where} ORDER BY created, key",  # noqa: S608
+            tuple(given.values()),
+        )
+        return [_resource(row) for row in rows]
+
+    def remove(self, resource_id: str) -> list[Resource]:
+        """Delete a resource and everything below its id; returns what was deleted."""
+        key = resource_id.lower()
+        with self.transaction() as connection:
+            below = (key, key + "/", key + "0")  # '0' is the character after '/'
+            where = "key=? OR (key>=? AND key<?)"
+            rows = connection.execute(
+                f"SELECT * FROM resources WHERE {where} ORDER BY key DESC",  # noqa: S608
+                below,
+            ).fetchall()
+            connection.execute(f"DELETE FROM resources WHERE {where}", below)  # noqa: S608
+        return [_resource(row) for row in rows]
+
+    def close(self) -> None:
+        """Close every connection."""
+        with self._lock:
+            for connection in self._connections:
+                connection.close()
+            self._connections.clear()
+        self._local = threading.local()
+
+
+def _resource(row: sqlite3.Row) -> Resource:
+    return Resource(
+        id=row["id"],
+        type=row["type"],
+        name=row["name"],
+        resource_group=row["resource_group"],
+        body=json.loads(row["body"]),
+        private=json.loads(row["private"]),
+        parent=row["parent"],
+        created=row["created"],
+        updated=row["updated"],
+    )
