@@ -36,9 +36,14 @@ def test_removing_a_resource_removes_what_is_below_it_only(tmp_path: Path) -> No
 
 def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
     store = Store(tmp_path / "state.db")
-    with pytest.raises(RuntimeError, match="stop"), store.transaction():
-        store.put(resource("a"))
-        raise RuntimeError("stop")
+
+    def put_and_fail() -> None:
+        with store.transaction():
+            store.put(resource("a"))
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        put_and_fail()
     assert store.find() == []
     store.close()
 

@@ -1,0 +1,294 @@
+"""The daemon of one local cloud: start it, find it, stop it, and the process itself."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import fcntl
+import functools
+import importlib
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol, TextIO
+
+from .cloud import Account, Cloud
+from .errors import CloudError
+
+log = logging.getLogger(__name__)
+
+SERVICES = ("identity", "resource_manager", "key_vault", "registry", "git_host", "blobs")
+WORKERS = ("container_instances", "tasks")
+READY_WITHIN = 30.0  # seconds
+_started: dict[int, subprocess.Popen[bytes]] = {}  # daemons that are children of this process
+
+
+class DaemonError(Exception):
+    """The daemon could not be started or stopped; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A running daemon: its process, where it listens, and its state folder."""
+
+    pid: int
+    proxy_url: str
+    ca_file: str
+    home: str
+    started: float
+
+    @property
+    def account(self) -> Account:
+        """The account of this cloud."""
+        return Account.load(Path(self.home) / "account.json")
+
+
+class Worker(Protocol):
+    """What works in the background of the daemon."""
+
+    def stop(self) -> None:
+        """Stop, and leave no process behind."""
+
+
+def default_home() -> Path:
+    """The state folder: ``LOCALCLOUD_HOME``, else ``.localcloud`` beside the package."""
+    chosen = os.environ.get("LOCALCLOUD_HOME")
+    return Path(chosen).resolve() if chosen else Path(__file__).resolve().parents[2] / ".localcloud"
+
+
+def status(home: Path) -> Running | None:
+    """The daemon of that state folder, or None when none runs or it is not ready yet."""
+    state = _read_state(home)
+    return Running(**json.loads(state)) if state else None
+
+
+def _read_state(home: Path) -> str | None:
+    """What the daemon wrote into its lock file ('' while it starts); None when nobody locks it."""
+    for process in [p for p in _started.values() if p.poll() is not None]:
+        _started.pop(process.pid)
+    with contextlib.suppress(OSError), (home / "daemon.json").open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return lock.read()
+    return None
+
+
+def up(home: Path) -> Running:
+    """Find the daemon of that state folder, or start it; returns when it answers.
+
+    Raises :class:`DaemonError` with the daemon's own words when it cannot start.
+    """
+    found = status(home)
+    if found is not None:
+        return found
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        output = (home / "daemon.log").open("ab")
+    except OSError as error:
+        raise DaemonError(
+            f"The state folder {home} is not writable ({error.strerror}). Choose another with "
+            "LOCALCLOUD_HOME=<folder>."
+        ) from None
+    with output:
+        (home / "daemon.log").chmod(0o600)
+        start = output.tell()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "helpers.localcloud.daemon", "--home", str(home)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=Path(__file__).resolve().parents[2],
+            start_new_session=True,
+            env=_clean_environment(),
+        )
+    _started[process.pid] = process
+    deadline = time.monotonic() + READY_WITHIN
+    while time.monotonic() < deadline:
+        time.sleep(0.02)
+        ended = process.poll() is not None
+        state = _read_state(home)
+        if state:
+            return Running(**json.loads(state))
+        if ended and state is None:  # not '': then another start was quicker, and goes on
+            tail = (home / "daemon.log").read_bytes()[start:].decode(errors="replace").strip()
+            raise DaemonError(
+                f"The local cloud did not start: {tail.splitlines()[-1] if tail else 'no reason'}"
+                f"\nIts log: {home / 'daemon.log'}"
+            )
+    process.kill()
+    raise DaemonError(
+        f"The local cloud was not ready within {READY_WITHIN:.0f} s. Its log: {home / 'daemon.log'}"
+    )
+
+
+def down(home: Path, patience: float = 15.0) -> bool:
+    """Stop the daemon of that state folder; False when none runs."""
+    running = status(home)
+    if running is None:
+        return False
+    os.kill(running.pid, signal.SIGTERM)
+    deadline = time.monotonic() + patience
+    while _read_state(home) is not None:
+        if time.monotonic() > deadline:
+            os.kill(running.pid, signal.SIGKILL)
+            break
+        time.sleep(0.02)
+    process = _started.pop(running.pid, None)
+    if process is not None:
+        process.wait()
+    return True
+
+
+def environment(running: Running) -> dict[str, str]:
+    """What a process needs in its environment for its clients to reach this cloud."""
+    account = running.account
+    ca = running.ca_file
+    return {
+        "HTTPS_PROXY": running.proxy_url,
+        "https_proxy": running.proxy_url,
+        "REQUESTS_CA_BUNDLE": ca,
+        "CURL_CA_BUNDLE": ca,
+        "GIT_SSL_CAINFO": ca,
+        "SSL_CERT_FILE": ca,
+        "NODE_EXTRA_CA_CERTS": ca,
+        "AZURE_TENANT_ID": account.tenant_id,
+        "AZURE_CLIENT_ID": account.client_id,
+        "AZURE_CLIENT_SECRET": account.client_secret,
+        "AZURE_SUBSCRIPTION_ID": account.subscription_id,
+        "AZURE_CONFIG_DIR": str(Path(running.home) / "azure"),
+        "AZURE_CORE_COLLECT_TELEMETRY": "false",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_TOKEN": account.github_token,
+        "GITHUB_OWNER": account.github_owner,
+    }
+
+
+def _clean_environment() -> dict[str, str]:
+    """The daemon is the network: it must not be sent to a proxy, its own least of all."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.lower() not in ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+        and not name.startswith(("AZURE_", "IDENTITY_", "MSI_"))
+    }
+
+
+# -- the process ---------------------------------------------------------------------------------
+
+
+async def serve(home: Path, port: int | None, announce: Callable[[Running], None]) -> None:
+    """Run the cloud in ``home`` until SIGTERM or SIGINT; ``announce`` is told when it is ready."""
+    from .front_door import FrontDoor
+    from .front_door.certificates import server_context
+    from .front_door.server import loopback_listener
+
+    listener = loopback_listener(port) if port is not None else _usual_listener(home)
+    cloud = Cloud(home)
+    cloud.proxy_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    (home / "port").write_text(str(listener.getsockname()[1]))
+    running = Running(
+        os.getpid(), cloud.proxy_url, str(cloud.ca_file), str(home.resolve()), time.time()
+    )
+    services = {name: _package(name).app(cloud) for name in SERVICES}
+    context = server_context(home, cloud.ca_file)
+    front_door = FrontDoor(services, context, asdict(running))
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    await front_door.listen(listener, cloud.proxy_socket)
+    workers: list[Worker] = [_package(name).start(cloud) for name in WORKERS]
+    announce(running)
+    log.info("ready at %s, process %d", cloud.proxy_url, running.pid)
+    try:
+        await stopping.wait()
+    finally:
+        for worker in reversed(workers):
+            await asyncio.to_thread(worker.stop)
+        await front_door.close()
+        await asyncio.to_thread(cloud.close)
+        cloud.proxy_socket.unlink(missing_ok=True)
+        log.info("stopped")
+
+
+def _usual_listener(home: Path) -> Any:
+    """The port of the last time, so that shells which know it stay right; else any free one."""
+    from .front_door.server import loopback_listener
+
+    with contextlib.suppress(OSError, ValueError, CloudError):
+        return loopback_listener(int((home / "port").read_text()))
+    return loopback_listener(0)
+
+
+def _package(name: str) -> Any:
+    return importlib.import_module(f".{name}", __package__)
+
+
+def _lock(home: Path) -> TextIO | None:
+    """The lock file of the state folder, locked; None when another daemon holds it."""
+    descriptor = os.open(home / "daemon.json", os.O_RDWR | os.O_CREAT, 0o600)
+    lock = os.fdopen(descriptor, "r+")
+    deadline = time.monotonic() + 1.0  # a status call holds it for a moment
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if lock.read() or time.monotonic() > deadline:
+                lock.close()
+                return None
+            time.sleep(0.01)
+        else:
+            lock.truncate(0)
+            return lock
+
+
+def _announce(lock: TextIO, running: Running) -> None:
+    lock.seek(0)
+    lock.write(json.dumps(asdict(running)))
+    lock.flush()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the daemon in the foreground; exit status 1 with one line when it cannot start."""
+    parser = argparse.ArgumentParser(prog="python -m helpers.localcloud.daemon")
+    parser.add_argument("--home", type=Path, default=default_home())
+    chosen = os.environ.get("LOCALCLOUD_PORT")
+    home: Path = parser.parse_args(arguments).home
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    os.umask(0o077)
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = _lock(home)
+        if lock is None:
+            print(f"another daemon already serves {home}", file=sys.stderr)
+            return 1
+        import uvloop
+
+        with lock:
+            announce = functools.partial(_announce, lock)
+            uvloop.run(serve(home, int(chosen) if chosen else None, announce))
+    except CloudError as error:
+        print(error.message, file=sys.stderr)
+        return 1
+    except ValueError:
+        print(f"LOCALCLOUD_PORT={chosen} is not a port number", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"The state folder {home} cannot be used: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

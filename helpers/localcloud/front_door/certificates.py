@@ -1,0 +1,47 @@
+"""The private certificate authority of a local cloud, and the leaf for all hosts it answers for."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import ssl
+from pathlib import Path
+
+import trustme
+from cryptography import x509
+
+from .hosts import CERTIFICATE_NAMES
+
+
+def server_context(home: Path, ca_file: Path) -> ssl.SSLContext:
+    """A TLS server context for every host of the cloud; makes the authority when there is none.
+
+    Private keys never leave ``home`` and are readable by their owner only. The leaf is issued
+    anew at every start, so its names follow the host table and it never expires in use.
+    """
+    authority = _authority(home / "ca-key.pem", ca_file)
+    leaf = authority.issue_cert(*CERTIFICATE_NAMES)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    leaf.configure_cert(context)
+    return context
+
+
+def _authority(key_file: Path, ca_file: Path) -> trustme.CA:
+    if key_file.exists() and ca_file.exists():
+        certificate = ca_file.read_bytes()
+        expires = x509.load_pem_x509_certificate(certificate).not_valid_after_utc
+        if expires > datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1):
+            return trustme.CA.from_pem(certificate, key_file.read_bytes())
+    authority = trustme.CA(organization_name="Local cloud", organization_unit_name=str(os.getpid()))
+    _write(key_file, authority.private_key_pem.bytes(), 0o600)
+    _write(ca_file, authority.cert_pem.bytes(), 0o644)
+    return authority
+
+
+def _write(path: Path, data: bytes, mode: int) -> None:
+    temporary = path.with_suffix(".new")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+    temporary.replace(path)

@@ -1,0 +1,51 @@
+"""Which host name is answered by which service of the local cloud."""
+
+from __future__ import annotations
+
+METADATA_HOST = "169.254.169.254"  # instance metadata: link-local, plain HTTP
+
+_EXACT = {
+    "login.microsoftonline.com": "identity",
+    "login.windows.net": "identity",
+    "graph.microsoft.com": "identity",
+    "management.azure.com": "resource_manager",
+    "docker.io": "registry",
+    "registry-1.docker.io": "registry",
+    "index.docker.io": "registry",
+    "auth.docker.io": "registry",
+    "registry.hub.docker.com": "registry",
+    "github.com": "git_host",
+    "api.github.com": "git_host",
+}
+_SUFFIX = {
+    ".azurecr.io": "registry",
+    ".vault.azure.net": "key_vault",
+    ".blob.core.windows.net": "blobs",
+}
+# Hosts that clients contact on their own, and do without: refused, but with no need to log it.
+EXPECTED_REFUSALS = frozenset({"azcliprod.blob.core.windows.net", "app.aladdin.microsoft.com"})
+
+CERTIFICATE_NAMES = (*_EXACT, *(f"*{suffix}" for suffix in _SUFFIX))
+
+
+def service_for(host: str) -> str | None:
+    """Name of the service that answers for ``host``, or None: then the front door refuses it."""
+    name = host.lower().rstrip(".")
+    if name in EXPECTED_REFUSALS:
+        return None
+    if name in _EXACT:
+        return _EXACT[name]
+    for suffix, service in _SUFFIX.items():
+        label = name.removesuffix(suffix)
+        if label != name and label and "." not in label:
+            return service
+    return None
+
+
+def refusal(host: str) -> str:
+    """What a client that asked for a foreign host is told."""
+    return (
+        f"The local cloud refuses {host}: it answers for Azure, GitHub and Docker Hub only, and "
+        "nothing leaves this machine. To reach the real network, use a shell without its "
+        "HTTPS_PROXY variable.\n"
+    )

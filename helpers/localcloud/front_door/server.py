@@ -1,0 +1,110 @@
+"""The front door's listeners, on loopback and on a UNIX socket, and its host dispatch."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+
+from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ..errors import CloudError
+from .hosts import METADATA_HOST, refusal, service_for
+from .proxy import HttpConnections, ProxyConnection
+
+
+class HostDispatch:
+    """Hands a request to the service that answers for its Host header."""
+
+    def __init__(self, services: Mapping[str, ASGIApp]) -> None:
+        self._services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        host = _host(scope)
+        service = service_for(host)
+        if service is None:
+            await PlainTextResponse(refusal(host), 403)(scope, receive, send)
+            return
+        await self._services[service](scope, receive, send)
+
+
+class PlainDispatch:
+    """Plain HTTP: the managed-identity address through the proxy, or the proxy's own status."""
+
+    def __init__(self, identity: ASGIApp, status: Mapping[str, object]) -> None:
+        self._identity = identity
+        self._status = status
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        host = _host(scope)
+        if host == METADATA_HOST:
+            await self._identity(scope, receive, send)
+        elif host in ("127.0.0.1", "localhost") and scope["path"] == "/":
+            await JSONResponse(dict(self._status))(scope, receive, send)
+        else:
+            await PlainTextResponse(refusal(host), 403)(scope, receive, send)
+
+
+class FrontDoor:
+    """Listens for the whole cloud: TLS for the service of each host name, one proxy in front."""
+
+    def __init__(
+        self,
+        services: Mapping[str, ASGIApp],
+        context: ssl.SSLContext,
+        status: Mapping[str, object],
+    ) -> None:
+        self._secure = HttpConnections(HostDispatch(services))
+        self._plain = HttpConnections(PlainDispatch(services["identity"], status))
+        self._context = context
+        self._servers: list[asyncio.AbstractServer] = []
+
+    async def listen(self, listener: socket.socket, path: Path) -> None:
+        """Accept connections on ``listener`` and on the UNIX socket ``path``."""
+        loop = asyncio.get_running_loop()
+        path.unlink(missing_ok=True)
+        self._servers.append(await loop.create_server(self._connection, sock=listener, backlog=512))
+        self._servers.append(await loop.create_unix_server(self._connection, str(path)))
+        path.chmod(0o600)
+
+    def _connection(self) -> ProxyConnection:
+        return ProxyConnection(self._secure, self._plain, self._context)
+
+    async def close(self, grace: float = 3.0) -> None:
+        """Stop listening, end the connections; running requests get ``grace`` seconds."""
+        for server in self._servers:
+            server.close()
+        await asyncio.gather(self._secure.close(grace), self._plain.close(grace))
+
+
+def loopback_listener(port: int) -> socket.socket:
+    """A socket bound to 127.0.0.1 and ``port`` (0: any free one).
+
+    Raises :class:`CloudError` that says what to do when the port cannot be had.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as error:
+        listener.close()
+        why = "is already in use" if error.errno == errno.EADDRINUSE else f"failed: {error}"
+        raise CloudError(
+            500,
+            "PortUnavailable",
+            f"Port {port} on 127.0.0.1 {why}. Choose another with LOCALCLOUD_PORT=<port>, or "
+            "unset LOCALCLOUD_PORT to take any free one.",
+        ) from None
+    return listener
+
+
+def _host(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"host":
+            text: str = value.decode("latin-1")
+            return text.rsplit(":", 1)[0].lower() if ":" in text else text.lower()
+    return ""

@@ -1,0 +1,100 @@
+"""The daemon starts once, is found again, says why it cannot start, and leaves no process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from helpers.localcloud import daemon
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_second_up_finds_the_first_and_down_leaves_no_process(tmp_path: Path) -> None:
+    first = daemon.up(tmp_path / "cloud")
+    try:
+        assert daemon.up(tmp_path / "cloud") == first
+    finally:
+        assert daemon.down(tmp_path / "cloud")
+    assert not alive(first.pid)
+    assert daemon.status(tmp_path / "cloud") is None
+    assert not daemon.down(tmp_path / "cloud")
+
+
+def test_two_state_folders_live_side_by_side(tmp_path: Path) -> None:
+    homes = [tmp_path / "a", tmp_path / "b"]
+    try:
+        first, second = (daemon.up(home) for home in homes)
+        assert first.pid != second.pid
+        assert first.proxy_url != second.proxy_url
+        assert first.account.subscription_id != second.account.subscription_id
+    finally:
+        for home in homes:
+            daemon.down(home)
+
+
+def test_a_killed_daemon_comes_back_with_the_same_account_and_address(tmp_path: Path) -> None:
+    first = daemon.up(tmp_path / "cloud")
+    os.kill(first.pid, signal.SIGKILL)
+    os.waitpid(first.pid, 0)
+    assert daemon.status(tmp_path / "cloud") is None
+    second = daemon.up(tmp_path / "cloud")
+    try:
+        assert second.account == first.account
+        assert second.proxy_url == first.proxy_url
+        assert second.pid != first.pid
+    finally:
+        daemon.down(tmp_path / "cloud")
+
+
+def test_starts_at_the_same_moment_make_one_daemon(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib; from helpers.localcloud import daemon;"
+        "print(daemon.up(pathlib.Path(sys.argv[1])).pid)"
+    )
+    starts = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path / "cloud")],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    try:
+        pids = {start.communicate(timeout=60)[0].strip() for start in starts}
+        assert len(pids) == 1
+    finally:
+        daemon.down(tmp_path / "cloud")
+    deadline = time.monotonic() + 10
+    while alive(int(pids.copy().pop())) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not alive(int(pids.pop()))
+
+
+def test_a_port_in_use_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        monkeypatch.setenv("LOCALCLOUD_PORT", port)
+        with pytest.raises(daemon.DaemonError, match=f"Port {port} .* is already in use"):
+            daemon.up(tmp_path / "cloud")
+
+
+def test_a_state_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(daemon.DaemonError, match=r"not writable .*LOCALCLOUD_HOME"):
+        daemon.up(tmp_path / "file" / "cloud")
