@@ -1,0 +1,91 @@
+"""The project's own files agree with one another."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+try:
+    import tomllib
+except ImportError:  # Python 3.10
+    import tomli as tomllib  # type: ignore[no-redef]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def project() -> dict[str, list[str]]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]  # type: ignore[no-any-return]
+
+
+def test_conda_makes_the_same_environment() -> None:
+    dependencies = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    [pip] = [entry["pip"] for entry in dependencies if isinstance(entry, dict)]
+    conda = {str(Requirement(line)) for line in pip if not line.startswith("-")}
+    assert conda == {str(Requirement(line)) for line in project()["dependencies"]}
+    assert "--editable ." in pip
+
+
+def test_the_lock_meets_every_requirement_and_carries_hashes() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    locked: dict[str, list[str]] = {}
+    for name, version in re.findall(r"^([a-z0-9-]+)==(\S+)", lock, re.MULTILINE):
+        locked.setdefault(name, []).append(version)
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for line in extras["dependencies"] + extras["optional-dependencies"]["test"]:
+        requirement = Requirement(line)
+        versions = locked[canonicalize_name(requirement.name)]
+        assert all(requirement.specifier.contains(v, prereleases=True) for v in versions), line
+    entries = re.split(r"\n(?=[a-z0-9])", lock.strip())
+    assert all("--hash=sha256:" in entry for entry in entries)
+    assert "://" not in lock
+
+
+def tracked() -> list[Path]:
+    names = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    return [ROOT / name for name in names.split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_no_package_registry_and_no_machine_path_is_in_any_file() -> None:
+    hosts = (
+        "pythonhosted" + ".org",
+        "pypi" + ".org",
+        "registry.npmjs" + ".org",
+        "deb.debian" + ".org",
+    )
+    for path in tracked():
+        text = path.read_text(errors="replace")
+        assert not [host for host in hosts if host in text], path
+        assert not re.search(r"(?<![\w.])/(root|home/\w+|work/main)/", text), path
+
+
+def test_no_module_is_too_long_to_read() -> None:
+    for path in (ROOT / "helpers").rglob("*.py"):
+        assert len(path.read_text().splitlines()) <= 450, path
+
+
+def test_test_sh_is_executable_in_git() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "-s", "repos/import-baseimage-node/test.sh"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert listed.startswith("100755 ")
+
+
+@pytest.mark.parametrize("name", ["base-image-node", "hello-world", "import-baseimage-node"])
+def test_every_sample_repository_is_complete(name: str) -> None:
+    folder = ROOT / "repos" / name
+    assert (folder / "Dockerfile").is_file()
+    task = yaml.safe_load((folder / "acr-task.yaml").read_text())
+    assert task["version"] == "v1.1.0"
+    assert all(len({"build", "push", "cmd"} & set(step)) == 1 for step in task["steps"])
