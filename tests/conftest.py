@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
+from azure.identity import ClientSecretCredential
 
 from helpers.localcloud import daemon
 from helpers.localcloud.cloud import Account
 
 
-@dataclass(frozen=True)
+@dataclass
 class LocalCloud:
     """A running daemon, and what its clients need."""
 
@@ -28,6 +32,37 @@ class LocalCloud:
     def subscription(self) -> str:
         """ARM id of its subscription."""
         return f"/subscriptions/{self.account.subscription_id}"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What an unmodified SDK client is given instead of environment variables."""
+        return {"proxies": {"https": self.proxy_url}, "connection_verify": self.ca_file}
+
+    @cached_property
+    def credential(self) -> ClientSecretCredential:
+        """The tutorial's own service principal."""
+        account = self.account
+        return ClientSecretCredential(
+            account.tenant_id, account.client_id, account.client_secret, **self.options
+        )
+
+    def client(self, kind: Any) -> Any:
+        """A management client of the Azure SDK, of the class ``kind``."""
+        return kind(
+            self.credential, self.account.subscription_id, polling_interval=1, **self.options
+        )
+
+    def http(self) -> requests.Session:
+        """A plain HTTP client of this cloud."""
+        session = requests.Session()
+        session.trust_env = False
+        session.proxies = {"http": self.proxy_url, "https": self.proxy_url}
+        session.verify = self.ca_file
+        return session
+
+    def token(self, audience: str = "https://management.azure.com") -> str:
+        """An access token of the tutorial's own service principal."""
+        return self.credential.get_token(f"{audience}/.default").token
 
 
 def start(home: Path) -> LocalCloud:

@@ -1,13 +1,23 @@
-"""Stub, to be replaced."""
+"""GitHub as far as this workflow needs it: smart HTTP for git, and the calls around a repository."""
 
 from __future__ import annotations
 
 from starlette.applications import Starlette
+from starlette.routing import Host
 from starlette.types import ASGIApp
 
 from ..cloud import Cloud
+from .repositories import Repositories
+from .rest import rest
+from .smart_http import smart_http
 
 
 def app(cloud: Cloud) -> ASGIApp:
-    """Answers nothing yet."""
-    return Starlette()
+    """The service for github.com and api.github.com."""
+    repositories = Repositories(cloud)
+    return Starlette(
+        routes=[
+            Host("api.github.com", rest(cloud, repositories)),
+            Host("{host:path}", smart_http(cloud, repositories)),
+        ]
+    )

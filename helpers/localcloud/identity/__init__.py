@@ -1,13 +1,23 @@
-"""Stub, to be replaced."""
+"""Entra ID's login, the managed-identity endpoints, and the Graph look-ups that clients make."""
 
 from __future__ import annotations
 
 from starlette.applications import Starlette
+from starlette.routing import Host
 from starlette.types import ASGIApp
 
 from ..cloud import Cloud
+from .graph import graph
+from .login import login
+from .managed_identity import managed_identity
 
 
 def app(cloud: Cloud) -> ASGIApp:
-    """Answers nothing yet."""
-    return Starlette()
+    """The service for login.microsoftonline.com, graph.microsoft.com and 169.254.169.254."""
+    return Starlette(
+        routes=[
+            Host("graph.microsoft.com", graph(cloud)),
+            Host("169.254.169.254", managed_identity(cloud)),
+            Host("{host:path}", login(cloud)),
+        ]
+    )

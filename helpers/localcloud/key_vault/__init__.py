@@ -1,13 +1,96 @@
-"""Stub, to be replaced."""
+"""Key Vault's data plane: the secrets of every vault at NAME.vault.azure.net."""
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote
+
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ..cloud import Cloud
+from ..errors import CloudError
+from ..events import ResourceDeleted
+from .access import authenticate, check, vault_of
+from .secrets import Secrets
+
+_NAME = r"(?P<name>[^/]+)"
+_OPERATIONS = [
+    (method, re.compile(pattern), permission, name)
+    for method, pattern, permission, name in (
+        ("GET", r"/secrets/?", "list", "list"),
+        ("GET", rf"/secrets/{_NAME}/versions/?", "list", "versions"),
+        ("GET", rf"/secrets/{_NAME}(?:/(?P<version>[^/]*))?", "get", "get"),
+        ("PUT", rf"/secrets/{_NAME}/?", "set", "set"),
+        ("PATCH", rf"/secrets/{_NAME}(?:/(?P<version>[^/]*))?", "set", "update"),
+        ("DELETE", rf"/secrets/{_NAME}/?", "delete", "delete"),
+        ("GET", r"/deletedsecrets/?", "list", "list_deleted"),
+        ("GET", rf"/deletedsecrets/{_NAME}/?", "get", "get_deleted"),
+        ("POST", rf"/deletedsecrets/{_NAME}/recover/?", "recover", "recover"),
+        ("DELETE", rf"/deletedsecrets/{_NAME}/?", "purge", "purge"),
+    )
+]
 
 
 def app(cloud: Cloud) -> ASGIApp:
-    """Answers nothing yet."""
-    return Starlette()
+    """The service for the vaults' hosts."""
+    secrets = Secrets(cloud)
+
+    def forget(event: ResourceDeleted) -> None:
+        if event.type == "Microsoft.KeyVault/deletedVaults":
+            secrets.forget_vault(event.resource_id.rsplit("/", 1)[-1])
+
+    cloud.events.subscribe(ResourceDeleted, forget)
+
+    def answer(request: Request, content: bytes) -> Response:
+        host = request.headers["host"].split(":")[0].lower()
+        path = unquote(request.url.path)
+        try:
+            principal = authenticate(cloud, request.headers.get("authorization"))
+            vault = vault_of(cloud, host.split(".")[0])
+            permission, operation, params = _find(secrets, request.method, path)
+            check(cloud, vault, principal, permission, params.get("name"))
+            body = _parse(content) if request.method in ("PUT", "PATCH") else {}
+            reply = operation(vault, params, body)
+        except CloudError as error:
+            rendered: dict[str, Any] = {"code": error.code, "message": error.message}
+            inner = error.headers.pop("innererror", None)
+            if inner:
+                rendered["innererror"] = {"code": inner}
+            return JSONResponse({"error": rendered}, error.status, error.headers)
+        if reply is None:
+            return Response(status_code=204)
+        return JSONResponse(reply, headers={"Cache-Control": "no-cache"})
+
+    async def endpoint(request: Request) -> Response:
+        return await run_in_threadpool(answer, request, await request.body())
+
+    methods = ["GET", "PUT", "POST", "PATCH", "DELETE"]
+    return Starlette(routes=[Route("/{path:path}", endpoint, methods=methods)])
+
+
+def _find(
+    secrets: Secrets, method: str, path: str
+) -> tuple[str, Callable[..., dict[str, Any] | None], dict[str, str]]:
+    for wanted, pattern, permission, name in _OPERATIONS:
+        match = pattern.fullmatch(path)
+        if match and method == wanted:
+            return permission, getattr(secrets, name), match.groupdict(default="")
+    raise CloudError.not_implemented(f"{method} {path} of Key Vault")
+
+
+def _parse(content: bytes) -> dict[str, Any]:
+    try:
+        parsed = json.loads(content or b"{}")
+    except ValueError:
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise CloudError(400, "BadParameter", "The request body is not a JSON object.")
+    return parsed

@@ -1,13 +1,96 @@
-"""Stub, to be replaced."""
+"""Azure Resource Manager: management.azure.com, one module per resource provider."""
 
 from __future__ import annotations
 
+import json
+import logging
+import uuid
+
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ..cloud import Cloud
+from ..errors import CloudError
+from . import (
+    container_groups,
+    groups,
+    registries,
+    roles,
+    runs,
+    subscriptions,
+    tasks,
+    tokens,
+    vaults,
+)
+from .routing import Reply, Router, invalid
+
+log = logging.getLogger(__name__)
+_PROVIDERS = (
+    subscriptions,
+    groups,
+    registries,
+    tokens,
+    tasks,
+    runs,
+    vaults,
+    roles,
+    container_groups,
+)
 
 
 def app(cloud: Cloud) -> ASGIApp:
-    """Answers nothing yet."""
-    return Starlette()
+    """The service for the requests to management.azure.com."""
+    router = Router()
+    for provider in _PROVIDERS:
+        router.include(provider.router)
+
+    async def endpoint(request: Request) -> Response:
+        content = await request.body()
+        reply = await run_in_threadpool(_answer, cloud, router, request, content)
+        headers = {"x-ms-request-id": str(uuid.uuid4()), **reply.headers}
+        if reply.body is None:
+            return Response(status_code=reply.status, headers=headers)
+        body = json.dumps(reply.body).encode()
+        return Response(body, reply.status, headers, "application/json; charset=utf-8")
+
+    methods = ["GET", "PUT", "POST", "PATCH", "DELETE", "HEAD"]
+    return Starlette(routes=[Route("/{path:path}", endpoint, methods=methods)])
+
+
+def _answer(cloud: Cloud, router: Router, request: Request, content: bytes) -> Reply:
+    path = request.url.path.rstrip("/")
+    try:
+        return router.handle(
+            cloud,
+            request.method,
+            path,
+            dict(request.query_params),
+            _parse(content),
+            request.headers.get("authorization"),
+        )
+    except CloudError as error:
+        body = {"error": {"code": error.code, "message": error.message}}
+        return Reply(error.status, body, error.headers)
+    except Exception:
+        log.exception("%s %s failed", request.method, path)
+        message = (
+            f"The local cloud failed at {request.method} {path}. That is a defect of the local "
+            "cloud; its log has the details: daemon.log in its state folder."
+        )
+        return Reply(500, {"error": {"code": "InternalServerError", "message": message}})
+
+
+def _parse(content: bytes) -> dict[str, object]:
+    if not content.strip():
+        return {}
+    try:
+        parsed = json.loads(content)
+    except ValueError as error:
+        raise invalid(f"The request content was invalid and could not be parsed: {error}") from None
+    if not isinstance(parsed, dict):
+        raise invalid("The request content was invalid: expected a JSON object.")
+    return parsed

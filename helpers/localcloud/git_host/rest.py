@@ -1,0 +1,187 @@
+"""api.github.com: the calls that creating, finding and deleting a repository needs."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from ..cloud import Cloud
+from .authentication import BadCredentialsError, authenticate
+from .repositories import Repositories, Repository, branches
+
+_SCOPES = {"X-OAuth-Scopes": "repo, admin:repo_hook, delete_repo"}
+
+
+class _Refused(Exception):  # noqa: N818
+    def __init__(self, status: int, message: str, errors: list[dict[str, str]] | None = None):
+        super().__init__(message)
+        self.status = status
+        self.body: dict[str, Any] = {
+            "message": message,
+            "documentation_url": "https://docs.github.com/rest",
+            "status": str(status),
+        }
+        if errors:
+            self.body["errors"] = errors
+
+
+def rest(cloud: Cloud, repositories: Repositories) -> ASGIApp:
+    """The application of api.github.com."""
+    account = cloud.account.github_owner
+
+    def who(request: Request) -> str | None:
+        try:
+            return authenticate(cloud, request.headers.get("authorization"))
+        except BadCredentialsError:
+            raise _Refused(401, "Bad credentials") from None
+
+    def required(request: Request) -> str:
+        found = who(request)
+        if found is None:
+            raise _Refused(401, "Requires authentication")
+        return found
+
+    def visible(request: Request) -> Repository:
+        caller = who(request)
+        params = request.path_params
+        found = repositories.find(params["owner"], params["name"])
+        if found is None or (found.private and caller is None):
+            raise _Refused(404, "Not Found")
+        return found
+
+    def user(request: Request) -> Response:
+        return JSONResponse(_user(required(request)), headers=_SCOPES)
+
+    def get_user(request: Request) -> Response:
+        name = request.path_params["owner"]
+        if name.lower() != account.lower():
+            raise _Refused(404, "Not Found")
+        return JSONResponse(_user(account))
+
+    def get(request: Request) -> Response:
+        found = visible(request)
+        return JSONResponse(_render(found, who(request)), headers=_SCOPES if who(request) else {})
+
+    def list_mine(request: Request) -> Response:
+        caller = required(request)
+        return JSONResponse([_render(one, caller) for one in repositories.of(caller)])
+
+    def create_for(owner: str, caller: str, body: dict[str, Any]) -> Response:
+        name = str(body.get("name", ""))
+        if owner.lower() != account.lower():
+            raise _Refused(404, "Not Found")
+        try:
+            if not repositories.valid_name(name):
+                raise ValueError(
+                    "name is missing or has characters other than letters, digits, ._-"
+                )
+            created = repositories.create(
+                account,
+                name,
+                private=bool(body.get("private")),
+                description=str(body.get("description") or ""),
+            )
+        except ValueError as error:
+            detail = {"resource": "Repository", "code": "custom", "field": "name"}
+            raise _Refused(
+                422, "Repository creation failed.", [{**detail, "message": str(error)}]
+            ) from None
+        return JSONResponse(_render(created, caller), 201, headers=_SCOPES)
+
+    async def create(request: Request) -> Response:
+        caller = await run_in_threadpool(required, request)
+        body = await request.json()
+        owner = request.path_params.get("owner", caller)
+        return await run_in_threadpool(create_for, owner, caller, body)
+
+    def delete(request: Request) -> Response:
+        required(request)
+        repositories.delete(visible(request))
+        return Response(status_code=204)
+
+    def list_branches(request: Request) -> Response:
+        found = visible(request)
+        return JSONResponse([_branch(found, n, c) for n, c in branches(found).items()])
+
+    def get_branch(request: Request) -> Response:
+        found = visible(request)
+        name = request.path_params["branch"]
+        commit = branches(found).get(name)
+        if commit is None:
+            raise _Refused(404, "Branch not found")
+        return JSONResponse(_branch(found, name, commit))
+
+    def missing(request: Request) -> Response:
+        raise _Refused(
+            501,
+            f"The local cloud does not implement {request.method} {request.url.path} of the GitHub "
+            "REST API.",
+        )
+
+    def refuse(request: Request, error: Exception) -> Response:  # noqa: ARG001
+        assert isinstance(error, _Refused)
+        return JSONResponse(error.body, error.status)
+
+    return Starlette(
+        routes=[
+            Route("/user", user),
+            Route("/user/repos", list_mine),
+            Route("/user/repos", create, methods=["POST"]),
+            Route("/orgs/{owner}/repos", create, methods=["POST"]),
+            Route("/users/{owner}", get_user),
+            Route("/repos/{owner}/{name}", get),
+            Route("/repos/{owner}/{name}", delete, methods=["DELETE"]),
+            Route("/repos/{owner}/{name}/branches", list_branches),
+            Route("/repos/{owner}/{name}/branches/{branch:path}", get_branch),
+            Route("/{path:path}", missing, methods=["GET", "POST", "PATCH", "PUT", "DELETE"]),
+        ],
+        exception_handlers={_Refused: refuse},
+    )
+
+
+def _user(login: str) -> dict[str, Any]:
+    return {
+        "login": login,
+        "id": 1,
+        "type": "User",
+        "url": f"https://api.github.com/users/{login}",
+        "html_url": f"https://github.com/{login}",
+    }
+
+
+def _render(repository: Repository, caller: str | None) -> dict[str, Any]:
+    api = f"https://api.github.com/repos/{repository.owner}/{repository.name}"
+    created = datetime.fromtimestamp(repository.created, timezone.utc)
+    mine = caller is not None and caller.lower() == repository.owner.lower()
+    return {
+        "id": repository.id,
+        "name": repository.name,
+        "full_name": f"{repository.owner}/{repository.name}",
+        "private": repository.private,
+        "visibility": "private" if repository.private else "public",
+        "owner": _user(repository.owner),
+        "description": repository.description or None,
+        "fork": False,
+        "url": api,
+        "html_url": repository.url,
+        "clone_url": f"{repository.url}.git",
+        "default_branch": "main",
+        "created_at": created.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "permissions": {"admin": mine, "push": mine, "pull": True},
+    }
+
+
+def _branch(repository: Repository, name: str, commit: str) -> dict[str, Any]:
+    api = f"https://api.github.com/repos/{repository.owner}/{repository.name}"
+    return {
+        "name": name,
+        "commit": {"sha": commit, "url": f"{api}/commits/{commit}"},
+        "protected": False,
+    }

@@ -1,0 +1,166 @@
+"""git's smart HTTP protocol for github.com: clone and fetch, and push with a token.
+
+Source: git documentation, "http-protocol". The pack protocol itself is dulwich's.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import logging
+import zlib
+from typing import cast
+
+from dulwich.errors import GitProtocolError, HangupException
+from dulwich.protocol import ReceivableProtocol
+from dulwich.repo import Repo
+from dulwich.server import BackendRepo, DictBackend, ReceivePackHandler, UploadPackHandler
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from ..cloud import Cloud
+from ..events import BranchPushed
+from .authentication import BadCredentialsError, authenticate
+from .repositories import Repositories, Repository, branches
+
+log = logging.getLogger(__name__)
+_HANDLERS = {"git-upload-pack": UploadPackHandler, "git-receive-pack": ReceivePackHandler}
+_NO_CACHE = {
+    "Expires": "Fri, 01 Jan 1980 00:00:00 GMT",
+    "Pragma": "no-cache",
+    "Cache-Control": "no-cache, max-age=0, must-revalidate",
+}
+_LIMIT = 256 * 1024 * 1024  # bytes of one push
+
+
+def smart_http(cloud: Cloud, repositories: Repositories) -> ASGIApp:
+    """The application of github.com."""
+
+    def find(request: Request, service: str) -> Repository | Response:
+        """The repository of the request, or the answer that GitHub would give instead."""
+        challenge = {"WWW-Authenticate": 'Basic realm="GitHub"'}
+        try:
+            caller = authenticate(cloud, request.headers.get("authorization"))
+        except BadCredentialsError:
+            message = "Invalid username or token. Password authentication is not supported.\n"
+            return PlainTextResponse(message, 401, challenge)
+        name = request.path_params["name"].removesuffix(".git")
+        found = repositories.find(request.path_params["owner"], name)
+        if caller is None and (found is None or found.private or service == "git-receive-pack"):
+            return PlainTextResponse("No anonymous write access.\n", 401, challenge)
+        if found is None:
+            return PlainTextResponse("Repository not found.\n", 404)
+        return found
+
+    def advertise(request: Request) -> Response:
+        service = request.query_params.get("service", "")
+        if service not in _HANDLERS:
+            return PlainTextResponse(
+                "Please upgrade your git client.\nGitHub.com no longer supports git over dumb-http",
+                403,
+            )
+        repository = find(request, service)
+        if isinstance(repository, Response):
+            return repository
+        answer = _run(repository, service, b"", advertise=True)
+        return Response(answer, 200, _NO_CACHE, f"application/x-{service}-advertisement")
+
+    def serve(request: Request, service: str, body: bytes) -> Response:
+        repository = find(request, service)
+        if isinstance(repository, Response):
+            return repository
+        try:
+            content = _plain(body, request.headers.get("content-encoding", ""))
+            if service == "git-receive-pack":
+                answer = _receive(cloud, repositories, repository, content)
+            else:
+                answer = _run(repository, service, content)
+        except (
+            GitProtocolError,
+            HangupException,
+            ValueError,
+            OSError,
+            EOFError,
+            zlib.error,
+        ) as error:
+            log.info("%s of %s refused: %s", service, repository.url, error)
+            return PlainTextResponse(f"The request is not valid git protocol: {error}\n", 400)
+        return Response(answer, 200, _NO_CACHE, f"application/x-{service}-result")
+
+    async def rpc(request: Request) -> Response:
+        chunks = bytearray()
+        async for chunk in request.stream():
+            chunks += chunk
+            if len(chunks) > _LIMIT:
+                return PlainTextResponse(f"A push may have up to {_LIMIT} bytes.\n", 413)
+        service = request.path_params["service"]
+        if service not in _HANDLERS:
+            return PlainTextResponse("Not Found\n", 404)
+        return await run_in_threadpool(serve, request, service, bytes(chunks))
+
+    def page(request: Request) -> Response:
+        found = find(request, "git-upload-pack")
+        if isinstance(found, Response):
+            return PlainTextResponse("Not Found\n", 404)
+        rows = "".join(
+            f"<li>{name}: <code>{commit}</code>" for name, commit in branches(found).items()
+        )
+        return HTMLResponse(
+            f"<!DOCTYPE html><title>{found.owner}/{found.name}</title>"
+            f"<h1>{found.owner}/{found.name}</h1><p>git clone {found.url}.git<ul>{rows}</ul>"
+        )
+
+    return Starlette(
+        routes=[
+            Route("/{owner}/{name}/info/refs", advertise),
+            Route("/{owner}/{name}/{service}", rpc, methods=["POST"]),
+            Route("/{owner}/{name}", page),
+        ]
+    )
+
+
+def _plain(body: bytes, encoding: str) -> bytes:
+    if encoding not in ("gzip", "x-gzip"):
+        return body
+    with gzip.GzipFile(fileobj=io.BytesIO(body)) as packed:
+        content = packed.read(_LIMIT + 1)
+    if len(content) > _LIMIT:
+        raise ValueError("the unpacked request is too large")
+    return content
+
+
+def _run(repository: Repository, service: str, body: bytes, *, advertise: bool = False) -> bytes:
+    output = io.BytesIO()
+    source = io.BytesIO(body)
+    with Repo(str(repository.path)) as repo:
+        protocol = ReceivableProtocol(source.read, output.write)
+        if advertise:
+            protocol.write_pkt_line(f"# service={service}\n".encode())
+            protocol.write_pkt_line(None)
+        handler = _HANDLERS[service](
+            DictBackend({"/": cast(BackendRepo, repo)}),
+            ["/"],
+            protocol,
+            stateless_rpc=True,
+            advertise_refs=advertise,
+        )
+        handler.handle()
+    return output.getvalue()
+
+
+def _receive(
+    cloud: Cloud, repositories: Repositories, repository: Repository, body: bytes
+) -> bytes:
+    """Take a push, then tell about every branch that it moved."""
+    with repositories.lock(repository):
+        before = branches(repository)
+        answer = _run(repository, "git-receive-pack", body)
+        after = branches(repository)
+        for name, commit in after.items():
+            if before.get(name) != commit:
+                cloud.events.publish(BranchPushed(repository.url, name, commit, before.get(name)))
+    return answer

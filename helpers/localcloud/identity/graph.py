@@ -1,0 +1,109 @@
+"""The look-ups of Microsoft Graph that the az CLI makes before it creates vaults and assignments."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from ..cloud import Cloud
+from ..errors import CloudError
+from ..principals import GRAPH, Principal, TokenError
+
+_BY_NAME = re.compile(r"servicePrincipalNames/any\(\s*(\w+)\s*:\s*\1\s+eq\s+'([^']*)'\s*\)")
+_BY_FIELD = re.compile(r"(appId|id|displayName)\s+eq\s+'([^']*)'", re.IGNORECASE)
+
+
+def graph(cloud: Cloud) -> ASGIApp:
+    """The application of graph.microsoft.com."""
+
+    def authenticate(request: Request) -> None:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            raise CloudError(401, "InvalidAuthenticationToken", "Access token is empty.")
+        try:
+            cloud.principals.verify(token, GRAPH)
+        except TokenError as error:
+            raise CloudError(401, "InvalidAuthenticationToken", error.message) from None
+
+    def me(request: Request) -> JSONResponse:
+        authenticate(request)
+        raise CloudError(
+            400,
+            "BadRequest",
+            "/me request is only valid with delegated authentication flow.",
+        )
+
+    def list_service_principals(request: Request) -> JSONResponse:
+        authenticate(request)
+        wanted = request.query_params.get("$filter", "")
+        by_name, by_field = _BY_NAME.fullmatch(wanted), _BY_FIELD.fullmatch(wanted)
+        if by_name:
+            found = cloud.principals.find(app_id=by_name[2])
+        elif by_field:
+            column = {"appid": "app_id", "id": "object_id", "displayname": "display_name"}
+            found = cloud.principals.find(**{column[by_field[1].lower()]: by_field[2]})
+        else:
+            raise CloudError.not_implemented(f"servicePrincipals?$filter={wanted}")
+        return JSONResponse({"value": [_render(found)] if found else []})
+
+    def get_service_principal(request: Request) -> JSONResponse:
+        authenticate(request)
+        wanted = request.path_params["id"]
+        found = cloud.principals.find(object_id=wanted)
+        if found is None:
+            raise CloudError(
+                404,
+                "Request_ResourceNotFound",
+                f"Resource '{wanted}' does not exist or one of its queried reference-property "
+                "objects are not present.",
+            )
+        return JSONResponse(_render(found))
+
+    async def get_by_ids(request: Request) -> JSONResponse:
+        await run_in_threadpool(authenticate, request)
+        body = await request.json()
+
+        def find() -> list[dict[str, Any]]:
+            found = (cloud.principals.find(object_id=str(one)) for one in body.get("ids", []))
+            return [_render(one) for one in found if one is not None]
+
+        return JSONResponse({"value": await run_in_threadpool(find)})
+
+    def missing(request: Request) -> JSONResponse:
+        raise CloudError.not_implemented(f"{request.method} {request.url.path} of Microsoft Graph")
+
+    def refuse(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
+        assert isinstance(error, CloudError)
+        body = {"error": {"code": error.code, "message": error.message}}
+        return JSONResponse(body, error.status)
+
+    return Starlette(
+        routes=[
+            Route("/v1.0/me", me),
+            Route("/v1.0/servicePrincipals", list_service_principals),
+            Route("/v1.0/servicePrincipals/{id}", get_service_principal),
+            Route("/v1.0/directoryObjects/getByIds", get_by_ids, methods=["POST"]),
+            Route("/{path:path}", missing, methods=["GET", "POST", "PATCH", "PUT", "DELETE"]),
+        ],
+        exception_handlers={CloudError: refuse},
+    )
+
+
+def _render(principal: Principal) -> dict[str, Any]:
+    managed = bool(principal.resource_id)
+    return {
+        "@odata.type": "#microsoft.graph.servicePrincipal",
+        "id": principal.object_id,
+        "appId": principal.app_id,
+        "displayName": principal.display_name,
+        "servicePrincipalType": "ManagedIdentity" if managed else "Application",
+        "servicePrincipalNames": [principal.app_id],
+        "alternativeNames": ["isExplicit=False", principal.resource_id] if managed else [],
+    }

@@ -1,0 +1,228 @@
+"""login.microsoftonline.com: discovery documents, signing keys, and the token endpoints."""
+
+from __future__ import annotations
+
+import base64
+import time
+import uuid
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from ..cloud import Cloud
+from ..principals import AUDIENCES, LIFETIME
+
+_HOST = "https://login.microsoftonline.com"
+_ANY_TENANT = ("common", "organizations", "consumers")
+
+
+class LoginError(Exception):
+    """A refused token request, as OAuth and Entra ID word it."""
+
+    def __init__(self, status: int, error: str, number: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.error = error
+        self.number = number
+        self.message = message
+
+    def render(self) -> JSONResponse:
+        """The body that MSAL shows to its user."""
+        trace, correlation = str(uuid.uuid4()), str(uuid.uuid4())
+        now = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%SZ")
+        return JSONResponse(
+            {
+                "error": self.error,
+                "error_description": f"AADSTS{self.number}: {self.message} Trace ID: {trace} "
+                f"Correlation ID: {correlation} Timestamp: {now}",
+                "error_codes": [self.number],
+                "timestamp": now,
+                "trace_id": trace,
+                "correlation_id": correlation,
+                "error_uri": f"{_HOST}/error?code={self.number}",
+            },
+            self.status,
+        )
+
+
+def audience_of(scope_or_resource: str) -> str | None:
+    """The audience that a scope (``https://vault.azure.net/.default``) or resource names."""
+    wanted = scope_or_resource.removesuffix("/.default").rstrip("/")
+    return next((audience for audience in AUDIENCES if audience == wanted), None)
+
+
+def login(cloud: Cloud) -> ASGIApp:
+    """The application of login.microsoftonline.com."""
+    account = cloud.account
+
+    def check_tenant(tenant: str) -> None:
+        if tenant.lower() != account.tenant_id:
+            raise LoginError(
+                400,
+                "invalid_request",
+                90002,
+                f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID "
+                "and are signing into the correct cloud.",
+            )
+
+    def configuration(request: Request) -> JSONResponse:
+        tenant = request.path_params["tenant"]
+        if tenant not in _ANY_TENANT:
+            try:
+                check_tenant(tenant)
+            except LoginError as error:
+                return error.render()
+        base = f"{_HOST}/{tenant}"
+        return JSONResponse(
+            {
+                "issuer": cloud.principals.issuer,
+                "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+                "token_endpoint": f"{base}/oauth2/v2.0/token",
+                "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
+                "jwks_uri": f"{base}/discovery/v2.0/keys",
+                "token_endpoint_auth_methods_supported": [
+                    "client_secret_post",
+                    "client_secret_basic",
+                ],
+                "response_types_supported": ["token"],
+                "subject_types_supported": ["pairwise"],
+                "id_token_signing_alg_values_supported": ["RS256"],
+                "tenant_region_scope": "NA",
+                "cloud_instance_name": "microsoftonline.com",
+            }
+        )
+
+    def instance(request: Request) -> JSONResponse:  # noqa: ARG001
+        return JSONResponse(
+            {
+                "tenant_discovery_endpoint": f"{_HOST}/{account.tenant_id}/v2.0"
+                "/.well-known/openid-configuration",
+                "api-version": "1.1",
+                "metadata": [
+                    {
+                        "preferred_network": "login.microsoftonline.com",
+                        "preferred_cache": "login.windows.net",
+                        "aliases": ["login.microsoftonline.com", "login.windows.net"],
+                    }
+                ],
+            }
+        )
+
+    def keys(request: Request) -> JSONResponse:  # noqa: ARG001
+        numbers = cloud.principals.public_key.public_numbers()
+        return JSONResponse(
+            {
+                "keys": [
+                    {
+                        "kty": "RSA",
+                        "use": "sig",
+                        "kid": cloud.principals.key_id,
+                        "n": _base64(numbers.n),
+                        "e": _base64(numbers.e),
+                    }
+                ]
+            }
+        )
+
+    def issue(tenant: str, form: Mapping[str, str], authorization: str) -> dict[str, Any]:
+        check_tenant(tenant)
+        grant = form.get("grant_type", "")
+        if grant != "client_credentials":
+            raise LoginError(
+                400,
+                "unsupported_grant_type",
+                70003,
+                f"The app requested an unsupported grant type '{grant}'. The local cloud signs "
+                "in service principals (client_credentials) only.",
+            )
+        app_id, secret = _client(form, authorization)
+        principal = cloud.principals.find(app_id=app_id) if app_id else None
+        if principal is None:
+            raise LoginError(
+                400,
+                "unauthorized_client",
+                700016,
+                f"Application with identifier '{app_id}' was not found in the directory "
+                f"'{account.tenant_id}'. Check AZURE_CLIENT_ID.",
+            )
+        if not cloud.principals.check_secret(app_id, secret):
+            raise LoginError(
+                401,
+                "invalid_client",
+                7000215,
+                "Invalid client secret provided. Ensure the secret being sent in the request is "
+                "the client secret value, not the client secret ID, for a secret added to app "
+                f"'{app_id}'.",
+            )
+        wanted = form.get("scope") or form.get("resource") or ""
+        audience = audience_of(next((s for s in wanted.split() if "://" in s), wanted))
+        if audience is None:
+            raise LoginError(
+                400,
+                "invalid_resource",
+                500011,
+                f"The resource principal named {wanted} was not found in the tenant named "
+                f"{account.tenant_id}. The local cloud issues tokens for {', '.join(AUDIENCES)}.",
+            )
+        now = int(time.time())
+        answer: dict[str, Any] = {
+            "token_type": "Bearer",
+            "expires_in": LIFETIME,
+            "ext_expires_in": LIFETIME,
+            "access_token": cloud.principals.issue(principal, audience),
+        }
+        if "resource" in form:  # the v1.0 endpoint's form
+            answer |= {
+                "expires_on": str(now + LIFETIME),
+                "not_before": str(now),
+                "resource": wanted,
+            }
+        return answer
+
+    async def token(request: Request) -> JSONResponse:
+        form = {k: v for k, v in (await request.form()).items() if isinstance(v, str)}
+        try:
+            answer = await run_in_threadpool(
+                issue,
+                request.path_params["tenant"],
+                form,
+                request.headers.get("authorization", ""),
+            )
+        except LoginError as error:
+            return error.render()
+        return JSONResponse(answer, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
+
+    return Starlette(
+        routes=[
+            Route("/common/discovery/instance", instance),
+            Route("/{tenant}/v2.0/.well-known/openid-configuration", configuration),
+            Route("/{tenant}/.well-known/openid-configuration", configuration),
+            Route("/{tenant}/discovery/v2.0/keys", keys),
+            Route("/{tenant}/discovery/keys", keys),
+            Route("/{tenant}/oauth2/v2.0/token", token, methods=["POST"]),
+            Route("/{tenant}/oauth2/token", token, methods=["POST"]),
+        ]
+    )
+
+
+def _client(form: Mapping[str, str], authorization: str) -> tuple[str, str]:
+    """Client id and secret, from the form or from HTTP basic authentication (RFC 6749, 2.3.1)."""
+    if authorization.lower().startswith("basic "):
+        try:
+            name, _, secret = base64.b64decode(authorization[6:]).decode().partition(":")
+        except ValueError:
+            return "", ""
+        return name, secret
+    return form.get("client_id", ""), form.get("client_secret", "")
+
+
+def _base64(number: int) -> str:
+    data = number.to_bytes((number.bit_length() + 7) // 8, "big")
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

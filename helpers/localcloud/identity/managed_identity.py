@@ -1,0 +1,115 @@
+"""Tokens of managed identities: instance metadata, and the App Service form of it.
+
+A workload proves which identity it has by the secret of its session (``Principals.open_session``):
+as the password of ``Proxy-Authorization`` (that is how the proxy in a container knows its caller),
+or in ``X-IDENTITY-HEADER`` (App Service's IDENTITY_HEADER).
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from datetime import datetime, timezone
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from ..cloud import Cloud
+from ..principals import LIFETIME, Principal
+from .login import audience_of
+
+
+def managed_identity(cloud: Cloud) -> ASGIApp:
+    """The application of the address 169.254.169.254."""
+
+    def answer(request: Request, principal: Principal | None) -> JSONResponse:
+        if principal is None:
+            return _refuse(
+                400, "invalid_request", "Identity not found: this workload has no managed identity."
+            )
+        for name, value in (
+            ("client_id", principal.app_id),
+            ("object_id", principal.object_id),
+            ("msi_res_id", principal.resource_id),
+            ("mi_res_id", principal.resource_id),
+        ):
+            if request.query_params.get(name, value).lower() != value.lower():
+                return _refuse(400, "invalid_request", "Identity not found")
+        resource = request.query_params.get("resource")
+        if not resource:
+            return _refuse(400, "invalid_request", "Required query variable 'resource' is missing")
+        audience = audience_of(resource)
+        if audience is None:
+            return _refuse(
+                400,
+                "invalid_resource",
+                "AADSTS500011: The resource principal named "
+                f"{resource} was not found in the tenant named {cloud.account.tenant_id}.",
+            )
+        expires = int(time.time()) + LIFETIME
+        body = {
+            "access_token": cloud.principals.issue(principal, audience),
+            "client_id": principal.app_id,
+            "expires_in": str(LIFETIME),
+            "expires_on": str(expires),
+            "ext_expires_in": str(LIFETIME),
+            "not_before": str(expires - LIFETIME),
+            "resource": resource,
+            "token_type": "Bearer",
+        }
+        return JSONResponse(body, headers={"Cache-Control": "no-store"})
+
+    def instance_metadata(request: Request) -> JSONResponse:
+        if request.headers.get("metadata", "").lower() != "true":
+            return _refuse(400, "invalid_request", "Required metadata header not specified")
+        if "x-forwarded-for" in request.headers:
+            return _refuse(400, "invalid_request", "X-Forwarded-For is not allowed")
+        return answer(request, cloud.principals.session(_proxy_password(request)))
+
+    def app_service(request: Request) -> JSONResponse:
+        secret = request.headers.get("x-identity-header", "")
+        found = cloud.principals.session(secret) if secret else None
+        if found is None:
+            return _refuse(401, "unauthorized", "The X-IDENTITY-HEADER is missing or wrong.")
+        return answer(request, found)
+
+    def instance(request: Request) -> JSONResponse:
+        if request.headers.get("metadata", "").lower() != "true":
+            return _refuse(400, "invalid_request", "Required metadata header not specified")
+        return JSONResponse(
+            {
+                "compute": {
+                    "azEnvironment": "AzurePublicCloud",
+                    "subscriptionId": cloud.account.subscription_id,
+                    "name": "localcloud",
+                    "osType": "Linux",
+                    "location": "eastus",
+                },
+                "time": datetime.now(timezone.utc).isoformat(),
+            }
+        )
+
+    return Starlette(
+        routes=[
+            Route("/metadata/identity/oauth2/token", instance_metadata),
+            Route("/metadata/instance", instance),
+            Route("/msi/token", app_service),
+        ]
+    )
+
+
+def _proxy_password(request: Request) -> str:
+    scheme, _, encoded = request.headers.get("proxy-authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return base64.b64decode(encoded).decode().partition(":")[2]
+    except ValueError:
+        return ""
+
+
+def _refuse(status: int, error: str, description: str) -> JSONResponse:
+    return JSONResponse({"error": error, "error_description": description}, status)

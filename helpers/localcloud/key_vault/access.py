@@ -1,0 +1,94 @@
+"""Who may do what with a vault's secrets: by access policy, or by role where the vault says so."""
+
+from __future__ import annotations
+
+from ..cloud import Cloud
+from ..errors import CloudError
+from ..principals import VAULT, Principal, TokenError
+from ..store import Resource
+
+VAULT_TYPE = "Microsoft.KeyVault/vaults"
+_DATA_ACTIONS = {  # learn.microsoft.com, Key Vault data actions
+    "get": "getSecret/action",
+    "list": "readMetadata/action",
+    "set": "setSecret/action",
+    "delete": "delete",
+    "recover": "recover/action",
+    "purge": "purge/action",
+}
+
+
+def authenticate(cloud: Cloud, authorization: str | None) -> Principal:
+    """The caller that a bearer token for vaults proves. Raises 401 with the challenge."""
+    challenge = {
+        "WWW-Authenticate": 'Bearer authorization="https://login.microsoftonline.com/'
+        f'{cloud.account.tenant_id}", resource="https://vault.azure.net"'
+    }
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise CloudError(
+            401,
+            "Unauthorized",
+            "AKV10000: Request is missing a Bearer or PoP token.",
+            headers=challenge,
+        )
+    try:
+        return cloud.principals.verify(token.strip(), VAULT)
+    except TokenError as error:
+        number = {
+            "InvalidAuthenticationTokenAudience": "AKV10022: Invalid audience.",
+            "ExpiredAuthenticationToken": "AKV10015: The token is expired.",
+        }.get(error.code, "AKV10016: The token's signature or issuer is not valid.")
+        raise CloudError(
+            401, "Unauthorized", f"{number} {error.message}", headers=challenge
+        ) from None
+
+
+def vault_of(cloud: Cloud, name: str) -> Resource:
+    """The vault of that name. Raises 404: a real vault's name would not resolve either."""
+    found = cloud.store.find(type=VAULT_TYPE, name=name)
+    if not found:
+        raise CloudError(
+            404,
+            "VaultNotFound",
+            f"There is no vault '{name}'. Check its name, create it, or recover it if it was "
+            "deleted.",
+        )
+    return found[0]
+
+
+def check(
+    cloud: Cloud, vault: Resource, principal: Principal, permission: str, secret: str | None
+) -> None:
+    """Raise 403 Forbidden, in Key Vault's words, unless ``principal`` has the permission."""
+    caller = f"appid={principal.app_id};oid={principal.object_id};iss={cloud.principals.issuer}"
+    place = f"{vault.name};location={vault.body['location']}"
+    if vault.properties["enableRbacAuthorization"]:
+        action = f"Microsoft.KeyVault/vaults/secrets/{_DATA_ACTIONS[permission]}"
+        scope = vault.id + (f"/secrets/{secret}" if secret else "")
+        if cloud.permissions.allowed(principal.object_id, action, scope, data=True):
+            return
+        raise CloudError(
+            403,
+            "Forbidden",
+            "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny "
+            "assignments or role definitions were changed recently, please observe propagation "
+            f"time.\r\nCaller: {caller}\r\nAction: '{action}'\r\nResource: '{scope.lower()}'\r\n"
+            f"Assignment: (not found)\r\nDenyAssignmentId: null\r\nDecisionReason: null \r\n"
+            f"Vault: {place}\r\n",
+            headers={"innererror": "ForbiddenByRbac"},
+        )
+    for policy in vault.properties["accessPolicies"]:
+        if policy["objectId"].lower() == principal.object_id.lower():
+            held = {str(one).lower() for one in policy["permissions"].get("secrets") or []}
+            # "all" has everything but purge (Key Vault access policy reference)
+            if permission in held or ("all" in held and permission != "purge"):
+                return
+    raise CloudError(
+        403,
+        "Forbidden",
+        f"The user, group or application '{caller}' does not have secrets {permission} permission "
+        f"on key vault '{place}'. For help resolving this issue, please see "
+        "https://go.microsoft.com/fwlink/?linkid=2125287",
+        headers={"innererror": "AccessDenied"},
+    )

@@ -1,0 +1,259 @@
+"""The secrets of all vaults: versions, and the state between deleted and purged."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import time
+import uuid
+from typing import Any
+
+from ..cloud import Cloud
+from ..errors import CloudError
+from ..store import Resource
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS secrets (
+    vault TEXT NOT NULL, name TEXT NOT NULL COLLATE NOCASE, version TEXT NOT NULL,
+    value TEXT NOT NULL, content_type TEXT, tags TEXT NOT NULL, enabled INTEGER NOT NULL,
+    not_before INTEGER, expires INTEGER, created INTEGER NOT NULL, updated INTEGER NOT NULL,
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT
+);
+CREATE INDEX IF NOT EXISTS secrets_name ON secrets (vault, name);
+CREATE TABLE IF NOT EXISTS deleted_secrets (
+    vault TEXT NOT NULL, name TEXT NOT NULL COLLATE NOCASE, deleted INTEGER NOT NULL,
+    purge INTEGER NOT NULL, PRIMARY KEY (vault, name)
+);
+"""
+_LIMIT = 25 * 1024  # bytes of a secret's value (Key Vault service limits)
+_Params = dict[str, str]
+_Body = dict[str, Any]
+
+
+class Secrets:
+    """Each operation takes the vault, the path's names and the body, and answers Key Vault's JSON."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._store = cloud.store
+        self._store.schema(_SCHEMA)
+
+    def set(self, vault: Resource, params: _Params, body: _Body) -> _Body:
+        """SetSecret: a new version."""
+        name = params["name"]
+        if not re.fullmatch(r"[0-9a-zA-Z-]{1,127}", name):
+            raise CloudError(
+                400,
+                "BadParameter",
+                f"The request URI contains an invalid name: {name}. A secret's name has 1-127 "
+                "letters, digits and hyphens.",
+            )
+        value = body.get("value")
+        if not isinstance(value, str) or len(value.encode()) > _LIMIT:
+            raise CloudError(
+                400, "BadParameter", f"The secret's value must be a string of up to {_LIMIT} bytes."
+            )
+        if self._deleted(vault, name):
+            raise CloudError(
+                409,
+                "Conflict",
+                f"Secret {name} is currently in a deleted but recoverable state, and its name "
+                "cannot be reused; in this state, the secret can only be recovered or purged.",
+                headers={"innererror": "ObjectIsDeletedButRecoverable"},
+            )
+        attributes = body.get("attributes") or {}
+        now = int(time.time())
+        version = uuid.uuid4().hex
+        self._store.execute(
+            "INSERT INTO secrets (vault, name, version, value, content_type, tags, enabled,"
+            " not_before, expires, created, updated) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                vault.name.lower(),
+                name,
+                version,
+                value,
+                body.get("contentType"),
+                json.dumps(body.get("tags") or {}),
+                attributes.get("enabled", True) is not False,
+                attributes.get("nbf"),
+                attributes.get("exp"),
+                now,
+                now,
+            ),
+        )
+        return self._bundle(vault, self._row(vault, name, version), value=True)
+
+    def get(self, vault: Resource, params: _Params, body: _Body) -> _Body:  # noqa: ARG002
+        """GetSecret: the newest version, or the one asked for."""
+        row = self._row(vault, params["name"], params["version"])
+        if not row["enabled"]:
+            raise CloudError(
+                403,
+                "Forbidden",
+                "Operation get is not allowed on a disabled secret.",
+                headers={"innererror": "SecretDisabled"},
+            )
+        return self._bundle(vault, row, value=True)
+
+    def update(self, vault: Resource, params: _Params, body: _Body) -> _Body:
+        """UpdateSecret: attributes, content type and tags; never the value."""
+        row = self._row(vault, params["name"], params["version"])
+        attributes = body.get("attributes") or {}
+        self._store.execute(
+            "UPDATE secrets SET content_type=?, tags=?, enabled=?, not_before=?, expires=?,"
+            " updated=? WHERE sequence=?",
+            (
+                body.get("contentType", row["content_type"]),
+                json.dumps(body["tags"]) if body.get("tags") is not None else row["tags"],
+                attributes.get("enabled", bool(row["enabled"])),
+                attributes.get("nbf", row["not_before"]),
+                attributes.get("exp", row["expires"]),
+                int(time.time()),
+                row["sequence"],
+            ),
+        )
+        return self._bundle(vault, self._row(vault, params["name"], row["version"]), value=False)
+
+    def list(self, vault: Resource, params: _Params, body: _Body) -> _Body:  # noqa: ARG002
+        """GetSecrets: without versions and without values."""
+        rows = self._store.query(
+            "SELECT * FROM secrets WHERE sequence IN (SELECT max(sequence) FROM secrets"
+            " WHERE vault=? GROUP BY name) AND name NOT IN"
+            " (SELECT name FROM deleted_secrets WHERE vault=?) ORDER BY name",
+            (vault.name.lower(), vault.name.lower()),
+        )
+        value = [self._item(vault, row, versioned=False) for row in rows]
+        return {"value": value, "nextLink": None}
+
+    def versions(self, vault: Resource, params: _Params, body: _Body) -> _Body:  # noqa: ARG002
+        """GetSecretVersions, oldest first."""
+        self._row(vault, params["name"], "")
+        rows = self._store.query(
+            "SELECT * FROM secrets WHERE vault=? AND name=? ORDER BY sequence",
+            (vault.name.lower(), params["name"]),
+        )
+        value = [self._item(vault, row, versioned=True) for row in rows]
+        return {"value": value, "nextLink": None}
+
+    def delete(self, vault: Resource, params: _Params, body: _Body) -> _Body:  # noqa: ARG002
+        """DeleteSecret: recoverable until purged."""
+        self._row(vault, params["name"], "")
+        now = int(time.time())
+        days = vault.properties["softDeleteRetentionInDays"]
+        self._store.execute(
+            "INSERT INTO deleted_secrets VALUES (?,?,?,?)",
+            (vault.name.lower(), params["name"], now, now + days * 86400),
+        )
+        return self.get_deleted(vault, params, {})
+
+    def get_deleted(self, vault: Resource, params: _Params, body: _Body) -> _Body:  # noqa: ARG002
+        """GetDeletedSecret."""
+        deleted = self._deleted(vault, params["name"])
+        if deleted is None:
+            raise self._not_found(params["name"])
+        row = self._row(vault, params["name"], "", deleted=True)
+        return {**self._bundle(vault, row, value=False), **self._fate(vault, deleted)}
+
+    def list_deleted(self, vault: Resource, params: _Params, body: _Body) -> _Body:  # noqa: ARG002
+        """GetDeletedSecrets."""
+        rows = self._store.query(
+            "SELECT * FROM deleted_secrets WHERE vault=? ORDER BY name", (vault.name.lower(),)
+        )
+        value = []
+        for deleted in rows:
+            row = self._row(vault, deleted["name"], "", deleted=True)
+            item = self._item(vault, row, versioned=False)
+            value.append({**item, **self._fate(vault, deleted)})
+        return {"value": value, "nextLink": None}
+
+    def recover(self, vault: Resource, params: _Params, body: _Body) -> _Body:  # noqa: ARG002
+        """RecoverDeletedSecret."""
+        self._forget_deletion(vault, params["name"])
+        row = self._row(vault, params["name"], "")
+        return self._bundle(vault, row, value=False)
+
+    def purge(self, vault: Resource, params: _Params, body: _Body) -> None:  # noqa: ARG002
+        """PurgeDeletedSecret: every version is gone for good."""
+        with self._store.transaction():
+            self._forget_deletion(vault, params["name"])
+            self._store.execute(
+                "DELETE FROM secrets WHERE vault=? AND name=?",
+                (vault.name.lower(), params["name"]),
+            )
+
+    def forget_vault(self, name: str) -> None:
+        """Drop everything of a purged vault."""
+        for table in ("secrets", "deleted_secrets"):
+            self._store.execute(f"DELETE FROM {table} WHERE vault=?", (name.lower(),))  # noqa: S608
+
+    # -- rows --------------------------------------------------------------------------------
+
+    def _row(
+        self, vault: Resource, name: str, version: str, *, deleted: bool = False
+    ) -> sqlite3.Row:
+        rows = self._store.query(
+            "SELECT * FROM secrets WHERE vault=? AND name=? AND (version=? OR ?='')"
+            " ORDER BY sequence DESC LIMIT 1",
+            (vault.name.lower(), name, version, version),
+        )
+        if not rows or (not deleted and self._deleted(vault, name)):
+            raise self._not_found(f"{name}/{version}" if version else name)
+        return rows[0]
+
+    def _deleted(self, vault: Resource, name: str) -> sqlite3.Row | None:
+        rows = self._store.query(
+            "SELECT * FROM deleted_secrets WHERE vault=? AND name=?", (vault.name.lower(), name)
+        )
+        return rows[0] if rows else None
+
+    def _forget_deletion(self, vault: Resource, name: str) -> None:
+        gone = self._store.execute(
+            "DELETE FROM deleted_secrets WHERE vault=? AND name=?", (vault.name.lower(), name)
+        )
+        if not gone:
+            raise self._not_found(name)
+
+    @staticmethod
+    def _not_found(name: str) -> CloudError:
+        return CloudError(
+            404,
+            "SecretNotFound",
+            f"A secret with (name/id) {name} was not found in this key vault. If you recently "
+            "deleted this secret you may be able to recover it using the correct recovery "
+            "command. For help resolving this issue, please see "
+            "https://go.microsoft.com/fwlink/?linkid=2125182",
+        )
+
+    # -- rendering ---------------------------------------------------------------------------
+
+    def _item(self, vault: Resource, row: sqlite3.Row, *, versioned: bool) -> _Body:
+        identifier = f"{vault.properties['vaultUri']}secrets/{row['name']}"
+        attributes = {
+            "enabled": bool(row["enabled"]),
+            **({"nbf": row["not_before"]} if row["not_before"] else {}),
+            **({"exp": row["expires"]} if row["expires"] else {}),
+            "created": row["created"],
+            "updated": row["updated"],
+            "recoveryLevel": "CustomizedRecoverable+Purgeable"
+            if vault.properties["softDeleteRetentionInDays"] < 90
+            else "Recoverable+Purgeable",
+            "recoverableDays": vault.properties["softDeleteRetentionInDays"],
+        }
+        return {
+            "id": f"{identifier}/{row['version']}" if versioned else identifier,
+            **({"contentType": row["content_type"]} if row["content_type"] else {}),
+            "attributes": attributes,
+            "tags": json.loads(row["tags"]),
+        }
+
+    def _bundle(self, vault: Resource, row: sqlite3.Row, *, value: bool) -> _Body:
+        bundle = self._item(vault, row, versioned=True)
+        return {"value": row["value"], **bundle} if value else bundle
+
+    @staticmethod
+    def _fate(vault: Resource, deleted: sqlite3.Row) -> _Body:
+        return {
+            "recoveryId": f"{vault.properties['vaultUri']}deletedsecrets/{deleted['name']}",
+            "deletedDate": deleted["deleted"],
+            "scheduledPurgeDate": deleted["purge"],
+        }

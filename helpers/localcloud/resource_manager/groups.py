@@ -1,0 +1,116 @@
+"""Resource groups: deleting one deletes what is inside."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+from ..errors import CloudError
+from ..store import Resource
+from .deletion import delete
+from .locations import location_of
+from .routing import GROUP_TYPE, Call, Reply, Router
+
+router = Router()
+_GROUPS = "/subscriptions/{subscription}/resourceGroups"
+_GROUP = _GROUPS + "/{group}"
+_ACTION = "Microsoft.Resources/subscriptions/resourceGroups"
+
+
+def _find(call: Call) -> Resource:
+    found = call.cloud.store.get(call.resource_id)
+    if found is None:
+        raise CloudError(
+            404,
+            "ResourceGroupNotFound",
+            f"Resource group '{call.params['group']}' could not be found.",
+        )
+    return found
+
+
+@router.operation("PUT", _GROUP, f"{_ACTION}/write")
+def create_or_update(call: Call) -> Reply:
+    """ResourceGroups_CreateOrUpdate; a group cannot move to another location."""
+    name = call.params["group"]
+    if not re.fullmatch(r"[-\w._()]{1,90}", name) or name.endswith("."):
+        raise CloudError(
+            400,
+            "InvalidResourceGroupName",
+            f"The provided resource group name '{name}' is not valid: it may have letters, "
+            "digits, underscores, hyphens, periods and parentheses, at most 90 characters, and "
+            "must not end with a period.",
+        )
+    location = location_of(call.body)
+    existing = call.cloud.store.get(call.resource_id)
+    if existing is not None and existing.body["location"] != location:
+        raise CloudError(
+            409,
+            "InvalidResourceGroupLocation",
+            f"Invalid resource group location '{location}'. The Resource group already exists in "
+            f"location '{existing.body['location']}'.",
+        )
+    resource = existing or Resource(call.resource_id, GROUP_TYPE, name, name, {})
+    resource.body = {
+        "id": resource.id,
+        "name": resource.name,
+        "type": GROUP_TYPE,
+        "location": location,
+        "tags": call.body.get("tags") or {},
+        "properties": {"provisioningState": "Succeeded"},
+    }
+    call.cloud.store.put(resource)
+    return Reply(200 if existing else 201, resource.body)
+
+
+@router.operation("GET", _GROUP, f"{_ACTION}/read")
+def get(call: Call) -> Reply:
+    """ResourceGroups_Get."""
+    return Reply(200, _find(call).body)
+
+
+@router.operation("HEAD", _GROUP, f"{_ACTION}/read")
+def exists(call: Call) -> Reply:
+    """ResourceGroups_CheckExistence."""
+    return Reply(204 if call.cloud.store.get(call.resource_id) else 404)
+
+
+@router.operation("PATCH", _GROUP, f"{_ACTION}/write")
+def update(call: Call) -> Reply:
+    """ResourceGroups_Update: the tags."""
+    resource = _find(call)
+    if "tags" in call.body:
+        resource.body["tags"] = call.body["tags"] or {}
+    call.cloud.store.put(resource)
+    return Reply(200, resource.body)
+
+
+@router.operation("GET", _GROUPS, f"{_ACTION}/read")
+def list_groups(call: Call) -> Reply:
+    """ResourceGroups_List."""
+    found = call.cloud.store.find(type=GROUP_TYPE)
+    return Reply(200, {"value": [resource.body for resource in found]})
+
+
+@router.operation("DELETE", _GROUP, f"{_ACTION}/delete")
+def remove(call: Call) -> Reply:
+    """ResourceGroups_Delete: vaults are kept as soft-deleted, everything else is gone.
+
+    Answers 202 with a Location, as ARM does (azure-wire: a 204 is an error for the clients).
+    """
+    from .vaults import VAULT_TYPE, soft_delete
+
+    group = _find(call)
+    for vault in call.cloud.store.find(type=VAULT_TYPE, resource_group=group.name):
+        soft_delete(call.cloud, vault)
+    delete(call.cloud, group.id)
+    location = (
+        f"https://management.azure.com{call.cloud.subscription}/operationresults/{uuid.uuid4()}"
+        "?api-version=2025-04-01"
+    )
+    return Reply(202, None, {"Location": location, "retry-after-ms": "100"})
+
+
+@router.operation("GET", "/subscriptions/{subscription}/operationresults/{operation}", "")
+def operation_result(call: Call) -> Reply:  # noqa: ARG001
+    """The outcome of a deletion, which is complete when its request is answered."""
+    return Reply(200)

@@ -1,0 +1,242 @@
+"""How the resource manager finds the operation of a request, and who may call it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..cloud import Cloud
+from ..errors import CloudError
+from ..principals import MANAGEMENT, Principal, TokenError
+from ..store import Resource
+
+GROUP_TYPE = "Microsoft.Resources/resourceGroups"
+_PARAMETER = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What an operation answers: status, JSON body (None: empty), further headers."""
+
+    status: int
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One authorized request to an operation.
+
+    ``resource_id`` is the ARM id that the request is about: of the resource itself, or, for an
+    action or a listing, of the resource that it belongs to.
+    """
+
+    cloud: Cloud
+    principal: Principal
+    method: str
+    params: Mapping[str, str]
+    query: Mapping[str, str]
+    body: dict[str, Any]
+    resource_id: str
+    url: str
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """``properties`` of the request's body, {} when there is none."""
+        properties = self.body.get("properties") or {}
+        if not isinstance(properties, dict):
+            raise invalid("The request content was invalid: 'properties' must be an object.")
+        return properties
+
+    def get(self, type: str, resource_id: str | None = None) -> Resource:
+        """The stored resource of this call, or of another id. Raises 404 ResourceNotFound."""
+        wanted = resource_id or self.resource_id
+        found = self.cloud.store.get(wanted)
+        if found is None:
+            raise not_found(type, wanted)
+        return found
+
+
+Operation = Callable[[Call], Reply]
+
+
+@dataclass(frozen=True)
+class _Route:
+    method: str
+    template: str
+    pattern: re.Pattern[str]
+    permission: str
+    operation: Operation
+
+
+class Router:
+    """The operations of one resource provider."""
+
+    def __init__(self) -> None:
+        self.routes: list[_Route] = []
+
+    def operation(
+        self, method: str, template: str, permission: str
+    ) -> Callable[[Operation], Operation]:
+        """Register a function for ``method`` and a path template with ``{names}``.
+
+        ``permission`` is Azure's action name, checked at the path of the request; "" lets every
+        authenticated caller in. Paths compare without case, as ARM does.
+        """
+        names = _PARAMETER.split(template)
+        pattern = "".join(
+            f"(?P<{part}>[^/]+)" if index % 2 else re.escape(part)
+            for index, part in enumerate(names)
+        )
+
+        def register(operation: Operation) -> Operation:
+            compiled = re.compile(pattern, re.IGNORECASE)
+            self.routes.append(_Route(method, template, compiled, permission, operation))
+            return operation
+
+        return register
+
+    def include(self, other: Router) -> None:
+        """Add the operations of another provider."""
+        self.routes.extend(other.routes)
+
+    def handle(
+        self,
+        cloud: Cloud,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: dict[str, Any],
+        authorization: str | None,
+    ) -> Reply:
+        """Authenticate, find, authorize and run the operation of a request.
+
+        Raises :class:`CloudError`: 401 for the token, 404 for subscription and group, 405 or 501
+        for what there is no operation for, 403 AuthorizationFailed, and what the operation raises.
+        """
+        principal = authenticate(cloud, authorization)
+        route, params = self._find(method, path)
+        _check_subscription(cloud, params)
+        resource_id = _resource_id(cloud, route, params, path)
+        if route.permission:
+            authorize(cloud, principal, route.permission, path)
+        _check_group(cloud, route, params)
+        call = Call(cloud, principal, method, params, query, body, resource_id, path)
+        return route.operation(call)
+
+    def _find(self, method: str, path: str) -> tuple[_Route, dict[str, str]]:
+        others = []
+        for route in self.routes:
+            match = route.pattern.fullmatch(path)
+            if match:
+                if route.method == method:
+                    return route, match.groupdict()
+                others.append(route.method)
+        raise CloudError.not_implemented(
+            f"{method} {_operation_name(path)}"
+            + (f" (of this resource it has {', '.join(sorted(set(others)))})" if others else "")
+        )
+
+
+def authenticate(cloud: Cloud, authorization: str | None) -> Principal:
+    """The caller that a bearer token proves. Raises 401 as ARM words it."""
+    challenge = {
+        "WWW-Authenticate": 'Bearer authorization_uri="https://login.microsoftonline.com/'
+        f'{cloud.account.tenant_id}", error="invalid_token", '
+        'error_description="The access token is missing or invalid."'
+    }
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise CloudError(
+            401,
+            "AuthenticationFailed",
+            "Authentication failed. The 'Authorization' header is missing.",
+            headers=challenge,
+        )
+    try:
+        return cloud.principals.verify(token.strip(), MANAGEMENT)
+    except TokenError as error:
+        raise CloudError(401, error.code, error.message, headers=challenge) from None
+
+
+def authorize(cloud: Cloud, principal: Principal, action: str, scope: str) -> None:
+    """Raise 403 AuthorizationFailed unless ``principal`` may do ``action`` at ``scope``."""
+    if not cloud.permissions.allowed(principal.object_id, action, scope):
+        raise CloudError(
+            403,
+            "AuthorizationFailed",
+            f"The client '{principal.app_id}' with object id '{principal.object_id}' does not "
+            f"have authorization to perform action '{action}' over scope '{scope}' or the scope "
+            "is invalid. If access was recently granted, please refresh your credentials.",
+        )
+
+
+def not_found(type: str, resource_id: str) -> CloudError:
+    """404 ResourceNotFound in ARM's words."""
+    words = resource_id.strip("/").split("/")
+    lowered = [word.lower() for word in words]
+    group = words[lowered.index("resourcegroups") + 1] if "resourcegroups" in lowered else ""
+    names = words[lowered.index("providers") + 2 :] if "providers" in lowered else words
+    provider, *kinds = type.split("/")
+    named = provider + "".join(
+        f"/{kind}/{name}" for kind, name in zip(kinds, names[1::2], strict=False)
+    )
+    return CloudError(
+        404,
+        "ResourceNotFound",
+        f"The Resource '{named}' under resource group '{group}' was not found. For more details "
+        "please go to https://aka.ms/ARMResourceNotFoundFix",
+    )
+
+
+def invalid(message: str, code: str = "InvalidRequestContent") -> CloudError:
+    """400 for a request body that breaks a rule."""
+    return CloudError(400, code, message)
+
+
+def _check_subscription(cloud: Cloud, params: Mapping[str, str]) -> None:
+    asked = params.get("subscription")
+    if asked is not None and asked.lower() != cloud.account.subscription_id:
+        raise CloudError(
+            404, "SubscriptionNotFound", f"The subscription '{asked}' could not be found."
+        )
+
+
+def _check_group(cloud: Cloud, route: _Route, params: Mapping[str, str]) -> None:
+    group = params.get("group")
+    if group is None or "/providers/" not in route.template:
+        return
+    if cloud.store.get(f"{cloud.subscription}/resourceGroups/{group}") is None:
+        raise CloudError(
+            404, "ResourceGroupNotFound", f"Resource group '{group}' could not be found."
+        )
+
+
+def _resource_id(cloud: Cloud, route: _Route, params: Mapping[str, str], path: str) -> str:
+    """Fill the template's names in; drop the last word where it names an action or a listing."""
+    template = route.template
+    if not template.endswith("}") or _is_action(template):
+        template = template.rpartition("/")[0]
+    wanted = _PARAMETER.sub(lambda name: params[name[1]], template) or path
+    if "group" in params:  # ARM keeps the spelling that a group was created with
+        prefix = f"{cloud.subscription}/resourceGroups/{params['group']}"
+        group = cloud.store.get(prefix)
+        if group is not None and wanted.lower().startswith(prefix.lower()):
+            wanted = group.id + wanted[len(prefix) :]
+    return wanted
+
+
+def _is_action(template: str) -> bool:
+    return template.rpartition("/")[2] in ("{action}", "{kind}")
+
+
+def _operation_name(path: str) -> str:
+    """The path without what is particular to one subscription: type and action remain."""
+    words = path.strip("/").split("/")
+    lowered = [word.lower() for word in words]
+    if "providers" in lowered:
+        start = len(lowered) - lowered[::-1].index("providers")
+        return "/".join([words[start], *words[start + 1 :: 2]]) if words[start:] else path
+    return "/".join(["", *words[:1], *words[2::2]])

@@ -1,0 +1,145 @@
+"""Subscriptions, tenants, regions, and the list of all resources."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .locations import LOCATIONS
+from .routing import GROUP_TYPE, Call, Reply, Router, invalid
+
+router = Router()
+# What `/resources` does not list: groups, assignments, and what exists only inside a resource.
+_HIDDEN = ("microsoft.resources/", "microsoft.authorization/", "microsoft.keyvault/deletedvaults")
+_CONDITION = re.compile(r"\s*(\w+(?:/\w+)*)\s+eq\s+'((?:[^']|'')*)'\s*", re.IGNORECASE)
+
+
+def render(call: Call) -> dict[str, Any]:
+    """The subscription as ARM shows it."""
+    account = call.cloud.account
+    return {
+        "id": call.cloud.subscription,
+        "authorizationSource": "RoleBased",
+        "subscriptionId": account.subscription_id,
+        "tenantId": account.tenant_id,
+        "displayName": "Local cloud",
+        "state": "Enabled",
+        "subscriptionPolicies": {
+            "locationPlacementId": "Public_2014-09-01",
+            "quotaId": "PayAsYouGo_2014-09-01",
+            "spendingLimit": "Off",
+        },
+    }
+
+
+def _visible(call: Call) -> bool:
+    """A caller sees a subscription in which it holds any role at all."""
+    object_id = call.principal.object_id
+    return any(
+        assignment.properties["principalId"].lower() == object_id.lower()
+        for assignment in call.cloud.store.find(type="Microsoft.Authorization/roleAssignments")
+    )
+
+
+@router.operation("GET", "/subscriptions", "")
+def list_subscriptions(call: Call) -> Reply:
+    """Subscriptions_List."""
+    value = [render(call)] if _visible(call) else []
+    return Reply(200, {"value": value, "count": {"type": "Total", "value": len(value)}})
+
+
+@router.operation("GET", "/subscriptions/{subscription}", "Microsoft.Resources/subscriptions/read")
+def get_subscription(call: Call) -> Reply:
+    """Subscriptions_Get."""
+    return Reply(200, render(call))
+
+
+@router.operation("GET", "/tenants", "")
+def list_tenants(call: Call) -> Reply:
+    """Tenants_List."""
+    tenant = call.cloud.account.tenant_id
+    return Reply(
+        200, {"value": [{"id": f"/tenants/{tenant}", "tenantId": tenant, "countryCode": "US"}]}
+    )
+
+
+@router.operation("GET", "/subscriptions/{subscription}/locations", "")
+def list_locations(call: Call) -> Reply:
+    """Subscriptions_ListLocations."""
+    return Reply(
+        200,
+        {
+            "value": [
+                {
+                    "id": f"{call.cloud.subscription}/locations/{name}",
+                    "name": name,
+                    "displayName": display,
+                    "regionalDisplayName": display,
+                    "type": "Region",
+                }
+                for name, display in LOCATIONS.items()
+            ]
+        },
+    )
+
+
+def conditions(filter: str) -> dict[str, str]:
+    """An OData filter of ``name eq 'value'`` joined by ``and``. Raises 400 InvalidFilter."""
+    found: dict[str, str] = {}
+    for part in re.split(r"\s+and\s+", filter.strip(), flags=re.IGNORECASE) if filter else []:
+        match = _CONDITION.fullmatch(part)
+        if match is None:
+            raise invalid(
+                f"The filter '{filter}' is not supported: the local cloud understands "
+                "\"name eq 'value'\", joined by 'and'.",
+                "InvalidFilterInQueryString",
+            )
+        found[match[1].lower()] = match[2].replace("''", "'")
+    return found
+
+
+@router.operation(
+    "GET",
+    "/subscriptions/{subscription}/resources",
+    "Microsoft.Resources/subscriptions/resources/read",
+)
+def list_resources(call: Call) -> Reply:
+    """Resources_List, with the filters ``resourceType``, ``name``, ``resourceGroup``, ``location``."""
+    return Reply(200, {"value": listing(call, None)})
+
+
+@router.operation(
+    "GET",
+    "/subscriptions/{subscription}/resourceGroups/{group}/resources",
+    "Microsoft.Resources/subscriptions/resourceGroups/resources/read",
+)
+def list_group_resources(call: Call) -> Reply:
+    """Resources_ListByResourceGroup."""
+    return Reply(200, {"value": listing(call, call.params["group"])})
+
+
+def listing(call: Call, group: str | None) -> list[dict[str, Any]]:
+    """Top-level resources, in the generic form that ARM lists them in."""
+    wanted = conditions(call.query.get("$filter", ""))
+    unknown = set(wanted) - {"resourcetype", "name", "resourcegroup", "location"}
+    if unknown:
+        raise invalid(f"The filter on {', '.join(sorted(unknown))} is not supported.")
+    found = call.cloud.store.find(
+        type=wanted.get("resourcetype"),
+        name=wanted.get("name"),
+        resource_group=group or wanted.get("resourcegroup"),
+    )
+    value = []
+    for resource in found:
+        kind = resource.type.lower()
+        if kind == GROUP_TYPE.lower() or kind.startswith(_HIDDEN) or kind.count("/") > 1:
+            continue
+        location = str(resource.body.get("location", ""))
+        if wanted.get("location", location) != location:
+            continue
+        shown = ("location", "tags", "sku", "identity", "kind")
+        value.append(
+            {"id": resource.id, "name": resource.name, "type": resource.type}
+            | {key: resource.body[key] for key in shown if key in resource.body}
+        )
+    return value

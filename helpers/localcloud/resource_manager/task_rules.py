@@ -1,0 +1,253 @@
+"""What a task's properties must be: defaults, checks, and how an update merges into them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import Any
+
+from ..cloud import Cloud
+from ..errors import CloudError
+from ..gateway import session
+from .routing import invalid
+
+STEP_TYPES = ("FileTask", "EncodedTask", "Docker")
+_GITHUB = re.compile(r"https://github\.com/([^/]+)/([^/#]+?)(?:\.git)?(?:#.*)?/?", re.IGNORECASE)
+_CRON = re.compile(r"\S+(?: +\S+){4}")
+
+
+def complete(properties: dict[str, Any]) -> dict[str, Any]:
+    """Fill in the service's defaults (az acr task create: cpu 2, timeout 3600 seconds)."""
+    platform = properties.get("platform") or {}
+    properties["platform"] = {
+        "os": str(platform.get("os") or "Linux").capitalize(),
+        "architecture": platform.get("architecture") or "amd64",
+    }
+    properties["agentConfiguration"] = properties.get("agentConfiguration") or {"cpu": 2}
+    properties["status"] = properties.get("status") or "Enabled"
+    properties["timeout"] = properties.get("timeout") or 3600
+    properties["isSystemTask"] = bool(properties.get("isSystemTask"))
+    step = properties.get("step")
+    if isinstance(step, dict):
+        _complete_step(step)
+    trigger = properties.get("trigger") or {}
+    for one in trigger.get("sourceTriggers") or []:
+        one.setdefault("status", "Enabled")
+    for one in trigger.get("timerTriggers") or []:
+        one.setdefault("status", "Enabled")
+    base_image = trigger.get("baseImageTrigger")
+    if base_image:
+        base_image.setdefault("status", "Enabled")
+        base_image.setdefault("updateTriggerPayloadType", "Default")
+    if not (properties.get("credentials") or {}):
+        properties.pop("credentials", None)
+    if not trigger:
+        properties.pop("trigger", None)
+    return properties
+
+
+def _complete_step(step: dict[str, Any]) -> None:
+    for value in [*(step.get("values") or []), *(step.get("arguments") or [])]:
+        value.pop("type", None)
+        value["isSecret"] = bool(value.get("isSecret"))
+    if step.get("type") == "Docker":
+        step["isPushEnabled"] = step.get("isPushEnabled", True) is not False
+        step["noCache"] = bool(step.get("noCache"))
+        step.setdefault("arguments", [])
+
+
+def check(cloud: Cloud, properties: dict[str, Any]) -> None:
+    """Raise 400 with what is wrong, before anything is stored."""
+    if properties["platform"]["os"] != "Linux":
+        raise CloudError.not_implemented(f"tasks on {properties['platform']['os']} agents")
+    if properties["platform"]["architecture"] not in ("amd64", "x86", None):
+        raise CloudError.not_implemented(
+            f"tasks on {properties['platform']['architecture']} agents"
+        )
+    if properties["status"] not in ("Enabled", "Disabled"):
+        raise invalid(f"The task status '{properties['status']}' is Enabled or Disabled.")
+    if not 300 <= int(properties["timeout"]) <= 28800:
+        raise invalid("The task timeout must be between 300 and 28800 seconds.", "InvalidTimeout")
+    for name in ("agentPoolName", "logTemplate"):
+        if properties.get(name):
+            raise CloudError.not_implemented(f"task property {name}")
+    check_step(properties.get("step"))
+    trigger = properties.get("trigger") or {}
+    for one in trigger.get("sourceTriggers") or []:
+        _check_source(cloud, one)
+    for one in trigger.get("timerTriggers") or []:
+        if not _CRON.fullmatch(str(one.get("schedule", "")).strip()):
+            raise invalid(
+                f"The schedule '{one.get('schedule')}' of the timer trigger "
+                f"'{one.get('name')}' is not a cron expression of five fields: minute, hour, "
+                "day of month, month, day of week.",
+                "InvalidSchedule",
+            )
+    kind = (trigger.get("baseImageTrigger") or {}).get("baseImageTriggerType", "Runtime")
+    if kind not in ("Runtime", "All"):
+        raise invalid(f"The base image trigger type '{kind}' is Runtime or All.")
+    registries = (properties.get("credentials") or {}).get("customRegistries") or {}
+    for server, credential in registries.items():
+        _check_credential(server, credential)
+
+
+def check_step(step: Any) -> None:
+    """Raise 400 unless ``step`` is one of the three kinds, with what its kind requires."""
+    if not isinstance(step, dict) or step.get("type") not in STEP_TYPES:
+        given = step.get("type") if isinstance(step, dict) else None
+        raise invalid(
+            f"The step type '{given}' of the task is invalid: it is one of {', '.join(STEP_TYPES)}.",
+            "InvalidTaskStep",
+        )
+    required = {
+        "FileTask": "taskFilePath",
+        "EncodedTask": "encodedTaskContent",
+        "Docker": "dockerFilePath",
+    }
+    name = required[step["type"]]
+    if not step.get(name):
+        raise invalid(f"The {step['type']} step requires '{name}'.", "InvalidTaskStep")
+    if step["type"] != "EncodedTask" and not step.get("contextPath"):
+        raise invalid(f"The {step['type']} step requires 'contextPath'.", "InvalidTaskStep")
+    if step["type"] == "EncodedTask":
+        for field in ("encodedTaskContent", "encodedValuesContent"):
+            try:
+                base64.b64decode(step.get(field) or "", validate=True)
+            except (binascii.Error, ValueError):
+                raise invalid(f"The step's '{field}' is not base64.", "InvalidTaskStep") from None
+    for value in [*(step.get("values") or []), *(step.get("arguments") or [])]:
+        if not value.get("name"):
+            raise invalid("Every value and argument of a step needs a name.", "InvalidTaskStep")
+
+
+def _check_credential(server: str, credential: Any) -> None:
+    for name in ("userName", "password"):
+        secret = (credential or {}).get(name)
+        if not secret:
+            continue
+        kind = secret.setdefault("type", "Opaque")
+        if kind not in ("Opaque", "Vaultsecret"):
+            raise invalid(f"The {name} of '{server}' has the type '{kind}': Opaque or Vaultsecret.")
+        if kind == "Vaultsecret" and not str(secret.get("value", "")).startswith("https://"):
+            raise invalid(
+                f"The {name} of '{server}' must be the URL of a Key Vault secret, like "
+                "https://<vault>.vault.azure.net/secrets/<name>.",
+                "InvalidVaultSecret",
+            )
+
+
+def _check_source(cloud: Cloud, trigger: dict[str, Any]) -> None:
+    """The service sets a webhook, so repository and token must be good when the task is made."""
+    repository = trigger.get("sourceRepository") or {}
+    url = str(repository.get("repositoryUrl") or "")
+    match = _GITHUB.fullmatch(url)
+    if repository.get("sourceControlType") != "Github" or match is None:
+        raise invalid(
+            f"The source trigger '{trigger.get('name')}' needs a GitHub repository, like "
+            f"https://github.com/<owner>/<name>.git#main; it has '{url}'.",
+            "InvalidSourceRepository",
+        )
+    token = (repository.get("sourceControlAuthProperties") or {}).get("token")
+    if not token:
+        raise invalid(
+            f"The source trigger '{trigger.get('name')}' needs a token of the repository: ACR "
+            "sets a webhook. Give --git-access-token, or switch commit triggers off.",
+            "SourceControlTokenRequired",
+        )
+    owner, name = match[1], match[2]
+    with session(cloud) as client:
+        answer = client.get(
+            f"https://api.github.com/repos/{owner}/{name}",
+            headers={"Authorization": f"token {token}"},
+            timeout=30,
+        )
+    pushes = answer.status_code == 200 and answer.json().get("permissions", {}).get("admin")
+    if not pushes:
+        why = {401: "the token is not valid (Bad credentials)", 404: "the repository is not found"}
+        raise invalid(
+            f"Unable to create a webhook at https://github.com/{owner}/{name}: "
+            f"{why.get(answer.status_code, 'the token may not administer its webhooks')}. Check "
+            "the repository's URL, and that the token has the scope repo (or public_repo) and "
+            "admin:repo_hook.",
+            "SourceControlWebhookFailed",
+        )
+
+
+# -- merging -------------------------------------------------------------------------------------
+
+
+def merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """The properties after a PATCH: what is not named stays, lists of the step are replaced.
+
+    Triggers are merged by their name, registry credentials by their server; a credential of null
+    is removed. Source: Azure/acr issue 497 (values), az acr task credential remove.
+    """
+    merged = dict(old)
+    for name, value in new.items():
+        if value is None or name in ("creationDate", "provisioningState"):
+            continue
+        if name == "step":
+            merged["step"] = _merge_step(old["step"], value)
+        elif name == "trigger":
+            merged["trigger"] = _merge_triggers(old.get("trigger") or {}, value)
+        elif name == "credentials":
+            merged["credentials"] = _merge_credentials(old.get("credentials") or {}, value)
+        elif name in ("platform", "agentConfiguration"):
+            merged[name] = {**(old.get(name) or {}), **_given(value)}
+        else:
+            merged[name] = value
+    return complete(merged)
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _merge_step(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    kind = new.get("type") or old["type"]
+    if kind != old["type"]:
+        raise invalid(
+            f"The task has a step of type {old['type']}, which an update cannot change to {kind}. "
+            "Create the task again under the same name.",
+            "InvalidTaskStep",
+        )
+    given = _given(new)
+    merged = {**old, **given}
+    if any(given.get(key, old.get(key)) != old.get(key) for key in ("contextPath",)):
+        merged.pop("baseImageDependencies", None)
+    return merged
+
+
+def _merge_triggers(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(old)
+    for kind in ("sourceTriggers", "timerTriggers"):
+        if not new.get(kind):
+            continue
+        by_name = {one["name"]: one for one in old.get(kind) or []}
+        for one in new[kind]:
+            given = _given(one)
+            repository = given.get("sourceRepository")
+            before = by_name.get(one.get("name"), {})
+            if repository is not None and before:
+                given["sourceRepository"] = {**before["sourceRepository"], **_given(repository)}
+            by_name[one.get("name")] = {**before, **given}
+        merged[kind] = list(by_name.values())
+    if new.get("baseImageTrigger"):
+        before = old.get("baseImageTrigger") or {}
+        merged["baseImageTrigger"] = {**before, **_given(new["baseImageTrigger"])}
+    return merged
+
+
+def _merge_credentials(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    merged = {**old, **_given({k: v for k, v in new.items() if k != "customRegistries"})}
+    registries = dict(old.get("customRegistries") or {})
+    for server, credential in (new.get("customRegistries") or {}).items():
+        if credential is None:
+            registries.pop(server, None)
+        else:
+            registries[server] = _given(credential)
+    merged["customRegistries"] = registries
+    if not registries:
+        merged.pop("customRegistries")
+    return merged

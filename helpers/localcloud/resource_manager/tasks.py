@@ -1,0 +1,172 @@
+"""Microsoft.ContainerRegistry/registries/tasks: create, read with secrets masked, merge, delete."""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any
+
+from ..cloud import Cloud
+from ..store import Resource
+from . import task_rules
+from .deletion import delete
+from .locations import location_of
+from .registries import REGISTRY, REGISTRY_TYPE, now, of
+from .routing import Call, Reply, Router, invalid
+
+TASK_TYPE = f"{REGISTRY_TYPE}/tasks"
+_TASKS = REGISTRY + "/tasks"
+_TASK = _TASKS + "/{name}"
+router = Router()
+
+
+def mask(properties: dict[str, Any], *, details: bool = False) -> dict[str, Any]:
+    """The properties as a read shows them: no token, no credential, no secret value.
+
+    ``details`` (listDetails) shows where credentials are kept, and the secret values of the
+    step, as the REST reference says of that call.
+    """
+    shown = copy.deepcopy(properties)
+    step = shown.get("step") or {}
+    if "contextAccessToken" in step:
+        step["contextAccessToken"] = None
+    for value in [*(step.get("values") or []), *(step.get("arguments") or [])]:
+        if value.get("isSecret") and not details:
+            value["value"] = None
+    for trigger in (shown.get("trigger") or {}).get("sourceTriggers") or []:
+        authentication = trigger["sourceRepository"].get("sourceControlAuthProperties")
+        if authentication:
+            authentication["token"] = None
+            authentication.pop("refreshToken", None)
+    base_image = (shown.get("trigger") or {}).get("baseImageTrigger") or {}
+    if "updateTriggerEndpoint" in base_image:
+        base_image["updateTriggerEndpoint"] = None
+    for credential in ((shown.get("credentials") or {}).get("customRegistries") or {}).values():
+        for name in ("userName", "password"):
+            secret = credential.get(name)
+            if secret and not (details and secret.get("type") == "Vaultsecret"):
+                credential[name] = {"type": secret.get("type", "Opaque"), "value": None}
+    return shown
+
+
+def _save(cloud: Cloud, resource: Resource, properties: dict[str, Any]) -> None:
+    resource.private["properties"] = properties
+    resource.body["properties"] = mask(properties)
+    cloud.store.put(resource)
+
+
+def _identity(call: Call, resource: Resource, given: dict[str, Any] | None) -> None:
+    """Give the task the managed identity that the request asks for, or take it away."""
+    kind = str((given or {}).get("type") or "None")
+    principals = call.cloud.principals
+    if kind == "None":
+        resource.body.pop("identity", None)
+        principals.remove_identity_of(resource.id)
+        return
+    if kind != "SystemAssigned":
+        raise invalid(
+            f"The identity type '{kind}' is not supported: the local cloud has SystemAssigned and "
+            "None.",
+            "IdentityTypeNotSupported",
+        )
+    principal = principals.find(resource_id=resource.id) or principals.add(
+        f"{call.params['registry']}/tasks/{resource.name}", resource_id=resource.id
+    )
+    resource.body["identity"] = {
+        "type": "SystemAssigned",
+        "principalId": principal.object_id,
+        "tenantId": call.cloud.account.tenant_id,
+    }
+
+
+@router.operation("PUT", _TASK, f"{TASK_TYPE}/write")
+def create(call: Call) -> Reply:
+    """Tasks_Create: creates, or replaces all properties of, a task."""
+    registry = of(call)
+    name = call.params["name"]
+    if not re.fullmatch(r"[a-zA-Z0-9_-]{5,50}", name):
+        raise invalid(
+            f"The task name '{name}' is invalid. A task name must be between 5 and 50 characters "
+            "long and contain only letters, digits, hyphens and underscores.",
+            "InvalidResourceName",
+        )
+    location = location_of(call.body, registry.body["location"])
+    existing = call.cloud.store.get(call.resource_id)
+    properties = task_rules.complete(copy.deepcopy(call.properties))
+    task_rules.check(call.cloud, properties)
+    resource = existing or Resource(
+        call.resource_id, TASK_TYPE, name, registry.resource_group, {}, parent=registry.id
+    )
+    created = existing.properties["creationDate"] if existing else now()
+    properties = {"provisioningState": "Succeeded", "creationDate": created, **properties}
+    if existing:
+        _keep_dependencies(existing.private["properties"], properties)
+    resource.body = {
+        "id": resource.id,
+        "name": name,
+        "type": TASK_TYPE,
+        "location": location,
+        "tags": call.body.get("tags") or {},
+        **(
+            {"identity": existing.body["identity"]}
+            if existing and "identity" in existing.body
+            else {}
+        ),
+    }
+    _identity(call, resource, call.body.get("identity"))
+    _save(call.cloud, resource, properties)
+    return Reply(200 if existing else 201, resource.body)
+
+
+def _keep_dependencies(old: dict[str, Any], new: dict[str, Any]) -> None:
+    """What the last run found out about base images stays with the same step."""
+    same = all(old["step"].get(key) == new["step"].get(key) for key in ("type", "contextPath"))
+    if same and "baseImageDependencies" in old["step"]:
+        new["step"]["baseImageDependencies"] = old["step"]["baseImageDependencies"]
+
+
+def _find(call: Call) -> Resource:
+    of(call)
+    return call.get(TASK_TYPE)
+
+
+@router.operation("GET", _TASK, f"{TASK_TYPE}/read")
+def get(call: Call) -> Reply:
+    """Tasks_Get."""
+    return Reply(200, _find(call).body)
+
+
+@router.operation("GET", _TASKS, f"{TASK_TYPE}/read")
+def list_tasks(call: Call) -> Reply:
+    """Tasks_List."""
+    found = call.cloud.store.find(type=TASK_TYPE, parent=of(call).key)
+    return Reply(200, {"value": [resource.body for resource in found]})
+
+
+@router.operation("POST", _TASK + "/listDetails", f"{TASK_TYPE}/listDetails/action")
+def list_details(call: Call) -> Reply:
+    """Tasks_GetDetails."""
+    resource = _find(call)
+    properties = mask(resource.private["properties"], details=True)
+    return Reply(200, {**resource.body, "properties": properties})
+
+
+@router.operation("PATCH", _TASK, f"{TASK_TYPE}/write")
+def update(call: Call) -> Reply:
+    """Tasks_Update: merges; of the step, ``values`` and ``arguments`` are replaced as a whole."""
+    resource = _find(call)
+    properties = task_rules.merge(resource.private["properties"], copy.deepcopy(call.properties))
+    task_rules.check(call.cloud, properties)
+    if "tags" in call.body:
+        resource.body["tags"] = call.body["tags"] or {}
+    if call.body.get("identity") is not None:
+        _identity(call, resource, call.body["identity"])
+    _save(call.cloud, resource, properties)
+    return Reply(200, resource.body)
+
+
+@router.operation("DELETE", _TASK, f"{TASK_TYPE}/delete")
+def remove(call: Call) -> Reply:
+    """Tasks_Delete."""
+    of(call)
+    return Reply(200 if delete(call.cloud, call.resource_id) else 204)

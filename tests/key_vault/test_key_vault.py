@@ -1,0 +1,208 @@
+"""Secrets through the real SecretClient, under access policies and under roles."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.identity import ClientSecretCredential
+from azure.keyvault.secrets import SecretClient
+from azure.mgmt.authorization import AuthorizationManagementClient
+from azure.mgmt.keyvault import KeyVaultManagementClient
+from azure.mgmt.resource.resources import ResourceManagementClient
+
+from helpers.localcloud.principals import Principals
+from helpers.localcloud.store import Store
+from tests.conftest import LocalCloud
+
+GROUP = "vaults-rg"
+
+
+def policy(cloud: LocalCloud, object_id: str, *permissions: str) -> dict[str, Any]:
+    return {
+        "tenantId": cloud.account.tenant_id,
+        "objectId": object_id,
+        "permissions": {"secrets": list(permissions)},
+    }
+
+
+def create_vault(cloud: LocalCloud, *policies: dict[str, Any], rbac: bool = False) -> str:
+    groups = cloud.client(ResourceManagementClient).resource_groups
+    groups.create_or_update(GROUP, {"location": "eastus"})
+    name = f"kv-{uuid.uuid4().hex[:12]}"
+    properties = {
+        "tenantId": cloud.account.tenant_id,
+        "sku": {"family": "A", "name": "standard"},
+        "accessPolicies": list(policies),
+        "enableRbacAuthorization": rbac,
+    }
+    vaults = cloud.client(KeyVaultManagementClient).vaults
+    created = vaults.begin_create_or_update(
+        GROUP, name, {"location": "eastus", "properties": properties}
+    ).result()
+    assert created.properties.vault_uri == f"https://{name}.vault.azure.net/"
+    return name
+
+
+def secrets(cloud: LocalCloud, name: str, credential: Any = None) -> SecretClient:
+    return SecretClient(
+        f"https://{name}.vault.azure.net", credential or cloud.credential, **cloud.options
+    )
+
+
+@pytest.fixture
+def vault(local_cloud: LocalCloud) -> str:
+    return create_vault(local_cloud, policy(local_cloud, local_cloud.account.object_id, "all", "purge"))
+
+
+@pytest.fixture
+def other(local_cloud: LocalCloud) -> Iterator[tuple[str, ClientSecretCredential]]:
+    """A second service principal, without any right."""
+    store = Store(local_cloud.home / "state.db")
+    principals = Principals(
+        store, local_cloud.account.tenant_id, local_cloud.home / "signing-key.pem"
+    )
+    one = principals.add("other", secret="other-secret")
+    yield (
+        one.object_id,
+        ClientSecretCredential(
+            local_cloud.account.tenant_id, one.app_id, "other-secret", **local_cloud.options
+        ),
+    )
+    store.close()
+
+
+def test_a_new_value_is_a_new_version(local_cloud: LocalCloud, vault: str) -> None:
+    client = secrets(local_cloud, vault)
+    first = client.set_secret("token", "one", content_type="text/plain", tags={"a": "b"})
+    second = client.set_secret("token", "two")
+    assert client.get_secret("token").value == "two"
+    assert client.get_secret("token", first.properties.version).value == "one"
+    versions = list(client.list_properties_of_secret_versions("token"))
+    assert {one.version for one in versions} == {
+        first.properties.version,
+        second.properties.version,
+    }
+    [listed] = client.list_properties_of_secrets()
+    assert (listed.name, listed.version) == ("token", None)
+
+
+def test_delete_recover_purge(local_cloud: LocalCloud, vault: str) -> None:
+    client = secrets(local_cloud, vault)
+    client.set_secret("token", "one")
+    client.begin_delete_secret("token").wait()
+    with pytest.raises(ResourceNotFoundError, match="SecretNotFound"):
+        client.get_secret("token")
+    with pytest.raises(ResourceExistsError, match="deleted but recoverable"):
+        client.set_secret("token", "two")
+    assert [one.name for one in client.list_deleted_secrets()] == ["token"]
+    client.begin_recover_deleted_secret("token").wait()
+    assert client.get_secret("token").value == "one"
+    client.begin_delete_secret("token").wait()
+    client.purge_deleted_secret("token")
+    assert client.set_secret("token", "three").value == "three"
+    assert len(list(client.list_properties_of_secret_versions("token"))) == 1
+
+
+def test_a_disabled_secret_is_not_read(local_cloud: LocalCloud, vault: str) -> None:
+    client = secrets(local_cloud, vault)
+    client.set_secret("token", "one")
+    client.update_secret_properties("token", enabled=False)
+    with pytest.raises(HttpResponseError, match="disabled secret"):
+        client.get_secret("token")
+
+
+def test_a_name_with_a_space_is_refused(local_cloud: LocalCloud, vault: str) -> None:
+    answer = local_cloud.http().put(
+        f"https://{vault}.vault.azure.net/secrets/a%20b?api-version=7.4",
+        json={"value": "x"},
+        headers={"Authorization": f"Bearer {local_cloud.token('https://vault.azure.net')}"},
+    )
+    assert answer.status_code == 400
+    assert "invalid name: a b" in answer.json()["error"]["message"]
+
+
+def test_without_a_policy_it_is_forbidden(
+    local_cloud: LocalCloud, vault: str, other: tuple[str, ClientSecretCredential]
+) -> None:
+    secrets(local_cloud, vault).set_secret("token", "one")
+    object_id, credential = other
+    mine = secrets(local_cloud, vault, credential)
+    with pytest.raises(HttpResponseError, match="does not have secrets get permission") as caught:
+        mine.get_secret("token")
+    assert caught.value.status_code == 403
+    assert f"oid={object_id}" in caught.value.message
+    vaults = local_cloud.client(KeyVaultManagementClient).vaults
+    added = {"properties": {"accessPolicies": [policy(local_cloud, object_id, "get")]}}
+    vaults.update_access_policy(GROUP, vault, "add", added)
+    assert mine.get_secret("token").value == "one"
+    with pytest.raises(HttpResponseError, match="does not have secrets set permission"):
+        mine.set_secret("token", "two")
+    assert secrets(local_cloud, vault).get_secret("token").value == "one"
+
+
+def test_roles_decide_in_a_vault_with_rbac(
+    local_cloud: LocalCloud, other: tuple[str, ClientSecretCredential]
+) -> None:
+    name = create_vault(local_cloud, rbac=True)
+    owner = secrets(local_cloud, name)
+    with pytest.raises(HttpResponseError, match="setSecret/action"):
+        owner.set_secret("token", "one")  # Owner has no data actions
+    grant(local_cloud, name, local_cloud.account.object_id, "b86a8fe4-44ce-4948-aee5-eccb2c155cd7")
+    owner.set_secret("token", "one")
+    object_id, credential = other
+    grant(local_cloud, name, object_id, "4633458b-17de-408a-b874-0445c86b69e6")
+    assert secrets(local_cloud, name, credential).get_secret("token").value == "one"
+    with pytest.raises(HttpResponseError, match="not authorized to perform action"):
+        secrets(local_cloud, name, credential).set_secret("token", "two")
+
+
+def grant(cloud: LocalCloud, vault: str, object_id: str, role: str) -> None:
+    definition = f"{cloud.subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}"
+    cloud.client(AuthorizationManagementClient).role_assignments.create(
+        f"{cloud.subscription}/resourceGroups/{GROUP}/providers/Microsoft.KeyVault/vaults/{vault}",
+        str(uuid.uuid4()),
+        {"properties": {"roleDefinitionId": definition, "principalId": object_id}},
+    )
+
+
+def test_a_deleted_vault_is_kept_until_it_is_purged(local_cloud: LocalCloud, vault: str) -> None:
+    secrets(local_cloud, vault).set_secret("token", "one")
+    vaults = local_cloud.client(KeyVaultManagementClient).vaults
+    vaults.delete(GROUP, vault)
+    with pytest.raises(HttpResponseError, match="VaultNotFound"):
+        secrets(local_cloud, vault).get_secret("token")
+    parameters: dict[str, Any] = {
+        "location": "eastus",
+        "properties": {
+            "tenantId": local_cloud.account.tenant_id,
+            "sku": {"family": "A", "name": "standard"},
+            "accessPolicies": [],
+        },
+    }
+    with pytest.raises(HttpResponseError, match="deleted state"):
+        vaults.begin_create_or_update(GROUP, vault, parameters)
+    parameters["properties"]["createMode"] = "recover"
+    vaults.begin_create_or_update(GROUP, vault, parameters).result()
+    assert secrets(local_cloud, vault).get_secret("token").value == "one"
+    vaults.delete(GROUP, vault)
+    vaults.begin_purge_deleted(vault, "eastus").result()
+    with pytest.raises(HttpResponseError, match="does not exist"):
+        vaults.get_deleted(vault, "eastus")
+
+
+def test_the_challenge_names_tenant_and_resource(local_cloud: LocalCloud, vault: str) -> None:
+    answer = local_cloud.http().get(f"https://{vault}.vault.azure.net/secrets?api-version=7.4")
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == (
+        f'Bearer authorization="https://login.microsoftonline.com/{local_cloud.account.tenant_id}"'
+        ', resource="https://vault.azure.net"'
+    )
+    answer = local_cloud.http().get(
+        f"https://{vault}.vault.azure.net/secrets",
+        headers={"Authorization": f"Bearer {local_cloud.token()}"},
+    )
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "Unauthorized")
