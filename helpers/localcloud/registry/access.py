@@ -1,0 +1,126 @@
+"""Who may do what in a registry: Entra principals by role, tokens by scope map, admin, the agent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from ..cloud import Cloud
+from ..errors import CloudError
+from ..principals import Principal
+from ..reference import DOCKER_HUB
+from ..store import Resource
+
+REGISTRY_TYPE = "Microsoft.ContainerRegistry/registries"
+TOKEN_TYPE = f"{REGISTRY_TYPE}/tokens"
+IDENTITY_USER = "00000000-0000-0000-0000-000000000000"  # the password is a refresh token
+ACTIONS = ("pull", "push", "delete", "metadata_read", "metadata_write")
+_ROLE_ACTIONS = {  # Azure/acr docs: which action of ARM an action of the registry needs
+    "pull": f"{REGISTRY_TYPE}/pull/read",
+    "push": f"{REGISTRY_TYPE}/push/write",
+    "delete": f"{REGISTRY_TYPE}/artifacts/delete",
+    "metadata_read": f"{REGISTRY_TYPE}/pull/read",
+    "metadata_write": f"{REGISTRY_TYPE}/push/write",
+}
+_SCOPE_MAP_ACTIONS = {
+    "content/read": "pull",
+    "content/write": "push",
+    "content/delete": "delete",
+    "metadata/read": "metadata_read",
+    "metadata/write": "metadata_write",
+}
+UNAUTHORIZED = (
+    "authentication required, visit https://aka.ms/acr/authorization for more information."
+)
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A registry that answers under a host name; ``resource`` is None for Docker Hub."""
+
+    server: str
+    resource: Resource | None
+
+    @property
+    def is_hub(self) -> bool:
+        """Whether it is Docker Hub."""
+        return self.resource is None
+
+
+@dataclass(frozen=True)
+class Caller:
+    """An authenticated user of one registry: what its kind is, and who it is."""
+
+    kind: str  # "anonymous" | "principal" | "token" | "admin" | "agent" | "account"
+    name: str = ""  # object id, token name, user name
+
+
+ANONYMOUS = Caller("anonymous")
+
+
+def registry_of(cloud: Cloud, server: str) -> Registry:
+    """The registry of a login server. Raises 404 NAME_UNKNOWN when there is none."""
+    if server == DOCKER_HUB:
+        return Registry(DOCKER_HUB, None)
+    name = server.removesuffix(".azurecr.io")
+    found = cloud.store.find(type=REGISTRY_TYPE, name=name) if name != server else []
+    if not found:
+        raise CloudError(
+            404,
+            "NAME_UNKNOWN",
+            f"there is no registry {server}: check its name, or create it (az acr create)",
+        )
+    return Registry(server, found[0])
+
+
+def allowed(cloud: Cloud, registry: Registry, caller: Caller, repository: str) -> set[str]:
+    """The actions that ``caller`` may do with ``repository`` now."""
+    if registry.resource is None:
+        if caller.kind == "account":
+            return set(ACTIONS)
+        return {"pull", "metadata_read"}
+    if caller.kind in ("admin", "agent"):
+        return set(ACTIONS)
+    if caller.kind == "principal":
+        return {
+            action
+            for action, needed in _ROLE_ACTIONS.items()
+            if cloud.permissions.allowed(caller.name, needed, registry.resource.id)
+        }
+    if caller.kind == "token":
+        return set(_scope_map_actions(cloud, registry.resource, caller.name, repository))
+    return set()
+
+
+def _scope_map_actions(
+    cloud: Cloud, registry: Resource, name: str, repository: str
+) -> Iterable[str]:
+    token = cloud.store.get(f"{registry.id}/tokens/{name}")
+    if token is None or token.properties["status"] != "enabled":
+        return
+    scope_map = cloud.store.get(token.properties["scopeMapId"])
+    for rule in scope_map.properties["actions"] if scope_map else []:
+        pattern, _, verb = rule.removeprefix("repositories/").rpartition("/")
+        pattern, _, area = pattern.rpartition("/")
+        if fnmatchcase(repository, pattern):
+            yield _SCOPE_MAP_ACTIONS[f"{area}/{verb}"]
+
+
+def may_list(cloud: Cloud, registry: Registry, caller: Caller) -> bool:
+    """Whether the caller may list all repositories; a token with a scope map never may."""
+    if registry.resource is None:
+        return caller.kind == "account"
+    if caller.kind in ("admin", "agent"):
+        return True
+    return caller.kind == "principal" and cloud.permissions.allowed(
+        caller.name, _ROLE_ACTIONS["pull"], registry.resource.id
+    )
+
+
+def still_there(cloud: Cloud, caller: Caller) -> bool:
+    """Whether the principal behind a caller still exists."""
+    found: Principal | None = None
+    if caller.kind == "principal":
+        found = cloud.principals.find(object_id=caller.name)
+    return caller.kind != "principal" or found is not None

@@ -1,0 +1,142 @@
+"""Who calls a registry: by user name and password, or by a token that the registry has issued."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+from datetime import datetime, timezone
+
+from ..cloud import Cloud
+from ..errors import CloudError
+from ..store import Resource
+from .access import ANONYMOUS, IDENTITY_USER, UNAUTHORIZED, Caller, Registry, allowed, may_list
+from .tokens import access_of, caller_of_refresh_token
+
+
+def login(cloud: Cloud, registry: Registry, user: str, password: str) -> Caller | None:
+    """The caller that user name and password prove, or None."""
+    account = cloud.account
+    if registry.resource is None:
+        good = hmac.compare_digest(password.encode(), account.github_token.encode())
+        return Caller("account", user) if good and user == account.github_owner else None
+    if user == IDENTITY_USER:
+        return caller_of_refresh_token(cloud, registry.server, password)
+    token = cloud.store.get(f"{registry.resource.id}/tokens/{user}")
+    if token is not None:
+        return Caller("token", token.name) if _token_password(token, password) else None
+    if user.lower() == registry.resource.name.lower():
+        enabled = registry.resource.properties.get("adminUserEnabled")
+        good = any(
+            hmac.compare_digest(password.encode(), one.encode())
+            for one in registry.resource.private["admin"]
+        )
+        return Caller("admin", user) if enabled and good else None
+    if cloud.principals.check_secret(user, password):
+        principal = cloud.principals.find(app_id=user)
+        return Caller("principal", principal.object_id) if principal else None
+    return None
+
+
+def _token_password(token: Resource, password: str) -> bool:
+    if token.properties["status"] != "enabled":
+        return False
+    given = hashlib.sha256(password.encode()).hexdigest()
+    for stored in token.private["passwords"].values():
+        if hmac.compare_digest(stored["sha256"], given):
+            return not stored["expiry"] or _later_than_now(stored["expiry"])
+    return False
+
+
+def _later_than_now(moment: str) -> bool:
+    text = re.sub(r"(\.\d{1,6})\d*", r"\1", moment.replace("Z", "+00:00"))
+    return datetime.fromisoformat(text) > datetime.now(timezone.utc)
+
+
+def basic(authorization: str | None) -> tuple[str, str] | None:
+    """User name and password of an ``Authorization: Basic`` header, or None."""
+    scheme, _, encoded = (authorization or "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return "", ""
+    return user, password
+
+
+def caller_of(cloud: Cloud, registry: Registry, authorization: str | None) -> Caller:
+    """The caller of a token request. Raises 401 when user name or password are wrong."""
+    pair = basic(authorization)
+    if pair is None:
+        return ANONYMOUS
+    found = login(cloud, registry, *pair)
+    if found is None:
+        raise CloudError(401, "UNAUTHORIZED", UNAUTHORIZED)
+    return found
+
+
+def challenge(registry: Registry, scope: str = "", error: str = "") -> dict[str, str]:
+    """The WWW-Authenticate header that tells a client where to get a token, and for what."""
+    if registry.is_hub:
+        value = 'Bearer realm="https://auth.docker.io/token",service="registry.docker.io"'
+    else:
+        host = registry.server
+        value = f'Bearer realm="https://{host}/oauth2/token",service="{host}"'
+    value += f',scope="{scope}"' if scope else ""
+    value += f',error="{error}"' if error else ""
+    return {"WWW-Authenticate": value}
+
+
+def authorize(
+    cloud: Cloud, registry: Registry, authorization: str | None, name: str, action: str
+) -> None:
+    """Raise 401 with a challenge unless the request may do ``action`` with a repository.
+
+    ``name`` "" is the registry itself: any authenticated caller may ask for its API version, and
+    the action ``*`` is to list its repositories.
+    """
+    scope = f"repository:{name}:{action}" if name else ("registry:catalog:*" if action else "")
+    if name and action == "push":
+        scope = f"repository:{name}:pull,push"
+    scheme, _, value = (authorization or "").partition(" ")
+    if scheme.lower() == "bearer":
+        access = access_of(cloud, registry.server, value.strip())
+        if access is None:
+            raise _refuse(registry, scope, "invalid_token")
+        if not action or _covers(access, name or "catalog", action):
+            return
+        raise _refuse(registry, scope, "insufficient_scope")
+    pair = basic(authorization)
+    if pair is None:
+        raise _refuse(registry, scope, "")
+    caller = login(cloud, registry, *pair)
+    if caller is None:
+        raise _refuse(registry, scope, "invalid_token")
+    if not action:
+        return
+    may = (
+        action in allowed(cloud, registry, caller, name)
+        if name
+        else may_list(cloud, registry, caller)
+    )
+    if not may:
+        raise _refuse(registry, scope, "insufficient_scope")
+
+
+def _covers(access: list[dict[str, object]], name: str, action: str) -> bool:
+    for one in access:
+        actions = one["actions"]
+        if (
+            one["name"] == name
+            and isinstance(actions, list)
+            and (action in actions or "*" in actions)
+        ):
+            return True
+    return False
+
+
+def _refuse(registry: Registry, scope: str, error: str) -> CloudError:
+    return CloudError(401, "UNAUTHORIZED", UNAUTHORIZED, headers=challenge(registry, scope, error))

@@ -1,0 +1,215 @@
+"""Blobs over HTTP: upload in one or many requests, mount, download with ranges, delete.
+
+Source: OCI distribution spec 1.1, "Pulling blobs", "Pushing blobs".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response, StreamingResponse
+
+from ..content import DIGEST, DigestMismatchError
+from ..errors import CloudError
+from .authentication import authorize
+from .exchange import Exchange
+from .uploads import Upload
+
+_BLOCK = 1024 * 1024  # bytes; fewer, bigger hops to the disk's thread
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+def _digest(text: str) -> str:
+    if not DIGEST.fullmatch(text):
+        raise CloudError(400, "DIGEST_INVALID", f"invalid digest: {text!r}")
+    return text
+
+
+async def start(exchange: Exchange) -> Response:
+    """POST uploads/: mount from another repository, take a whole blob, or begin an upload."""
+    await run_in_threadpool(exchange.authorize, "push")
+    query = exchange.request.query_params
+    if "mount" in query and query.get("from"):
+        digest = _digest(query["mount"])
+        if await run_in_threadpool(_mount, exchange, query["from"], digest):
+            return _created(exchange, digest)
+    upload = exchange.uploads.start(exchange.server, exchange.name)
+    if "digest" in query:
+        return await _complete(exchange, upload, _digest(query["digest"]))
+    headers = {"Location": upload.location, "Docker-Upload-UUID": upload.id, "Range": "0-0"}
+    return Response(status_code=202, headers=headers)
+
+
+def _mount(exchange: Exchange, source: str, digest: str) -> bool:
+    """Link a blob of another repository that the caller may pull from."""
+    header = exchange.request.headers.get("authorization")
+    try:
+        authorize(exchange.cloud, exchange.registry, header, source, "pull")
+    except CloudError:
+        return False
+    if not exchange.catalog.has_blob(exchange.server, source, digest):
+        return False
+    exchange.catalog.link_blob(exchange.server, exchange.name, digest)
+    return True
+
+
+def _created(exchange: Exchange, digest: str) -> Response:
+    headers = {
+        "Location": f"/v2/{exchange.name}/blobs/{digest}",
+        "Docker-Content-Digest": digest,
+    }
+    return Response(status_code=201, headers=headers)
+
+
+def _upload(exchange: Exchange) -> Upload:
+    return exchange.uploads.get(exchange.params["upload"], exchange.server, exchange.name)
+
+
+async def progress(exchange: Exchange) -> Response:
+    """GET an upload: how far it is."""
+    await run_in_threadpool(exchange.authorize, "push")
+    return _accepted(_upload(exchange), 204)
+
+
+def _accepted(upload: Upload, status: int) -> Response:
+    headers = {
+        "Location": upload.location,
+        "Range": upload.range,
+        "Docker-Upload-UUID": upload.id,
+    }
+    return Response(status_code=status, headers=headers)
+
+
+async def append(exchange: Exchange) -> Response:
+    """PATCH an upload: the next chunk; out of order is refused with 416."""
+    await run_in_threadpool(exchange.authorize, "push")
+    upload = _upload(exchange)
+    async with upload.lock:
+        stated = exchange.request.headers.get("content-range", "")
+        if stated and stated.removeprefix("bytes ").split("-")[0] != str(upload.writer.size):
+            return _accepted(upload, 416)
+        await _receive(exchange, upload)
+    return _accepted(upload, 202)
+
+
+async def finish(exchange: Exchange) -> Response:
+    """PUT an upload: the rest, and the digest of the whole."""
+    await run_in_threadpool(exchange.authorize, "push")
+    upload = _upload(exchange)
+    wanted = exchange.request.query_params.get("digest", "")
+    return await _complete(exchange, upload, _digest(wanted))
+
+
+async def _complete(exchange: Exchange, upload: Upload, digest: str) -> Response:
+    try:
+        async with upload.lock:
+            await _receive(exchange, upload)
+            await run_in_threadpool(upload.writer.commit, digest)
+            await run_in_threadpool(
+                exchange.catalog.link_blob, exchange.server, exchange.name, digest
+            )
+    except DigestMismatchError as error:
+        raise CloudError(
+            400, "DIGEST_INVALID", f"provided digest did not match uploaded content: {error}"
+        ) from None
+    finally:
+        exchange.uploads.end(upload)
+    return _created(exchange, digest)
+
+
+async def _receive(exchange: Exchange, upload: Upload) -> None:
+    """Write the request's body as it comes, hashing and writing off the event loop."""
+    waiting = bytearray()
+    writing: asyncio.Future[None] | None = None
+    async for chunk in exchange.request.stream():
+        waiting += chunk
+        if len(waiting) >= _BLOCK:
+            if writing is not None:
+                await writing
+            writing = asyncio.ensure_future(asyncio.to_thread(upload.writer.write, waiting))
+            waiting = bytearray()
+    if writing is not None:
+        await writing
+    if waiting:
+        await asyncio.to_thread(upload.writer.write, waiting)
+
+
+async def cancel(exchange: Exchange) -> Response:
+    """DELETE an upload."""
+    await run_in_threadpool(exchange.authorize, "push")
+    exchange.uploads.end(_upload(exchange))
+    return Response(status_code=204)
+
+
+# -- downloads -----------------------------------------------------------------------------------
+
+
+async def get(exchange: Exchange) -> Response:
+    """GET or HEAD a blob, whole or one range of it."""
+    digest = _digest(exchange.params["digest"])
+
+    def find() -> int:
+        exchange.authorize("pull")
+        if not exchange.catalog.has_blob(exchange.server, exchange.name, digest):
+            raise CloudError(404, "BLOB_UNKNOWN", f"blob unknown to registry: {digest}")
+        return exchange.cloud.content.size(digest)
+
+    size = await run_in_threadpool(find)
+    headers = {
+        "Docker-Content-Digest": digest,
+        "ETag": f'"{digest}"',
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "max-age=31536000",
+    }
+    first, last = 0, size - 1
+    status = 200
+    wanted = exchange.request.headers.get("range")
+    if wanted:
+        first, last = _range(wanted, size)
+        status = 206
+        headers["Content-Range"] = f"bytes {first}-{last}/{size}"
+    headers["Content-Length"] = str(last - first + 1)
+    if exchange.request.method == "HEAD":
+        return Response(None, status, headers, "application/octet-stream")
+    content = _read(exchange.cloud.content.path(digest), first, last - first + 1)
+    return StreamingResponse(content, status, headers, "application/octet-stream")
+
+
+def _range(text: str, size: int) -> tuple[int, int]:
+    """First and last byte of a single range (RFC 9110, section 14.1.2). Raises 416."""
+    match = _RANGE.fullmatch(text.strip())
+    if match and (match[1] or match[2]):
+        first = int(match[1]) if match[1] else max(size - int(match[2]), 0)
+        last = min(int(match[2]), size - 1) if match[1] and match[2] else size - 1
+        if first <= last:
+            return first, last
+    raise CloudError(
+        416,
+        "RANGE_INVALID",
+        f"invalid range {text!r} of a blob of {size} bytes",
+        headers={"Content-Range": f"bytes */{size}"},
+    )
+
+
+async def _read(path: Path, start: int, length: int) -> AsyncIterator[bytes]:
+    with path.open("rb", buffering=0) as file:
+        file.seek(start)
+        while length > 0:
+            block = await asyncio.to_thread(file.read, min(_BLOCK, length))
+            if not block:
+                return
+            length -= len(block)
+            yield block
+
+
+def delete(exchange: Exchange) -> Response:
+    """DELETE a blob from its repository."""
+    exchange.authorize("delete")
+    digest = _digest(exchange.params["digest"])
+    if not exchange.catalog.unlink_blob(exchange.server, exchange.name, digest):
+        raise CloudError(404, "BLOB_UNKNOWN", f"blob unknown to registry: {digest}")
+    return Response(status_code=202)

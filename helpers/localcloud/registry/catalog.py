@@ -1,0 +1,384 @@
+"""What each repository of each registry holds: manifests, tags, and which blobs it may give out."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..cloud import Cloud
+from ..content import digest_of
+from ..errors import CloudError
+from ..events import ManifestPushed
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS registry_repositories (
+    registry TEXT NOT NULL, repository TEXT NOT NULL, created REAL NOT NULL,
+    updated REAL NOT NULL, attributes TEXT NOT NULL DEFAULT '{}',
+    PRIMARY KEY (registry, repository)
+);
+CREATE TABLE IF NOT EXISTS registry_manifests (
+    registry TEXT NOT NULL, repository TEXT NOT NULL, digest TEXT NOT NULL,
+    media_type TEXT NOT NULL, size INTEGER NOT NULL, subject TEXT NOT NULL, created REAL NOT NULL,
+    updated REAL NOT NULL, attributes TEXT NOT NULL DEFAULT '{}',
+    PRIMARY KEY (registry, repository, digest)
+);
+CREATE TABLE IF NOT EXISTS registry_tags (
+    registry TEXT NOT NULL, repository TEXT NOT NULL, tag TEXT NOT NULL, digest TEXT NOT NULL,
+    created REAL NOT NULL, updated REAL NOT NULL, attributes TEXT NOT NULL DEFAULT '{}',
+    PRIMARY KEY (registry, repository, tag)
+);
+CREATE TABLE IF NOT EXISTS registry_blobs (
+    registry TEXT NOT NULL, repository TEXT NOT NULL, digest TEXT NOT NULL,
+    PRIMARY KEY (registry, repository, digest)
+);
+"""
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
+MEDIA_TYPES = (OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST)
+INDEXES = (OCI_INDEX, DOCKER_LIST)
+_TABLES = ("registry_tags", "registry_manifests", "registry_blobs", "registry_repositories")
+ATTRIBUTES = ("deleteEnabled", "writeEnabled", "readEnabled", "listEnabled")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row that can be locked: a repository, a manifest (``name`` is its digest) or a tag."""
+
+    name: str
+    digest: str
+    created: float
+    updated: float
+    attributes: dict[str, bool]
+    media_type: str = ""
+    size: int = 0
+    subject: str = field(default="")
+
+
+def _entry(row: sqlite3.Row, name: str) -> Entry:
+    keys = row.keys()
+    return Entry(
+        name,
+        row["digest"] if "digest" in keys else "",
+        row["created"],
+        row["updated"],
+        {**dict.fromkeys(ATTRIBUTES, True), **json.loads(row["attributes"])},
+        row["media_type"] if "media_type" in keys else "",
+        row["size"] if "size" in keys else 0,
+        row["subject"] if "subject" in keys else "",
+    )
+
+
+class Catalog:
+    """The contents of all registries; ``registry`` is always a login server's name."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._store = cloud.store
+        self._store.schema(_SCHEMA)
+
+    # -- manifests and tags ------------------------------------------------------------------
+
+    def put(
+        self, registry: str, repository: str, reference: str, manifest: bytes, media_type: str
+    ) -> str:
+        """Store a manifest whose blobs are in the content store; returns its digest.
+
+        ``reference`` is a tag or the manifest's digest. Raises :class:`CloudError`: 400 for a
+        manifest that is none or does not match, 404 for a missing blob, 405 for a lock.
+        """
+        parsed = parse_manifest(manifest, media_type)
+        digest = digest_of(manifest)
+        if reference.startswith("sha256:") and reference != digest:
+            raise CloudError(
+                400,
+                "DIGEST_INVALID",
+                f"provided digest did not match uploaded content: {reference} was named, the "
+                f"manifest is {digest}",
+            )
+        tag = "" if reference.startswith("sha256:") else reference
+        children = references(parsed)
+        for child in children:
+            if not self._cloud.content.has(child):
+                raise CloudError(404, "MANIFEST_BLOB_UNKNOWN", f"blob unknown to registry: {child}")
+        self._cloud.content.put(manifest)
+        subject = str((parsed.get("subject") or {}).get("digest") or "")
+        now = time.time()
+        with self._store.transaction() as connection:
+            self._check_locks(registry, repository, tag)
+            previous = self.resolve(registry, repository, tag) if tag else None
+            connection.execute(
+                "INSERT INTO registry_repositories (registry, repository, created, updated)"
+                " VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET updated=excluded.updated",
+                (registry, repository, now, now),
+            )
+            connection.execute(
+                "INSERT INTO registry_manifests (registry, repository, digest, media_type, size,"
+                " subject, created, updated) VALUES (?,?,?,?,?,?,?,?)"
+                " ON CONFLICT DO UPDATE SET updated=excluded.updated",
+                (
+                    registry,
+                    repository,
+                    digest,
+                    media_type,
+                    image_size(parsed, len(manifest)),
+                    subject,
+                    now,
+                    now,
+                ),
+            )
+            if tag:
+                connection.execute(
+                    "INSERT INTO registry_tags (registry, repository, tag, digest, created, updated)"
+                    " VALUES (?,?,?,?,?,?)"
+                    " ON CONFLICT DO UPDATE SET digest=excluded.digest, updated=excluded.updated",
+                    (registry, repository, tag, digest, now, now),
+                )
+            if media_type not in INDEXES:
+                for child in children:
+                    self.link_blob(registry, repository, child)
+        if tag:
+            self._cloud.events.publish(ManifestPushed(registry, repository, tag, digest, previous))
+        return digest
+
+    def _check_locks(self, registry: str, repository: str, tag: str) -> None:
+        locked = [self.repository(registry, repository)]
+        locked += [self.tag(registry, repository, tag)] if tag else []
+        for entry in locked:
+            if entry is not None and not entry.attributes["writeEnabled"]:
+                raise disallowed(f"{repository}:{tag}" if entry.name == tag else repository)
+
+    def resolve(self, registry: str, repository: str, reference: str) -> str | None:
+        """The digest that a tag (or a digest) names in that repository, or None."""
+        if reference.startswith("sha256:"):
+            found = self.manifest(registry, repository, reference)
+            return found.digest if found else None
+        entry = self.tag(registry, repository, reference)
+        return entry.digest if entry else None
+
+    def tag(self, registry: str, repository: str, tag: str) -> Entry | None:
+        """One tag."""
+        rows = self._store.query(
+            "SELECT * FROM registry_tags WHERE registry=? AND repository=? AND tag=?",
+            (registry, repository, tag),
+        )
+        return _entry(rows[0], tag) if rows else None
+
+    def manifest(self, registry: str, repository: str, digest: str) -> Entry | None:
+        """One manifest."""
+        rows = self._store.query(
+            "SELECT * FROM registry_manifests WHERE registry=? AND repository=? AND digest=?",
+            (registry, repository, digest),
+        )
+        return _entry(rows[0], digest) if rows else None
+
+    def repository(self, registry: str, repository: str) -> Entry | None:
+        """One repository."""
+        rows = self._store.query(
+            "SELECT * FROM registry_repositories WHERE registry=? AND repository=?",
+            (registry, repository),
+        )
+        return _entry(rows[0], repository) if rows else None
+
+    def tags(self, registry: str, repository: str) -> list[Entry]:
+        """All tags of a repository, by name."""
+        rows = self._store.query(
+            "SELECT * FROM registry_tags WHERE registry=? AND repository=? ORDER BY tag",
+            (registry, repository),
+        )
+        return [_entry(row, row["tag"]) for row in rows]
+
+    def manifests(self, registry: str, repository: str) -> list[Entry]:
+        """All manifests of a repository, oldest first."""
+        rows = self._store.query(
+            "SELECT * FROM registry_manifests WHERE registry=? AND repository=?"
+            " ORDER BY created, digest",
+            (registry, repository),
+        )
+        return [_entry(row, row["digest"]) for row in rows]
+
+    def repositories(self, registry: str) -> list[str]:
+        """Names of all repositories of a registry, in order."""
+        rows = self._store.query(
+            "SELECT repository FROM registry_repositories WHERE registry=? ORDER BY repository",
+            (registry,),
+        )
+        return [row["repository"] for row in rows]
+
+    # -- deleting and locking ----------------------------------------------------------------
+
+    def delete_tag(self, registry: str, repository: str, tag: str) -> bool:
+        """Forget a tag; its manifest stays. Raises 405 when it is locked."""
+        entry = self.tag(registry, repository, tag)
+        if entry is None:
+            return False
+        self._check_delete(registry, repository, entry, f"{repository}:{tag}")
+        self._store.execute(
+            "DELETE FROM registry_tags WHERE registry=? AND repository=? AND tag=?",
+            (registry, repository, tag),
+        )
+        return True
+
+    def delete_manifest(self, registry: str, repository: str, digest: str) -> bool:
+        """Forget a manifest and every tag that names it. Raises 405 when one is locked."""
+        entry = self.manifest(registry, repository, digest)
+        if entry is None:
+            return False
+        self._check_delete(registry, repository, entry, f"{repository}@{digest}")
+        for tag in self.tags(registry, repository):
+            if tag.digest == digest:
+                self._check_delete(registry, repository, tag, f"{repository}:{tag.name}")
+        with self._store.transaction() as connection:
+            for table in ("registry_tags", "registry_manifests"):
+                connection.execute(
+                    f"DELETE FROM {table} WHERE registry=? AND repository=? AND digest=?",  # noqa: S608
+                    (registry, repository, digest),
+                )
+        return True
+
+    def delete_repository(self, registry: str, repository: str) -> tuple[list[str], list[str]]:
+        """Forget a repository; returns the digests and the tags that it had."""
+        entry = self.repository(registry, repository)
+        if entry is None:
+            raise CloudError(404, "NAME_UNKNOWN", f"repository {repository} is not found")
+        tags, manifests = self.tags(registry, repository), self.manifests(registry, repository)
+        for one in (entry, *tags, *manifests):
+            self._check_delete(registry, repository, one, f"{repository} {one.name}")
+        with self._store.transaction() as connection:
+            for table in _TABLES:
+                connection.execute(
+                    f"DELETE FROM {table} WHERE registry=? AND repository=?",  # noqa: S608
+                    (registry, repository),
+                )
+        return [one.digest for one in manifests], [one.name for one in tags]
+
+    def _check_delete(self, registry: str, repository: str, entry: Entry, name: str) -> None:
+        """Deleting needs both attributes (docs: "Lock a container image in an ACR")."""
+        whole = self.repository(registry, repository)
+        for one in (entry, whole):
+            if one is not None and not (
+                one.attributes["deleteEnabled"] and one.attributes["writeEnabled"]
+            ):
+                raise disallowed(name)
+
+    def lock(
+        self, registry: str, repository: str, name: str | None, changes: dict[str, Any]
+    ) -> None:
+        """Change attributes of a repository (``name`` None), a tag or a manifest (a digest)."""
+        unknown = [k for k, v in changes.items() if k not in ATTRIBUTES or not isinstance(v, bool)]
+        if unknown:
+            raise CloudError(
+                400,
+                "UNSUPPORTED",
+                f"{', '.join(unknown)} cannot be changed; attributes are {', '.join(ATTRIBUTES)}, "
+                "true or false",
+            )
+        table, column = "registry_repositories", "repository"
+        if name is not None and name.startswith("sha256:"):
+            table, column = "registry_manifests", "digest"
+        elif name is not None:
+            table, column = "registry_tags", "tag"
+        key = (registry, repository, name or repository)
+        where = f"registry=? AND repository=? AND {column}=?"
+        with self._store.transaction() as connection:
+            rows = connection.execute(
+                f"SELECT attributes FROM {table} WHERE {where}",  # noqa: S608
+                key,
+            ).fetchall()
+            if not rows:
+                raise CloudError(404, "MANIFEST_UNKNOWN", f"{name or repository} is not found")
+            merged = json.dumps({**json.loads(rows[0]["attributes"]), **changes})
+            connection.execute(
+                f"UPDATE {table} SET attributes=? WHERE {where}",  # noqa: S608
+                (merged, *key),
+            )
+
+    def forget_registry(self, registry: str) -> None:
+        """Drop everything of a deleted registry; blobs stay until the state is reset."""
+        with self._store.transaction() as connection:
+            for table in _TABLES:
+                connection.execute(f"DELETE FROM {table} WHERE registry=?", (registry,))  # noqa: S608
+
+    # -- blobs -------------------------------------------------------------------------------
+
+    def link_blob(self, registry: str, repository: str, digest: str) -> None:
+        """Let a repository give out a blob."""
+        self._store.execute(
+            "INSERT OR IGNORE INTO registry_blobs VALUES (?,?,?)", (registry, repository, digest)
+        )
+
+    def unlink_blob(self, registry: str, repository: str, digest: str) -> bool:
+        """Take a blob out of a repository."""
+        return bool(
+            self._store.execute(
+                "DELETE FROM registry_blobs WHERE registry=? AND repository=? AND digest=?",
+                (registry, repository, digest),
+            )
+        )
+
+    def has_blob(self, registry: str, repository: str, digest: str) -> bool:
+        """Whether the repository holds the blob, and the blob is stored."""
+        rows = self._store.query(
+            "SELECT 1 FROM registry_blobs WHERE registry=? AND repository=? AND digest=?",
+            (registry, repository, digest),
+        )
+        return bool(rows) and self._cloud.content.has(digest)
+
+
+def disallowed(name: str) -> CloudError:
+    """405 for a locked tag, manifest or repository, as ACR words it."""
+    return CloudError(
+        405,
+        "REGISTRY_DISALLOWED_OPERATION",
+        f"The operation is disallowed on this registry, repository or image: {name} is locked. "
+        "View troubleshooting steps at https://aka.ms/acr/faq/#why-does-my-pull-or-push-request-"
+        "fail-with-disallowed-operation",
+    )
+
+
+def parse_manifest(data: bytes, media_type: str) -> dict[str, Any]:
+    """The manifest as JSON. Raises 400 MANIFEST_INVALID, naming what is wrong."""
+    try:
+        parsed = json.loads(data)
+    except ValueError as error:
+        raise CloudError(400, "MANIFEST_INVALID", f"manifest is not JSON: {error}") from None
+    if media_type not in MEDIA_TYPES:
+        raise CloudError(
+            415,
+            "MANIFEST_INVALID",
+            f"media type {media_type!r} is not supported; supported: {', '.join(MEDIA_TYPES)}",
+        )
+    if not isinstance(parsed, dict) or parsed.get("schemaVersion") != 2:
+        raise CloudError(400, "MANIFEST_INVALID", "manifest must have schemaVersion 2")
+    if parsed.get("mediaType", media_type) != media_type:
+        raise CloudError(
+            400,
+            "MANIFEST_INVALID",
+            f"manifest says mediaType {parsed['mediaType']}, the request {media_type}",
+        )
+    try:
+        references(parsed)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CloudError(400, "MANIFEST_INVALID", f"manifest is malformed: {error}") from None
+    return parsed
+
+
+def references(manifest: dict[str, Any]) -> list[str]:
+    """Digests that a manifest needs: its configuration and layers, or its manifests."""
+    if "manifests" in manifest:
+        return [str(one["digest"]) for one in manifest["manifests"]]
+    found = [str(manifest["config"]["digest"])]
+    return found + [str(one["digest"]) for one in manifest["layers"] if not one.get("urls")]
+
+
+def image_size(manifest: dict[str, Any], own: int) -> int:
+    """Bytes of an image: configuration and layers; of an index its own."""
+    if "manifests" in manifest:
+        return own
+    return int(manifest["config"].get("size", 0)) + sum(
+        int(layer.get("size", 0)) for layer in manifest["layers"]
+    )

@@ -1,0 +1,164 @@
+"""How the local cloud's own workers pull and push: the server's checks, without copying blobs.
+
+All registries of a local cloud share one content store, so a pull or a push moves no bytes; who
+may do it, what is locked and what exists is decided by the same code as over HTTP.
+"""
+
+from __future__ import annotations
+
+import json
+
+from ..cloud import Cloud
+from ..errors import CloudError
+from ..reference import Reference
+from .access import ANONYMOUS, Caller, Registry, allowed, registry_of
+from .authentication import login
+from .catalog import INDEXES, Catalog, disallowed, references
+from .credentials import Credential
+from .supply import supply
+
+__all__ = ["Credential", "RegistryClient"]
+Platform = tuple[str, str]
+
+
+class RegistryClient:
+    """Pull, push and resolve, under the rights of a credential."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._catalog = Catalog(cloud)
+
+    def resolve(self, reference: Reference, credential: Credential | None = None) -> str | None:
+        """The digest that a reference names, or None. Raises :class:`CloudError` on refusal."""
+        registry = self._registry(reference)
+        self._check(registry, reference, credential, "pull")
+        return self._digest(registry, reference)
+
+    def pull(
+        self,
+        reference: Reference,
+        credential: Credential | None = None,
+        platform: Platform | None = ("linux", "amd64"),
+    ) -> str:
+        """The manifest digest of an image whose blobs are then all in the content store.
+
+        An index is resolved to ``platform`` (os, architecture), or kept as it is when that is
+        None. Raises :class:`CloudError` that names the image and the reason, in Docker's words.
+        """
+        registry = self._registry(reference)
+        self._check(registry, reference, credential, "pull")
+        digest = self._digest(registry, reference)
+        if digest is None:
+            raise CloudError(
+                404,
+                "MANIFEST_UNKNOWN",
+                f"manifest for {reference.familiar} not found: manifest unknown: manifest tagged "
+                f'by "{reference.version}" is not found',
+            )
+        entry = self._catalog.manifest(registry.server, reference.repository, digest)
+        assert entry is not None
+        tag = self._catalog.tag(registry.server, reference.repository, reference.tag)
+        for one in (entry, *([tag] if tag and not reference.digest else [])):
+            if not one.attributes["readEnabled"]:
+                raise disallowed(reference.familiar)
+        if platform is None or entry.media_type not in INDEXES:
+            return digest
+        return self._pick(reference, digest, platform)
+
+    def _pick(self, reference: Reference, index: str, platform: Platform) -> str:
+        found = json.loads(self._cloud.content.read(index))["manifests"]
+        for one in found:
+            its = one.get("platform") or {}
+            if (its.get("os"), its.get("architecture")) == platform:
+                return str(one["digest"])
+        raise CloudError(
+            404,
+            "MANIFEST_UNKNOWN",
+            f"no matching manifest for {'/'.join(platform)} in the manifest list entries of "
+            f"{reference.familiar}",
+        )
+
+    def push(self, reference: Reference, digest: str, credential: Credential | None) -> str:
+        """Put the stored manifest ``digest`` under a reference; returns the digest."""
+        registry = self._registry(reference)
+        self._check(registry, reference, credential, "push")
+        manifest = self._cloud.content.read(digest)
+        parsed = json.loads(manifest)
+        media_type = str(parsed["mediaType"])
+        if media_type in INDEXES:
+            for child in references(parsed):
+                self.push(
+                    Reference(reference.registry, reference.repository, "", child),
+                    child,
+                    credential,
+                )
+        return self._catalog.put(
+            registry.server, reference.repository, reference.version, manifest, media_type
+        )
+
+    # -- the server's checks -----------------------------------------------------------------
+
+    def _registry(self, reference: Reference) -> Registry:
+        server = reference.registry
+        if server != "docker.io" and not server.endswith(".azurecr.io"):
+            if supply(self._cloud, server, reference.repository, reference.tag) is not None:
+                return Registry(server, None)
+            raise CloudError(
+                403,
+                "DENIED",
+                f'Get "https://{server}/v2/": Forbidden: the local cloud refuses {server}; it '
+                "answers for *.azurecr.io and docker.io only, and nothing leaves this machine.",
+            )
+        return registry_of(self._cloud, server)
+
+    def _check(
+        self,
+        registry: Registry,
+        reference: Reference,
+        credential: Credential | None,
+        action: str,
+    ) -> None:
+        caller = self._caller(registry, credential)
+        if action in allowed(self._cloud, registry, caller, reference.repository):
+            return
+        if registry.is_hub:
+            raise CloudError(403, "DENIED", "denied: requested access to the resource is denied")
+        what = f"{'pull from' if action == 'pull' else 'push to'} {reference.familiar}"
+        if caller is ANONYMOUS:
+            raise CloudError(
+                401,
+                "UNAUTHORIZED",
+                f"unauthorized: cannot {what} without credentials of {registry.server}: "
+                "authentication required, visit https://aka.ms/acr/authorization for more "
+                "information.",
+            )
+        raise CloudError(
+            401,
+            "UNAUTHORIZED",
+            f"unauthorized: '{caller.name}' may not {what}: authentication required, visit "
+            "https://aka.ms/acr/authorization for more information.",
+        )
+
+    def _caller(self, registry: Registry, credential: Credential | None) -> Caller:
+        if credential is None:
+            return ANONYMOUS
+        found = login(self._cloud, registry, credential.username, credential.password)
+        if found is None:
+            raise CloudError(
+                401,
+                "UNAUTHORIZED",
+                f"unauthorized: the user name or password for {registry.server} is wrong (user "
+                f"'{credential.username}'): authentication required, visit "
+                "https://aka.ms/acr/authorization for more information.",
+            )
+        return found
+
+    def login(self, server: str, credential: Credential) -> None:
+        """Check a credential as ``docker login`` does. Raises :class:`CloudError`."""
+        self._caller(registry_of(self._cloud, server), credential)
+
+    def _digest(self, registry: Registry, reference: Reference) -> str | None:
+        found = self._catalog.resolve(registry.server, reference.repository, reference.version)
+        if found is None and registry.is_hub and not reference.digest:
+            return supply(self._cloud, registry.server, reference.repository, reference.tag)
+        return found

@@ -1,0 +1,70 @@
+"""One request to a registry, and what every operation needs for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+from starlette.requests import Request
+
+from ..cloud import Cloud
+from ..errors import CloudError
+from ..reference import valid_repository
+from .access import Registry
+from .authentication import authorize
+from .catalog import Catalog
+from .uploads import Uploads
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request, matched to an operation."""
+
+    cloud: Cloud
+    catalog: Catalog
+    uploads: Uploads
+    registry: Registry
+    request: Request
+    params: dict[str, str]
+    body: bytes = b""
+
+    @property
+    def server(self) -> str:
+        """The login server."""
+        return self.registry.server
+
+    @property
+    def name(self) -> str:
+        """The repository of the path. Raises 400 NAME_INVALID."""
+        name = self.params["name"]
+        if not valid_repository(name):
+            raise CloudError(400, "NAME_INVALID", f"invalid repository name: {name!r}")
+        return name
+
+    def authorize(self, action: str) -> None:
+        """Raise 401 unless the request may do ``action`` with the repository of its path."""
+        header = self.request.headers.get("authorization")
+        authorize(self.cloud, self.registry, header, self.name, action)
+
+    def authorize_registry(self, action: str = "") -> None:
+        """Raise 401 unless the caller is known and, with ``*``, may list repositories."""
+        header = self.request.headers.get("authorization")
+        authorize(self.cloud, self.registry, header, "", action)
+
+    def page(self, names: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+        """The part of sorted ``names`` that ``n`` and ``last`` ask for, and the Link to the next."""
+        query = self.request.query_params
+        last, text = query.get("last", ""), query.get("n", "")
+        found = [name for name in names if name > last] if last else list(names)
+        if not text:
+            return found, {}
+        if not text.isdigit():
+            raise CloudError(400, "PAGINATION_NUMBER_INVALID", f"invalid number of results: {text}")
+        count = int(text)
+        part = found[:count]
+        if count == 0 or len(found) <= count:
+            return part, {}
+        path = quote(self.request.scope["path"])
+        following = urlencode({"last": part[-1], "n": count})
+        return part, {"Link": f'<{path}?{following}>; rel="next"'}

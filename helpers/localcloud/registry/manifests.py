@@ -1,0 +1,136 @@
+"""Manifests, tags and the catalog over HTTP (OCI distribution spec 1.1)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+
+from ..content import DIGEST
+from ..errors import CloudError
+from ..reference import valid_tag
+from .catalog import INDEXES, OCI_INDEX, Catalog, disallowed, parse_manifest, references
+from .exchange import Exchange
+from .supply import supply
+
+
+def version(exchange: Exchange) -> Response:
+    """GET /v2/: whether the caller is known."""
+    exchange.authorize_registry()
+    return JSONResponse({})
+
+
+def catalog(exchange: Exchange) -> Response:
+    """GET /v2/_catalog: names of the repositories."""
+    exchange.authorize_registry("*")
+    names, headers = exchange.page(exchange.catalog.repositories(exchange.server))
+    return JSONResponse({"repositories": names}, headers=headers)
+
+
+def tags(exchange: Exchange) -> Response:
+    """GET tags/list."""
+    exchange.authorize("pull")
+    if exchange.catalog.repository(exchange.server, exchange.name) is None:
+        raise CloudError(404, "NAME_UNKNOWN", f"repository {exchange.name} is not found")
+    found = [one.name for one in exchange.catalog.tags(exchange.server, exchange.name)]
+    names, headers = exchange.page(found)
+    return JSONResponse({"name": exchange.name, "tags": names}, headers=headers)
+
+
+def get(exchange: Exchange) -> Response:
+    """GET or HEAD a manifest by tag or digest."""
+    exchange.authorize("pull")
+    server, name, reference = exchange.server, exchange.name, exchange.params["reference"]
+    digest = exchange.catalog.resolve(server, name, reference)
+    if digest is None and exchange.registry.is_hub and not reference.startswith("sha256:"):
+        digest = supply(exchange.cloud, server, name, reference)
+    if digest is None:
+        raise unknown(reference)
+    entry = exchange.catalog.manifest(server, name, digest)
+    assert entry is not None
+    tag = exchange.catalog.tag(server, name, reference)
+    if not entry.attributes["readEnabled"] or (tag and not tag.attributes["readEnabled"]):
+        raise disallowed(f"{name}:{reference}")
+    content = exchange.cloud.content.read(digest)
+    headers = {
+        "Docker-Content-Digest": digest,
+        "ETag": f'"{digest}"',
+        "Content-Length": str(len(content)),
+    }
+    body = None if exchange.request.method == "HEAD" else content
+    return Response(body, 200, headers, entry.media_type)
+
+
+def unknown(reference: str) -> CloudError:
+    """404 for a manifest that the repository does not hold."""
+    return CloudError(404, "MANIFEST_UNKNOWN", f'manifest tagged by "{reference}" is not found')
+
+
+def put(exchange: Exchange) -> Response:
+    """PUT a manifest: everything that it refers to must be in the repository."""
+    exchange.authorize("push")
+    name, reference = exchange.name, exchange.params["reference"]
+    if not DIGEST.fullmatch(reference) and not valid_tag(reference):
+        raise CloudError(400, "TAG_INVALID", f"invalid tag or digest: {reference!r}")
+    media_type = exchange.request.headers.get("content-type", "").split(";")[0].strip()
+    manifest = parse_manifest(exchange.body, media_type)
+    _check_present(exchange.catalog, exchange.server, name, manifest, media_type)
+    digest = exchange.catalog.put(exchange.server, name, reference, exchange.body, media_type)
+    headers = {"Location": f"/v2/{name}/manifests/{digest}", "Docker-Content-Digest": digest}
+    subject = (manifest.get("subject") or {}).get("digest")
+    if subject:
+        headers["OCI-Subject"] = str(subject)
+    return Response(status_code=201, headers=headers)
+
+
+def _check_present(
+    catalog: Catalog, server: str, name: str, manifest: dict[str, Any], media_type: str
+) -> None:
+    for child in references(manifest):
+        if media_type in INDEXES:
+            present = catalog.manifest(server, name, child) is not None
+        else:
+            present = catalog.has_blob(server, name, child)
+        if not present:
+            raise CloudError(404, "MANIFEST_BLOB_UNKNOWN", f"blob unknown to registry: {child}")
+
+
+def delete(exchange: Exchange) -> Response:
+    """DELETE a manifest by digest, or a tag."""
+    exchange.authorize("delete")
+    reference = exchange.params["reference"]
+    server, name = exchange.server, exchange.name
+    if reference.startswith("sha256:"):
+        done = exchange.catalog.delete_manifest(server, name, reference)
+    else:
+        done = exchange.catalog.delete_tag(server, name, reference)
+    if not done:
+        raise unknown(reference)
+    return Response(status_code=202)
+
+
+def referrers(exchange: Exchange) -> Response:
+    """GET referrers/DIGEST: manifests whose subject it is, optionally of one artifact type."""
+    exchange.authorize("pull")
+    wanted = exchange.request.query_params.get("artifactType")
+    found = []
+    for entry in exchange.catalog.manifests(exchange.server, exchange.name):
+        if entry.subject != exchange.params["digest"]:
+            continue
+        content = exchange.cloud.content.read(entry.digest)
+        manifest = json.loads(content)
+        kind = manifest.get("artifactType") or (manifest.get("config") or {}).get("mediaType", "")
+        if wanted in (None, kind):
+            found.append(
+                {
+                    "mediaType": entry.media_type,
+                    "digest": entry.digest,
+                    "size": len(content),
+                    "artifactType": kind,
+                    "annotations": manifest.get("annotations") or {},
+                }
+            )
+    headers = {"OCI-Filters-Applied": "artifactType"} if wanted else {}
+    body = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": found}
+    return JSONResponse(body, headers=headers, media_type=OCI_INDEX)

@@ -1,0 +1,129 @@
+"""Which request to a registry is which operation, and how errors are rendered (OCI, ACR)."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from urllib.parse import unquote
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from ..cloud import Cloud
+from ..errors import CloudError
+from ..reference import DOCKER_HUB
+from . import acr, blobs, manifests, oauth
+from .access import registry_of
+from .catalog import Catalog
+from .exchange import Exchange
+from .uploads import Uploads
+
+log = logging.getLogger(__name__)
+_NAME = r"(?P<name>.+?)"
+_HUB = {
+    DOCKER_HUB,
+    "registry-1.docker.io",
+    "index.docker.io",
+    "auth.docker.io",
+    "registry.hub.docker.com",
+}
+Handler = Callable[[Exchange], Response]
+AsyncHandler = Callable[[Exchange], Awaitable[Response]]
+
+_BLOCKING: list[tuple[str, str, Handler]] = [
+    ("GET", r"/v2/?", manifests.version),
+    ("GET", r"/v2/_catalog", manifests.catalog),
+    ("GET", rf"/v2/{_NAME}/tags/list", manifests.tags),
+    ("GET", rf"/v2/{_NAME}/referrers/(?P<digest>[^/]+)", manifests.referrers),
+    ("GET", rf"/v2/{_NAME}/manifests/(?P<reference>[^/]+)", manifests.get),
+    ("HEAD", rf"/v2/{_NAME}/manifests/(?P<reference>[^/]+)", manifests.get),
+    ("PUT", rf"/v2/{_NAME}/manifests/(?P<reference>[^/]+)", manifests.put),
+    ("DELETE", rf"/v2/{_NAME}/manifests/(?P<reference>[^/]+)", manifests.delete),
+    ("DELETE", rf"/v2/{_NAME}/blobs/(?P<digest>sha256:[^/]+)", blobs.delete),
+    ("GET", r"/acr/v1/_catalog", acr.catalog),
+    ("GET", rf"/acr/v1/{_NAME}/_tags", acr.list_tags),
+    ("GET", rf"/acr/v1/{_NAME}/_tags/(?P<tag>[^/]+)", acr.get_tag),
+    ("PATCH", rf"/acr/v1/{_NAME}/_tags/(?P<tag>[^/]+)", acr.update_tag),
+    ("DELETE", rf"/acr/v1/{_NAME}/_tags/(?P<tag>[^/]+)", acr.delete_tag),
+    ("GET", rf"/acr/v1/{_NAME}/_manifests", acr.list_manifests),
+    ("GET", rf"/acr/v1/{_NAME}/_manifests/(?P<digest>[^/]+)", acr.get_manifest),
+    ("PATCH", rf"/acr/v1/{_NAME}/_manifests/(?P<digest>[^/]+)", acr.update_manifest),
+    ("GET", rf"/acr/v1/{_NAME}", acr.get_repository),
+    ("PATCH", rf"/acr/v1/{_NAME}", acr.update_repository),
+    ("DELETE", rf"/acr/v1/{_NAME}", acr.delete_repository),
+    ("POST", r"/oauth2/exchange", oauth.exchange_token),
+    ("GET", r"/oauth2/token|/token|/v2/token", oauth.get_token),
+    ("POST", r"/oauth2/token|/token", oauth.post_token),
+]
+_STREAMING: list[tuple[str, str, AsyncHandler]] = [
+    ("POST", rf"/v2/{_NAME}/blobs/uploads/?", blobs.start),
+    ("GET", rf"/v2/{_NAME}/blobs/uploads/(?P<upload>[^/]+)", blobs.progress),
+    ("PATCH", rf"/v2/{_NAME}/blobs/uploads/(?P<upload>[^/]+)", blobs.append),
+    ("PUT", rf"/v2/{_NAME}/blobs/uploads/(?P<upload>[^/]+)", blobs.finish),
+    ("DELETE", rf"/v2/{_NAME}/blobs/uploads/(?P<upload>[^/]+)", blobs.cancel),
+    ("GET", rf"/v2/{_NAME}/blobs/(?P<digest>[^/]+)", blobs.get),
+    ("HEAD", rf"/v2/{_NAME}/blobs/(?P<digest>[^/]+)", blobs.get),
+]
+_blocking = [(method, re.compile(pattern), handler) for method, pattern, handler in _BLOCKING]
+_streaming = [(method, re.compile(pattern), handler) for method, pattern, handler in _STREAMING]
+
+
+def service(cloud: Cloud, catalog: Catalog) -> ASGIApp:
+    """The application of all registries."""
+    uploads = Uploads(cloud)
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            response = await _answer(cloud, catalog, uploads, request)
+        except CloudError as error:
+            response = _render(error)
+        except ClientDisconnect:
+            return Response(status_code=499)
+        response.headers["Docker-Distribution-Api-Version"] = "registry/2.0"
+        response.headers.setdefault("Access-Control-Expose-Headers", "Docker-Content-Digest,Link")
+        return response
+
+    methods = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE"]
+    return Starlette(routes=[Route("/{path:path}", endpoint, methods=methods)])
+
+
+async def _answer(cloud: Cloud, catalog: Catalog, uploads: Uploads, request: Request) -> Response:
+    host = request.headers["host"].split(":")[0].lower()
+    registry = await run_in_threadpool(registry_of, cloud, DOCKER_HUB if host in _HUB else host)
+    path = unquote(request.scope["path"])
+    for method, pattern, handler in _streaming:
+        match = pattern.fullmatch(path)
+        if match and method == request.method:
+            exchange = Exchange(cloud, catalog, uploads, registry, request, match.groupdict())
+            return await handler(exchange)
+    for method, pattern, blocking in _blocking:
+        match = pattern.fullmatch(path)
+        if match and method == request.method:
+            body = await _body(request)
+            exchange = Exchange(cloud, catalog, uploads, registry, request, match.groupdict(), body)
+            return await run_in_threadpool(blocking, exchange)
+    raise CloudError(
+        501 if path.startswith(("/v2/", "/acr/")) else 404,
+        "UNSUPPORTED",
+        f"The local cloud does not implement {request.method} {path} of a container registry.",
+    )
+
+
+async def _body(request: Request, limit: int = 4 * 1024 * 1024) -> bytes:
+    """The body of a request that is small by its nature. Raises 413 above ``limit`` bytes."""
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > limit:
+            raise CloudError(413, "MANIFEST_INVALID", f"the body exceeds {limit} bytes")
+    return bytes(content)
+
+
+def _render(error: CloudError) -> Response:
+    body = {"errors": [{"code": error.code, "message": error.message, "detail": None}]}
+    return JSONResponse(body, error.status, error.headers)

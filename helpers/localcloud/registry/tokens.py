@@ -1,0 +1,138 @@
+"""The tokens that a registry issues: refresh tokens for an identity, access tokens for a scope.
+
+Source: Azure/acr docs, AAD-OAuth.md and Token-BasicAuth.md; distribution spec, token authentication.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+import jwt
+
+from ..cloud import Cloud
+from ..errors import CloudError
+from ..principals import MANAGEMENT, REGISTRY, Principal, TokenError
+from ..store import Resource
+from .access import (
+    IDENTITY_USER,
+    UNAUTHORIZED,
+    Caller,
+    Registry,
+    allowed,
+    may_list,
+    registry_of,
+    still_there,
+)
+from .credentials import Credential
+
+ISSUER = "Azure Container Registry"
+REFRESH_LIFETIME = 3 * 3600  # seconds
+ACCESS_LIFETIME = 75 * 60  # seconds
+Access = list[dict[str, Any]]
+
+
+def _issue(cloud: Cloud, server: str, caller: Caller, claims: dict[str, Any], life: int) -> str:
+    now = int(time.time())
+    return cloud.principals.sign(
+        {
+            "jti": str(uuid.uuid4()),
+            "sub": caller.name or "anonymous",
+            "nbf": now - 60,
+            "exp": now + life,
+            "iat": now - 60,
+            "iss": ISSUER,
+            "aud": server,
+            "version": "2.0",
+            "caller": caller.kind,
+            **claims,
+        }
+    )
+
+
+def _decode(cloud: Cloud, server: str, token: str, grant: str) -> dict[str, Any] | None:
+    try:
+        claims = jwt.decode(
+            token,
+            cloud.principals.public_key,
+            algorithms=["RS256"],
+            issuer=ISSUER,
+            audience=server,
+            options={"require": ["exp"]},
+        )
+    except jwt.PyJWTError:
+        return None
+    return claims if claims.get("grant_type") == grant else None
+
+
+def refresh_token(cloud: Cloud, server: str, caller: Caller) -> str:
+    """A token by which a client gets access tokens for scopes, for three hours."""
+    return _issue(cloud, server, caller, {"grant_type": "refresh_token"}, REFRESH_LIFETIME)
+
+
+def caller_of_refresh_token(cloud: Cloud, server: str, token: str) -> Caller | None:
+    """Who a refresh token of that registry stands for, or None when it is worthless."""
+    claims = _decode(cloud, server, token, "refresh_token")
+    if claims is None:
+        return None
+    caller = Caller(claims["caller"], claims["sub"])
+    return caller if still_there(cloud, caller) else None
+
+
+def access_token(cloud: Cloud, registry: Registry, caller: Caller, scopes: Iterable[str]) -> str:
+    """An access token for what the caller may do out of the scopes that it asks for."""
+    access = granted(cloud, registry, caller, scopes)
+    claims = {"grant_type": "access_token", "access": access}
+    return _issue(cloud, registry.server, caller, claims, ACCESS_LIFETIME)
+
+
+def granted(cloud: Cloud, registry: Registry, caller: Caller, scopes: Iterable[str]) -> Access:
+    """The ``access`` claim for scopes like ``repository:hello-world:pull,push``."""
+    access: Access = []
+    for scope in scopes:
+        kind, _, rest = scope.partition(":")
+        name, _, wanted = rest.rpartition(":")
+        actions: list[str] = []
+        if kind == "repository" and name:
+            may = allowed(cloud, registry, caller, name)
+            asked = wanted.split(",")
+            actions = sorted(may) if "*" in asked else [one for one in asked if one in may]
+        elif kind == "registry" and name == "catalog" and may_list(cloud, registry, caller):
+            actions = wanted.split(",")
+        access.append({"type": kind, "name": name, "actions": actions})
+    return access
+
+
+def access_of(cloud: Cloud, server: str, token: str) -> Access | None:
+    """The ``access`` claim of a good access token of that registry, else None."""
+    claims = _decode(cloud, server, token, "access_token")
+    return None if claims is None else list(claims["access"])
+
+
+def exchange(cloud: Cloud, registry: Registry, entra_token: str) -> str:
+    """A refresh token for whom an Entra token proves. Raises 401 UNAUTHORIZED."""
+    try:
+        principal = cloud.principals.verify(entra_token, (*MANAGEMENT, *REGISTRY))
+    except TokenError as error:
+        raise CloudError(401, "UNAUTHORIZED", f"{UNAUTHORIZED} {error.message}") from None
+    caller = Caller("principal", principal.object_id)
+    if not allowed(cloud, registry, caller, "*"):
+        raise CloudError(401, "UNAUTHORIZED", UNAUTHORIZED)
+    return refresh_token(cloud, registry.server, caller)
+
+
+def task_credential(cloud: Cloud, registry: Resource) -> Credential:
+    """What a task's agent logs in with at the registry that the task belongs to."""
+    server = str(registry.properties["loginServer"])
+    return Credential(IDENTITY_USER, refresh_token(cloud, server, Caller("agent", registry.name)))
+
+
+def exchange_credential(cloud: Cloud, login_server: str, principal: Principal) -> Credential:
+    """What an identity logs in with: its management token, exchanged at the registry.
+
+    Raises 401 UNAUTHORIZED when the identity has no role there, 404 when there is no registry.
+    """
+    token = cloud.principals.issue(principal, MANAGEMENT[0])
+    return Credential(IDENTITY_USER, exchange(cloud, registry_of(cloud, login_server), token))

@@ -1,0 +1,341 @@
+"""Registries over HTTP: with plain requests, skopeo, and the SDK's ContainerRegistryClient."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from azure.containerregistry import ContainerRegistryClient
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.mgmt.containerregistry import ContainerRegistryManagementClient
+
+from tests.conftest import LocalCloud
+from tests.resource_manager.test_resource_manager import make_group, make_registry
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
+
+
+def digest(data: bytes) -> str:
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+class Place:
+    """A registry, and a client of it that may do everything."""
+
+    def __init__(self, cloud: LocalCloud) -> None:
+        self.cloud = cloud
+        self.group = make_group(cloud)
+        self.name = make_registry(cloud, self.group)
+        self.server = f"{self.name}.azurecr.io"
+        self.http = cloud.http()
+        account = cloud.account
+        self.http.auth = (account.client_id, account.client_secret)
+
+    def url(self, path: str) -> str:
+        return f"https://{self.server}/v2/{path}"
+
+    def push_blob(self, repository: str, data: bytes) -> dict[str, Any]:
+        answer = self.http.post(
+            self.url(f"{repository}/blobs/uploads/"), params={"digest": digest(data)}, data=data
+        )
+        assert answer.status_code == 201, answer.text
+        return {"digest": digest(data), "size": len(data), "mediaType": "application/octet-stream"}
+
+    def manifest(self, repository: str, text: bytes = b"layer") -> bytes:
+        return json.dumps(
+            {
+                "schemaVersion": 2,
+                "mediaType": MANIFEST,
+                "config": self.push_blob(repository, b"{}"),
+                "layers": [self.push_blob(repository, text)],
+            }
+        ).encode()
+
+    def push(self, repository: str, tag: str, text: bytes = b"layer") -> str:
+        data = self.manifest(repository, text)
+        answer = self.put(repository, tag, data)
+        assert answer.status_code == 201, answer.text
+        return digest(data)
+
+    def put(
+        self, repository: str, reference: str, data: bytes, kind: str = MANIFEST
+    ) -> requests.Response:
+        return self.http.put(
+            self.url(f"{repository}/manifests/{reference}"), data=data, headers={"Content-Type": kind}
+        )
+
+    def token(self, name: str, *actions: str, **properties: Any) -> tuple[str, str]:
+        """A token with its own scope map; returns user name and password."""
+        client = self.cloud.client(ContainerRegistryManagementClient)
+        where = (self.group, self.name)
+        body = {"properties": {"actions": list(actions)}}
+        scope_map = client.scope_maps.begin_create(*where, f"{name}-map", body).result()
+        token = client.tokens.begin_create(
+            *where, name, {"properties": {"scopeMapId": scope_map.id, **properties}}
+        ).result()
+        made = client.registries.begin_generate_credentials(*where, {"tokenId": token.id}).result()
+        return name, made.passwords[0].value
+
+    def as_user(self, user: tuple[str, str]) -> requests.Session:
+        http = self.cloud.http()
+        http.auth = user
+        return http
+
+    def sdk(self) -> ContainerRegistryClient:
+        return ContainerRegistryClient(
+            f"https://{self.server}", self.cloud.credential, **self.cloud.options
+        )
+
+
+@pytest.fixture(scope="module")
+def place(local_cloud: LocalCloud) -> Place:
+    return Place(local_cloud)
+
+
+def test_without_credentials_there_is_a_challenge(place: Place) -> None:
+    answer = place.cloud.http().get(place.url(""))
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == (
+        f'Bearer realm="https://{place.server}/oauth2/token",service="{place.server}"'
+    )
+    assert answer.json()["errors"][0]["code"] == "UNAUTHORIZED"
+    assert place.http.get(place.url("")).status_code == 200
+
+
+def test_an_unknown_registry_is_named(local_cloud: LocalCloud) -> None:
+    answer = local_cloud.http().get("https://nowhere123.azurecr.io/v2/")
+    assert answer.status_code == 404
+    assert "no registry nowhere123.azurecr.io" in answer.json()["errors"][0]["message"]
+
+
+def test_push_and_pull_by_tag_and_digest(place: Place) -> None:
+    pushed = place.push("app/one", "v1")
+    by_tag = place.http.get(place.url("app/one/manifests/v1"))
+    assert by_tag.headers["Docker-Content-Digest"] == pushed
+    assert by_tag.headers["Content-Type"] == MANIFEST
+    assert place.http.get(place.url(f"app/one/manifests/{pushed}")).content == by_tag.content
+    head = place.http.head(place.url("app/one/manifests/v1"))
+    assert (head.content, head.headers["Content-Length"]) == (b"", str(len(by_tag.content)))
+    layer = by_tag.json()["layers"][0]["digest"]
+    assert place.http.get(place.url(f"app/one/blobs/{layer}")).content == b"layer"
+    missing = place.http.get(place.url("app/one/manifests/v2"))
+    assert missing.json()["errors"][0]["code"] == "MANIFEST_UNKNOWN"
+
+
+def test_chunked_upload_in_order_only(place: Place) -> None:
+    data = bytes(range(256)) * 8192
+    first, second = data[: 1 << 20], data[1 << 20 :]
+    begun = place.http.post(place.url("chunks/blobs/uploads/"))
+    url = f"https://{place.server}{begun.headers['Location']}"
+    answer = place.http.patch(url, data=first, headers={"Content-Range": f"0-{len(first) - 1}"})
+    assert (answer.status_code, answer.headers["Range"]) == (202, f"0-{len(first) - 1}")
+    wrong = place.http.patch(url, data=second, headers={"Content-Range": "7-9"})
+    assert wrong.status_code == 416
+    assert place.http.get(url).headers["Range"] == f"0-{len(first) - 1}"
+    answer = place.http.patch(url, data=second)
+    done = place.http.put(url, params={"digest": digest(data)})
+    assert (done.status_code, done.headers["Docker-Content-Digest"]) == (201, digest(data))
+    assert place.http.get(url).status_code == 404
+
+
+def test_ranges_of_a_blob(place: Place) -> None:
+    blob = place.push_blob("ranges", b"0123456789")["digest"]
+    url = place.url(f"ranges/blobs/{blob}")
+
+    def part(text: str) -> tuple[int, bytes, str]:
+        answer = place.http.get(url, headers={"Range": text})
+        return answer.status_code, answer.content[:20], answer.headers.get("Content-Range", "")
+
+    assert part("bytes=2-4") == (206, b"234", "bytes 2-4/10")
+    assert part("bytes=7-") == (206, b"789", "bytes 7-9/10")
+    assert part("bytes=-2") == (206, b"89", "bytes 8-9/10")
+    assert part("bytes=5-100")[1] == b"56789"
+    assert part("bytes=10-")[0] == 416
+    assert part("lines=1-2")[0] == 416
+
+
+def test_a_wrong_digest_leaves_nothing_behind(place: Place) -> None:
+    content = place.cloud.home / "content"
+    before = sorted(path for path in content.rglob("*") if path.is_file())
+    wrong = digest(b"something else")
+    answer = place.http.post(
+        place.url("wrong/blobs/uploads/"), params={"digest": wrong}, data=b"never seen before"
+    )
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "DIGEST_INVALID")
+    assert place.http.head(place.url(f"wrong/blobs/{wrong}")).status_code == 404
+    assert sorted(path for path in content.rglob("*") if path.is_file()) == before
+    data = place.manifest("wrong")
+    answer = place.put("wrong", wrong, data)
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "DIGEST_INVALID")
+    assert place.http.get(place.url("wrong/tags/list")).status_code == 404
+
+
+def test_a_manifest_needs_its_blobs_in_its_repository(place: Place) -> None:
+    data = place.manifest("holds")
+    answer = place.put("lacks", "v1", data)
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (404, "MANIFEST_BLOB_UNKNOWN")
+    for bad, kind in ((b"{", MANIFEST), (b"[]", MANIFEST), (b'{"schemaVersion":2}', MANIFEST)):
+        assert place.put("holds", "v1", bad, kind).status_code == 400
+    assert place.put("holds", "v1", data, "text/plain").status_code == 415
+
+
+def test_mount_from_another_repository(place: Place) -> None:
+    blob = place.push_blob("source", b"mounted")["digest"]
+    mounted = place.http.post(
+        place.url("target/blobs/uploads/"), params={"mount": blob, "from": "source"}
+    )
+    assert mounted.status_code == 201
+    assert place.http.get(place.url(f"target/blobs/{blob}")).content == b"mounted"
+    fallback = place.http.post(
+        place.url("target/blobs/uploads/"), params={"mount": digest(b"?"), "from": "source"}
+    )
+    assert fallback.status_code == 202
+
+
+def test_a_blob_of_another_registry_is_not_given_out(place: Place) -> None:
+    blob = place.push_blob("private", b"of the other registry")["digest"]
+    other = Place(place.cloud)
+    assert other.http.get(other.url(f"private/blobs/{blob}")).status_code == 404
+
+
+def test_an_index_and_deletion(place: Place) -> None:
+    child = place.push("multi", "linux", b"linux")
+    size = len(place.http.get(place.url(f"multi/manifests/{child}")).content)
+    platform = {"os": "linux", "architecture": "amd64"}
+    descriptor = {"mediaType": MANIFEST, "digest": child, "size": size, "platform": platform}
+    index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [descriptor]}
+    answer = place.put("multi", "all", json.dumps(index).encode(), INDEX)
+    assert answer.status_code == 201
+    index["manifests"] = [{**descriptor, "digest": digest(b"missing")}]
+    assert place.put("multi", "bad", json.dumps(index).encode(), INDEX).status_code == 404
+    assert place.http.get(place.url("multi/tags/list")).json()["tags"] == ["all", "linux"]
+    assert place.http.delete(place.url("multi/manifests/linux")).status_code == 202
+    assert place.http.get(place.url("multi/tags/list")).json()["tags"] == ["all"]
+    top = answer.headers["Docker-Content-Digest"]
+    assert place.http.delete(place.url(f"multi/manifests/{top}")).status_code == 202
+    assert place.http.get(place.url("multi/tags/list")).json()["tags"] == []
+
+
+def test_tags_are_paged(place: Place) -> None:
+    for number in range(5):
+        place.push("paged", f"v{number}")
+    first = place.http.get(place.url("paged/tags/list"), params={"n": 2})
+    assert first.json()["tags"] == ["v0", "v1"]
+    following = first.links["next"]["url"]
+    second = place.http.get(f"https://{place.server}{following}")
+    assert second.json()["tags"] == ["v2", "v3"]
+    assert [tag.name for tag in place.sdk().list_tag_properties("paged", results_per_page=2)] == [
+        f"v{number}" for number in range(5)
+    ]
+
+
+def test_scopes_are_enforced_action_by_action(place: Place) -> None:
+    pushed = place.push("hello-world", "v1")
+    place.push("node", "15")
+    puller = place.as_user(place.token("puller", "repositories/hello-world/content/read"))
+    assert puller.get(place.url("hello-world/manifests/v1")).status_code == 200
+    assert puller.get(place.url("node/manifests/15")).status_code == 401
+    assert puller.post(place.url("hello-world/blobs/uploads/")).status_code == 401
+    assert puller.delete(place.url(f"hello-world/manifests/{pushed}")).status_code == 401
+    assert puller.get(place.url("_catalog")).status_code == 401
+    metadata = f"https://{place.server}/acr/v1/hello-world/_tags"
+    assert puller.get(metadata).status_code == 401
+    pusher = place.as_user(
+        place.token(
+            "pusher",
+            "repositories/hello-world/content/read",
+            "repositories/hello-world/content/write",
+            "repositories/hello-world/metadata/read",
+        )
+    )
+    assert pusher.post(place.url("hello-world/blobs/uploads/")).status_code == 202
+    assert pusher.get(metadata).json()["tags"][0]["name"] == "v1"
+    assert pusher.delete(place.url(f"hello-world/manifests/{pushed}")).status_code == 401
+    user, password = place.token("disabled", "repositories/*/content/read", status="disabled")
+    assert place.as_user((user, password)).get(place.url("")).status_code == 401
+    assert place.as_user(("puller", "wrong")).get(place.url("")).status_code == 401
+
+
+def test_an_access_token_holds_only_what_is_allowed(place: Place) -> None:
+    place.push("hello-world", "v1")
+    user = place.token("narrow-token", "repositories/hello-world/content/read")
+    answer = place.as_user(user).get(
+        f"https://{place.server}/oauth2/token",
+        params={"service": place.server, "scope": "repository:hello-world:pull,push"},
+    )
+    bearer = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+    http = place.cloud.http()
+    assert http.get(place.url("hello-world/manifests/v1"), headers=bearer).status_code == 200
+    refused = http.post(place.url("hello-world/blobs/uploads/"), headers=bearer)
+    assert refused.status_code == 401
+    assert 'error="insufficient_scope"' in refused.headers["WWW-Authenticate"]
+    other = Place(place.cloud)
+    assert http.get(other.url(""), headers=bearer).status_code == 401
+
+
+def test_the_sdk_lists_and_locks(place: Place) -> None:
+    pushed = place.push("locked", "v1")
+    client = place.sdk()
+    assert "locked" in list(client.list_repository_names())
+    assert client.get_tag_properties("locked", "v1").digest == pushed
+    [manifest] = client.list_manifest_properties("locked")
+    assert (manifest.digest, manifest.tags) == (pushed, ["v1"])
+    client.update_tag_properties("locked", "v1", can_write=False)
+    answer = place.put("locked", "v1", place.manifest("locked", b"changed"))
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (
+        405,
+        "REGISTRY_DISALLOWED_OPERATION",
+    )
+    with pytest.raises(HttpResponseError):
+        client.delete_tag("locked", "v1")
+    client.update_tag_properties("locked", "v1", can_write=True)
+    client.delete_tag("locked", "v1")
+    with pytest.raises(ResourceNotFoundError):
+        client.get_tag_properties("locked", "v1")
+    client.delete_repository("locked")
+    assert "locked" not in list(client.list_repository_names())
+
+
+def skopeo(cloud: LocalCloud, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["skopeo", *arguments],
+        env={**cloud.env, "XDG_RUNTIME_DIR": str(cloud.home)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_skopeo_copies_there_and_back(place: Place, tmp_path: Path) -> None:
+    account = place.cloud.account
+    credentials = f"{account.client_id}:{account.client_secret}"
+    data = place.manifest("from-requests", b"")
+    assert place.put("from-requests", "v1", data).status_code == 201
+    source = f"docker://{place.server}/from-requests:v1"
+    copied = skopeo(
+        place.cloud, "copy", "--all", "--src-creds", credentials, source, f"oci:{tmp_path}/image:v1"
+    )
+    assert copied.returncode == 0, copied.stderr
+    target = f"docker://{place.server}/from-skopeo:v1"
+    copied = skopeo(
+        place.cloud, "copy", "--all", "--dest-creds", credentials, f"oci:{tmp_path}/image:v1", target
+    )
+    assert copied.returncode == 0, copied.stderr
+    raw = skopeo(place.cloud, "inspect", "--raw", "--creds", credentials, target)
+    assert digest(raw.stdout.encode()) == digest(data)
+
+
+def test_docker_hub_has_the_stand_in_for_everybody(local_cloud: LocalCloud) -> None:
+    found = skopeo(local_cloud, "inspect", "docker://docker.io/library/node:15-alpine")
+    assert found.returncode == 0, found.stderr
+    labels = json.loads(found.stdout)["Labels"]
+    assert labels["localcloud.stand-in"] == "true"
+    missing = skopeo(local_cloud, "inspect", "docker://docker.io/library/nothing:1")
+    assert "manifest unknown" in missing.stderr or "not found" in missing.stderr
