@@ -16,7 +16,7 @@ _TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
-class ReferenceError(ValueError):  # noqa: A001
+class InvalidReferenceError(ValueError):
     """A text that names no image; in Docker's words."""
 
 
@@ -33,11 +33,11 @@ class Reference:
     def parse(cls, text: str) -> Reference:
         """Read ``node:15-alpine`` as docker.io/library/node:15-alpine (docker reference grammar).
 
-        Without tag and digest the tag is ``latest``. Raises :class:`ReferenceError`.
+        Without tag and digest the tag is ``latest``. Raises :class:`InvalidReferenceError`.
         """
         rest, at, digest = text.strip().partition("@")
         if at and not _DIGEST.fullmatch(digest):
-            raise ReferenceError(f"invalid reference format: digest of {text!r}")
+            raise InvalidReferenceError(f"invalid reference format: digest of {text!r}")
         first, slash, after = rest.partition("/")
         is_host = bool(slash) and ("." in first or ":" in first or first == "localhost")
         registry, path = (first, after) if is_host else (DOCKER_HUB, rest)
@@ -46,11 +46,11 @@ class Reference:
             registry = DOCKER_HUB
             name = name if "/" in name else f"library/{name}"
         if name != name.lower():
-            raise ReferenceError(
+            raise InvalidReferenceError(
                 f"invalid reference format: repository name ({name}) must be lowercase"
             )
         if not _REPOSITORY.fullmatch(name) or (tag and not _TAG.fullmatch(tag)):
-            raise ReferenceError(f"invalid reference format: {text!r}")
+            raise InvalidReferenceError(f"invalid reference format: {text!r}")
         return cls(registry.lower(), name, tag or ("" if digest else "latest"), digest)
 
     def __str__(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from helpers.localcloud.reference import Reference, ReferenceError
+from helpers.localcloud.reference import Reference, InvalidReferenceError
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -32,5 +32,5 @@ def test_names(text: str, whole: str, familiar: str) -> None:
 
 @pytest.mark.parametrize("text", ["", ":1", "a b", "Node", "a/../b", "a:b c", "a@sha256:12", "-a"])
 def test_what_names_nothing(text: str) -> None:
-    with pytest.raises(ReferenceError, match="invalid reference format"):
+    with pytest.raises(InvalidReferenceError, match="invalid reference format"):
         Reference.parse(text)

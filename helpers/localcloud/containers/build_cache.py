@@ -1,0 +1,38 @@
+"""Which layer an instruction made the last time it was run on the same state."""
+
+from __future__ import annotations
+
+import json
+
+from ..cloud import Cloud
+from ..content import digest_of
+from .images import Descriptor, encode
+
+
+class BuildCache:
+    """Layers by what went into them, kept on disk for all builds of a local cloud."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._folder = cloud.folder("build-cache")
+        self._content = cloud.content
+
+    @staticmethod
+    def key(*parts: object) -> str:
+        """A name for everything that decides what an instruction makes."""
+        return digest_of(encode([str(part) for part in parts])).removeprefix("sha256:")
+
+    def get(self, key: str) -> tuple[bool, Descriptor | None]:
+        """Whether the instruction is known, and its layer (None: it made none)."""
+        try:
+            layer = json.loads((self._folder / key).read_text())
+        except (OSError, ValueError):
+            return False, None
+        if layer is not None and not self._content.has(layer["digest"]):
+            return False, None
+        return True, layer
+
+    def put(self, key: str, layer: Descriptor | None) -> None:
+        """Remember what an instruction made."""
+        temporary = self._folder / f"{key}.new"
+        temporary.write_text(json.dumps(layer))
+        temporary.replace(self._folder / key)

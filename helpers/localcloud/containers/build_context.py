@@ -1,0 +1,176 @@
+"""What COPY and ADD may read: the build context without what .dockerignore names, or an image."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from docker.utils.build import exclude_paths
+
+from .root_file_system import RootFileSystem
+
+
+class ContextError(ValueError):
+    """A source of COPY or ADD that is missing or not allowed."""
+
+
+class BuildContext:
+    """The folder of a build. No path, and no symbolic link, leads out of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+
+    @cached_property
+    def files(self) -> list[str]:
+        """Every path of the context, relative, sorted; what .dockerignore excludes is missing."""
+        ignore = self.folder / ".dockerignore"
+        patterns: list[str] = []
+        if ignore.is_file():
+            lines = ignore.read_text(errors="replace").splitlines()
+            patterns = [line.strip() for line in lines]
+            patterns = [line for line in patterns if line and not line.startswith("#")]
+        return sorted(path for path in exclude_paths(str(self.folder), patterns) if path != ".")
+
+    @property
+    def size(self) -> int:
+        """Bytes of the context as the archive that is sent to a Docker daemon."""
+        total = 1024
+        for name in self.files:
+            status = (self.folder / name).lstat()
+            total += 512
+            if stat.S_ISREG(status.st_mode):
+                total += -(-status.st_size // 512) * 512
+        return total
+
+    def find(self, pattern: str) -> list[str]:
+        """Relative paths that a source names, with Go's wildcards. Raises :class:`ContextError`."""
+        wanted = clean(pattern)
+        if wanted == ".":
+            return ["."]
+        known = {*self.files, *(str(p) for f in self.files for p in PurePosixPath(f).parents)}
+        if any(character in wanted for character in "*?["):
+            found = sorted(path for path in known if matches(path, wanted))
+            if not found:
+                raise ContextError("no source files were specified: nothing matches " + pattern)
+            return found
+        if wanted not in known:
+            raise ContextError(
+                f"file not found in build context or excluded by .dockerignore: stat {wanted}: "
+                "file does not exist"
+            )
+        return [wanted]
+
+    def path(self, relative: str) -> Path:
+        """Where a source lies on the host. Raises :class:`ContextError` when a link leads out."""
+        path = self.folder / relative
+        real = path.resolve()
+        if real != self.folder and self.folder not in real.parents:
+            raise ContextError(
+                f"forbidden path outside the build context: {relative} is a symbolic link to "
+                f"{path.readlink() if path.is_symlink() else 'outside'}"
+            )
+        return path
+
+    def below(self, relative: str) -> Iterator[tuple[str, Path]]:
+        """Everything inside a directory: path relative to it, and where it lies."""
+        prefix = "" if relative == "." else relative + "/"
+        for name in self.files:
+            if name.startswith(prefix):
+                self.path(str(PurePosixPath(name).parent))
+                yield name[len(prefix) :], self.folder / name
+
+
+class ImageTree:
+    """The root file system of an image or stage as a source of ``COPY --from``."""
+
+    def __init__(self, lowers: Sequence[Path]) -> None:
+        self._lowers = list(lowers)
+        self._root = RootFileSystem(lowers) if lowers else None
+
+    def find(self, pattern: str) -> list[str]:
+        """Paths relative to the root that a source names."""
+        wanted = clean(pattern)
+        if any(character in wanted for character in "*?["):
+            parent = str(PurePosixPath(wanted).parent)
+            names = self._children("" if parent == "." else parent)
+            found = sorted(
+                str(PurePosixPath(parent) / name)
+                for name in names
+                if matches(str(PurePosixPath(parent) / name), wanted)
+            )
+            if not found:
+                raise ContextError("no source files were specified: nothing matches " + pattern)
+            return found
+        if wanted != "." and (self._root is None or self._root.find("/" + wanted) is None):
+            raise ContextError(f"stat {wanted}: file does not exist")
+        return [wanted]
+
+    def path(self, relative: str) -> Path:
+        """Where a path lies on the host, links followed inside the image."""
+        found = self._root.find("/" + relative) if self._root else None
+        if found is None:
+            raise ContextError(f"stat {relative}: file does not exist")
+        return found
+
+    def below(self, relative: str) -> Iterator[tuple[str, Path]]:
+        """Everything inside a directory, whiteouts and links respected."""
+        base = "" if relative == "." else relative
+        assert self._root is not None
+        resolved = str(self._root.resolve("/" + base)).lstrip("/")
+
+        def visit(folder: str, shown: str) -> Iterator[tuple[str, Path]]:
+            for name, path in sorted(self._children(folder).items()):
+                below = f"{shown}/{name}" if shown else name
+                yield below, path
+                if path.is_dir() and not path.is_symlink():
+                    yield from visit(f"{folder}/{name}" if folder else name, below)
+
+        yield from visit(resolved, "")
+
+    def _children(self, folder: str) -> dict[str, Path]:
+        """Entries of a directory, merged over the layers as overlayfs does."""
+        hidden: set[str] = set()
+        found: dict[str, Path] = {}
+        for layer in reversed(self._lowers):
+            directory = layer / folder
+            if directory.is_symlink() or (directory.exists() and not directory.is_dir()):
+                break
+            if directory.is_dir():
+                for entry in os.scandir(directory):
+                    status = entry.stat(follow_symlinks=False)
+                    whiteout = stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
+                    if entry.name not in found and entry.name not in hidden and not whiteout:
+                        found[entry.name] = Path(entry.path)
+                    if whiteout:
+                        hidden.add(entry.name)
+            if RootFileSystem._hides(layer, PurePosixPath(folder, "x")):
+                break
+        return found
+
+
+def clean(path: str) -> str:
+    """``path`` relative to its root, without dots. Raises :class:`ContextError` for ``..`` out."""
+    parts: list[str] = []
+    for part in PurePosixPath(path.lstrip("/")).parts:
+        if part == "..":
+            if not parts:
+                raise ContextError(
+                    f"forbidden path outside the build context: {path} ({os.path.normpath(path)})"
+                )
+            parts.pop()
+        else:
+            parts.append(part)
+    return "/".join(parts) or "."
+
+
+def matches(path: str, pattern: str) -> bool:
+    """Go's filepath.Match: a wildcard never matches a slash."""
+    names, patterns = path.split("/"), pattern.split("/")
+    return len(names) == len(patterns) and all(
+        fnmatchcase(name, one.replace("[^", "[!"))
+        for name, one in zip(names, patterns, strict=True)
+    )

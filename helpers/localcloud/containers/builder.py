@@ -1,0 +1,283 @@
+"""Builds an image from a Dockerfile, with the log of Docker's classic builder."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from ..cloud import Cloud
+from ..errors import CloudError
+from .build_cache import BuildCache
+from .build_context import BuildContext, ContextError, ImageTree
+from .dockerfile import BuildError, Dockerfile, Instruction, parse
+from .images import LAYER, Descriptor, Image, ImageStore
+from .instructions import apply
+from .layers import Entry, pack
+from .stage import Stage
+from .variables import VariableError, expand, pairs, split
+
+Log = Callable[[str], None]
+_PREDEFINED = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
+PREDEFINED = frozenset((*_PREDEFINED, *(name.lower() for name in _PREDEFINED)))
+
+
+class Host(Protocol):
+    """What a build needs of the container host that it runs on."""
+
+    def resolve(self, reference: str, log: Log) -> Image:
+        """The image of a FROM or ``--from``, pulled when it is not there."""
+
+    def execute(
+        self,
+        stage: Stage,
+        lowers: list[Path],
+        upper: Path,
+        argv: list[str],
+        environment: Mapping[str, str],
+        log: Log,
+    ) -> int:
+        """Run a command on the layers of a stage; what it writes goes to ``upper``."""
+
+
+@dataclass(frozen=True)
+class BuiltStage:
+    """A stage of a finished build: what it is based on (reference and digest)."""
+
+    name: str
+    reference: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """``runtime`` is what the last stage begins with; ``buildtime`` are the other bases."""
+
+    digest: str
+    image_id: str
+    stages: tuple[BuiltStage, ...]
+    runtime: BuiltStage | None = None
+    buildtime: tuple[BuiltStage, ...] = field(default=())
+
+
+@dataclass
+class Build:
+    """One build on its way."""
+
+    cloud: Cloud
+    host: Host
+    dockerfile: Dockerfile
+    context: BuildContext
+    log: Log
+    build_args: Mapping[str, str]
+    no_cache: bool
+    target: str | None
+    stages: list[Stage] = field(default_factory=list)
+    used_args: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.images = ImageStore(self.cloud)
+        self.cache = BuildCache(self.cloud)
+
+    # -- stages ------------------------------------------------------------------------------
+
+    def run(self) -> BuildResult:
+        """Build every stage that is needed. Raises :class:`BuildError`."""
+        known = [i for i in self.dockerfile.instructions if i.name == "FROM"]
+        if self.target and not any(self._is_target(n, one) for n, one in enumerate(known)):
+            raise BuildError(
+                f"failed to reach build target {self.target} in {self.dockerfile.name}"
+            )
+        total = len(self.dockerfile.instructions)
+        arguments: dict[str, str] = {}
+        stage: Stage | None = None
+        for number, instruction in enumerate(self.dockerfile.instructions, 1):
+            if instruction.name == "FROM":
+                if stage is not None and self.target in (stage.name, str(stage.index)):
+                    break
+                self.log(f"Step {number}/{total} : {instruction.text}")
+                with self._guard(instruction):
+                    stage = self._begin(instruction, arguments)
+                self.log(f" ---> {stage.short_id}")
+                self._triggers(stage, instruction)
+            elif stage is None:
+                self.log(f"Step {number}/{total} : {instruction.text}")
+                with self._guard(instruction):
+                    self._global_argument(instruction, arguments)
+            else:
+                self.log(f"Step {number}/{total} : {instruction.text}")
+                self._step(stage, instruction, arguments)
+        assert stage is not None
+        return self._finish(stage)
+
+    def _is_target(self, index: int, instruction: Instruction) -> bool:
+        words = instruction.rest.split()
+        name = words[2].lower() if len(words) == 3 else ""
+        return (self.target or "").lower() in (name, str(index))
+
+    @contextmanager
+    def _guard(self, instruction: Instruction) -> Iterator[None]:
+        """Errors of an instruction name the file and the line."""
+        try:
+            yield
+        except (VariableError, ContextError) as error:
+            raise self.dockerfile.error(instruction, str(error)) from None
+        except BuildError:
+            raise
+        except CloudError as error:
+            raise self.dockerfile.error(instruction, error.message) from None
+
+    def _begin(self, instruction: Instruction, arguments: Mapping[str, str]) -> Stage:
+        words = [
+            expand(word, arguments, self.dockerfile.escape) for word in split(instruction.rest)
+        ]
+        if len(words) not in (1, 3) or (len(words) == 3 and words[1].lower() != "as"):
+            raise VariableError("FROM requires either one or three arguments")
+        base, name = words[0], words[2].lower() if len(words) == 3 else ""
+        if not base:
+            raise VariableError(
+                f"base name ({instruction.rest}) should not be blank: give its argument a value "
+                "(--build-arg NAME=VALUE), or a default"
+            )
+        platform = expand(instruction.flags.get("platform", ""), arguments)
+        if platform not in ("", "linux/amd64", "linux/x86_64"):
+            raise VariableError(f"the local cloud builds for linux/amd64 only, not for {platform}")
+        index = len(self.stages)
+        earlier = next(
+            (s for s in self.stages if base.lower() in (s.name, str(s.index)) and s.name), None
+        )
+        if base == "scratch":
+            stage = Stage.begin(name, index, base, None)
+        elif earlier is not None:
+            image = Image("", earlier.config, tuple(earlier.layers), earlier.id)
+            stage = Stage.begin(name, index, earlier.base, image, earlier.index)
+            stage.base_digest = earlier.base_digest
+        else:
+            stage = Stage.begin(name, index, base, self.host.resolve(base, self.log))
+        self.stages.append(stage)
+        return stage
+
+    def _triggers(self, stage: Stage, instruction: Instruction) -> None:
+        """ONBUILD of the base image: run now, as if they followed FROM."""
+        triggers = stage.settings.pop("OnBuild", None) or []
+        if triggers:
+            self.log(f"# Executing {len(triggers)} build trigger{'s' * (len(triggers) > 1)}")
+        for text in triggers:
+            [inner] = parse(f"FROM scratch\n{text}", self.dockerfile.name).instructions[1:]
+            moved = Instruction(
+                inner.name,
+                inner.rest,
+                inner.flags,
+                instruction.line,
+                inner.text,
+                inner.here_documents,
+            )
+            self._step(stage, moved, {})
+
+    def _global_argument(self, instruction: Instruction, arguments: dict[str, str]) -> None:
+        for name, default in declared(instruction, arguments, self.dockerfile.escape).items():
+            if name in self.build_args:
+                arguments[name] = self.build_args[name]
+                self.used_args.add(name)
+            elif default is not None:
+                arguments[name] = default
+
+    # -- instructions ------------------------------------------------------------------------
+
+    def _step(self, stage: Stage, instruction: Instruction, arguments: Mapping[str, str]) -> None:
+        with self._guard(instruction):
+            if instruction.name == "ARG":
+                self._argument(stage, instruction, arguments)
+            else:
+                apply(self, stage, instruction)
+        self.log(f" ---> {stage.short_id}")
+
+    def _argument(self, stage: Stage, instruction: Instruction, outer: Mapping[str, str]) -> None:
+        found = declared(instruction, stage.variables, self.dockerfile.escape)
+        for name, default in found.items():
+            if name in self.build_args:
+                stage.arguments[name] = self.build_args[name]
+                self.used_args.add(name)
+            elif default is not None:
+                stage.arguments[name] = default
+            elif name in outer:
+                stage.arguments[name] = outer[name]
+        self.metadata(stage, f"ARG {instruction.rest}")
+
+    def run_environment(self, stage: Stage) -> dict[str, str]:
+        """What a RUN sees: arguments, predefined ones that were given, and the image's variables."""
+        given = {name: self.build_args[name] for name in PREDEFINED & set(self.build_args)}
+        self.used_args |= set(given)
+        return {**given, **stage.arguments, **stage.environment}
+
+    def metadata(self, stage: Stage, created_by: str) -> None:
+        """An instruction that changes the configuration only."""
+        key = self.cache.key(stage.id, created_by)
+        known, _ = self.cache.get(key)
+        if known and not self.no_cache:
+            self.log(" ---> Using cache")
+        else:
+            name = secrets.token_hex(6)
+            self.log(f" ---> Running in {name}")
+            self.log(f"Removing intermediate container {name}")
+            self.cache.put(key, None)
+        stage.record(f"/bin/sh -c #(nop) {created_by}", None)
+
+    def layer(self, stage: Stage, created_by: str, entries: list[Entry]) -> None:
+        """An instruction that adds files."""
+        descriptor = self.store(entries)
+        key = self.cache.key(stage.id, created_by, descriptor and descriptor["digest"])
+        known, _ = self.cache.get(key)
+        if known and not self.no_cache:
+            self.log(" ---> Using cache")
+        self.cache.put(key, descriptor)
+        stage.record(f"/bin/sh -c #(nop) {created_by}", descriptor)
+
+    def store(self, entries: list[Entry]) -> Descriptor | None:
+        """Store a layer of entries; None when there are none."""
+        if not entries:
+            return None
+        digest, size = pack(self.cloud.content, entries)
+        return {"mediaType": LAYER, "digest": digest, "size": size}
+
+    def source(self, stage: Stage, name: str) -> ImageTree:
+        """The files of ``--from``: an earlier stage by name or number, or an image."""
+        for earlier in self.stages:
+            if earlier is not stage and name.lower() in (earlier.name, str(earlier.index)):
+                return ImageTree(self.images.unpacked(earlier.layers))
+        if name.isdigit():
+            raise ContextError(f"invalid from flag value {name}: there is no such stage before")
+        return ImageTree(self.images.lowers(self.host.resolve(name, self.log)))
+
+    # -- the end -----------------------------------------------------------------------------
+
+    def _finish(self, stage: Stage) -> BuildResult:
+        unused = sorted(set(self.build_args) - self.used_args - PREDEFINED)
+        if unused:
+            self.log(f"[Warning] One or more build-args [{' '.join(unused)}] were not consumed")
+        image = self.images.commit(stage.config, stage.layers)
+        self.log(f"Successfully built {image.id.removeprefix('sha256:')[:12]}")
+        built = tuple(BuiltStage(s.name, s.base, s.base_digest) for s in self.stages)
+        bases = [s for s in self.stages if s.base != "scratch" and s.origin is None]
+        origin = stage
+        while origin.origin is not None:
+            origin = self.stages[origin.origin]
+        runtime = next((built[s.index] for s in bases if s is origin), None)
+        others = tuple(built[s.index] for s in bases if s is not origin)
+        return BuildResult(image.digest, image.id, built, runtime, others)
+
+
+def declared(
+    instruction: Instruction, variables: Mapping[str, str], escape: str
+) -> dict[str, str | None]:
+    """Names of an ARG with their defaults; None without one."""
+    found: dict[str, str | None] = {}
+    for word in split(instruction.rest, escape):
+        if "=" in word:
+            found.update(pairs(word, variables, escape, old_form=False))
+        else:
+            found[word] = None
+    return found

@@ -1,0 +1,90 @@
+"""A container: what it shall be, and the handle on one that was started."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .network import Network, SandboxError
+
+Output = Callable[[bytes], None]
+
+
+class ContainerTimeoutError(SandboxError, TimeoutError):
+    """The container did not end in time, and was killed."""
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A folder or file of the host that a container sees at ``target``."""
+
+    source: Path
+    target: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """What to run, on which layers, as whom, and what it may see.
+
+    ``lowers`` are the layers, lowest first; ``upper`` keeps what the container writes (None: it
+    is thrown away); without ``network`` it has an empty one of its own; ``proxy`` tells it the
+    way to the local cloud (HTTPS_PROXY and a CA file).
+    """
+
+    lowers: tuple[Path, ...]
+    argv: tuple[str, ...] | list[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    working_dir: str = "/"
+    user: str = ""
+    hostname: str = ""
+    upper: Path | None = None
+    mounts: tuple[Mount, ...] = ()
+    network: Network | None = None
+    proxy: bool = True
+
+
+class Container:
+    """A container that was started; made by :meth:`Sandbox.start`."""
+
+    def __init__(self, name: str, network: Network, own_network: bool) -> None:
+        self.name = name
+        self.pid = 0
+        self.exit_code: int | None = None
+        self.network = network
+        self.owns_network = own_network
+        self._ended = threading.Event()
+        self._sandboxed = network.mode == "namespaces"
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """The exit code once it has ended, or None after ``timeout`` seconds."""
+        self._ended.wait(timeout)
+        return self.exit_code
+
+    def signal(self, number: int) -> None:
+        """Send a signal to its command."""
+        if not self._ended.is_set():
+            self.network.signal(self.pid, number, sandboxed=self._sandboxed)
+
+    def stop(self, grace: float = 10.0) -> int:
+        """SIGTERM, then SIGKILL after ``grace`` seconds; returns the exit code."""
+        self.signal(signal.SIGTERM)
+        if self.wait(grace) is None:
+            self.kill()
+        assert self.exit_code is not None
+        return self.exit_code
+
+    def kill(self) -> int:
+        """SIGKILL to all its processes; returns the exit code."""
+        while self.exit_code is None:
+            self.signal(signal.SIGKILL)
+            self._ended.wait(1.0)
+        return self.exit_code
+
+    def has_ended(self, code: int) -> None:
+        """Tell whoever waits. For the sandbox."""
+        self.exit_code = code
+        self._ended.set()

@@ -1,0 +1,190 @@
+"""COPY and ADD: which files go where, as the entries of one layer."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from .build_context import BuildContext, ContextError, ImageTree
+from .layers import Entry
+from .root_file_system import RootFileSystem, UnknownUserError
+
+Source = BuildContext | ImageTree
+
+
+class Copy:
+    """One COPY or ADD onto the root file system that ``lowers`` give."""
+
+    def __init__(
+        self, lowers: Sequence[Path], working_dir: str, *, owner: str = "", mode: str = ""
+    ) -> None:
+        self._root = RootFileSystem(lowers) if lowers else None
+        self._working_dir = working_dir
+        self._entries: dict[PurePosixPath, Entry] = {}
+        self._uid, self._gid = self._owner(owner)
+        if mode and not re.fullmatch(r"[0-7]{3,4}", mode):
+            raise ContextError(f"invalid chmod parameter: '{mode}'. it should be octal string")
+        self._mode = int(mode, 8) if mode else None
+
+    @property
+    def entries(self) -> list[Entry]:
+        """What the layer holds."""
+        return list(self._entries.values())
+
+    def _owner(self, owner: str) -> tuple[int, int]:
+        if not owner:
+            return 0, 0
+        user, _, group = owner.partition(":")
+        if user.isdigit() and (group.isdigit() or not group):
+            return int(user), int(group or user)
+        if self._root is None:
+            raise ContextError(f"invalid user '{owner}': the image has no /etc/passwd")
+        try:
+            account = self._root.account(owner)
+        except UnknownUserError as error:
+            raise ContextError(str(error)) from None
+        return account.uid, account.gid
+
+    # -- what is copied ----------------------------------------------------------------------
+
+    def add(
+        self, source: Source, patterns: Sequence[str], destination: str, *, unpack: bool = False
+    ) -> None:
+        """Copy what the patterns name. Raises :class:`ContextError` in Docker's words."""
+        found = [name for pattern in patterns for name in source.find(pattern)]
+        if len(found) > 1 and not destination.endswith("/") and destination not in (".", "./"):
+            raise ContextError(
+                "When using COPY or ADD with more than one source file, the destination must be a "
+                "directory and end with a /"
+            )
+        for name in found:
+            path = source.path(name)
+            if path.is_dir():
+                target = self._target(destination)
+                self._directory(target)
+                for below, item in source.below(name):
+                    self._item(target / below, item)
+            elif unpack and _is_archive(path):
+                self._unpack(path, self._target(destination))
+            else:
+                self._item(
+                    self._file_target(destination, name),
+                    path.resolve() if isinstance(source, BuildContext) else path,
+                )
+
+    def add_text(self, name: str, content: str, destination: str) -> None:
+        """A here-document as a file."""
+        path = self._file_target(destination, name)
+        self._parents(path)
+        mode = 0o644 if self._mode is None else self._mode
+        self._put(Entry(path, mode, source=content.encode(), uid=self._uid, gid=self._gid))
+
+    def make_directory(self, destination: str) -> None:
+        """WORKDIR: a directory, when it is not there yet."""
+        self._directory(self._target(destination))
+
+    def _target(self, destination: str) -> PurePosixPath:
+        """The destination, absolute, relative to the root, links of the image followed."""
+        whole = os.path.normpath(str(PurePosixPath("/", self._working_dir, destination)))
+        resolved = self._root.resolve(whole) if self._root else PurePosixPath(whole)
+        return resolved.relative_to("/") if str(resolved) != "/" else PurePosixPath()
+
+    def _file_target(self, destination: str, name: str) -> PurePosixPath:
+        target = self._target(destination)
+        found = self._existing(target)
+        into = destination.endswith(("/", "/.")) or destination == "." or not target.parts
+        if into or (found is not None and found.is_dir()):
+            return target / PurePosixPath(name).name
+        return target
+
+    def _existing(self, path: PurePosixPath) -> Path | None:
+        if self._root is None:
+            return None
+        return self._root.find("/" + str(path)) if path.parts else None
+
+    def _item(self, path: PurePosixPath, item: Path) -> None:
+        status = item.lstat()
+        if stat.S_ISDIR(status.st_mode):
+            self._directory(path, stat.S_IMODE(status.st_mode))
+            return
+        self._parents(path)
+        mode = stat.S_IMODE(status.st_mode) if self._mode is None else self._mode
+        if stat.S_ISLNK(status.st_mode):
+            target = str(item.readlink())
+            self._put(Entry(path, 0o777, "link", target=target, uid=self._uid, gid=self._gid))
+        elif stat.S_ISREG(status.st_mode):
+            self._put(Entry(path, _plain(mode), source=item, uid=self._uid, gid=self._gid))
+        else:
+            raise ContextError(f"{item.name} is neither a file, a directory nor a link")
+
+    def _directory(self, path: PurePosixPath, mode: int = 0o755) -> None:
+        if not path.parts or path in self._entries:
+            return
+        self._parents(path)
+        existing = self._existing(path)
+        if existing is not None and existing.is_dir():
+            mode = stat.S_IMODE(existing.stat().st_mode)
+            self._put(Entry(path, mode, "directory"))
+        else:
+            self._put(
+                Entry(path, _plain(mode, directory=True), "directory", uid=self._uid, gid=self._gid)
+            )
+
+    def _parents(self, path: PurePosixPath) -> None:
+        """Parents as the image has them: a layer must not change their mode."""
+        for parent in reversed(path.parents):
+            if not parent.parts or parent in self._entries:
+                continue
+            existing = self._existing(parent)
+            mode = 0o755
+            if existing is not None and existing.is_dir():
+                mode = stat.S_IMODE(existing.stat().st_mode)
+            self._put(Entry(parent, mode, "directory"))
+
+    def _put(self, entry: Entry) -> None:
+        self._entries[entry.path] = entry
+
+    # -- archives ----------------------------------------------------------------------------
+
+    def _unpack(self, archive: Path, target: PurePosixPath) -> None:
+        """ADD of a local archive: its content, checked entry by entry."""
+        self._directory(target)
+        with tarfile.open(archive, "r:*") as source:
+            for member in source:
+                parts = PurePosixPath(member.name).parts
+                if ".." in parts or member.name.startswith("/"):
+                    raise ContextError(f"{archive.name} writes outside its root: {member.name}")
+                path = target / member.name
+                if path == target:
+                    continue
+                self._parents(path)
+                mode, uid, gid = member.mode & 0o7777, self._uid, self._gid
+                if member.isdir():
+                    self._put(Entry(path, mode, "directory", uid=uid, gid=gid))
+                elif member.issym():
+                    self._put(Entry(path, 0o777, "link", target=member.linkname, uid=uid, gid=gid))
+                elif member.isreg() or member.islnk():
+                    content = source.extractfile(member)
+                    assert content is not None
+                    self._put(Entry(path, mode, source=content.read(), uid=uid, gid=gid))
+                else:
+                    raise ContextError(f"{archive.name} holds the special file {member.name}")
+
+
+def _plain(mode: int, *, directory: bool = False) -> int:
+    """The mode without the part that depends on the umask of whoever checked the files out.
+
+    git knows only "executable or not"; so the same commit gives the same layer everywhere.
+    """
+    if directory:
+        return 0o755
+    special = mode & 0o7000
+    return special | (0o755 if mode & 0o100 else 0o644)
+
+
+def _is_archive(path: Path) -> bool:
+    return path.is_file() and tarfile.is_tarfile(path)

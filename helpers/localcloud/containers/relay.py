@@ -1,0 +1,140 @@
+"""TCP relays between the host and a container network: an event loop in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+Connect = Callable[[], Awaitable[socket.socket]]
+
+CHUNK = 1 << 16  # bytes
+PATIENCE = 3.0  # seconds that a connection waits for a server which is just starting
+
+
+class Relay:
+    """Copies bytes between connections of its listeners and connections that it opens for them."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="relay", daemon=True)
+        self._thread.start()
+        self._closed = False
+
+    def serve(self, listener: socket.socket, connect: Connect) -> None:
+        """Accept on ``listener`` (which the relay now owns) and relay to what ``connect`` opens."""
+        listener.setblocking(False)
+
+        async def begin() -> None:
+            self._spawn(self._accept(listener, connect))
+            await asyncio.sleep(0)  # let it begin: from then on it closes the listener
+
+        self._call(begin())
+
+    def drop(self, listener: socket.socket) -> None:
+        """Stop accepting on ``listener``; connections that are open go on."""
+
+        async def end() -> None:
+            for task in list(self._tasks):
+                if task.get_name() == f"accept {id(listener)}":
+                    task.cancel()
+                    await asyncio.gather(task, return_exceptions=True)
+
+        self._call(end())
+
+    def close(self) -> None:
+        """Close every listener and connection, and end the thread."""
+        if self._closed:
+            return
+        self._closed = True
+
+        async def end() -> None:
+            # Not in one go: a task that is being cancelled may still start another one.
+            while self._tasks:
+                for task in list(self._tasks):
+                    task.cancel()
+                await asyncio.gather(*self._tasks, return_exceptions=True)
+
+        self._call(end())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _call(self, work: Coroutine[Any, Any, Result]) -> Result:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str | None = None) -> None:
+        task = self._loop.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _accept(self, listener: socket.socket, connect: Connect) -> None:
+        current = asyncio.current_task()
+        assert current is not None
+        current.set_name(f"accept {id(listener)}")
+        with listener:
+            while True:
+                try:
+                    connection, _ = await self._loop.sock_accept(listener)
+                except OSError:  # a client that hung up at once, or no descriptors left
+                    await asyncio.sleep(0.05)
+                    continue
+                connection.setblocking(False)
+                self._spawn(self._relay(connection, connect))
+
+    async def _relay(self, client: socket.socket, connect: Connect) -> None:
+        with client:
+            try:
+                server = await connect()
+            except OSError:
+                return
+            with server:
+                for side in (client, server):
+                    with contextlib.suppress(OSError):
+                        side.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                await asyncio.gather(self._copy(client, server), self._copy(server, client))
+
+    async def _copy(self, source: socket.socket, target: socket.socket) -> None:
+        """Copy until the source ends, then tell the target so; the other direction goes on."""
+        buffer = bytearray(CHUNK)
+        view = memoryview(buffer)
+        try:
+            while count := await self._loop.sock_recv_into(source, buffer):
+                await self._loop.sock_sendall(target, view[:count])
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            for side in (source, target):
+                with contextlib.suppress(OSError):
+                    side.shutdown(socket.SHUT_RDWR)
+
+
+async def patiently(
+    address: tuple[str, int], make: Callable[[], socket.socket], patience: float = PATIENCE
+) -> socket.socket:
+    """Connect to ``address`` with sockets from ``make``; while it is refused, try again.
+
+    A client on a real network would do the same: a lost SYN is sent again. Raises OSError when
+    nothing listens for ``patience`` seconds.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + patience
+    while True:
+        connection = await asyncio.to_thread(make)
+        connection.setblocking(False)
+        try:
+            await loop.sock_connect(connection, address)
+        except ConnectionRefusedError:
+            connection.close()
+            if loop.time() > deadline:
+                raise
+            await asyncio.sleep(0.02)
+        except BaseException:
+            connection.close()
+            raise
+        else:
+            return connection

