@@ -1,17 +1,77 @@
-"""Stub, to be replaced."""
+"""Azure Container Instances: a worker that makes container groups what their resources say."""
 
 from __future__ import annotations
 
+import threading
+
 from ..cloud import Cloud
+from ..containers.sandbox import sweep
+from ..events import ContainerGroupChanged, ResourceDeleted
+from .group import GroupWorker
+from .state import GROUP_TYPE
+
+__all__ = ["Worker", "start"]
+
+PATIENCE = 15.0  # seconds for all containers to end
 
 
 class Worker:
-    """Does nothing yet."""
+    """Runs the container groups of a cloud: those of the store, and those that events tell of."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._groups: dict[str, GroupWorker] = {}
+        self._leaving: dict[str, GroupWorker] = {}  # groups that were deleted a moment ago
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def resume(self) -> None:
+        """Start again what ran when the daemon ended."""
+        for resource in self._cloud.store.find(type=GROUP_TYPE):
+            state = resource.properties.get("instanceView", {}).get("state")
+            if resource.private.get("desired") == "running" and state in ("Pending", "Running"):
+                self._ask(resource.id, "apply")
+
+    def changed(self, event: ContainerGroupChanged) -> None:
+        """A container group was created, updated, stopped, started or restarted."""
+        self._ask(event.resource_id, event.action)
+
+    def deleted(self, event: ResourceDeleted) -> None:
+        """A resource is gone; its containers go, too."""
+        if event.type.lower() == GROUP_TYPE.lower():
+            self._ask(event.resource_id, "delete")
+
+    def _ask(self, resource_id: str, action: str) -> None:
+        key = resource_id.lower()
+        with self._lock:
+            if self._stopped:
+                return
+            for gone in [name for name, group in self._leaving.items() if group.ended]:
+                del self._leaving[gone]
+            if key not in self._groups:
+                self._groups[key] = GroupWorker(self._cloud, resource_id, self._leaving.get(key))
+            self._groups[key].ask(action)
+            if action == "delete":
+                self._leaving[key] = self._groups.pop(key)
 
     def stop(self) -> None:
-        """Stop."""
+        """Kill every container; what should run is started again with the next daemon."""
+        with self._lock:
+            self._stopped = True
+            groups = list(self._groups.values())
+            leaving = list(self._leaving.values())
+            self._groups.clear()
+        for group in groups:
+            group.ask("quit")
+        for group in (*groups, *leaving):
+            group.join(PATIENCE)
 
 
 def start(cloud: Cloud) -> Worker:
-    """Start the worker."""
-    return Worker()
+    """Start the worker, and the groups that should run."""
+    sweep(cloud)
+    worker = Worker(cloud)
+    cloud.events.subscribe(ContainerGroupChanged, worker.changed)
+    cloud.events.subscribe(ResourceDeleted, worker.deleted)
+    worker.resume()
+    return worker

@@ -7,7 +7,6 @@ import binascii
 import re
 from typing import Any
 
-from ..cloud import Cloud
 from ..errors import CloudError
 from ..store import Resource
 from .routing import invalid
@@ -27,7 +26,7 @@ _LACKING = {
 }
 
 
-def check(cloud: Cloud, name: str, properties: dict[str, Any]) -> None:
+def check(name: str, properties: dict[str, Any]) -> None:
     """Raise 400 as Azure does for properties that no container group may have, 501 for ours."""
     if not _NAME.fullmatch(name):
         raise invalid(

@@ -1,0 +1,59 @@
+"""Pulls the image of a container with the credentials of its group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..cloud import Cloud
+
+
+@dataclass(frozen=True)
+class PulledImage:
+    """What a container needs of its image."""
+
+    digest: str
+    lowers: tuple[Path, ...]
+    environment: dict[str, str]
+    argv: tuple[str, ...]
+    working_dir: str
+    user: str
+
+
+def pull(cloud: Cloud, name: str, credentials: Sequence[dict[str, Any]]) -> PulledImage:
+    """Pull ``name`` with the credential for its registry, if the group has one.
+
+    Raises CloudError naming image and reason, ValueError for what is no image reference.
+    """
+    from ..containers.images import ImageStore
+    from ..reference import Reference
+    from ..registry.client import Credential, RegistryClient
+
+    reference = Reference.parse(name)
+    credential = next(
+        (
+            Credential(str(item["username"]), str(item["password"]))
+            for item in credentials
+            if _server(str(item["server"])) == reference.registry.lower()
+        ),
+        None,
+    )
+    digest = RegistryClient(cloud).pull(reference, credential)
+    images = ImageStore(cloud)
+    image = images.image(digest)
+    return PulledImage(
+        digest=digest,
+        lowers=tuple(images.lowers(image)),
+        environment=image.env,
+        argv=(*image.entrypoint, *image.command),
+        working_dir=image.working_dir,
+        user=image.user,
+    )
+
+
+def _server(given: str) -> str:
+    """The registry that a credential is for: people write it with scheme or slash, too."""
+    server = given.removeprefix("https://").strip("/").lower()
+    return "docker.io" if server in ("index.docker.io", "registry-1.docker.io") else server

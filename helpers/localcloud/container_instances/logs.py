@@ -1,0 +1,87 @@
+"""What containers of a group have written: kept on disk, bounded, with the time of every line."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import threading
+from datetime import datetime, timezone
+from pathlib import Path
+
+from ..cloud import Cloud
+
+# Azure shows the last 4 MB (learn.microsoft.com, "Retrieve container logs and events").
+KEPT = 4 << 20  # bytes
+STAMP = len("2026-01-01T00:00:00.000000Z ")
+
+
+def _folder(cloud: Cloud, group_id: str) -> Path:
+    name = hashlib.sha256(group_id.lower().encode()).hexdigest()[:24]
+    return cloud.folder("container_instances") / name
+
+
+def read(
+    cloud: Cloud,
+    group_id: str,
+    container: str,
+    *,
+    tail: int | None = None,
+    timestamps: bool = False,
+) -> str:
+    """The log of a container, its last ``tail`` lines; '' before it has written anything."""
+    try:
+        data = (_folder(cloud, group_id) / f"{container}.log").read_bytes()
+    except FileNotFoundError:
+        return ""
+    lines = data.splitlines(keepends=True)
+    if tail is not None:
+        lines = lines[len(lines) - min(tail, len(lines)) :]
+    if not timestamps:
+        lines = [line[STAMP:] for line in lines]
+    return b"".join(lines).decode(errors="replace")
+
+
+def forget(cloud: Cloud, group_id: str) -> None:
+    """Delete the logs of a group."""
+    shutil.rmtree(_folder(cloud, group_id), ignore_errors=True)
+
+
+class Log:
+    """The log of one container; thread-safe."""
+
+    def __init__(self, cloud: Cloud, group_id: str, container: str) -> None:
+        folder = _folder(cloud, group_id)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self._path = folder / f"{container}.log"
+        self._lock = threading.Lock()
+        self._open_line = False
+
+    def clear(self) -> None:
+        """Begin anew, as when a container is made anew."""
+        with self._lock:
+            self._path.unlink(missing_ok=True)
+            self._open_line = False
+
+    def append(self, data: bytes) -> None:
+        """Add what the container has written."""
+        stamp = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ ").encode()
+        pieces = data.replace(b"\r\n", b"\n").splitlines(keepends=True)
+        with self._lock:
+            first = b"" if self._open_line else stamp
+            text = first + stamp.join(pieces)
+            self._open_line = not text.endswith(b"\n")
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            with os.fdopen(descriptor, "ab") as file:
+                file.write(text)
+                size = file.tell()
+            if size > 2 * KEPT:
+                self._trim()
+
+    def _trim(self) -> None:
+        data = self._path.read_bytes()[-KEPT:]
+        temporary = self._path.with_suffix(".new")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data[data.find(b"\n") + 1 :])
+        temporary.replace(self._path)

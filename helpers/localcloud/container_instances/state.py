@@ -1,0 +1,127 @@
+"""What a container group's resource tells about its containers: states, events, restarts."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import Any
+
+from ..cloud import Cloud
+from ..store import Resource
+
+GROUP_TYPE = "Microsoft.ContainerInstance/containerGroups"
+EVENTS_KEPT = 50
+
+
+def now() -> str:
+    """This moment as Azure writes it."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+class GroupState:
+    """Writes into the stored resource, as long as it is of the generation that it was made for.
+
+    A group that was changed or deleted meanwhile is left alone: whoever changed it knows better.
+    """
+
+    def __init__(self, cloud: Cloud, resource: Resource) -> None:
+        self._cloud = cloud
+        self._id = resource.id
+        self._generation = resource.private["generation"]
+
+    def write(self, change: Callable[[dict[str, Any]], None]) -> bool:
+        """Apply ``change`` to the properties; False when the group is not the same any more."""
+        with self._cloud.store.transaction():
+            resource = self._cloud.store.get(self._id)
+            if resource is None or resource.private.get("generation") != self._generation:
+                return False
+            change(resource.properties)
+            self._cloud.store.put(resource)
+        return True
+
+    def group(self, *, provisioning: str | None = None, state: str | None = None) -> None:
+        """Set the provisioning state and the state of the group."""
+
+        def change(properties: dict[str, Any]) -> None:
+            if provisioning is not None:
+                properties["provisioningState"] = provisioning
+            if state is not None:
+                properties.setdefault("instanceView", {"events": []})["state"] = state
+
+        self.write(change)
+
+    def group_event(self, name: str, message: str, kind: str = "Normal") -> None:
+        """Add an event of the group."""
+        self.write(
+            lambda properties: _add_event(
+                properties.setdefault("instanceView", {"events": []}), name, message, kind
+            )
+        )
+
+    def event(self, container: str, name: str, message: str, kind: str = "Normal") -> None:
+        """Add an event of a container; the same one again only counts up."""
+        self.write(lambda properties: _add_event(_view(properties, container), name, message, kind))
+
+    def container(self, container: str, state: str, **details: Any) -> None:
+        """Set the current state of a container; what it was becomes the previous one.
+
+        ``details``: startTime, finishTime, exitCode, detailStatus, restartCount.
+        """
+
+        def change(properties: dict[str, Any]) -> None:
+            view = _view(properties, container)
+            if "restartCount" in details:
+                view["restartCount"] = details.pop("restartCount")
+            before = view.get("currentState")
+            current = {"state": state, "detailStatus": "", **details}
+            if state == "Terminated" and before and "startTime" in before:
+                current.setdefault("startTime", before["startTime"])
+            if before and before["state"] == "Terminated" and state != "Terminated":
+                view["previousState"] = copy.deepcopy(before)
+            view["currentState"] = current
+
+        self.write(change)
+
+    def ports(self, mapped: list[dict[str, int]]) -> None:
+        """Say on which ports of its address the group really is."""
+        with self._cloud.store.transaction():
+            resource = self._cloud.store.get(self._id)
+            if resource is None or resource.private.get("generation") != self._generation:
+                return
+            resource.private["ports"] = mapped
+            resource.properties["ipAddress"]["ports"] = [
+                {"protocol": "TCP", "port": item["host"]} for item in mapped
+            ]
+            self._cloud.store.put(resource)
+
+
+def _view(properties: dict[str, Any], container: str) -> dict[str, Any]:
+    for item in properties["containers"]:
+        if item["name"] == container:
+            view: dict[str, Any] = item["properties"].setdefault(
+                "instanceView", {"restartCount": 0, "events": []}
+            )
+            return view
+    raise KeyError(container)
+
+
+def _add_event(view: dict[str, Any], name: str, message: str, kind: str) -> None:
+    events = view.setdefault("events", [])
+    time = now()
+    for event in events:
+        if (event["name"], event["message"]) == (name, message):
+            event["count"] += 1
+            event["lastTimestamp"] = time
+            return
+    events.append(
+        {
+            "count": 1,
+            "firstTimestamp": time,
+            "lastTimestamp": time,
+            "name": name,
+            "message": message,
+            "type": kind,
+        }
+    )
+    del events[:-EVENTS_KEPT]

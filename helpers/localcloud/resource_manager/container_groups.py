@@ -1,0 +1,270 @@
+"""Microsoft.ContainerInstance/containerGroups: what they should be; a worker makes them so."""
+
+from __future__ import annotations
+
+import copy
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from ..cloud import Cloud
+from ..container_instances import addresses, logs
+from ..errors import CloudError
+from ..events import ContainerGroupChanged
+from ..store import Resource
+from .container_group_rules import GROUP_TYPE, check, check_update
+from .deletion import delete
+from .locations import location_of
+from .routing import Call, Reply, Router, invalid, not_found
+
+_SUBSCRIPTION = "/subscriptions/{subscription}/providers/Microsoft.ContainerInstance"
+_GROUPS = (
+    "/subscriptions/{subscription}/resourceGroups/{group}"
+    "/providers/Microsoft.ContainerInstance/containerGroups"
+)
+_GROUP = _GROUPS + "/{name}"
+WAIT = 15.0  # seconds that stop waits for the containers
+BUSY = {"retry-after-ms": "200"}
+router = Router()
+
+
+@router.operation("PUT", _GROUP, f"{GROUP_TYPE}/write")
+def create_or_update(call: Call) -> Reply:
+    """ContainerGroups_CreateOrUpdate: recorded at once, carried out by the worker."""
+    name = call.params["name"]
+    location = location_of(call.body)
+    if (call.body.get("identity") or {}).get("type", "None") != "None":
+        raise CloudError.not_implemented("managed identities of container groups")
+    existing = call.cloud.store.get(call.resource_id)
+    complete = _defaults(copy.deepcopy(call.properties))
+    ports = _container_ports(complete, existing)
+    check(name, complete)
+    if existing is not None:
+        check_update(existing, complete)
+    resource = existing or Resource(call.resource_id, GROUP_TYPE, name, call.params["group"], {})
+    address = _address(call.cloud, resource) if ports else ""
+    kept = {int(p["container"]): int(p["host"]) for p in resource.private.get("ports", [])}
+    mapped = [
+        {"container": port, "host": kept.get(port) or addresses.host_port(port)} for port in ports
+    ]
+    resource.private = {
+        "properties": complete,
+        "generation": str(uuid.uuid4()),
+        "desired": "running",
+        "address": address,
+        "ports": mapped,
+    }
+    shown = masked(complete)
+    shown["provisioningState"] = "Pending"
+    shown["instanceView"] = {"events": [], "state": "Pending"}
+    if ports:
+        shown["ipAddress"]["ip"] = address
+        shown["ipAddress"]["ports"] = [{"protocol": "TCP", "port": item["host"]} for item in mapped]
+    resource.body = {
+        "id": call.resource_id,
+        "name": name,
+        "type": GROUP_TYPE,
+        "location": location,
+        "tags": call.body.get("tags") or {},
+        "properties": shown,
+    }
+    call.cloud.store.put(resource)
+    call.cloud.events.publish(ContainerGroupChanged(call.resource_id, "apply"))
+    return Reply(200 if existing else 201, resource.body, BUSY)
+
+
+@router.operation("PATCH", _GROUP, f"{GROUP_TYPE}/write")
+def update(call: Call) -> Reply:
+    """ContainerGroups_Update: tags only, as on Azure."""
+    resource = call.get(GROUP_TYPE)
+    if set(call.body) - {"tags", "location"}:
+        raise invalid("Only the tags of a container group can be patched; use PUT for the rest.")
+    resource.body["tags"] = call.body.get("tags") or {}
+    call.cloud.store.put(resource)
+    return Reply(200, resource.body)
+
+
+@router.operation("GET", _GROUP, f"{GROUP_TYPE}/read")
+def get(call: Call) -> Reply:
+    """ContainerGroups_Get, with the instance view."""
+    resource = call.get(GROUP_TYPE)
+    ended = resource.properties["provisioningState"] in ("Succeeded", "Failed")
+    return Reply(200, resource.body, {} if ended else BUSY)
+
+
+@router.operation("GET", _GROUPS, f"{GROUP_TYPE}/read")
+def list_by_resource_group(call: Call) -> Reply:
+    """ContainerGroups_ListByResourceGroup, without the instance view."""
+    found = call.cloud.store.find(type=GROUP_TYPE, resource_group=call.params["group"])
+    return Reply(200, {"value": [_listed(resource) for resource in found]})
+
+
+@router.operation("GET", _SUBSCRIPTION + "/containerGroups", f"{GROUP_TYPE}/read")
+def list_all(call: Call) -> Reply:
+    """ContainerGroups_List, without the instance view."""
+    found = call.cloud.store.find(type=GROUP_TYPE)
+    return Reply(200, {"value": [_listed(resource) for resource in found]})
+
+
+@router.operation("DELETE", _GROUP, f"{GROUP_TYPE}/delete")
+def remove(call: Call) -> Reply:
+    """ContainerGroups_Delete: 200 with what was deleted, 204 when there was nothing."""
+    resource = call.cloud.store.get(call.resource_id)
+    if resource is None:
+        return Reply(204)
+    delete(call.cloud, call.resource_id)
+    return Reply(200, resource.body)
+
+
+@router.operation("POST", _GROUP + "/stop", f"{GROUP_TYPE}/stop/action")
+def stop(call: Call) -> Reply:
+    """ContainerGroups_Stop: answers when the containers have ended."""
+    _want(call, "stop", "stopped")
+    _wait(call, lambda state: state == "Stopped")
+    return Reply(204)
+
+
+@router.operation("POST", _GROUP + "/start", f"{GROUP_TYPE}/start/action")
+def start(call: Call) -> Reply:
+    """ContainerGroups_Start: pulls the images again and starts the containers."""
+    _want(call, "start", "running")
+    _wait(call, lambda state: state not in ("Stopped", "Pending"))
+    return Reply(204)
+
+
+@router.operation("POST", _GROUP + "/restart", f"{GROUP_TYPE}/restart/action")
+def restart(call: Call) -> Reply:
+    """ContainerGroups_Restart: the same containers anew, from newly pulled images."""
+    _want(call, "restart", "running")
+    _wait(call, lambda state: state not in ("Stopped", "Pending"))
+    return Reply(204)
+
+
+@router.operation(
+    "GET", _GROUP + "/containers/{container}/logs", f"{GROUP_TYPE}/containers/logs/read"
+)
+def list_logs(call: Call) -> Reply:
+    """Containers_ListLogs; ``tail`` lines, with ``timestamps`` where asked for."""
+    group_id = call.resource_id.rpartition("/containers/")[0]
+    resource = call.get(GROUP_TYPE, group_id)
+    name = call.params["container"]
+    known = [item["name"] for item in resource.properties["containers"]]
+    if name not in known:
+        raise CloudError(
+            404,
+            "ContainerNotFound",
+            f"The container '{name}' is not found in the container group '{resource.name}'. "
+            f"It has: {', '.join(known)}.",
+        )
+    tail = call.query.get("tail")
+    if tail is not None and not tail.isdigit():
+        raise invalid(f"The value '{tail}' of 'tail' is not a number of lines.", "InvalidTail")
+    content = logs.read(
+        call.cloud,
+        group_id,
+        name,
+        tail=int(tail) if tail is not None else None,
+        timestamps=call.query.get("timestamps", "").lower() == "true",
+    )
+    return Reply(200, {"content": content})
+
+
+# -- parts ---------------------------------------------------------------------------------------
+
+
+def masked(properties: dict[str, Any]) -> dict[str, Any]:
+    """The properties as a GET shows them: without passwords, secure values, secret volumes."""
+    shown: dict[str, Any] = copy.deepcopy(properties)
+    for credential in shown.get("imageRegistryCredentials") or []:
+        credential.pop("password", None)
+    for container in shown["containers"]:
+        for variable in container["properties"].get("environmentVariables") or []:
+            variable.pop("secureValue", None)
+    for volume in shown.get("volumes") or []:
+        if "secret" in volume:
+            volume["secret"] = {}
+    return shown
+
+
+def _defaults(properties: dict[str, Any]) -> dict[str, Any]:
+    """Fill in what Azure fills in, and drop what only clients keep."""
+    for name in ("provisioningState", "instanceView"):
+        properties.pop(name, None)
+    properties.setdefault("sku", "Standard")
+    properties["restartPolicy"] = properties.get("restartPolicy") or "Always"
+    containers = properties.get("containers")
+    for container in containers if isinstance(containers, list) else []:
+        if isinstance(container, dict) and isinstance(container.get("properties"), dict):
+            container["properties"].pop("instanceView", None)
+            for name in ("environmentVariables", "ports"):
+                container["properties"][name] = container["properties"].get(name) or []
+    return properties
+
+
+def _container_ports(properties: dict[str, Any], existing: Resource | None) -> list[int]:
+    """The container ports that ``ipAddress`` publishes.
+
+    A client that sends back what it read names the group's own ports: they are translated.
+    """
+    ip_address = properties.get("ipAddress") or {}
+    back = {p["host"]: p["container"] for p in (existing.private["ports"] if existing else [])}
+    inside = {
+        port.get("port")
+        for container in properties.get("containers") or []
+        for port in (container.get("properties") or {}).get("ports") or []
+    }
+    wanted: list[int] = []
+    for item in ip_address.get("ports") or []:
+        port = item.get("port")
+        if port not in inside:
+            port = back.get(port, port)
+        item["port"] = port
+        wanted.append(port)
+    return wanted
+
+
+def _address(cloud: Cloud, resource: Resource) -> str:
+    """The group's own address: kept over updates."""
+    if resource.private.get("address"):
+        return str(resource.private["address"])
+    others = cloud.store.find(type=GROUP_TYPE)
+    taken = {other.private.get("address") for other in others if other.key != resource.key}
+    return addresses.address_of(resource.id, {str(address) for address in taken})
+
+
+def _listed(resource: Resource) -> dict[str, Any]:
+    body = copy.deepcopy(resource.body)
+    body["properties"].pop("instanceView", None)
+    for container in body["properties"]["containers"]:
+        container["properties"].pop("instanceView", None)
+    return body
+
+
+def _want(call: Call, action: str, desired: str) -> None:
+    group_id = call.resource_id
+    with call.cloud.store.transaction():
+        resource = call.cloud.store.get(group_id)
+        if resource is None:
+            raise not_found(GROUP_TYPE, group_id)
+        resource.private["desired"] = desired
+        if action != "stop":
+            resource.properties["instanceView"]["state"] = "Pending"
+        call.cloud.store.put(resource)
+    call.cloud.events.publish(ContainerGroupChanged(resource.id, action))
+
+
+def _wait(call: Call, reached: Callable[[str], bool]) -> None:
+    """Wait until the worker has done it. Raises 409 when that takes too long."""
+    deadline = time.monotonic() + WAIT
+    while time.monotonic() < deadline:
+        resource = call.get(GROUP_TYPE)
+        if reached(resource.properties["instanceView"]["state"]):
+            return
+        time.sleep(0.02)
+    raise CloudError(
+        409,
+        "ContainerGroupTransitioning",
+        f"The container group '{call.params['name']}' is still transitioning after {WAIT:.0f} s, "
+        "please retry later.",
+    )

@@ -1,0 +1,135 @@
+"""Microsoft.ContainerRegistry: schedule, list, read, keep and cancel runs; logs and uploads."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timezone
+from typing import Any
+
+from ..blobs.account import BlobAccount
+from ..errors import CloudError
+from ..store import Resource
+from ..tasks.runs import Run, Runs
+from .routing import Call, Reply, Router, authorize, invalid, not_found
+
+REGISTRY_TYPE = "Microsoft.ContainerRegistry/registries"
+TASK_TYPE = f"{REGISTRY_TYPE}/tasks"
+_REGISTRY = (
+    "/subscriptions/{subscription}/resourceGroups/{group}/providers/"
+    "Microsoft.ContainerRegistry/registries/{registry}"
+)
+_RUNS = _REGISTRY + "/runs"
+_RUN = _RUNS + "/{run}"
+_LOG_LIFETIME = 24 * 3600  # seconds: a client follows a log as long as its run may last
+_UPLOAD_LIFETIME = 3600  # seconds
+
+router = Router()
+
+
+def _registry(call: Call) -> Resource:
+    params = call.params
+    wanted = (
+        f"{call.cloud.subscription}/resourceGroups/{params['group']}/providers/"
+        f"{REGISTRY_TYPE}/{params['registry']}"
+    )
+    found = call.cloud.store.get(wanted)
+    if found is None:
+        raise not_found(REGISTRY_TYPE, wanted)
+    return found
+
+
+def _run(call: Call) -> Run:
+    return Runs(call.cloud).get(_registry(call).id, call.params["run"])
+
+
+@router.operation("POST", _REGISTRY + "/scheduleRun", f"{REGISTRY_TYPE}/scheduleRun/action")
+def schedule(call: Call) -> Reply:
+    """Registries_ScheduleRun: a task, or a build or task file without one."""
+    registry = _registry(call)
+    task = _task(call, registry) if call.body.get("type") == "TaskRunRequest" else None
+    runs = Runs(call.cloud)
+    run = runs.queue(registry, call.body, task)
+    body = runs.render(run)
+    shown = ("runId", "status", "lastUpdatedTime", "provisioningState", "isArchiveEnabled")
+    return Reply(200, {**body, "properties": {name: body["properties"][name] for name in shown}})
+
+
+def _task(call: Call, registry: Resource) -> Resource:
+    task_id = call.body.get("taskId")
+    if not isinstance(task_id, str) or not task_id:
+        raise invalid("The TaskRunRequest requires 'taskId', the ARM id of the task.")
+    if not task_id.lower().startswith(f"{registry.key}/tasks/"):
+        raise invalid(
+            f"The task '{task_id}' does not belong to the registry '{registry.name}': schedule "
+            "the run at the task's own registry."
+        )
+    task = call.cloud.store.get(task_id)
+    if task is None or task.type.lower() != TASK_TYPE.lower():
+        raise not_found(TASK_TYPE, task_id)
+    authorize(call.cloud, call.principal, f"{TASK_TYPE}/read", task.id)
+    return task
+
+
+@router.operation("GET", _RUNS, f"{REGISTRY_TYPE}/runs/read")
+def list_runs(call: Call) -> Reply:
+    """Runs_List: the newest first; ``$filter``, ``$top``."""
+    top = call.query.get("$top")
+    if top is not None and (not top.isdecimal() or int(top) < 1):
+        raise invalid(f"$top is '{top}'; it must be a number above 0.", "InvalidTop")
+    runs = Runs(call.cloud)
+    found = runs.list(_registry(call).id, call.query.get("$filter"), int(top) if top else None)
+    return Reply(200, {"value": [runs.render(run) for run in found]})
+
+
+@router.operation("GET", _RUN, f"{REGISTRY_TYPE}/runs/read")
+def get(call: Call) -> Reply:
+    """Runs_Get."""
+    return Reply(200, Runs(call.cloud).render(_run(call)))
+
+
+@router.operation("PATCH", _RUN, f"{REGISTRY_TYPE}/runs/write")
+def update(call: Call) -> Reply:
+    """Runs_Update: whether the log is kept for ever."""
+    run = _run(call)
+    # The REST reference has it at top level; some clients put it under properties.
+    given: Any = call.body.get("isArchiveEnabled", call.properties.get("isArchiveEnabled"))
+    if not isinstance(given, bool):
+        raise invalid("Of a run only isArchiveEnabled can be changed: true or false.")
+    runs = Runs(call.cloud)
+    return Reply(200, runs.render(runs.update(run, isArchiveEnabled=given)))
+
+
+@router.operation("POST", _RUN + "/cancel", f"{REGISTRY_TYPE}/runs/cancel/action")
+def cancel(call: Call) -> Reply:
+    """Runs_Cancel."""
+    Runs(call.cloud).cancel(_run(call))
+    return Reply(200)
+
+
+@router.operation("POST", _RUN + "/listLogSasUrl", f"{REGISTRY_TYPE}/runs/listLogSasUrl/action")
+def log_url(call: Call) -> Reply:
+    """Runs_GetLogSasUrl: where the log can be read for a day."""
+    run = _run(call)
+    account = BlobAccount(call.cloud)
+    blob = account.run_log(run.registry_id, run.run_id)
+    return Reply(200, {"logLink": account.url(blob, "r", _LOG_LIFETIME)})
+
+
+@router.operation(
+    "POST",
+    _REGISTRY + "/listBuildSourceUploadUrl",
+    f"{REGISTRY_TYPE}/listBuildSourceUploadUrl/action",
+)
+def upload_url(call: Call) -> Reply:
+    """Registries_GetBuildSourceUploadUrl: where to PUT a source archive, for an hour."""
+    registry = _registry(call)
+    account = BlobAccount(call.cloud)
+    moment = datetime.now(timezone.utc).strftime("%Y%m%d%H%M")
+    path = f"source/{moment}/{secrets.token_hex(16)}.tar.gz"
+    try:
+        blob = account.blob(account.container_of(registry.id), path)
+    except ValueError as error:  # pragma: no cover - the name is ours
+        raise CloudError(500, "InternalServerError", str(error)) from None
+    return Reply(
+        200, {"uploadUrl": account.url(blob, "cw", _UPLOAD_LIFETIME), "relativePath": path}
+    )

@@ -1,0 +1,496 @@
+"""Container groups: from the PUT to a served page, restarts, updates, failures, the next daemon."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helpers.localcloud import container_instances
+from helpers.localcloud.cloud import Cloud
+from helpers.localcloud.container_instances import addresses, group, logs
+from helpers.localcloud.container_instances.image import PulledImage, _server
+from helpers.localcloud.containers import stand_in
+from helpers.localcloud.errors import CloudError
+from helpers.localcloud.principals import MANAGEMENT
+from helpers.localcloud.resource_manager import container_groups
+from helpers.localcloud.resource_manager.routing import GROUP_TYPE, Reply
+from helpers.localcloud.store import Resource
+
+from ..containers.roots import base_layer
+
+TYPE = "Microsoft.ContainerInstance/containerGroups"
+
+
+class Images:
+    """Stands where the registry is: the images by name, as a pull would give them."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, tuple[str, ...]] = {}
+        self.credentials: list[Any] = []
+
+    def pull(self, cloud: Cloud, name: str, credentials: Any) -> PulledImage:
+        self.credentials = list(credentials)
+        if name not in self.known:
+            raise CloudError(401, "UNAUTHORIZED", f"{name}: authentication required")
+        return PulledImage(
+            "sha256:" + "0" * 64, (base_layer(),), {"A": "image"}, self.known[name], "/", ""
+        )
+
+
+@pytest.fixture
+def images(monkeypatch: pytest.MonkeyPatch) -> Images:
+    images = Images()
+    monkeypatch.setattr(group, "pull", images.pull)
+    monkeypatch.setattr(group, "FIRST_DELAY", 0.05)
+    monkeypatch.setattr(group, "GRACE", 0.5)
+    return images
+
+
+class Azure:
+    """The operations of container groups, as the tutorial's principal calls them."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+        self.token = "Bearer " + cloud.principals.issue(cloud.owner, MANAGEMENT[0])
+        cloud.store.put(
+            Resource(
+                f"{cloud.subscription}/resourceGroups/rg", GROUP_TYPE, "rg", "rg", {"name": "rg"}
+            )
+        )
+
+    def call(self, method: str, path: str = "", body: Any = None, **query: str) -> Reply:
+        url = f"{self.cloud.subscription}/resourceGroups/rg/providers/{TYPE}" + (
+            f"/{path}" if path else ""
+        )
+        return container_groups.router.handle(
+            self.cloud, method, url, query, body or {}, self.token
+        )
+
+    def put(self, name: str = "web", **changes: Any) -> Reply:
+        return self.call("PUT", name, body(**changes))
+
+    def get(self, name: str = "web") -> dict[str, Any]:
+        answer: dict[str, Any] = self.call("GET", name).body["properties"]
+        return answer
+
+    def view(self, name: str = "web") -> dict[str, Any]:
+        answer: dict[str, Any] = self.get(name)["containers"][0]["properties"]["instanceView"]
+        return answer
+
+    def until(self, condition: Callable[[dict[str, Any]], bool], name: str = "web") -> Any:
+        deadline = time.monotonic() + 20
+        while not condition(found := self.get(name)):
+            assert time.monotonic() < deadline, json.dumps(found, indent=1)
+            time.sleep(0.02)
+        return found
+
+    def state(self, *wanted: str, name: str = "web") -> dict[str, Any]:
+        answer: dict[str, Any] = self.until(
+            lambda found: found["instanceView"]["state"] in wanted, name
+        )
+        return answer
+
+
+def body(**changes: Any) -> dict[str, Any]:
+    container: dict[str, Any] = {
+        "image": changes.pop("image", "app.azurecr.io/loop:1"),
+        "resources": {"requests": {"cpu": 1.0, "memoryInGB": 1.0}},
+        **changes.pop("container", {}),
+    }
+    return {
+        "location": "eastus",
+        "properties": {
+            "osType": "Linux",
+            "restartPolicy": "Never",
+            "containers": [{"name": "main", "properties": container}],
+            **changes,
+        },
+    }
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    cloud = Cloud(tmp_path / "home")
+    yield cloud
+    cloud.close()
+
+
+@pytest.fixture
+def azure(cloud: Cloud, images: Images) -> Iterator[Azure]:
+    images.known = {
+        "app.azurecr.io/loop:1": ("sh", "-c", "echo up $A $B; exec sleep 60"),
+        "app.azurecr.io/loop:2": ("sh", "-c", "echo second; exec sleep 60"),
+        "app.azurecr.io/fail:1": ("sh", "-c", "echo no; exit 3"),
+        "app.azurecr.io/ok:1": ("sh", "-c", "echo done"),
+        "app.azurecr.io/empty:1": (),
+    }
+    worker = container_instances.start(cloud)
+    yield Azure(cloud)
+    worker.stop()
+
+
+def test_it_runs_logs_and_masks(azure: Azure, images: Images) -> None:
+    reply = azure.put(
+        imageRegistryCredentials=[
+            {"server": "app.azurecr.io", "username": "token", "password": "hidden-1"}
+        ],
+        container={
+            "environmentVariables": [{"name": "B", "secureValue": "hidden-2"}],
+        },
+    )
+    assert reply.status == 201
+    assert reply.body["properties"]["provisioningState"] == "Pending"
+    found = azure.state("Running")
+    assert found["provisioningState"] == "Succeeded"
+    assert images.credentials[0]["password"] == "hidden-1"
+    view = azure.view()
+    assert view["currentState"]["state"] == "Running"
+    assert [event["name"] for event in view["events"]] == [
+        "Pulling",
+        "Pulled",
+        "Created",
+        "Started",
+    ]
+    deadline = time.monotonic() + 10
+    while not (text := azure.call("GET", "web/containers/main/logs").body["content"]):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert text == "up image hidden-2\n"
+    stamped = azure.call("GET", "web/containers/main/logs", timestamps="true").body["content"]
+    assert stamped.endswith("Z up image hidden-2\n")
+    assert azure.call("GET", "web/containers/main/logs", tail="0").body["content"] == ""
+    listed = azure.call("GET").body["value"][0]["properties"]
+    assert "instanceView" not in listed
+    assert "instanceView" not in listed["containers"][0]["properties"]
+    for answer in (reply.body, found, listed):
+        assert "hidden" not in json.dumps(answer)
+
+
+def test_a_page_on_its_own_address_and_the_same_after_an_update(
+    azure: Azure, images: Images, tmp_path: Path
+) -> None:
+    layer = _node_layer(tmp_path)
+
+    def pull(cloud: Cloud, name: str, credentials: Any) -> PulledImage:
+        program = (
+            "require('http').createServer((q, r) => r.end(process.argv[1] + ' on ' + "
+            "require('os').hostname())).listen(80)"
+        )
+        return PulledImage(
+            "sha256:" + "1" * 64,
+            (base_layer(), layer),
+            {},
+            ("/usr/bin/node", "-e", program, name),
+            "/",
+            "",
+        )
+
+    images.pull = pull  # type: ignore[method-assign]
+    group.pull = pull
+    ports = {
+        "container": {"ports": [{"port": 80, "protocol": "TCP"}]},
+        "ipAddress": {"type": "Public", "ports": [{"port": 80, "protocol": "TCP"}]},
+    }
+    reply = azure.put(image="app.azurecr.io/web:1", **json.loads(json.dumps(ports)))
+    ip_address = reply.body["properties"]["ipAddress"]
+    address, port = ip_address["ip"], ip_address["ports"][0]["port"]
+    assert address.startswith("127.")
+    assert port == (80 if addresses.may_bind(80) else 8080)
+    azure.state("Running")
+    assert _get(address, port).startswith("app.azurecr.io/web:1 on SandboxHost-")
+    # What a client read, it may send back.
+    sent = azure.call("GET", "web").body
+    sent["properties"]["containers"][0]["properties"]["image"] = "app.azurecr.io/web:2"
+    reply = azure.call("PUT", "web", sent)
+    assert reply.status == 200
+    assert reply.body["properties"]["ipAddress"] == ip_address
+    azure.state("Running")
+    assert _get(address, port).startswith("app.azurecr.io/web:2 on SandboxHost-")
+    assert azure.call("DELETE", "web").status == 200
+    assert azure.call("DELETE", "web").status == 204
+    # At once again: the new group waits for the old one to give its port back.
+    azure.put(image="app.azurecr.io/web:3", **json.loads(json.dumps(ports)))
+    assert azure.state("Running")["ipAddress"] == ip_address
+    assert _get(address, port).startswith("app.azurecr.io/web:3 on SandboxHost-")
+    azure.call("DELETE", "web")
+    _until(lambda: not _reachable(address, port))
+
+
+def test_a_port_in_use_is_replaced_and_said(azure: Azure, cloud: Cloud) -> None:
+    group_id = f"{cloud.subscription}/resourceGroups/rg/providers/{TYPE}/web"
+    address = addresses.address_of(group_id)
+    wanted = addresses.host_port(80)
+    with socket.create_server((address, wanted)):
+        azure.put(
+            container={"ports": [{"port": 80}]},
+            ipAddress={"type": "Public", "ports": [{"port": 80}]},
+        )
+        found = azure.state("Running")
+    assert found["ipAddress"]["ip"] == address
+    assert found["ipAddress"]["ports"][0]["port"] != wanted
+    message = found["instanceView"]["events"][0]["message"]
+    assert f"Port {wanted} of {address} cannot be used" in message
+
+
+@pytest.mark.parametrize(
+    ("image", "policy", "state", "restarts"),
+    [
+        ("ok", "Never", "Succeeded", False),
+        ("fail", "Never", "Failed", False),
+        ("ok", "OnFailure", "Succeeded", False),
+        ("fail", "OnFailure", "Running", True),
+        ("ok", "Always", "Running", True),
+    ],
+)
+def test_restart_policies(
+    azure: Azure, image: str, policy: str, state: str, restarts: bool
+) -> None:
+    azure.put(image=f"app.azurecr.io/{image}:1", restartPolicy=policy)
+    found = azure.until(
+        lambda found: (
+            found["containers"][0]["properties"].get("instanceView", {}).get("restartCount", 0) >= 2
+            if restarts
+            else found["instanceView"]["state"] == state
+        )
+    )
+    assert found["instanceView"]["state"] == state
+    assert found["provisioningState"] == "Succeeded"
+    view = azure.view()
+    ended = view["previousState"] if restarts else view["currentState"]
+    assert ended["state"] == "Terminated"
+    assert ended["exitCode"] == (0 if image == "ok" else 3)
+    assert ("BackOff" in [event["name"] for event in view["events"]]) == restarts
+
+
+def test_stop_start_restart(azure: Azure) -> None:
+    azure.put()
+    azure.state("Running")
+    assert azure.call("POST", "web/stop").status == 204
+    assert azure.get()["instanceView"]["state"] == "Stopped"
+    assert azure.view()["currentState"]["state"] == "Terminated"
+    assert azure.call("POST", "web/start").status == 204
+    assert azure.get()["instanceView"]["state"] == "Running"
+    began = azure.view()["currentState"]["startTime"]
+    assert azure.call("POST", "web/restart").status == 204
+    assert azure.get()["instanceView"]["state"] == "Running"
+    assert azure.view()["currentState"]["startTime"] > began
+
+
+def test_an_image_that_cannot_be_pulled(azure: Azure) -> None:
+    azure.put(image="app.azurecr.io/secret:1")
+    found = azure.until(lambda found: found["provisioningState"] == "Failed")
+    view = found["containers"][0]["properties"]["instanceView"]
+    assert view["currentState"]["state"] == "Waiting"
+    assert [event["name"] for event in view["events"]] == ["Pulling", "Failed"]
+    assert "app.azurecr.io/secret:1: authentication required" in view["events"][1]["message"]
+    # Once the image is there, the same PUT succeeds.
+    azure.put()
+    assert azure.state("Running")["provisioningState"] == "Succeeded"
+
+
+def test_an_image_without_a_command(azure: Azure) -> None:
+    azure.put(image="app.azurecr.io/empty:1")
+    found = azure.until(lambda found: found["provisioningState"] == "Failed")
+    view = found["containers"][0]["properties"]["instanceView"]
+    assert "No command specified" in view["currentState"]["detailStatus"]
+
+
+def test_containers_of_a_group_share_volumes_and_network(azure: Azure, images: Images) -> None:
+    secret = base64.b64encode(b"in a file").decode()
+    requests = {"resources": {"requests": {"cpu": 0.5, "memoryInGB": 0.5}}}
+    mounts = [
+        {"name": "shared", "mountPath": "/shared"},
+        {"name": "keys", "mountPath": "/keys", "readOnly": True},
+    ]
+    properties = {
+        "osType": "Linux",
+        "restartPolicy": "Never",
+        "volumes": [{"name": "shared", "emptyDir": {}}, {"name": "keys", "secret": {"k": secret}}],
+        "containers": [
+            {
+                "name": name,
+                "properties": {
+                    "image": "app.azurecr.io/ok:1",
+                    "command": ["sh", "-c", command],
+                    "volumeMounts": mounts,
+                    **requests,
+                },
+            }
+            for name, command in (
+                ("one", "cat /keys/k > /shared/k"),
+                ("two", "until test -s /shared/k; do sleep 0.05; done; cat /shared/k /etc/hosts"),
+            )
+        ],
+    }
+    reply = azure.call("PUT", "web", {"location": "eastus", "properties": properties})
+    assert secret not in json.dumps(reply.body)
+    azure.state("Succeeded")
+    text = azure.call("GET", "web/containers/two/logs").body["content"]
+    assert text.startswith("in a file")
+    assert "127.0.0.1\tone" in text
+
+
+def test_the_next_daemon_starts_it_again(cloud: Cloud, images: Images) -> None:
+    images.known = {"app.azurecr.io/loop:1": ("sleep", "60"), "app.azurecr.io/ok:1": ("true",)}
+    first = container_instances.start(cloud)
+    azure = Azure(cloud)
+    for name in ("web", "idle"):
+        azure.put(name)
+        azure.state("Running", name=name)
+    azure.put("job", image="app.azurecr.io/ok:1")
+    azure.state("Succeeded", name="job")
+    azure.call("POST", "idle/stop")
+    first.stop()
+    assert list((cloud.home / "sandbox").iterdir()) == []
+    ended = azure.view("job")["currentState"]
+    second = container_instances.Worker(cloud)
+    second.resume()
+    try:
+
+        def running(found: dict[str, Any]) -> bool:
+            view = found["containers"][0]["properties"]["instanceView"]
+            return [e["count"] for e in view["events"] if e["name"] == "Started"] == [2]
+
+        azure.until(running)
+        assert azure.get("idle")["instanceView"]["state"] == "Stopped"
+        assert azure.view("job")["currentState"] == ended
+    finally:
+        second.stop()
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"osType": None}, "InvalidOsType"),
+        ({"osType": "Plan9"}, "InvalidOsType"),
+        ({"containers": []}, "ContainersNotSpecified"),
+        ({"image": ""}, "ImageNotSpecified"),
+        ({"container": {"resources": {}}}, "ResourceRequestsNotSpecified"),
+        ({"restartPolicy": "Sometimes"}, "InvalidRestartPolicy"),
+        ({"ipAddress": {"type": "Public", "ports": []}}, "MissingIpAddressPorts"),
+        ({"ipAddress": {"type": "Public", "ports": [{"port": 80}]}}, "PortNotExposed"),
+        ({"imageRegistryCredentials": [{"server": "a"}]}, "InvalidImageRegistryCredentials"),
+        (
+            {"container": {"environmentVariables": [{"name": "A B"}]}},
+            "InvalidEnvironmentVariableName",
+        ),
+        ({"container": {"volumeMounts": [{"name": "no", "mountPath": "/x"}]}}, "VolumeNotFound"),
+        ({"volumes": [{"name": "v", "secret": {"k": "%"}}]}, "InvalidSecretVolume"),
+    ],
+)
+def test_what_azure_refuses(azure: Azure, changes: dict[str, Any], code: str) -> None:
+    with pytest.raises(CloudError) as refused:
+        azure.put(**changes)
+    assert (refused.value.status, refused.value.code) == (400, code)
+    assert azure.call("GET").body["value"] == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"osType": "Windows"},
+        {"initContainers": [{"name": "a"}]},
+        {"container": {"livenessProbe": {"httpGet": {"port": 80}}}},
+        {"volumes": [{"name": "v", "azureFile": {"shareName": "s"}}]},
+    ],
+)
+def test_what_is_lacking_says_so(azure: Azure, changes: dict[str, Any]) -> None:
+    with pytest.raises(CloudError) as refused:
+        azure.put(**changes)
+    assert refused.value.status == 501
+
+
+def test_an_identity_is_lacking_and_says_so(azure: Azure) -> None:
+    with pytest.raises(CloudError, match="managed identities of container groups"):
+        azure.call("PUT", "web", {**body(), "identity": {"type": "SystemAssigned"}})
+
+
+def test_names_that_are_no_names(azure: Azure) -> None:
+    for name in ("Web", "-web", "a" * 64):
+        with pytest.raises(CloudError, match="container group name"):
+            azure.put(name)
+    with pytest.raises(CloudError, match="was not found") as missing:
+        azure.call("GET", "nothing")
+    assert missing.value.code == "ResourceNotFound"
+
+
+def test_what_no_update_may_change(azure: Azure) -> None:
+    azure.put()
+    with pytest.raises(CloudError, match="you must delete it first") as refused:
+        azure.put(restartPolicy="Always")
+    assert refused.value.code == "InvalidContainerGroupUpdate"
+
+
+def test_logs_are_bounded(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "KEPT", 2000)
+    log = logs.Log(cloud, "/id", "c")
+    for number in range(300):
+        log.append(f"line {number}".encode())
+        log.append(b"\r\n" if number % 2 else b"\n")
+    text = logs.read(cloud, "/id", "c")
+    assert len(text) <= 4000
+    assert text.endswith("line 298\nline 299\n")
+    assert logs.read(cloud, "/ID", "c", tail=2) == "line 298\nline 299\n"
+    logs.forget(cloud, "/id")
+    assert logs.read(cloud, "/id", "c") == ""
+
+
+def test_addresses_are_stable_and_apart() -> None:
+    one = addresses.address_of("/subscriptions/s/a")
+    assert one == addresses.address_of("/SUBSCRIPTIONS/s/a")
+    assert addresses.address_of("/subscriptions/s/a", {one}) != one
+    assert addresses.host_port(8080) == 8080
+
+
+def test_the_server_of_a_credential() -> None:
+    assert _server("https://App.azurecr.io/") == "app.azurecr.io"
+    assert _server("index.docker.io") == "docker.io"
+
+
+def _node_layer(folder: Path) -> Path:
+    from helpers.localcloud.containers.assembly import libraries
+
+    node = stand_in._node_folder() / "bin" / "node"
+    root = folder / "layer"
+    (root / "usr/bin").mkdir(parents=True)
+    try:
+        os.link(node, root / "usr/bin/node")
+    except OSError:
+        (root / "usr/bin/node").write_bytes(node.read_bytes())
+        (root / "usr/bin/node").chmod(0o755)
+    for library in libraries([node]):
+        target = root / "usr" / library.relative_to("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(library.read_bytes())
+        target.chmod(0o755)
+    return root
+
+
+def _get(address: str, port: int) -> str:
+    connection = http.client.HTTPConnection(address, port, timeout=20)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().read().decode()
+    finally:
+        connection.close()
+
+
+def _reachable(address: str, port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((address, port)) == 0
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

