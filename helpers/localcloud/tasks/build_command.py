@@ -1,0 +1,82 @@
+"""The words of a ``build:`` step: what ``docker build`` understands of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+_VALUES = {
+    "-t": "tag",
+    "--tag": "tag",
+    "-f": "file",
+    "--file": "file",
+    "--build-arg": "build-arg",
+    "--target": "target",
+    "--platform": "platform",
+}
+_SWITCHES = {"--no-cache", "--pull", "--rm", "--force-rm", "-q", "--quiet"}
+
+
+class BuildCommandError(ValueError):
+    """The words are no build that the local cloud can do; the text names the option."""
+
+
+@dataclass
+class BuildCommand:
+    """A build: its context, and what the options say."""
+
+    context: str = ""
+    dockerfile: str = ""  # relative to the context; "" = Dockerfile
+    tags: list[str] = field(default_factory=list)
+    build_args: dict[str, str] = field(default_factory=dict)
+    target: str = ""
+    platform: str = ""
+    no_cache: bool = False
+    pull: bool = False
+
+    @classmethod
+    def parse(cls, words: list[str]) -> BuildCommand:
+        """Read the words after ``docker build``. Raises :class:`BuildCommandError`."""
+        build = cls()
+        contexts: list[str] = []
+        rest = list(words)
+        while rest:
+            word = rest.pop(0)
+            if not word.startswith("-") or word == "-":
+                contexts.append(word)
+                continue
+            name, equals, value = word.partition("=")
+            if name[:2] in ("-t", "-f") and len(name) > 2 and not name.startswith("--"):
+                name, equals, value = word[:2], "=", word[2:].removeprefix("=")
+            if name in _SWITCHES:
+                build.no_cache |= name == "--no-cache" and value != "false"
+                build.pull |= name == "--pull" and value != "false"
+            elif name in _VALUES:
+                if not equals and not rest:
+                    raise BuildCommandError(f"the build option {name} needs a value")
+                build._set(_VALUES[name], value if equals else rest.pop(0))
+            else:
+                raise BuildCommandError(
+                    f"the local cloud does not implement the build option {name}"
+                )
+        if len(contexts) != 1:
+            raise BuildCommandError(
+                f"a build needs exactly one context, like '.'; it has {len(contexts)}: "
+                + " ".join(contexts)
+            )
+        build.context = contexts[0]
+        return build
+
+    def _set(self, option: str, value: str) -> None:
+        if option == "tag":
+            self.tags.append(value)
+        elif option == "build-arg":
+            # Docker takes a bare NAME from its environment; the agent's has nothing to offer.
+            name, equals, text = value.partition("=")
+            if equals:
+                self.build_args[name] = text
+        elif option == "file":
+            self.dockerfile = value
+        elif option == "target":
+            self.target = value
+        else:
+            self.platform = value

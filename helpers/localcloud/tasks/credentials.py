@@ -1,0 +1,86 @@
+"""What the agent of a run logs in with: its own registry's, and the task's further credentials.
+
+Source: acr-builder, graph/registry_credential.go (opaque, vaultsecret, msi).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..cloud import Cloud
+from ..errors import CloudError
+from ..principals import Principal
+from ..registry.credentials import Credential
+from ..registry.tokens import exchange_credential, task_credential
+from ..store import Resource
+from .errors import TaskError
+from .secrets import SecretError, fetch
+
+SYSTEM = "[system]"
+
+
+class CredentialError(TaskError):
+    """A registry credential of the task that cannot be had."""
+
+
+def resolve(
+    cloud: Cloud,
+    registry: Resource,
+    credentials: dict[str, Any] | None,
+    identity: Principal | None,
+) -> dict[str, Credential]:
+    """Credentials by login server, the run's own registry first. Raises :class:`CredentialError`."""
+    given = credentials or {}
+    found: dict[str, Credential] = {}
+    mode = (given.get("sourceRegistry") or {}).get("loginMode") or "Default"
+    if mode != "None":
+        found[str(registry.properties["loginServer"])] = task_credential(cloud, registry)
+    for server, credential in (given.get("customRegistries") or {}).items():
+        if credential is not None:
+            found[server] = _custom(cloud, server, credential, identity)
+    return found
+
+
+def _custom(
+    cloud: Cloud, server: str, credential: dict[str, Any], identity: Principal | None
+) -> Credential:
+    wanted = credential.get("identity")
+    if wanted not in (None, "", SYSTEM):
+        raise CredentialError(
+            f"failed to resolve the credential of {server}: the local cloud does not implement "
+            f"user-assigned identities ({wanted}); use {SYSTEM}"
+        )
+    who = identity if wanted == SYSTEM else None
+    user, password = credential.get("userName"), credential.get("password")
+    if user or password:
+        try:
+            return Credential(_value(cloud, user, who), _value(cloud, password, who))
+        except SecretError as error:
+            raise CredentialError(
+                f"failed to resolve the credential of {server}: {error}"
+            ) from None
+    if wanted != SYSTEM:
+        raise CredentialError(
+            f"the credential of {server} has neither user name and password nor an identity"
+        )
+    if identity is None:
+        raise CredentialError(
+            f"the credential of {server} uses the task's managed identity, and the task has none: "
+            "give it one (--assign-identity)"
+        )
+    try:
+        return exchange_credential(cloud, server, identity)
+    except CloudError as error:
+        raise CredentialError(
+            f"failed to log in to {server} as the task's managed identity "
+            f"({identity.object_id}): {error.message} Assign it a role there, AcrPull or AcrPush."
+        ) from None
+
+
+def _value(cloud: Cloud, secret: dict[str, Any] | None, identity: Principal | None) -> str:
+    if not secret or not secret.get("value"):
+        return ""
+    value = str(secret["value"])
+    if str(secret.get("type") or "Opaque").lower() == "vaultsecret":
+        return fetch(cloud, identity, value)
+    return value

@@ -1,0 +1,106 @@
+"""The log of one run: an append blob that grows while the run goes on."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+
+from ..blobs.account import Blob
+from .masking import Masker, MaskingStream
+
+# What the blob's metadata ``Complete`` says of a run that has ended (azure-cli, acr/_stream_utils).
+COMPLETE = {
+    "Succeeded": "successful",
+    "Failed": "failed",
+    "Canceled": "canceled",
+    "Timeout": "timedout",
+    "Error": "internalerror",
+}
+
+
+class RunLog:
+    """Writes lines to the log blob at once, secrets masked; thread-safe.
+
+    Lines end in CR LF: clients show a line when they see that.
+    """
+
+    def __init__(self, blob: Blob, masker: Masker | None = None) -> None:
+        self.blob = blob
+        self.masker = masker or Masker()
+        self._lock = threading.Lock()
+        blob.create("AppendBlob", "text/plain; charset=utf-8")
+        self._descriptor = os.open(blob.path, os.O_WRONLY | os.O_APPEND)
+        self._closed = False
+
+    def line(self, text: str) -> None:
+        """A line of the engine, with the time in front (UTC)."""
+        stamp = datetime.fromtimestamp(time.time(), timezone.utc).strftime("%Y/%m/%d %H:%M:%S")
+        self._write(f"{stamp} {text}")
+
+    def raw(self, text: str) -> None:
+        """Output of a container or a tool, as it is."""
+        self._write(text)
+
+    @contextmanager
+    def stream(self) -> Iterator[Callable[[bytes], None]]:
+        """A function that takes output in chunks of any size, cut anywhere."""
+        lines = _Lines(self._append)
+        masked = MaskingStream(self.masker, lines.write)
+        try:
+            yield masked.write
+        finally:
+            masked.close()
+            lines.close()
+
+    def close(self, status: str) -> None:
+        """Mark the log as complete, with the run's final status. Later lines are dropped."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            os.close(self._descriptor)
+        self.blob.set_metadata({"Complete": COMPLETE.get(status, "internalerror")})
+
+    def _write(self, text: str) -> None:
+        masked = self.masker.mask(text)
+        lines = masked.replace("\r\n", "\n").rstrip("\r").split("\n")
+        self._append("".join(f"{line}\r\n" for line in lines).encode("utf-8", "surrogateescape"))
+
+    def _append(self, data: bytes) -> None:
+        with self._lock:
+            view = memoryview(data)
+            while view and not self._closed:
+                view = view[os.write(self._descriptor, view) :]
+
+
+class _Lines:
+    """Bytes in, whole lines with CR LF out, so that parallel steps never mix within a line."""
+
+    def __init__(self, output: Callable[[bytes], None]) -> None:
+        self._output = output
+        self._rest = b""
+
+    def write(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if lines:
+            self._output(b"".join(line.rstrip(b"\r") + b"\r\n" for line in lines))
+
+    def close(self) -> None:
+        if self._rest:
+            self._output(self._rest.rstrip(b"\r") + b"\r\n")
+            self._rest = b""
+
+
+def complete(blob: Blob, status: str, message: str) -> None:
+    """End the log of a run that nobody writes any more, with a last line that says why."""
+    if not blob.exists():
+        blob.create("AppendBlob", "text/plain; charset=utf-8")
+    if "Complete" in blob.metadata():
+        return
+    with blob.path.open("ab") as file:
+        file.write(f"\r\n{message}\r\n".encode())
+    blob.set_metadata({"Complete": COMPLETE.get(status, "internalerror")})

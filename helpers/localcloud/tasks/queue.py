@@ -1,0 +1,152 @@
+"""The worker that takes queued runs, oldest first, a few at a time, each exactly once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable
+
+from ..blobs.account import BlobAccount
+from ..cloud import Cloud
+from ..events import ResourceDeleted, RunCancelled, RunQueued
+from .folders import RUNS, remove_tree
+from .log import complete
+from .runs import GOING, Run, Runs, timestamp
+from .stop import Stop
+
+log = logging.getLogger(__name__)
+
+PER_REGISTRY = 2
+OVERALL = 4
+_REGISTRY_TYPE = "Microsoft.ContainerRegistry/registries".lower()
+STOPPED = (
+    "The local cloud was stopped while the run was going on. Nothing of it goes on now; run the "
+    "task again."
+)
+
+Execute = Callable[[Cloud, Run, Stop], None]
+
+
+def _execute(cloud: Cloud, run: Run, stop: Stop) -> None:
+    from .runner import execute  # here: the engine is loaded with the first run
+
+    execute(cloud, run, stop)
+
+
+class Worker:
+    """Executes runs on threads of its own; made by :func:`start`."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        execute: Execute | None = None,
+        *,
+        per_registry: int = PER_REGISTRY,
+        overall: int = OVERALL,
+    ) -> None:
+        self._cloud = cloud
+        self._execute = execute or _execute
+        self._per_registry = per_registry
+        self._overall = overall
+        self._runs = Runs(cloud)
+        self._lock = threading.Lock()
+        self._stopping = False
+        self._going: dict[str, tuple[Run, Stop, threading.Thread]] = {}
+
+    def start(self) -> None:
+        """Mark what a crash left behind, subscribe, and take what is queued."""
+        for run in self._runs.with_status(*GOING):
+            self._abandon(run)
+        for folder in self._cloud.folder(RUNS).iterdir():
+            remove_tree(folder)
+        self._cloud.events.subscribe(RunQueued, lambda _: self._dispatch())
+        self._cloud.events.subscribe(RunCancelled, self._cancel)
+        self._cloud.events.subscribe(ResourceDeleted, self._forget)
+        self._dispatch()
+
+    def stop(self, grace: float = 10.0) -> None:
+        """Stop the runs that are going on, mark them as Failed, and take no more."""
+        with self._lock:
+            self._stopping = True
+            going = list(self._going.values())
+        for _, stop, _ in going:
+            stop.request("Failed", STOPPED)
+        for run, _, thread in going:
+            thread.join(grace)
+            if thread.is_alive():
+                log.error("run %s did not stop within %s seconds", run.run_id, grace)
+                self._abandon(run)
+
+    def idle(self, timeout: float) -> bool:
+        """Wait until no run is queued or going on; False when ``timeout`` seconds were too few."""
+        pause = threading.Event()
+        for _ in range(int(timeout / 0.05) + 1):
+            if not self._runs.with_status("Queued", *GOING):
+                return True
+            pause.wait(0.05)
+        return False
+
+    def _dispatch(self) -> None:
+        with self._lock:
+            if self._stopping:
+                return
+            busy = Counter(run.registry_id.lower() for run, _, _ in self._going.values())
+            for run in self._runs.with_status("Queued"):
+                if len(self._going) >= self._overall:
+                    return
+                registry = run.registry_id.lower()
+                if busy[registry] >= self._per_registry or not self._runs.claim(run):
+                    continue
+                busy[registry] += 1
+                stop = Stop()
+                thread = threading.Thread(
+                    target=self._work, args=(run, stop), name=f"run-{run.run_id}", daemon=True
+                )
+                self._going[run.key] = (run, stop, thread)
+                thread.start()
+
+    def _work(self, run: Run, stop: Stop) -> None:
+        try:
+            self._execute(self._cloud, run, stop)
+        except Exception:
+            log.exception("run %s ended by a defect of the local cloud", run.run_id)
+            self._finish(
+                run,
+                "Error",
+                "The local cloud failed, which is a defect of it: see daemon.log in its state "
+                "folder.",
+            )
+        finally:
+            with self._lock:
+                self._going.pop(run.key, None)
+            self._dispatch()
+
+    def _cancel(self, event: RunCancelled) -> None:
+        with self._lock:
+            going = self._going.get(event.run_key)
+        if going:
+            going[1].request("Canceled", "The run was canceled.")
+
+    def _forget(self, event: ResourceDeleted) -> None:
+        """A registry is gone: stop its runs, then forget them."""
+        if event.type.lower() != _REGISTRY_TYPE:
+            return
+        registry = event.resource_id.lower()
+        if self._cloud.store.get(event.resource_id) is not None:
+            return  # made again meanwhile: its runs are new ones
+        with self._lock:
+            going = [one for one in self._going.values() if one[0].registry_id.lower() == registry]
+        for _, stop, _ in going:
+            stop.request("Canceled", "The registry of the run was deleted.")
+        for _, _, thread in going:
+            thread.join(10)
+        self._runs.remove(event.resource_id)
+
+    def _abandon(self, run: Run) -> None:
+        self._finish(run, "Failed", STOPPED)
+
+    def _finish(self, run: Run, status: str, message: str) -> None:
+        blob = BlobAccount(self._cloud).run_log(run.registry_id, run.run_id)
+        complete(blob, status, f"Run ID: {run.run_id} failed. Error: {message}")
+        self._runs.update(run, status=status, finishTime=timestamp(), runErrorMessage=message)

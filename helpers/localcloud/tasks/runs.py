@@ -1,0 +1,365 @@
+"""The runs of the registries: recorded before anybody acts on them, rendered as ARM shows them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sqlite3
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from itertools import islice
+from typing import Any
+
+from ..blobs.account import BlobAccount
+from ..cloud import Cloud
+from ..errors import CloudError
+from ..events import RunCancelled, RunFinished, RunQueued
+from ..store import Resource
+from .log import complete
+from .snapshot import snapshot
+
+RUN_TYPE = "Microsoft.ContainerRegistry/registries/runs"
+FINAL = ("Succeeded", "Failed", "Canceled", "Error", "Timeout")
+GOING = ("Started", "Running")
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (
+    key TEXT PRIMARY KEY,          -- registry's ARM id in lower case, /runs/, run id
+    registry TEXT NOT NULL,        -- ARM id of the registry
+    number INTEGER NOT NULL,       -- counts the runs of the registry, from 1
+    run_id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    task TEXT NOT NULL,            -- name of the task; '' for a quick run
+    created REAL NOT NULL,
+    properties TEXT NOT NULL,      -- JSON, as ARM shows it, without what has a column
+    request TEXT NOT NULL          -- JSON, complete with secret values; never rendered
+);
+CREATE INDEX IF NOT EXISTS runs_registry ON runs (registry COLLATE NOCASE, number);
+CREATE INDEX IF NOT EXISTS runs_status ON runs (status);
+"""
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_CLAUSE = re.compile(r"\s*(\w+)\s+(eq|ne|gt|ge|lt|le)\s+(?:'((?:[^']|'')*)'|([\w:.+-]+))\s*")
+_CONTAINS = re.compile(r"\s*contains\s*\(\s*(\w+)\s*,\s*'((?:[^']|'')*)'\s*\)\s*", re.IGNORECASE)
+
+
+@dataclass
+class Run:
+    """One run; ``request`` is what it was asked to do, with secret values, and is never shown."""
+
+    registry_id: str
+    run_id: str
+    number: int
+    status: str
+    task: str
+    created: float  # seconds since 1970
+    properties: dict[str, Any]
+    request: dict[str, Any] = field(repr=False)
+
+    @property
+    def key(self) -> str:
+        """The run's ARM id in lower case."""
+        return run_key(self.registry_id, self.run_id)
+
+    @property
+    def finished(self) -> bool:
+        """Whether its status is final."""
+        return self.status in FINAL
+
+
+def run_key(registry_id: str, run_id: str) -> str:
+    """ARM id of a run in lower case."""
+    return f"{registry_id}/runs/{run_id}".lower()
+
+
+def timestamp(seconds: float | None = None) -> str:
+    """A time in ARM's notation, UTC; now when not given."""
+    moment = datetime.fromtimestamp(time.time() if seconds is None else seconds, timezone.utc)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def prefix(registry_id: str) -> str:
+    """Two letters in front of the run ids of a registry; they depend on its name alone."""
+    digest = hashlib.sha256(registry_id.rpartition("/")[2].lower().encode()).digest()
+    return "cd"[digest[0] % 2] + chr(ord("a") + digest[1] % 26)
+
+
+def base36(number: int) -> str:
+    """``number`` (≥ 1) in base 36: 1 … 9, a … z, 10 …"""
+    text = ""
+    while number:
+        number, digit = divmod(number, 36)
+        text = _DIGITS[digit] + text
+    return text
+
+
+class Runs:
+    """All runs of one cloud; thread-safe."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._store = cloud.store
+        self._blobs = BlobAccount(cloud)
+        cloud.store.schema(_SCHEMA)
+
+    def queue(
+        self,
+        registry: Resource,
+        request: dict[str, Any],
+        task: Resource | None = None,
+        trigger: dict[str, Any] | None = None,
+    ) -> Run:
+        """Record a run with status Queued, then wake the task engine.
+
+        ``request`` is the body of scheduleRun ({"type": "TaskRunRequest", …}); ``task`` the task
+        resource of a TaskRunRequest; ``trigger`` is None for a run that somebody asked for, else
+        one of {"imageUpdateTrigger": …}, {"sourceTrigger": …}, {"timerTrigger": …} as ARM shows it.
+        Raises :class:`CloudError` (400) for a request that cannot be run.
+        """
+        order = snapshot(request, task, trigger)
+        created = time.time()
+        properties = {
+            "lastUpdatedTime": timestamp(created),
+            "createTime": timestamp(created),
+            "runType": order["runType"],
+            "platform": order["platform"],
+            "agentConfiguration": order["agentConfiguration"],
+            "provisioningState": "Succeeded",
+            "isArchiveEnabled": False,
+            **(trigger or {}),
+        }
+        if order["task"]:
+            properties["task"] = order["task"]
+        if order["updateTriggerToken"]:
+            properties["updateTriggerToken"] = order["updateTriggerToken"]
+        if order["customRegistries"]:
+            properties["customRegistries"] = sorted(order["customRegistries"])
+        with self._store.transaction() as connection:
+            row = connection.execute(
+                "SELECT max(number) AS last FROM runs WHERE registry=? COLLATE NOCASE",
+                (registry.id,),
+            ).fetchone()
+            number = (row["last"] or 0) + 1
+            run = Run(
+                registry.id,
+                prefix(registry.id) + base36(number),
+                number,
+                "Queued",
+                order["task"],
+                created,
+                properties,
+                order,
+            )
+            connection.execute(
+                "INSERT INTO runs VALUES (?,?,?,?,?,?,?,?,?)",
+                (
+                    run.key,
+                    run.registry_id,
+                    run.number,
+                    run.run_id,
+                    run.status,
+                    run.task,
+                    run.created,
+                    json.dumps(run.properties),
+                    json.dumps(run.request),
+                ),
+            )
+        self._cloud.events.publish(RunQueued(run.key))
+        return run
+
+    def by_key(self, key: str) -> Run | None:
+        """The run of that key, as the events name it, or None."""
+        rows = self._store.query("SELECT * FROM runs WHERE key=?", (key.lower(),))
+        return _run(rows[0]) if rows else None
+
+    def get(self, registry_id: str, run_id: str) -> Run:
+        """The run of that id (any case). Raises 404 ResourceNotFound."""
+        found = self.by_key(run_key(registry_id, run_id))
+        if found is None:
+            name = registry_id.rpartition("/")[2]
+            raise CloudError(
+                404,
+                "ResourceNotFound",
+                f"The run '{run_id}' was not found in the registry '{name}'. List its runs: "
+                f"az acr task list-runs --registry {name}.",
+            )
+        return found
+
+    def with_status(self, *statuses: str) -> list[Run]:
+        """Runs of every registry in one of these statuses, the oldest first."""
+        marks = ",".join("?" * len(statuses))
+        rows = self._store.query(
+            f"SELECT * FROM runs WHERE status IN ({marks}) ORDER BY created, number",  # noqa: S608
+            statuses,
+        )
+        return [_run(row) for row in rows]
+
+    def list(
+        self, registry_id: str, filter: str | None = None, top: int | None = None
+    ) -> list[Run]:
+        """Runs of a registry, the newest first, that match an OData ``$filter``; at most ``top``.
+
+        Raises 400 for a filter that is not understood.
+        """
+        clauses = _parse_filter(filter or "")
+        rows = self._store.query(
+            "SELECT * FROM runs WHERE registry=? COLLATE NOCASE ORDER BY number DESC",
+            (registry_id,),
+        )
+        found = (run for run in map(_run, rows) if all(clause.matches(run) for clause in clauses))
+        return list(islice(found, top))
+
+    def claim(self, run: Run) -> bool:
+        """Queued → Started, once: whether this caller is the one that executes the run."""
+        changed = self._store.execute(
+            "UPDATE runs SET status='Started' WHERE key=? AND status='Queued'", (run.key,)
+        )
+        if changed:
+            run.status = "Started"
+        return bool(changed)
+
+    def update(self, run: Run, *, status: str | None = None, **properties: Any) -> Run:
+        """Change the status and what ARM shows of a run; publishes RunFinished at a final status.
+
+        A run that has ended keeps its status: True to the first end that was recorded.
+        """
+        with self._store.transaction() as connection:
+            row = connection.execute("SELECT * FROM runs WHERE key=?", (run.key,)).fetchone()
+            if row is None:  # its registry was deleted meanwhile
+                return run
+            current = _run(row)
+            ended = current.finished
+            if status and not ended:
+                current.status = status
+            current.properties.update(properties)
+            current.properties["lastUpdatedTime"] = timestamp()
+            connection.execute(
+                "UPDATE runs SET status=?, properties=? WHERE key=?",
+                (current.status, json.dumps(current.properties), run.key),
+            )
+        run.status, run.properties = current.status, current.properties
+        if current.finished and not ended:
+            self._cloud.events.publish(RunFinished(run.key))
+        return run
+
+    def cancel(self, run: Run) -> Run:
+        """Stop a run: at once when it is queued, else as soon as the engine has stopped it.
+
+        Raises 409 for a run that has ended.
+        """
+        now = timestamp()
+        with self._store.transaction() as connection:
+            changed = connection.execute(
+                "UPDATE runs SET status='Canceled' WHERE key=? AND status='Queued'", (run.key,)
+            ).rowcount
+        run = self.get(run.registry_id, run.run_id)
+        if changed:
+            message = f"Run ID: {run.run_id} was canceled before it started."
+            complete(self._blobs.run_log(run.registry_id, run.run_id), "Canceled", message)
+            run = self.update(run, finishTime=now, runErrorMessage="The run was canceled.")
+            self._cloud.events.publish(RunFinished(run.key))
+            return run
+        if run.finished:
+            raise CloudError(
+                409,
+                "RunNotCancellable",
+                f"The run '{run.run_id}' has ended with status {run.status}: only a run that is "
+                "Queued, Started or Running can be canceled.",
+            )
+        self._cloud.events.publish(RunCancelled(run.key))
+        return run
+
+    def remove(self, registry_id: str) -> None:
+        """Forget the runs of a registry, their logs and its uploaded sources."""
+        self._store.execute("DELETE FROM runs WHERE registry=? COLLATE NOCASE", (registry_id,))
+        self._blobs.remove_container(registry_id)
+
+    def render(self, run: Run) -> dict[str, Any]:
+        """The run as ARM shows it."""
+        return {
+            "id": f"{run.registry_id}/runs/{run.run_id}",
+            "name": run.run_id,
+            "type": RUN_TYPE,
+            "properties": {"runId": run.run_id, "status": run.status, **run.properties},
+        }
+
+
+@dataclass(frozen=True)
+class _Clause:
+    name: str
+    operator: str
+    value: str
+
+    def matches(self, run: Run) -> bool:
+        properties = {"runid": run.run_id, "status": run.status, "taskname": run.task}
+        properties |= {
+            "createtime": run.properties.get("createTime", ""),
+            "finishtime": run.properties.get("finishTime", ""),
+            "runtype": run.properties.get("runType", ""),
+            "isarchiveenabled": str(run.properties.get("isArchiveEnabled", False)),
+            "agentpoolname": "",
+            "outputimagemanifests": " ".join(_digests(run)),
+        }
+        if self.name.lower() not in properties:
+            raise CloudError(
+                400,
+                "InvalidFilter",
+                f"The property '{self.name}' of $filter is unknown. Known are TaskName, RunId, "
+                "Status, RunType, CreateTime, FinishTime, IsArchiveEnabled, AgentPoolName and "
+                "OutputImageManifests.",
+            )
+        value, wanted = properties[self.name.lower()].lower(), self.value.lower()
+        if self.operator == "contains":
+            return wanted in value
+        if self.name.lower().endswith("time"):
+            value, wanted = value.rstrip("z")[: len(wanted.rstrip("z"))], wanted.rstrip("z")
+        return {
+            "eq": value == wanted,
+            "ne": value != wanted,
+            "gt": value > wanted,
+            "ge": value >= wanted,
+            "lt": value < wanted,
+            "le": value <= wanted,
+        }[self.operator]
+
+
+def _digests(run: Run) -> list[str]:
+    images = run.properties.get("outputImages") or []
+    return [f"{image['repository']}@{image.get('digest')}" for image in images]
+
+
+def _parse_filter(text: str) -> list[_Clause]:
+    """Clauses joined by ``and``, as the service documents for Runs_List."""
+    if not text.strip():
+        return []
+    clauses = []
+    # An "and" inside quotes is none: split only where the quotes before it are balanced.
+    parts = re.split(r"\band\b(?=(?:[^']*'[^']*')*[^']*$)", text, flags=re.IGNORECASE)
+    for part in parts:
+        compared, contained = _CLAUSE.fullmatch(part), _CONTAINS.fullmatch(part)
+        if compared:
+            value = compared[3].replace("''", "'") if compared[3] is not None else compared[4]
+            clauses.append(_Clause(compared[1], compared[2].lower(), value))
+        elif contained:
+            clauses.append(_Clause(contained[1], "contains", contained[2].replace("''", "'")))
+        else:
+            raise CloudError(
+                400,
+                "InvalidFilter",
+                f"The $filter '{text}' is not understood at '{part.strip()}'. An example: "
+                "TaskName eq 'build' and Status eq 'Failed'.",
+            )
+    return clauses
+
+
+def _run(row: sqlite3.Row) -> Run:
+    return Run(
+        row["registry"],
+        row["run_id"],
+        row["number"],
+        row["status"],
+        row["task"],
+        row["created"],
+        json.loads(row["properties"]),
+        json.loads(row["request"]),
+    )

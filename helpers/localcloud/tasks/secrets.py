@@ -1,0 +1,87 @@
+"""Values of a task's secrets, read from their vaults as the identity of the run.
+
+Source: acr-builder, secretmgmt/secrets.go and vaults/azurekeyvault.go.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import requests
+
+from ..cloud import Cloud
+from ..gateway import session
+from ..principals import VAULT, Principal
+from .definition import SecretReference
+from .errors import TaskError
+
+TIMEOUT = 120.0  # seconds, as the engine's
+_URL = re.compile(
+    r"https://(?P<vault>[a-z0-9-]+)\.vault\.azure\.net/secrets/(?P<name>[0-9a-z-]+)"
+    r"(?:/(?P<version>[0-9a-z]*))?/?"
+)
+_FAILURE = (
+    "unable to render task: failed to resolve secrets in the task with error: timeout in fetching "
+    "secrets. please check permissions are valid"
+)
+
+
+class SecretError(TaskError):
+    """A secret that the run's identity does not get."""
+
+
+def fetch(cloud: Cloud, identity: Principal | None, url: str) -> str:
+    """The value of the secret at a Key Vault URL, read as ``identity``.
+
+    Raises :class:`SecretError` with the vault's own reason.
+    """
+    match = _URL.fullmatch(url.strip().lower())
+    if match is None:
+        raise SecretError(
+            f"invalid keyvault secret URL '{url}': it must be like "
+            "https://<vault>.vault.azure.net/secrets/<name>[/<version>]"
+        )
+    if identity is None:
+        raise SecretError(
+            f"the secret {url} needs a managed identity, and the task has none: give it one "
+            "(--assign-identity), and the right to read the vault's secrets"
+        )
+    token = cloud.principals.issue(identity, VAULT[0])
+    version = match["version"] or ""
+    target = f"https://{match['vault']}.vault.azure.net/secrets/{match['name']}/{version}"
+    try:
+        with session(cloud) as client:
+            answer = client.get(
+                target,
+                params={"api-version": "7.0"},
+                headers={"Authorization": f"Bearer {token}"},
+                timeout=TIMEOUT,
+            )
+    except requests.RequestException as error:
+        raise SecretError(f"the secret {url} could not be read: {error}") from None
+    if answer.status_code != 200:
+        try:
+            reason = answer.json()["error"]["message"]
+        except (ValueError, KeyError, TypeError):
+            reason = f"HTTP {answer.status_code}"
+        raise SecretError(f"the secret {url} could not be read: {reason}")
+    return str(answer.json()["value"])
+
+
+def resolve(
+    cloud: Cloud, identity: Principal | None, secrets: Iterable[SecretReference]
+) -> dict[str, str]:
+    """The values of the file's ``secrets`` by their ids. Raises :class:`SecretError`."""
+    found: dict[str, str] = {}
+    for secret in secrets:
+        if secret.client_id:
+            raise SecretError(
+                f"secret '{secret.id}': the local cloud does not implement clientID (user-assigned "
+                "identities); leave it out to use the task's own identity"
+            )
+        try:
+            found[secret.id] = fetch(cloud, identity, secret.key_vault)
+        except SecretError as error:
+            raise SecretError(f"{_FAILURE}\nsecret '{secret.id}': {error}") from None
+    return found

@@ -1,0 +1,325 @@
+"""What a step does: build an image, push images, or run a container or a tool."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from ..containers.builder import BuildResult
+from ..containers.dockerfile import BuildError, parse
+from ..containers.sandbox import ContainerTimeoutError, Mount, SandboxError
+from ..errors import CloudError
+from ..reference import Reference
+from . import definition, source
+from .agent import Agent, StepError
+from .build_command import BuildCommand, BuildCommandError
+from .build_dependencies import BuildDependency, of_build
+from .session import RunSession
+from .words import ShellError, split
+
+PUSH_ATTEMPTS = 3
+_TOOL_IMAGES = {
+    "library/docker": "docker",
+    "acr/docker": "docker",
+    "acr/azure-cli": "az",
+    "azure-cli": "az",
+    "microsoft/azure-cli": "az",
+}
+
+
+class StepCommands:
+    """Executes the command of each step; remembers what was built and pushed."""
+
+    def __init__(self, agent: Agent, session: RunSession, task: definition.Task) -> None:
+        self._agent = agent
+        self._session = session
+        self._task = task
+        self._log = agent.log
+        self._lock = threading.Lock()
+        self._built: dict[str, BuildResult] = {}
+
+    def run(self, step: definition.Step, timeout: float) -> None:
+        """Run the step, as often as its repeat and retries say. Raises :class:`StepError`."""
+        try:
+            if step.push:
+                self._push(step)
+            elif step.build:
+                self._build(step)
+            else:
+                self._cmd(step, timeout)
+        except (ShellError, BuildCommandError) as error:
+            raise StepError(str(error)) from None
+
+    def dependencies(self, step: definition.Step) -> list[BuildDependency]:
+        """What a build step built, and on what; [] for other steps and for one that failed."""
+        with self._lock:
+            result = self._built.get(step.id)
+        if result is None:
+            return []
+        tags = BuildCommand.parse(split(str(step.build))).tags
+        return of_build(result, tags, self._agent.source.commit)
+
+    # -- attempts ----------------------------------------------------------------------------------
+
+    def _attempts(self, step: definition.Step, action: Callable[[], int]) -> None:
+        """Repeat and retry as acb's process manager does; ``action`` gives the exit status."""
+        failures: list[StepError] = []
+        for _ in range(step.repeat + 1):
+            try:
+                self._retry(step, action)
+            except StepError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
+
+    def _retry(self, step: definition.Step, action: Callable[[], int]) -> None:
+        for attempt in range(step.retries + 1):
+            self._agent.check()
+            self._log.line(f"Launching container with name: {step.id}")
+            failure = self._attempt(action)
+            self._agent.check()
+            if failure is None:
+                self._log.line(f"Successfully executed container: {step.id}")
+                return
+            if attempt == step.retries or not _retried(step, str(failure)):
+                self._log.line(f"Container failed during run: {step.id}. No retries remaining.")
+                raise failure
+            self._log.line(
+                f"Container failed during run: {step.id}, waiting {step.retry_delay} seconds "
+                "before retrying..."
+            )
+            self._agent.wait(step.retry_delay)
+
+    def _attempt(self, action: Callable[[], int]) -> StepError | None:
+        try:
+            status = action()
+        except BuildError as error:
+            self._log.raw(error.message)
+            status = error.exit_status
+        except (CloudError, SandboxError) as error:
+            self._log.raw(str(error))
+            return StepError(str(error))
+        return StepError(f"exit status {status}") if status else None
+
+    # -- build -------------------------------------------------------------------------------------
+
+    def _build(self, step: definition.Step) -> None:
+        command = BuildCommand.parse(split(str(step.build)))
+        folder = self._directory(step)
+        context = self._context(step, command, folder)
+        dockerfile = self._dockerfile(command, context, folder)
+        results: list[BuildResult] = []
+        # The builder itself tells what it built on; what can fail early is the parsing.
+        self._log.line("Scanning for dependencies...")
+        _parse(dockerfile)
+        self._log.line("Successfully scanned dependencies")
+
+        def build() -> int:
+            result = self._session.build(
+                context,
+                dockerfile=dockerfile.relative_to(context).as_posix(),
+                tags=tuple(command.tags),
+                build_args=command.build_args,
+                target=command.target or None,
+                no_cache=command.no_cache,
+                platform=command.platform or None,
+                log=self._log.raw,
+            )
+            results.append(result)
+            return 0
+
+        self._attempts(step, build)
+        with self._lock:
+            self._built[step.id] = results[-1]
+
+    def _context(self, step: definition.Step, command: BuildCommand, folder: Path) -> Path:
+        if "://" in command.context:
+            target = self._agent.folder / f"context-{step.id}"
+            try:
+                fetched = source.fetch(
+                    self._agent.cloud,
+                    command.context,
+                    target,
+                    registry_id=self._agent.run.registry_id,
+                )
+            except source.SourceError as error:
+                raise StepError(str(error)) from None
+            return fetched.folder
+        return self._inside(folder, command.context, "build context")
+
+    def _dockerfile(self, command: BuildCommand, context: Path, folder: Path) -> Path:
+        """``-f`` counts from the working directory (as in docker), of a remote context from it."""
+        remote = "://" in command.context
+        base = context if remote or not command.dockerfile else folder
+        name = command.dockerfile or "Dockerfile"
+        path = (base / name).resolve()
+        if not path.is_relative_to(context):
+            raise StepError(
+                f"the Dockerfile '{name}' lies outside the build context '{command.context}'"
+            )
+        if not path.is_file():
+            raise StepError(
+                f"unable to find the Dockerfile '{name}' in the build context "
+                f"'{command.context}'. Check its name (-f) and the context"
+            )
+        return path
+
+    def _directory(self, step: definition.Step) -> Path:
+        name = step.working_directory or self._task.working_directory or ""
+        return self._inside(self._agent.workspace, name.lstrip("/"), "working directory")
+
+    def _inside(self, folder: Path, name: str, what: str) -> Path:
+        root = self._agent.workspace.resolve()
+        path = (folder / name).resolve()
+        if not path.is_relative_to(root):
+            raise StepError(f"the {what} '{name}' lies outside the source code")
+        if not path.is_dir():
+            raise StepError(f"the {what} '{name}' was not found in the source code")
+        return path
+
+    # -- push --------------------------------------------------------------------------------------
+
+    def _push(self, step: definition.Step) -> None:
+        for image in step.push:
+            self._push_one(image if re.search(r"[:@][^/]*$", image) else image + ":latest")
+
+    def _push_one(self, image: str) -> None:
+        for attempt in range(1, PUSH_ATTEMPTS + 1):
+            self._agent.check()
+            self._log.line(f"Pushing image: {image}, attempt {attempt}")
+            try:
+                self._session.push(image, self._log.raw)
+            except CloudError as error:
+                self._log.raw(str(error))
+            else:
+                self._log.line(f"Successfully pushed image: {image}")
+                return
+            self._agent.wait(min(0.25 * 2 ** (attempt - 1), 5))
+        raise StepError("failed to push images successfully")
+
+    # -- cmd ---------------------------------------------------------------------------------------
+
+    def _cmd(self, step: definition.Step, timeout: float) -> None:
+        words = split(str(step.cmd))
+        if not words:
+            raise StepError("its cmd is empty")
+        if words[0].startswith("-"):
+            raise StepError(
+                f"its cmd begins with the option '{words[0]}' of docker run, which the local cloud "
+                "does not implement: use the step's properties (env, ports, detach, user, …)"
+            )
+        tool = tool_of(words[0])
+        if tool and not step.entry_point:
+            arguments = words[2:] if words[1:2] == [tool] else words[1:]
+            self._attempts(step, lambda: self._tool(tool, arguments, step))
+        else:
+            self._attempts(step, lambda: self._container(step, words, timeout))
+
+    def _tool(self, tool: str, arguments: list[str], step: definition.Step) -> int:
+        from .tools import ToolContext, az, docker  # here: they take time to load
+
+        context = ToolContext(
+            session=self._session,
+            cloud=self._agent.cloud,
+            identity=self._agent.identity,
+            home=self._agent.home,
+            workspace=self._directory(step),
+            environment=self._environment(step),
+            log=self._log.raw,
+            cancelled=self._agent.cancelled,
+        )
+        return (docker.run if tool == "docker" else az.run)(arguments, context)
+
+    def _environment(self, step: definition.Step) -> dict[str, str]:
+        """The step's own variables win over the task's; a bare NAME is empty."""
+        pairs = [*self._task.env, *step.env]
+        merged = {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
+        return {"HOME": "/acb/home", **merged}
+
+    def _container(self, step: definition.Step, words: list[str], timeout: float) -> int:
+        image = words[0]
+        if step.pull or self._session.inspect(image) is None:
+            self._pull(step, image)
+        directory = "/workspace"
+        if step.working_directory or self._task.working_directory:
+            name = step.working_directory or self._task.working_directory
+            directory = "/".join([directory, *Path(name.lstrip("/")).parts])
+        mounts = [
+            Mount(self._agent.workspace, "/workspace"),
+            Mount(self._agent.home, "/acb/home"),
+        ]
+        mounts += [self._volume(step, one) for one in step.volume_mounts]
+        try:
+            result = self._session.run(
+                image,
+                arguments=words[1:] or None,
+                entrypoint=step.entry_point or None,
+                environment=self._environment(step),
+                working_dir=None if step.disable_working_directory_override else directory,
+                user=step.user or None,
+                mounts=tuple(mounts),
+                network=step.network or None,
+                name=step.id,
+                log=self._log.raw,
+                timeout=timeout,
+                detach=step.detach,
+            )
+        except ContainerTimeoutError:
+            raise StepError(f"it did not end within {timeout:g} seconds") from None
+        return result if isinstance(result, int) else 0
+
+    def _volume(self, step: definition.Step, mount: dict[str, str]) -> Mount:
+        """A volume of the task file: files whose content is given in base64."""
+        name, target = mount.get("name", ""), mount.get("mountPath", "")
+        found = next((one for one in self._task.volumes if one.get("name") == name), None)
+        if found is None or not target.startswith("/"):
+            raise StepError(
+                f"invalid use of Mounts. '{name}' must be one of the task's volumes, and its "
+                f"mountPath '{target}' must be absolute"
+            )
+        folder = self._agent.folder / "volumes" / step.id / target.replace("/", "-")
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for file, content in (found.get("secret") or {}).items():
+            try:
+                decoded = base64.b64decode(str(content), validate=True)
+            except binascii.Error:
+                raise StepError(f"the file '{file}' of volume '{name}' is not base64") from None
+            self._log.masker.hide(decoded.decode(errors="ignore"))
+            (folder / Path(str(file)).name).write_bytes(decoded)
+        return Mount(folder, target)
+
+    def _pull(self, step: definition.Step, image: str) -> None:
+        for attempt in range(step.cmd_download_retries + 1):
+            try:
+                self._session.pull(image, self._log.raw)
+                return
+            except CloudError:
+                if attempt == step.cmd_download_retries:
+                    raise
+                self._agent.wait(step.cmd_download_retry_delay)
+
+
+def tool_of(image: str) -> str | None:
+    """The tool of the local cloud that stands for a tool image, or None."""
+    try:
+        name = Reference.parse(image).repository
+    except (CloudError, ValueError):
+        return None
+    return _TOOL_IMAGES.get(name)
+
+
+def _parse(dockerfile: Path) -> None:
+    try:
+        parse(dockerfile.read_text(), dockerfile.name)
+    except UnicodeDecodeError:
+        raise StepError(f"{dockerfile.name} is not UTF-8 text") from None
+    except BuildError as error:
+        raise StepError(f"failed to scan dependencies: {error.message}") from None
+
+
+def _retried(step: definition.Step, error: str) -> bool:
+    return not step.retry_on_errors or any(word in error for word in step.retry_on_errors)

@@ -1,0 +1,158 @@
+"""The steps of one run: set-up, graph, and what is reported once all have passed."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import yaml
+
+from ..errors import CloudError
+from . import credentials, definition, graph
+from .agent import Agent, StepError
+from .build_dependencies import BuildDependency
+from .session import RunSession
+from .step_commands import StepCommands
+
+LOGIN_ATTEMPTS = 3
+UNSUPPORTED = {
+    "privileged": "containers of the local cloud never get more rights than their run",
+    "cpus": "the local cloud does not limit processors",
+}
+
+
+class Steps:
+    """Executes the steps of a task; afterwards it knows the images and what they build on."""
+
+    def __init__(self, agent: Agent, session: RunSession, task: definition.Task) -> None:
+        self._agent = agent
+        self._session = session
+        self._task = task
+        self._log = agent.log
+        self._commands = StepCommands(agent, session, task)
+        self._elapsed: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def execute(self) -> None:
+        """Set up, run every step, then print the marks. Raises :class:`StepError`."""
+        for step in self._task.steps:
+            _check(step)
+        self._set_up()
+        graph.Graph(self._task.steps).run(self._step, self._end_others)
+        self._agent.stop.check()
+        for step in self._task.steps:
+            self._log.line(
+                f"Step ID: {step.id} marked as successful (elapsed time in seconds: "
+                f"{self._elapsed.get(step.id, 0.0):.6f})"
+            )
+            if step.build:
+                self._log.line(f"Populating digests for step ID: {step.id}...")
+                self._log.line(f"Successfully populated digests for step ID: {step.id}")
+        found = self._dependencies()
+        if found:
+            self._log.line("The following dependencies were found:")
+            self._log.line("")
+            self._log.raw(render([one.describe() for one in found]))
+
+    def output_images(self) -> list[dict[str, str]]:
+        """What was pushed, as ARM shows it."""
+        return self._session.output_images()
+
+    def base_image_dependencies(self) -> list[dict[str, str]]:
+        """The base images of everything that was built, as ARM shows them in a task's step."""
+        found: list[dict[str, str]] = []
+        for one in self._dependencies():
+            for base in one.base_images():
+                if base not in found:
+                    found.append(base)
+        return found
+
+    def _dependencies(self) -> list[BuildDependency]:
+        return [one for step in self._task.steps for one in self._commands.dependencies(step)]
+
+    # -- before the first step -------------------------------------------------------------------
+
+    def _set_up(self) -> None:
+        for network in [] if self._agent.is_docker_build else self._task.networks:
+            driver = network.driver or "bridge"
+            self._log.line(f"Creating Docker network: {network.name}, driver: '{driver}'")
+            self._log.line(f"Successfully set up Docker network: {network.name}")
+        self._log.line("Setting up Docker configuration...")
+        logins = credentials.resolve(
+            self._agent.cloud,
+            self._agent.registry,
+            self._agent.run.request["credentials"],
+            self._agent.identity,
+        )
+        self._log.line("Successfully set up Docker configuration")
+        for server, credential in logins.items():
+            self._log.masker.hide(credential.password)
+            self._log.line(f"Logging in to registry: {server}")
+            try:
+                self._session.login(server, credential)
+            except CloudError as error:
+                raise StepError(f"failed to login to registry {server}: {error}") from None
+            self._log.line(f"Successfully logged into {server}")
+
+    def _end_others(self) -> None:
+        self._agent.cancelled.set()
+        self._session.close()
+
+    # -- one step ----------------------------------------------------------------------------------
+
+    def _step(self, step: definition.Step) -> None:
+        stop = self._agent.stop
+        self._agent.check()
+        if step.start_delay > 0:
+            self._log.line(
+                f"Waiting {step.start_delay} seconds before executing step ID: {step.id}"
+            )
+            self._agent.wait(step.start_delay)
+        timeout = step.timeout or self._task.step_timeout
+        network = "" if self._agent.is_docker_build else step.network
+        self._log.line(
+            f"Executing step ID: {step.id}. Timeout(sec): {timeout}, Working directory: "
+            f"'{step.working_directory}', Network: '{network}'"
+        )
+        started = time.monotonic()
+        late = f"failed to run step ID: {step.id}: it did not end within {timeout} seconds"
+        try:
+            with stop.after(timeout, "Failed", late):
+                self._commands.run(step, timeout)
+        except StepError as error:
+            stop.check()
+            if not step.ignore_errors:
+                raise StepError(f"failed to run step ID: {step.id}: {error}") from None
+            self._log.line(
+                f"Step ID: {step.id} encountered an error: {error}, but is set to ignore errors. "
+                "Continuing..."
+            )
+        with self._lock:
+            self._elapsed[step.id] = time.monotonic() - started
+
+
+def _check(step: definition.Step) -> None:
+    """Refuse what the local cloud lacks, before anything has run."""
+    for name, why in UNSUPPORTED.items():
+        if getattr(step, name, None):
+            raise StepError(
+                f"step ID: {step.id}: the local cloud does not implement the property '{name}': "
+                f"{why}"
+            )
+    for port in step.ports:
+        # Containers of a run share one network: a port is where it is, and cannot be moved.
+        outside, _, inside = port.rpartition("/")[0 if "/" in port else 2].rpartition(":")
+        if outside.rpartition(":")[2] not in ("", inside):
+            raise StepError(
+                f"step ID: {step.id}: the local cloud does not implement publishing a port under "
+                f"another number ({port}): other steps reach it at {step.id}:{inside}"
+            )
+    if step.isolation and step.isolation != "default":
+        raise StepError(
+            f"step ID: {step.id}: the local cloud does not implement isolation '{step.isolation}'"
+        )
+
+
+def render(dependencies: list[dict[str, object]]) -> str:
+    """The dependencies as the hosted service prints them."""
+    return yaml.safe_dump(dependencies, sort_keys=False, default_flow_style=False)

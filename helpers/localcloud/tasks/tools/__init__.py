@@ -1,0 +1,26 @@
+"""Programs that task steps call by name, provided by the local cloud: docker and az."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...cloud import Cloud
+from ...containers.engine import Session
+from ...principals import Principal
+
+
+@dataclass
+class ToolContext:
+    """What a tool may use: the run's container host, its identity, its folders and its log."""
+
+    session: Session
+    cloud: Cloud
+    identity: Principal | None
+    home: Path  # /acb/home: what steps of one run keep for later ones
+    workspace: Path
+    environment: dict[str, str]
+    log: Callable[[str], None]
+    cancelled: threading.Event = field(default_factory=threading.Event)

@@ -1,0 +1,197 @@
+"""The az stand-in's login, and its requests to Azure under that login."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from typing import Any
+
+import requests
+
+from ...gateway import session as gateway_session
+from . import ToolContext
+
+ARM = "https://management.azure.com"
+API = "2025-04-01"
+_METADATA = "http://169.254.169.254/metadata/identity/oauth2/token"
+
+
+class AzError(Exception):
+    """A command that failed; the text is what az prints after ``ERROR:``."""
+
+    def __init__(self, message: str, exit_status: int = 1) -> None:
+        super().__init__(message)
+        self.exit_status = exit_status
+
+
+class Session:
+    """What the login of this run allows: tokens, and requests to the resource manager."""
+
+    def __init__(self, context: ToolContext) -> None:
+        self.context = context
+        self._http = gateway_session(context.cloud)
+        self._file = context.home / ".azure" / "login.json"
+
+    # -- login -------------------------------------------------------------------------------
+
+    def log_in_with_identity(self) -> list[dict[str, Any]]:
+        """``az login --identity``: proves the identity once, and keeps who it is."""
+        token = self._identity_token(f"{ARM}/")
+        answer = self._http.get(
+            f"{ARM}/subscriptions",
+            params={"api-version": "2022-12-01"},
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=30,
+        )
+        found = answer.json().get("value", [])
+        if not found:
+            raise AzError(
+                "No subscriptions found for the managed identity. Assign it a role, or log in with "
+                "--allow-no-subscriptions."
+            )
+        self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._file.write_text(json.dumps({"subscription": found[0]["subscriptionId"]}))
+        self._file.chmod(0o600)
+        return [
+            {
+                "environmentName": "AzureCloud",
+                "homeTenantId": one["tenantId"],
+                "id": one["subscriptionId"],
+                "isDefault": True,
+                "name": one["displayName"],
+                "state": one["state"],
+                "tenantId": one["tenantId"],
+                "user": {
+                    "assignedIdentityInfo": "MSI",
+                    "name": "systemAssignedIdentity",
+                    "type": "servicePrincipal",
+                },
+            }
+            for one in found
+        ]
+
+    def log_out(self) -> None:
+        """``az logout``."""
+        self._file.unlink(missing_ok=True)
+
+    @property
+    def subscription(self) -> str:
+        """The id of the subscription of the login. Raises :class:`AzError` without one."""
+        try:
+            return str(json.loads(self._file.read_text())["subscription"])
+        except (OSError, ValueError, KeyError):
+            raise AzError("Please run 'az login' to setup account.") from None
+
+    def _identity_token(self, resource: str) -> str:
+        identity = self.context.identity
+        if identity is None:
+            raise AzError(
+                "Failed to connect to MSI. Please make sure MSI is configured correctly: this task "
+                "has no managed identity. Create it with --assign-identity."
+            )
+        principals = self.context.cloud.principals
+        secret = principals.open_session(identity.object_id)
+        try:
+            basic = base64.b64encode(f"identity:{secret}".encode()).decode()
+            answer = self._http.get(
+                _METADATA,
+                params={"api-version": "2018-02-01", "resource": resource},
+                headers={"Metadata": "true", "Proxy-Authorization": f"Basic {basic}"},
+                timeout=30,
+            )
+        finally:
+            principals.close_session(secret)
+        body = answer.json()
+        if answer.status_code != 200:
+            raise AzError(f"Failed to get a token: {body.get('error_description', body)}")
+        return str(body["access_token"])
+
+    def token(self, resource: str = f"{ARM}/") -> str:
+        """An access token of the login for a resource."""
+        assert self.subscription
+        return self._identity_token(resource)
+
+    # -- requests ----------------------------------------------------------------------------
+
+    def arm(
+        self, method: str, path: str, body: Any = None, *, query: dict[str, str] | None = None
+    ) -> Any:
+        """A request to the resource manager, its long-running operation awaited.
+
+        ``path`` begins after ``/subscriptions/{id}``. Raises :class:`AzError` with ARM's error.
+        """
+        url = f"{ARM}/subscriptions/{self.subscription}{path}"
+        answer = self.request(method, url, body, query=query)
+        for _ in range(600):
+            location = answer.headers.get("Location")
+            if answer.status_code != 202 or not location:
+                break
+            self._pause(answer)
+            answer = self.request("GET", location)
+        result = answer.json() if answer.content else None
+        if method == "PUT":
+            result = self._settled(url, result)
+        return result
+
+    def _settled(self, url: str, result: Any) -> Any:
+        """Wait until a created resource has reached the end of its provisioning."""
+        for _ in range(2400):
+            state = ((result or {}).get("properties") or {}).get("provisioningState", "Succeeded")
+            if state == "Succeeded":
+                return result
+            if state in ("Failed", "Canceled"):
+                raise AzError(_reason(result))
+            time.sleep(0.05)
+            if self.context.cancelled.is_set():
+                raise AzError("canceled")
+            result = self.request("GET", url).json()
+        raise AzError("The resource was not provisioned within two minutes.")
+
+    def request(
+        self, method: str, url: str, body: Any = None, *, query: dict[str, str] | None = None
+    ) -> requests.Response:
+        """One request with the login's token. Raises :class:`AzError` for an error answer."""
+        headers = {"Authorization": f"Bearer {self.token()}"}
+        parameters = {} if "api-version=" in url else {"api-version": API}
+        parameters |= query or {}
+        answer = self._http.request(
+            method, url, json=body, params=parameters, headers=headers, timeout=120
+        )
+        if answer.status_code >= 400:
+            raise AzError(_error(answer))
+        return answer
+
+    def plain(self, method: str, url: str, **options: Any) -> requests.Response:
+        """A request with its own authentication. Raises :class:`AzError` for an error answer."""
+        answer = self._http.request(method, url, timeout=120, **options)
+        if answer.status_code >= 400:
+            raise AzError(_error(answer))
+        return answer
+
+    def _pause(self, answer: requests.Response) -> None:
+        time.sleep(int(answer.headers.get("retry-after-ms", "100")) / 1000)
+        if self.context.cancelled.is_set():
+            raise AzError("canceled")
+
+
+def _error(answer: requests.Response) -> str:
+    """An error answer as az prints it."""
+    try:
+        body = answer.json()
+        found = body["error"] if "error" in body else body["errors"][0]
+        code, message = found["code"], found["message"]
+    except (ValueError, KeyError, TypeError, IndexError):
+        return f"Operation returned an invalid status '{answer.status_code}'"
+    return f"({code}) {message}\nCode: {code}\nMessage: {message}"
+
+
+def _reason(resource: dict[str, Any]) -> str:
+    """Why a resource has failed, from the events of its instance view."""
+    view = (resource.get("properties") or {}).get("instanceView") or {}
+    containers = (resource.get("properties") or {}).get("containers") or []
+    views = [view, *((c.get("properties") or {}).get("instanceView") or {} for c in containers)]
+    events = [event for one in views for event in one.get("events") or []]
+    bad = [event for event in events if event.get("type") == "Warning"]
+    told = [f"{event.get('name')}: {event.get('message')}" for event in bad or events[-1:]]
+    return f"The resource '{resource.get('name')}' failed to be provisioned. " + " ".join(told)

@@ -1,0 +1,329 @@
+"""``docker`` in a task step: the subcommands that task files use, on the run's container host."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from ...containers.build_context import ContextError
+from ...containers.dockerfile import BuildError
+from ...containers.engine import human_size
+from ...containers.sandbox import Mount, SandboxError
+from ...errors import CloudError
+from ...reference import InvalidReferenceError
+from ...registry.credentials import Credential
+from . import ToolContext
+from .arguments import Parser, UsageError
+
+_GROUPS = {
+    "image": ("pull", "push", "tag", "build", "inspect", "ls", "rm"),
+    "container": ("run", "ls"),
+}
+_SYNONYMS = {("image", "ls"): "images", ("image", "rm"): "rmi", ("container", "ls"): "ps"}
+
+
+def run(arguments: list[str], context: ToolContext) -> int:
+    """Run one docker command; returns its exit status."""
+    words = list(arguments)
+    while words and words[0] in ("--debug", "-D"):
+        words.pop(0)
+    if not words:
+        context.log("docker: a command is missing. The local cloud has: " + ", ".join(_COMMANDS))
+        return 1
+    name = words.pop(0)
+    if name in _GROUPS and words and words[0] in _GROUPS[name]:
+        name = _SYNONYMS.get((name, words[0]), words[0])
+        words.pop(0)
+    command = _COMMANDS.get(name)
+    if command is None:
+        context.log(
+            f"docker: '{name}' is not a docker command that the local cloud implements. It has: "
+            + ", ".join(_COMMANDS)
+        )
+        return 1
+    try:
+        return command(words, context)
+    except UsageError as error:
+        context.log(f"docker {name}: {error}")
+        return 125
+    except BuildError as error:
+        context.log(error.message)
+        return error.exit_status
+    except CloudError as error:
+        prefix = (
+            "" if error.message.startswith(("Error", "docker:")) else "Error response from daemon: "
+        )
+        context.log(prefix + error.message)
+        return 125 if name == "run" else 1
+    except (SandboxError, ContextError, InvalidReferenceError) as error:
+        context.log(f"docker: Error response from daemon: {error}")
+        return 125
+
+
+def _parse(name: str, words: list[str], define: Callable[[Parser], None]) -> Namespace:
+    parser = Parser(f"docker {name}")
+    define(parser)
+    options, unknown = parser.parse_known_args(words)
+    if unknown:
+        raise UsageError(f"unknown flag or argument: {' '.join(unknown)}")
+    return options
+
+
+def _pull(words: list[str], context: ToolContext) -> int:
+    def define(parser: Parser) -> None:
+        parser.add_argument("image")
+        parser.add_argument("-q", "--quiet", action="store_true")
+        parser.add_argument("--platform")
+
+    options = _parse("pull", words, define)
+    quiet: Callable[[str], None] = lambda line: None  # noqa: E731, ARG005
+    context.session.pull(options.image, quiet if options.quiet else context.log)
+    found = context.session.inspect(options.image)
+    if found:
+        digest = found["RepoDigests"][0]
+        name = next((n for n in found["RepoTags"] if n), digest)
+        context.log(
+            name if "/" in name and "." in name.split("/")[0] else f"docker.io/library/{name}"
+        )
+    return 0
+
+
+def _push(words: list[str], context: ToolContext) -> int:
+    def define(parser: Parser) -> None:
+        parser.add_argument("image")
+        parser.add_argument("-q", "--quiet", action="store_true")
+
+    context.session.push(_parse("push", words, define).image, context.log)
+    return 0
+
+
+def _tag(words: list[str], context: ToolContext) -> int:
+    def define(parser: Parser) -> None:
+        parser.add_argument("source")
+        parser.add_argument("target")
+
+    options = _parse("tag", words, define)
+    context.session.tag(options.source, options.target)
+    return 0
+
+
+def _build(words: list[str], context: ToolContext) -> int:
+    def define(parser: Parser) -> None:
+        parser.add_argument("context")
+        parser.add_argument("-t", "--tag", action="append", default=[])
+        parser.add_argument("-f", "--file", default="")
+        parser.add_argument("--build-arg", action="append", default=[])
+        parser.add_argument("--target")
+        parser.add_argument("--platform")
+        for name in ("--no-cache", "--pull", "--rm", "-q"):
+            parser.add_argument(name, action="store_true")
+
+    options = _parse("build", words, define)
+    folder = _inside(context, options.context)
+    file = options.file
+    if file:
+        path = _inside(context, file)
+        if not path.is_relative_to(folder):
+            raise UsageError(f"the Dockerfile must be within the build context: {file}")
+        file = str(path.relative_to(folder))
+    given = {}
+    for pair in options.build_arg:
+        name, equals, value = pair.partition("=")
+        given[name] = value if equals else context.environment.get(name, "")
+    context.session.build(
+        folder,
+        dockerfile=file or "Dockerfile",
+        tags=options.tag,
+        build_args=given,
+        target=options.target,
+        no_cache=options.no_cache,
+        platform=options.platform,
+        log=context.log,
+    )
+    return 0
+
+
+def _inside(context: ToolContext, name: str) -> Path:
+    """A path of the workspace, given as the step sees it."""
+    plain = PurePosixPath(name)
+    relative = plain.relative_to("/workspace") if plain.is_relative_to("/workspace") else plain
+    path = (context.workspace / relative).resolve()
+    if not path.is_relative_to(context.workspace.resolve()):
+        raise UsageError(f"{name} lies outside /workspace, and a run never sees its host")
+    if not path.exists():
+        raise UsageError(f"{name} does not exist in /workspace")
+    return path
+
+
+def _images(words: list[str], context: ToolContext) -> int:
+    def define(parser: Parser) -> None:
+        parser.add_argument("-a", "--all", action="store_true")
+        parser.add_argument("-q", "--quiet", action="store_true")
+        parser.add_argument("name", nargs="?", default="")
+
+    options = _parse("images", words, define)
+    rows = [row for row in context.session.images() if options.name in ("", row["Repository"])]
+    if options.quiet:
+        for name in dict.fromkeys(row["ID"] for row in rows):
+            context.log(name)
+        return 0
+    table = [("REPOSITORY", "TAG", "IMAGE ID", "SIZE")]
+    table += [(r["Repository"], r["Tag"], r["ID"], human_size(r["Size"])) for r in rows]
+    widths = [max(len(row[column]) for row in table) for column in range(3)]
+    for row in table:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        context.log("   ".join([*cells, row[3]]))
+    return 0
+
+
+def _inspect(words: list[str], context: ToolContext) -> int:
+    def define(parser: Parser) -> None:
+        parser.add_argument("names", nargs="+")
+        parser.add_argument("--type")
+        parser.add_argument("-f", "--format")
+
+    options = _parse("inspect", words, define)
+    if options.format:
+        raise CloudError.not_implemented("docker inspect --format: read its JSON instead")
+    found = [context.session.inspect(name) for name in options.names]
+    context.log(json.dumps([one for one in found if one], indent=4))
+    missing = [n for n, one in zip(options.names, found, strict=True) if one is None]
+    for name in missing:
+        context.log(f"Error: No such object: {name}")
+    return 1 if missing else 0
+
+
+def _login(words: list[str], context: ToolContext) -> int:
+    def define(parser: Parser) -> None:
+        parser.add_argument("-u", "--username", required=True)
+        parser.add_argument("-p", "--password")
+        parser.add_argument("--password-stdin", action="store_true")
+        parser.add_argument("server", nargs="?", default="docker.io")
+
+    options = _parse("login", words, define)
+    if options.password_stdin or not options.password:
+        raise UsageError("a task step has no standard input: give the password with --password")
+    context.log("WARNING! Using --password via the CLI is insecure. Use --password-stdin.")
+    context.session.login(options.server, Credential(options.username, options.password))
+    context.log("Login Succeeded")
+    return 0
+
+
+def _logout(words: list[str], context: ToolContext) -> int:
+    def define(parser: Parser) -> None:
+        parser.add_argument("server", nargs="?", default="docker.io")
+
+    options = _parse("logout", words, define)
+    known = context.session.logout(options.server)
+    context.log(
+        f"{'Removing login credentials for' if known else 'Not logged in to'} {options.server}"
+    )
+    return 0
+
+
+def _run(words: list[str], context: ToolContext) -> int:
+    parser = Parser("docker run")
+    for repeated in (("-e", "--env"), ("-v", "--volume")):
+        parser.add_argument(*repeated, action="append", default=[])
+    for name in ("--entrypoint", "--name", "--network"):
+        parser.add_argument(name)
+    parser.add_argument("-w", "--workdir")
+    parser.add_argument("-u", "--user")
+    parser.add_argument("-d", "--detach", action="store_true")
+    parser.add_argument("--rm", action="store_true")
+    flags, rest = _before_image(words, parser)
+    options = parser.parse_args(flags)
+    if not rest:
+        raise UsageError("'docker run' requires at least 1 argument: an image")
+    environment = {}
+    for pair in options.env:
+        key, equals, value = pair.partition("=")
+        environment[key] = value if equals else context.environment.get(key, "")
+    result = context.session.run(
+        rest[0],
+        arguments=rest[1:] or None,
+        entrypoint=options.entrypoint,
+        environment=environment,
+        working_dir=options.workdir,
+        user=options.user,
+        mounts=[_mount(context, text) for text in options.volume],
+        network=options.network,
+        name=options.name or "",
+        log=context.log,
+        detach=options.detach,
+    )
+    if isinstance(result, int):
+        return result
+    context.log(result.name)
+    return 0
+
+
+def _before_image(words: list[str], parser: Parser) -> tuple[list[str], list[str]]:
+    """The options in front of the image, and the image with its command."""
+    with_value = {
+        name for action in parser._actions if action.nargs != 0 for name in action.option_strings
+    }
+    position = 0
+    while position < len(words) and words[position].startswith("-"):
+        if words[position] in ("-it", "-i", "-t"):
+            raise UsageError(f"unknown flag: {words[position]}: a task step has no terminal")
+        position += 2 if words[position] in with_value else 1
+    return words[:position], words[position:]
+
+
+def _mount(context: ToolContext, text: str) -> Mount:
+    source, _, rest = text.partition(":")
+    target, _, mode = rest.partition(":")
+    if not source.startswith(("/", ".", "$")) or not target:
+        raise UsageError(f"the local cloud has no named volumes: {shlex.quote(text)}")
+    return Mount(_inside(context, source), target, mode == "ro")
+
+
+def _remove_image(words: list[str], context: ToolContext) -> int:
+    def define(parser: Parser) -> None:
+        parser.add_argument("names", nargs="+")
+        parser.add_argument("-f", "--force", action="store_true")
+
+    status = 0
+    for name in _parse("rmi", words, define).names:
+        if context.session.remove(name) is None:
+            context.log(f"Error response from daemon: No such image: {name}")
+            status = 1
+        else:
+            context.log(f"Untagged: {name}")
+    return status
+
+
+def _list_containers(words: list[str], context: ToolContext) -> int:
+    def define(parser: Parser) -> None:
+        parser.add_argument("-a", "--all", action="store_true")
+
+    _parse("ps", words, define)
+    context.log("NAMES")
+    for name in sorted(context.session.containers()):
+        context.log(name)
+    return 0
+
+
+def _version(words: list[str], context: ToolContext) -> int:  # noqa: ARG001
+    context.log("Docker stand-in of the local cloud, for ACR Tasks steps")
+    return 0
+
+
+_COMMANDS: dict[str, Callable[[list[str], ToolContext], int]] = {
+    "build": _build,
+    "images": _images,
+    "inspect": _inspect,
+    "login": _login,
+    "logout": _logout,
+    "ps": _list_containers,
+    "pull": _pull,
+    "push": _push,
+    "rmi": _remove_image,
+    "run": _run,
+    "tag": _tag,
+    "version": _version,
+}

@@ -1,0 +1,98 @@
+"""The words of a build step, the task file of a Docker build, and what a build depends on."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+import yaml
+
+from helpers.localcloud.containers.builder import BuildResult, BuiltStage
+from helpers.localcloud.tasks.build_command import BuildCommand, BuildCommandError
+from helpers.localcloud.tasks.build_dependencies import ImageName, of_build
+
+DIGEST = "sha256:" + "1" * 64
+
+
+def test_options_of_a_build() -> None:
+    words = shlex.split(
+        "--build-arg A=1 --build-arg=B=x=y --build-arg UNSET -t one:1 --tag=two -tthree "
+        "-f sub/Dockerfile --target final --no-cache --pull --platform linux/amd64 ."
+    )
+    build = BuildCommand.parse(words)
+    assert build.context == "."
+    assert build.build_args == {"A": "1", "B": "x=y"}
+    assert build.tags == ["one:1", "two", "three"]
+    assert (build.dockerfile, build.target, build.no_cache) == ("sub/Dockerfile", "final", True)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--squash", "."], "--squash"),
+        (["-t"], "-t needs a value"),
+        (["-t", "a"], "exactly one context"),
+        (["a", "b"], "it has 2: a b"),
+    ],
+)
+def test_options_that_are_lacking_are_named(words: list[str], named: str) -> None:
+    with pytest.raises(BuildCommandError, match=named):
+        BuildCommand.parse(words)
+
+
+@pytest.mark.parametrize(
+    ("text", "registry", "repository", "tag"),
+    [
+        ("node:15-alpine", "registry.hub.docker.com", "library/node", "15-alpine"),
+        ("node", "registry.hub.docker.com", "library/node", "latest"),
+        ("docker.io/node:15-alpine", "docker.io", "node", "15-alpine"),
+        ("docker.io/library/node:15", "docker.io", "library/node", "15"),
+        ("acme.azurecr.io/team/node", "acme.azurecr.io", "team/node", "latest"),
+        (f"acme.azurecr.io/node@{DIGEST}", "acme.azurecr.io", "node", ""),
+    ],
+)
+def test_names_of_dependencies(text: str, registry: str, repository: str, tag: str) -> None:
+    name = ImageName.of(text, DIGEST)
+    assert (name.registry, name.repository, name.tag) == (registry, repository, tag)
+
+
+def test_spellings_of_one_image_have_one_key() -> None:
+    spellings = ("node:15", "docker.io/node:15", "docker.io/library/node:15")
+    assert len({ImageName.of(text, DIGEST).key for text in spellings}) == 1
+
+
+def test_dependencies_of_a_build_with_stages() -> None:
+    run, build = BuiltStage("", "acme.azurecr.io/node:15", DIGEST), BuiltStage("b", "go:1", DIGEST)
+    result = BuildResult(DIGEST, DIGEST, (build, run), run, (build,))
+    [found] = of_build(result, ["acme.azurecr.io/app:1"], "c0ffee")
+    assert yaml.safe_load(yaml.safe_dump(found.describe())) == {
+        "image": {
+            "registry": "acme.azurecr.io",
+            "repository": "app",
+            "tag": "1",
+            "digest": DIGEST,
+        },
+        "runtime-dependency": {
+            "registry": "acme.azurecr.io",
+            "repository": "node",
+            "tag": "15",
+            "digest": DIGEST,
+        },
+        "buildtime-dependency": [
+            {
+                "registry": "registry.hub.docker.com",
+                "repository": "library/go",
+                "tag": "1",
+                "digest": DIGEST,
+            }
+        ],
+        "git": {"git-head-revision": "c0ffee"},
+    }
+    assert [one["type"] for one in found.base_images()] == ["RunTime", "BuildTime"]
+
+
+def test_build_from_scratch_depends_on_nothing() -> None:
+    result = BuildResult(DIGEST, DIGEST, (BuiltStage("", "scratch", ""),))
+    [found] = of_build(result, [], "")
+    assert found.describe() == {"git": {}}
+    assert found.base_images() == []

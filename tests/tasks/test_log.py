@@ -1,0 +1,112 @@
+"""Run logs and the masking of secrets in them."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers.localcloud.blobs.account import Blob, BlobAccount
+from helpers.localcloud.cloud import Cloud
+from helpers.localcloud.tasks.log import RunLog, complete
+from helpers.localcloud.tasks.masking import Masker, MaskingStream
+
+
+@pytest.fixture
+def blob(tmp_path: Path) -> Iterator[Blob]:
+    cloud = Cloud(tmp_path / "home")
+    yield BlobAccount(cloud).run_log("/registries/acme", "ca1")
+    cloud.close()
+
+
+def test_lines_are_there_at_once_with_time_and_crlf(blob: Blob) -> None:
+    log = RunLog(blob)
+    log.line("Downloading source code...")
+    text = blob.path.read_bytes()
+    assert re.fullmatch(rb"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d Downloading source code\.\.\.\r\n", text)
+    log.raw("Step 1/2 : FROM node\nnext")
+    assert blob.path.read_bytes()[len(text) :] == b"Step 1/2 : FROM node\r\nnext\r\n"
+    assert blob.metadata() == {}
+    log.close("Timeout")
+    assert blob.metadata() == {"Complete": "timedout"}
+    log.raw("too late")
+    assert b"too late" not in blob.path.read_bytes()
+
+
+def test_parallel_writers_never_mix_within_a_line(blob: Blob) -> None:
+    log = RunLog(blob)
+
+    def work(letter: bytes) -> None:
+        with log.stream() as write:
+            for _ in range(200):
+                write(letter * 10)
+                write(letter * 10 + b"\n")
+
+    threads = [threading.Thread(target=work, args=(letter,)) for letter in (b"a", b"b", b"c")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    log.close("Succeeded")
+    lines = blob.path.read_bytes().split(b"\r\n")
+    assert sorted(set(lines)) == [b"", b"a" * 20, b"b" * 20, b"c" * 20]
+    assert len(lines) == 601
+
+
+def test_secrets_are_masked_in_lines_and_in_chunks(blob: Blob) -> None:
+    log = RunLog(blob, Masker(["hunter2-secret"]))
+    log.line("login with hunter2-secret")
+    with log.stream() as write:
+        for chunk in (b"pass=hun", b"ter2-", b"secret;\n", b"hunter2"):
+            write(chunk)
+    log.masker.hide("added-later")
+    log.raw("added-later")
+    log.close("Succeeded")
+    text = blob.path.read_text()
+    assert "hunter2-secret" not in text
+    assert "added-later" not in text
+    assert "pass=***;" in text
+    assert text.endswith("hunter2\n***\n")  # only a part of the secret: shown
+
+
+def test_longest_secret_first_and_other_spellings() -> None:
+    masker = Masker(["abc", "abcdef", 'q"uo/te'])
+    assert masker.mask("abcdef abc abcd") == "*** *** ***d"
+    assert masker.mask(r"q\"uo/te q%22uo%2Fte") == "*** ***"
+    assert Masker(["", "a", "80"]).mask("a port 80") == "a port 80"
+
+
+def test_each_line_of_a_secret_of_many_lines_is_masked() -> None:
+    masker = Masker(["-----BEGIN KEY-----\nMIIEow\n-----END KEY-----\n"])
+    assert masker.mask("key MIIEow") == "key ***"
+
+
+@given(
+    st.lists(st.sampled_from(["aba", "abab", "bbb", "abcab"]), min_size=1, max_size=3),
+    st.text(alphabet="abc ", max_size=60),
+    st.lists(st.integers(0, 60), max_size=6),
+)
+def test_stream_masks_whatever_the_chunks(secrets: list[str], text: str, cuts: list[int]) -> None:
+    masker = Masker(secrets)
+    shown = bytearray()
+    stream = MaskingStream(masker, shown.extend)
+    edges = [0, *sorted(cut for cut in cuts if cut < len(text)), len(text)]
+    for start, end in itertools.pairwise(edges):
+        stream.write(text[start:end].encode())
+    stream.close()
+    assert shown.decode() == masker.mask(text)
+    assert not any(secret in shown.decode() for secret in secrets)
+
+
+def test_log_that_a_crash_left_is_completed_once(blob: Blob) -> None:
+    RunLog(blob).line("Executing step ID: build")
+    complete(blob, "Failed", "The local cloud was stopped.")
+    complete(blob, "Succeeded", "never")
+    assert blob.metadata() == {"Complete": "failed"}
+    assert blob.path.read_text().endswith("\nThe local cloud was stopped.\n")

@@ -1,0 +1,239 @@
+"""Where a run's files come from: the real git host over the front door, and real archives."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import os
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from dulwich.objects import Blob, Commit, Tree
+from dulwich.repo import Repo
+
+from helpers.localcloud.blobs.account import BlobAccount
+from helpers.localcloud.cloud import Cloud
+from helpers.localcloud.git_host.repositories import Repositories
+from helpers.localcloud.tasks.source import GitContext, SourceError, fetch
+from tests.conftest import LocalCloud
+
+REGISTRY = "/subscriptions/s/registries/acme"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def cloud(local_cloud: LocalCloud) -> Iterator[Cloud]:
+    cloud = Cloud(local_cloud.home)
+    cloud.proxy_url = local_cloud.proxy_url
+    yield cloud
+    cloud.close()
+
+
+class Repository:
+    """A repository of the git host, filled through its storage."""
+
+    def __init__(self, cloud: Cloud, *, private: bool = False) -> None:
+        self.owner = cloud.account.github_owner
+        self.name = f"source-{os.getpid()}-{next(_numbers)}"
+        created = Repositories(cloud).create(self.owner, self.name, private=private, description="")
+        self.path = created.path
+        self.url = f"https://github.com/{self.owner}/{self.name}.git"
+
+    def commit(self, branch: str, files: dict[str, tuple[int, str]]) -> str:
+        """Put files (mode, content) as one commit on a branch; paths may name folders."""
+        with Repo(str(self.path)) as repo:
+            ref = f"refs/heads/{branch}".encode()
+            commit = Commit()
+            commit.tree = self._tree(repo, files)
+            commit.parents = [repo.refs[ref]] if ref in repo.refs else []
+            commit.author = commit.committer = b"A <a@example.org>"
+            commit.author_time = commit.commit_time = 1_700_000_000
+            commit.author_timezone = commit.commit_timezone = 0
+            commit.message = b"change"
+            repo.object_store.add_object(commit)
+            repo.refs[ref] = commit.id
+            return commit.id.decode()
+
+    def _tree(self, repo: Repo, files: dict[str, tuple[int, str]]) -> bytes:
+        tree = Tree()
+        for top in sorted({path.partition("/")[0] for path in files}):
+            below = {
+                path.partition("/")[2]: value
+                for path, value in files.items()
+                if path.startswith(top + "/")
+            }
+            if below:
+                tree.add(top.encode(), 0o040000, self._tree(repo, below))
+                continue
+            mode, content = files[top]
+            blob = Blob.from_string(content.encode())
+            repo.object_store.add_object(blob)
+            tree.add(top.encode(), mode, blob.id)
+        repo.object_store.add_object(tree)
+        return tree.id
+
+
+def run(cloud: Cloud, context: str, folder: Path, **more: str) -> str:
+    fetched = fetch(cloud, context, folder / "workspace", registry_id=REGISTRY, **more)
+    assert fetched.folder == folder / "workspace"
+    return fetched.commit
+
+
+def test_parts_of_a_git_context() -> None:
+    context = GitContext.parse("https://tok@github.com/o/n.git#main:sub/folder")
+    assert context is not None
+    assert (context.reference, context.folder, context.name) == ("main", "sub/folder", "o/n")
+    assert context.shown == "https://github.com/o/n.git"
+    assert GitContext.parse("source/2026/a.tar.gz") is None
+    assert GitContext.parse("https://example.org/a.tar.gz") is None
+
+
+def test_branch_folder_commit_and_modes(cloud: Cloud, tmp_path: Path) -> None:
+    repository = Repository(cloud)
+    first = repository.commit("main", {"test.sh": (0o100755, "#!/bin/sh\n")})
+    second = repository.commit(
+        "main", {"test.sh": (0o100755, "new"), "app/Dockerfile": (0o100644, "FROM x\n")}
+    )
+    other = repository.commit("dev", {"dev.txt": (0o100644, "dev")})
+    for number, (fragment, commit, files) in enumerate(
+        [
+            ("#main", second, {"test.sh", "app"}),
+            ("", second, {"test.sh", "app"}),
+            ("#dev", other, {"dev.txt"}),
+            ("#main:app", second, {"Dockerfile"}),
+            (f"#{first}", first, {"test.sh"}),
+            (f"#{first[:10]}", first, {"test.sh"}),
+        ]
+    ):
+        folder = tmp_path / str(number)
+        source = fetch(cloud, repository.url + fragment, folder / "workspace", registry_id=REGISTRY)
+        assert source.commit == commit
+        assert {path.name for path in source.folder.iterdir()} == files
+        assert source.repository == f"{repository.owner}/{repository.name}"
+        assert [path.name for path in folder.iterdir()] == ["workspace"]
+    assert os.access(tmp_path / "0" / "workspace" / "test.sh", os.X_OK)
+    assert run(cloud, repository.url + "#main", tmp_path / "pinned", commit=first) == first
+
+
+def test_default_branch_is_told(cloud: Cloud, tmp_path: Path) -> None:
+    repository = Repository(cloud)
+    repository.commit("main", {"a": (0o100644, "a")})
+    source = fetch(cloud, repository.url, tmp_path / "w", registry_id=REGISTRY)
+    assert source.branch == "main"
+
+
+def test_private_repository_needs_the_right_token(cloud: Cloud, tmp_path: Path) -> None:
+    repository = Repository(cloud, private=True)
+    commit = repository.commit("main", {"a": (0o100644, "a")})
+    context = repository.url + "#main"
+    with pytest.raises(
+        SourceError, match=r"private and the task has no git access token|not found"
+    ):
+        run(cloud, context, tmp_path / "none")
+    with pytest.raises(SourceError, match="git access token") as caught:
+        run(cloud, context, tmp_path / "wrong", token="ghp_wrongwrongwrong")
+    assert "ghp_wrong" not in str(caught.value)
+    assert run(cloud, context, tmp_path / "ok", token=cloud.account.github_token) == commit
+
+
+@pytest.mark.parametrize(
+    ("fragment", "named"),
+    [("#nowhere", "'nowhere' was not found.*main"), ("#main:missing", "folder 'missing'")],
+)
+def test_missing_branch_and_folder_are_named(
+    cloud: Cloud, tmp_path: Path, fragment: str, named: str
+) -> None:
+    repository = Repository(cloud)
+    repository.commit("main", {"a": (0o100644, "a")})
+    with pytest.raises(SourceError, match=named):
+        run(cloud, repository.url + fragment, tmp_path)
+
+
+def test_folder_through_a_link_stays_inside(cloud: Cloud, tmp_path: Path) -> None:
+    repository = Repository(cloud)
+    repository.commit("main", {"link": (0o120000, "../../..")})
+    with pytest.raises(SourceError, match="folder 'link' was not found"):
+        run(cloud, repository.url + "#main:link", tmp_path)
+
+
+def test_missing_and_empty_repositories(cloud: Cloud, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="not found"):
+        run(cloud, "https://github.com/nobody/nothing.git#main", tmp_path / "a")
+    with pytest.raises(SourceError, match=r"is empty|was not found"):
+        run(cloud, Repository(cloud).url + "#main", tmp_path / "b")
+
+
+def test_hosts_outside_the_cloud_are_refused(cloud: Cloud, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"unable to clone https://example\.org/a\.git"):
+        run(cloud, "https://example.org/a.git#main", tmp_path)
+
+
+# -- archives ------------------------------------------------------------------------------------
+
+
+def upload(cloud: Cloud, content: bytes) -> str:
+    account = BlobAccount(cloud)
+    name = f"source/1/{next(_numbers)}.tar.gz"
+    blob = account.blob(account.container_of(REGISTRY), name)
+    blob.create("BlockBlob", "application/gzip")
+    blob.path.write_bytes(content)
+    return name
+
+
+def archive(*members: tarfile.TarInfo | tuple[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for member in members:
+            if isinstance(member, tarfile.TarInfo):
+                tar.addfile(member)
+            else:
+                info = tarfile.TarInfo(member[0])
+                info.size, info.mode = len(member[1]), 0o755
+                tar.addfile(info, io.BytesIO(member[1]))
+    return buffer.getvalue()
+
+
+def special(name: str, kind: bytes, link: str = "") -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, link
+    return info
+
+
+def test_uploaded_archive(cloud: Cloud, tmp_path: Path) -> None:
+    name = upload(cloud, archive(("Dockerfile", b"FROM x\n"), ("bin/run.sh", b"#!/bin/sh\n")))
+    assert run(cloud, name, tmp_path) == ""
+    assert (tmp_path / "workspace/Dockerfile").read_text() == "FROM x\n"
+    assert os.access(tmp_path / "workspace/bin/run.sh", os.X_OK)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        archive(("../escaped", b"x")),
+        archive(special("link", tarfile.SYMTYPE, "../../.."), ("link/escaped", b"x")),
+        archive(special("link", tarfile.SYMTYPE, "/etc")),
+        archive(special("device", tarfile.CHRTYPE)),
+        b"no archive at all",
+        archive(("a", b"x" * 5000))[:-20],
+    ],
+    ids=["parent", "link", "absolute link", "device", "garbage", "cut"],
+)
+def test_bad_archives_are_refused_and_write_nothing_outside(
+    cloud: Cloud, tmp_path: Path, content: bytes
+) -> None:
+    name = upload(cloud, content)
+    with pytest.raises(SourceError, match=f"the archive '{name}'"):
+        run(cloud, name, tmp_path)
+    assert not list(tmp_path.rglob("escaped"))
+    assert [path.name for path in tmp_path.iterdir()] == ["workspace"]
+
+
+def test_unknown_source_and_none(cloud: Cloud, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="neither a git URL"):
+        run(cloud, "source/never.tar.gz", tmp_path / "a")
+    with pytest.raises(SourceError, match="not the name of a blob"):
+        run(cloud, "../../account-key", tmp_path / "b")
+    assert run(cloud, "/dev/null", tmp_path / "c") == ""
+    assert list((tmp_path / "c/workspace").iterdir()) == []

@@ -1,0 +1,157 @@
+"""Runs of tasks: source from the git host, secrets of a vault, base images, the tools."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from azure.keyvault.secrets import SecretClient
+from azure.mgmt.keyvault import KeyVaultManagementClient
+
+from helpers.localcloud.cloud import Cloud
+from tests.conftest import LocalCloud
+from tests.tasks.running import Registry
+from tests.tasks.test_source import Repository
+
+REPOS = Path(__file__).parents[2] / "repos"
+
+
+@pytest.fixture(scope="module")
+def registry(local_cloud: LocalCloud) -> Iterator[Registry]:
+    made = Registry(local_cloud)
+    yield made
+    made.http.close()
+
+
+@pytest.fixture
+def cloud(local_cloud: LocalCloud) -> Iterator[Cloud]:
+    cloud = Cloud(local_cloud.home)
+    yield cloud
+    cloud.close()
+
+
+def sample(name: str) -> dict[str, tuple[int, str]]:
+    """The files of a sample repository."""
+    root = REPOS / name
+    return {
+        path.relative_to(root).as_posix(): (
+            0o100755 if path.stat().st_mode & 0o100 else 0o100644,
+            path.read_text(),
+        )
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+def file_task(repository: Repository, *values: tuple[str, str]) -> dict[str, object]:
+    return {
+        "type": "FileTask",
+        "taskFilePath": "acr-task.yaml",
+        "contextPath": repository.url + "#main",
+        "values": [{"name": name, "value": value, "isSecret": False} for name, value in values],
+    }
+
+
+def test_base_image_task_remembers_what_it_is_built_on(registry: Registry, cloud: Cloud) -> None:
+    repository = Repository(cloud)
+    commit = repository.commit("main", sample("base-image-node"))
+    registry.task("node-public", file_task(repository, ("REGISTRY_FROM_URL", "docker.io/library/")))
+    ended = registry.wait(registry.start_task("node-public"))
+    assert ended.status == "Succeeded", ended.log
+    assert [(one["repository"], one["tag"]) for one in ended.properties["outputImages"]] == [
+        ("node", "15-alpine"),
+        ("node", f"15-alpine-{ended.id}"),
+    ]
+    assert ended.properties["task"] == "node-public"
+    assert f"git-head-revision: {commit}" in ended.log
+    step = registry.call("GET", "/tasks/node-public").json()["properties"]["step"]
+    [dependency] = step["baseImageDependencies"]
+    assert dependency["type"] == "RunTime"
+    assert (dependency["registry"], dependency["tag"]) == ("docker.io", "15-alpine")
+    assert dependency["digest"].startswith("sha256:")
+    [listed] = registry.tasks.runs.list(
+        registry.group, registry.name, filter="TaskName eq 'node-public'"
+    )
+    assert listed.properties.run_id == ended.id
+
+
+def test_gate_tests_tags_and_pushes_with_the_docker_tool(registry: Registry, cloud: Cloud) -> None:
+    repository = Repository(cloud)
+    repository.commit("main", sample("import-baseimage-node"))
+    values = [("REGISTRY_FROM_URL", "docker.io/library/")]
+    registry.task("base-import", file_task(repository, *values))
+    ended = registry.wait(registry.start_task("base-import"))
+    pushed = [(one["repository"], one["tag"]) for one in ended.properties["outputImages"] or []]
+    assert ended.status == "Succeeded", ended.log
+    assert pushed == [("node", "15-alpine"), ("node", f"15-alpine-{ended.id}")]
+
+
+def test_secrets_of_the_file_are_read_as_the_tasks_identity_and_masked(
+    registry: Registry, cloud: Cloud, local_cloud: LocalCloud
+) -> None:
+    vault = f"vault-{uuid.uuid4().hex[:12]}"
+    task = """
+version: v1.1.0
+secrets:
+  - id: word
+    keyvault: https://{{.Values.VAULT}}.vault.azure.net/secrets/word
+steps:
+  - cmd: bash -c 'echo word={{index .Secrets "word"}}'
+"""
+    repository = Repository(cloud)
+    repository.commit("main", {"acr-task.yaml": (0o100644, task)})
+    made = registry.task("secretive", file_task(repository, ("VAULT", vault)))
+    properties = {
+        "tenantId": local_cloud.account.tenant_id,
+        "sku": {"name": "standard", "family": "A"},
+        "accessPolicies": [
+            {
+                "tenantId": local_cloud.account.tenant_id,
+                "objectId": local_cloud.account.object_id,
+                "permissions": {"secrets": ["all"]},
+            }
+        ],
+    }
+    vaults = local_cloud.client(KeyVaultManagementClient).vaults
+    body = {"location": "eastus", "properties": properties}
+    vaults.begin_create_or_update(registry.group, vault, body).result()
+    secrets = SecretClient(
+        f"https://{vault}.vault.azure.net", local_cloud.credential, **local_cloud.options
+    )
+    secrets.set_secret("word", "xyzzy-from-the-vault")
+    refused = registry.wait(registry.start_task("secretive"))
+    assert refused.status == "Failed"
+    assert "please check permissions are valid" in refused.log
+    policy = {
+        "tenantId": local_cloud.account.tenant_id,
+        "objectId": made["identity"]["principalId"],
+        "permissions": {"secrets": ["get"]},
+    }
+    vaults.update_access_policy(
+        registry.group, vault, "add", {"properties": {"accessPolicies": [policy]}}
+    )
+    ended = registry.wait(registry.start_task("secretive"))
+    assert ended.status == "Succeeded", ended.log
+    assert "word=***" in ended.log
+    assert "xyzzy-from-the-vault" not in ended.log
+
+
+def test_values_of_one_run_and_a_disabled_task(registry: Registry, cloud: Cloud) -> None:
+    task = "version: v1.1.0\nsteps:\n  - cmd: bash -c 'echo {{.Values.A}} {{.Values.B}}'\n"
+    repository = Repository(cloud)
+    repository.commit("main", {"acr-task.yaml": (0o100644, task)})
+    registry.task("valued", file_task(repository, ("A", "1"), ("B", "2")))
+    ended = registry.wait(registry.start_task("valued", values=[{"name": "B", "value": "3"}]))
+    assert "1 3" in ended.lines
+    ended = registry.wait(registry.start_task("valued"))
+    assert "1 2" in ended.lines
+    disabled = registry.call("PATCH", "/tasks/valued", {"properties": {"status": "Disabled"}})
+    assert disabled.status_code == 200
+    body = {"type": "TaskRunRequest", "taskId": f"{registry.id}/tasks/valued"}
+    refused = registry.call("POST", "/scheduleRun", body)
+    assert refused.status_code == 409
+    assert "is disabled" in refused.json()["error"]["message"]
+    other = {**body, "taskId": f"{registry.id}/tasks/nothing"}
+    assert registry.call("POST", "/scheduleRun", other).status_code == 404
