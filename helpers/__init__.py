@@ -1,1 +1,63 @@
-"""What the notebooks import."""
+"""What the notebooks import: settings, connections, forks, runs, pictures.
+
+Names are imported when they are first used: the daemon is a submodule of this package, and needs
+none of them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import forks, runs
+    from .clouds import ConnectError, Connection, connect
+    from .display import Log, Page, Table, site
+    from .errors import HelpersError
+    from .progress import catch_up
+    from .runs import RunFailed
+    from .settings import Settings, SettingsError, password_secret, token_name
+
+__all__ = [
+    "ConnectError",
+    "Connection",
+    "HelpersError",
+    "Log",
+    "Page",
+    "RunFailed",
+    "Settings",
+    "SettingsError",
+    "Table",
+    "catch_up",
+    "connect",
+    "forks",
+    "password_secret",
+    "runs",
+    "site",
+    "token_name",
+]
+
+_HOMES = {
+    "ConnectError": "clouds",
+    "Connection": "clouds",
+    "HelpersError": "errors",
+    "Log": "display",
+    "Page": "display",
+    "RunFailed": "runs",
+    "Settings": "settings",
+    "SettingsError": "settings",
+    "Table": "display",
+    "catch_up": "progress",
+    "connect": "clouds",
+    "password_secret": "settings",
+    "site": "display",
+    "token_name": "settings",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    if name in __all__:
+        return importlib.import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -83,7 +83,7 @@ def test_gate_tests_tags_and_pushes_with_the_docker_tool(registry: Registry, clo
     values = [("REGISTRY_FROM_URL", "docker.io/library/")]
     registry.task("base-import", file_task(repository, *values))
     ended = registry.wait(registry.start_task("base-import"))
-    pushed = [(one["repository"], one["tag"]) for one in ended.properties["outputImages"] or []]
+    pushed = [(one["repository"], one["tag"]) for one in ended.properties.get("outputImages", [])]
     assert ended.status == "Succeeded", ended.log
     assert pushed == [("node", "15-alpine"), ("node", f"15-alpine-{ended.id}")]
 
@@ -155,3 +155,37 @@ def test_values_of_one_run_and_a_disabled_task(registry: Registry, cloud: Cloud)
     assert "is disabled" in refused.json()["error"]["message"]
     other = {**body, "taskId": f"{registry.id}/tasks/nothing"}
     assert registry.call("POST", "/scheduleRun", other).status_code == 404
+
+
+def test_az_acts_as_the_tasks_identity(registry: Registry, cloud: Cloud) -> None:
+    task = """
+version: v1.1.0
+steps:
+  - cmd: az login --identity --output none
+  - cmd: az group show --name {{.Values.GROUP}} --query name --output tsv
+"""
+    repository = Repository(cloud)
+    repository.commit("main", {"acr-task.yaml": (0o100644, task)})
+    made = registry.task("identity", file_task(repository, ("GROUP", registry.group)))
+    refused = registry.wait(registry.start_task("identity"))
+    assert refused.status == "Failed", refused.log
+    scope = f"{registry.cloud.subscription}/resourceGroups/{registry.group}"
+    assigned = registry.http.put(
+        f"https://management.azure.com{scope}/providers/Microsoft.Authorization/roleAssignments/"
+        f"{uuid.uuid4()}",
+        params={"api-version": "2022-04-01"},
+        json={
+            "properties": {
+                "principalId": made["identity"]["principalId"],
+                "principalType": "ServicePrincipal",
+                "roleDefinitionId": f"{registry.cloud.subscription}/providers/"
+                "Microsoft.Authorization/roleDefinitions/acdd72a7-3385-48ef-bd42-f606fba81ae7",
+            }
+        },
+        headers={"Authorization": f"Bearer {registry.cloud.token()}"},
+        timeout=60,
+    )
+    assert assigned.status_code == 201, assigned.text
+    ended = registry.wait(registry.start_task("identity"))
+    assert ended.status == "Succeeded", ended.log
+    assert registry.group in ended.lines

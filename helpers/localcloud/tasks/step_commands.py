@@ -220,7 +220,11 @@ class StepCommands:
             self._attempts(step, lambda: self._container(step, words, timeout))
 
     def _tool(self, tool: str, arguments: list[str], step: definition.Step) -> int:
-        from .tools import ToolContext, az, docker  # here: they take time to load
+        from .tools import (  # here: loaded with the first step that needs them
+            ToolContext,
+            az,
+            docker,
+        )
 
         context = ToolContext(
             session=self._session,

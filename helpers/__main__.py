@@ -1,0 +1,153 @@
+"""python -m helpers: the local cloud and the tutorial from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from .errors import HelpersError
+from .localcloud import daemon
+
+_MISUSE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; exit status 1, and one message, when it cannot be done."""
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.command(options)
+    except (HelpersError, daemon.DaemonError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return 130
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m helpers",
+        description="The local cloud and the tutorial. LOCALCLOUD_HOME names the state folder.",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(name: str, command: object, summary: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=summary, description=summary)
+        added.set_defaults(command=command)
+        return added
+
+    add("up", _up, "start the local cloud, or find the one that runs")
+    add("down", _down, "stop the local cloud; its state stays")
+    add("status", _status, "tell whether the local cloud runs (exit status 3: it does not)")
+    add("env", _env, 'print the environment of its clients: eval "$(python -m helpers env)"')
+    reset = add("reset", _reset, "stop the local cloud and delete its state")
+    reset.add_argument("--yes", action="store_true", help="do not ask")
+    publish = add("publish", _publish, "push repos/* to the GitHub account")
+    publish.add_argument("--cloud", choices=("local", "azure"), default="local")
+    publish.add_argument(
+        "--restore", action="store_true", help="give changed repositories their content back"
+    )
+    run = add("run", _run, "run the notebooks headless, in order, and write a report")
+    run.add_argument("--from", dest="first", default="", metavar="NN", help="the first notebook")
+    run.add_argument("--to", dest="last", default="", metavar="NN", help="the last notebook")
+    run.add_argument(
+        "-p",
+        dest="parameters",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        help="a parameter of the notebooks, for instance: -p registry acmerockets",
+    )
+    run.add_argument("--output", type=Path, default=None, metavar="FOLDER", help="of the report")
+    return parser
+
+
+def _up(_: argparse.Namespace) -> int:
+    home = daemon.default_home()
+    found = daemon.status(home) is not None
+    running = daemon.up(home)
+    print(f"The local cloud {'runs already' if found else 'runs'}: {_summary(running)}")
+    return 0
+
+
+def _down(_: argparse.Namespace) -> int:
+    home = daemon.default_home()
+    stopped = daemon.down(home)
+    print(f"The local cloud in {home} {'is stopped' if stopped else 'does not run'}.")
+    return 0
+
+
+def _status(_: argparse.Namespace) -> int:
+    home = daemon.default_home()
+    running = daemon.status(home)
+    if running is None:
+        print(f"No local cloud runs in {home}. Start it: python -m helpers up")
+        return 3
+    print(f"The local cloud runs: {_summary(running)}, for {_age(running)}")
+    return 0
+
+
+def _summary(running: daemon.Running) -> str:
+    return f"{running.proxy_url}, process {running.pid}, state in {running.home}"
+
+
+def _age(running: daemon.Running) -> str:
+    seconds = max(0, round(time.time() - running.started))
+    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+def _env(_: argparse.Namespace) -> int:
+    from .clouds import MISLEADING, local_environment
+
+    running = daemon.up(daemon.default_home())
+    for name in MISLEADING:
+        if name in os.environ:
+            print(f"unset {name}")
+    for name, value in local_environment(running).items():
+        print(f"export {name}={shlex.quote(value)}")
+    return 0
+
+
+def _reset(options: argparse.Namespace) -> int:
+    from .state import delete_state
+
+    home = daemon.default_home()
+    if not options.yes and sys.stdin.isatty():
+        answer = input(f"Delete every registry, vault, image and run in {home}? [y/N] ")
+        if answer.strip().lower() not in ("y", "yes"):
+            print("Nothing was deleted.")
+            return 1
+    daemon.down(home)
+    deleted = delete_state(home)
+    print(f"{'Deleted' if deleted else 'There was no'} local cloud in {home}.")
+    return 0
+
+
+def _publish(options: argparse.Namespace) -> int:
+    from . import forks
+    from .clouds import connect
+
+    for fork in forks.publish(connect(options.cloud), restore=options.restore):
+        print(fork.url)
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    from . import headless
+
+    parameters = dict(options.parameters)
+    return headless.run(options.first, options.last, parameters, options.output)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,229 @@
+"""What a reader sees: tables, logs, pages; as HTML in a notebook, as text everywhere else."""
+
+from __future__ import annotations
+
+import html
+import re
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Any
+
+import requests
+
+from .errors import HelpersError
+
+SITE_TYPE = "application/vnd.consume-public-content.site+json"
+_LARGEST_PAGE = 1 << 20  # bytes
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]")
+_STAMP = re.compile(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ")
+# The first pattern that matches decides the colour of a line; both themes of JupyterLab are legible.
+_COLORS = (
+    (re.compile(r"error|fail|refused|denied|unauthorized|timed out", re.I), "#c62828"),
+    (re.compile(r"^(Executing step ID|Step \d+/\d+|Launching container|Pushing image)"), "#1565c0"),
+    (re.compile(r"success|^ACCEPTED|Login Succeeded", re.I), "#2e7d32"),
+)
+
+
+class SiteError(HelpersError):
+    """A site does not answer as it should."""
+
+
+class Table:
+    """Rows under a heading."""
+
+    def __init__(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        self.columns = tuple(columns)
+        self.rows = [tuple("" if cell is None else str(cell) for cell in row) for row in rows]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        """Left-aligned columns over a dashed line, as az prints tables."""
+        lines = [self.columns, *self.rows]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(self.columns))]
+        ruled = [self.columns, tuple("-" * width for width in widths), *self.rows]
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+            for line in ruled
+        )
+
+    def _repr_html_(self) -> str:
+        cell = 'style="text-align:left"'
+        head = "".join(f"<th {cell}>{html.escape(one)}</th>" for one in self.columns)
+        body = "".join(
+            "<tr>" + "".join(f"<td {cell}>{html.escape(one)}</td>" for one in row) + "</tr>"
+            for row in self.rows
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+@dataclass
+class Log:
+    """The log of a run: coloured in a notebook, and folded away by a click."""
+
+    title: str
+    lines: list[str] = field(default_factory=list)
+    status: str = ""
+
+    def __contains__(self, text: object) -> bool:
+        return isinstance(text, str) and any(text in line for line in self.lines)
+
+    def __repr__(self) -> str:
+        """The plain text, without the colours that programs in containers print."""
+        return "\n".join(_ANSI.sub("", line) for line in self.lines)
+
+    def _repr_html_(self) -> str:
+        title = html.escape(f"{self.title}: {self.status}" if self.status else self.title)
+        body = "\n".join(_colored(line) for line in self.lines)
+        return (
+            f"<details open><summary>{title}</summary>"
+            '<pre style="max-height:24em;overflow:auto;font-size:85%;padding:0.5em;'
+            f'border:1px solid #8888">{body}</pre></details>'
+        )
+
+
+def _colored(line: str) -> str:
+    plain = _ANSI.sub("", line)
+    stamp = _STAMP.match(plain)
+    prefix = f'<span style="opacity:0.6">{html.escape(stamp[0])}</span>' if stamp else ""
+    text = plain[stamp.end() :] if stamp else plain
+    escaped = html.escape(text)
+    for pattern, color in _COLORS:
+        if pattern.search(text):
+            return f'{prefix}<span style="color:{color}">{escaped}</span>'
+    return prefix + escaped
+
+
+def live(log: Log) -> Callable[[], None]:
+    """Show ``log`` now; each call of the result shows what has been added since.
+
+    In a notebook one output is redrawn, elsewhere the new lines are printed.
+    """
+    if _in_notebook():
+        from IPython.display import display
+
+        handle = display(log, display_id=True)
+        drawn = (0, log.status)
+
+        def redraw() -> None:
+            nonlocal drawn
+            if drawn != (len(log.lines), log.status):
+                drawn = (len(log.lines), log.status)
+                handle.update(log)
+
+        return redraw
+    printed = 0
+
+    def print_new() -> None:
+        nonlocal printed
+        for line in log.lines[printed:]:
+            print(_ANSI.sub("", line), flush=True)
+        printed = len(log.lines)
+
+    return print_new
+
+
+def _in_notebook() -> bool:
+    if "IPython" not in sys.modules:
+        return False
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    return shell is not None and hasattr(shell, "kernel")
+
+
+# -- the site ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page as it was served, and what it says of itself: every ``<dd id=…>`` by its id."""
+
+    url: str
+    html: str = field(repr=False)
+    facts: dict[str, str]
+
+    @property
+    def color(self) -> str:
+        """The background colour that the page names, '' when it names none."""
+        return self.facts.get("color", "")
+
+    @property
+    def version(self) -> str:
+        """The version that the page names, '' when it names none."""
+        return self.facts.get("version", "")
+
+    def __repr__(self) -> str:
+        """Version and colour: what a reader looks for."""
+        return f"Hello World: version {self.version}, background {self.color}"
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return {
+            "text/plain": repr(self),
+            "text/html": self._repr_html_(),
+            SITE_TYPE: {"color": self.color, "version": self.version},
+        }
+
+    def _repr_html_(self) -> str:
+        # The page is someone else's: a sandboxed frame keeps its scripts from running here.
+        return (
+            f'<iframe sandbox title="{html.escape(repr(self))}" srcdoc="{html.escape(self.html)}" '
+            'style="width:100%;height:19em;border:1px solid #8888"></iframe>'
+        )
+
+
+def site(url: str, *, timeout: float = 60.0) -> Page:
+    """Fetch the page at ``url``, as a browser would, as soon as it answers.
+
+    Raises :class:`SiteError` when it does not within ``timeout`` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    with requests.Session() as session:
+        # Loopback is no matter for a proxy, whatever the reader's environment says.
+        session.trust_env = not url.startswith("http://127.")
+        while True:
+            problem = ""
+            try:
+                with session.get(url, timeout=5, stream=True) as answer:
+                    content = answer.raw.read(_LARGEST_PAGE, decode_content=True)
+                    if answer.status_code == 200:
+                        text = content.decode(answer.encoding or "utf-8", errors="replace")
+                        return Page(url, text, _facts(text))
+                    problem = f"it answers HTTP {answer.status_code}"
+            except (requests.RequestException, OSError) as error:
+                problem = type(error).__name__
+            if time.monotonic() > deadline:
+                raise SiteError(
+                    f"The site {url} does not answer after {timeout:.0f} s ({problem}). See the "
+                    "container's log: az container logs, or containers.list_logs of the SDK."
+                )
+            time.sleep(0.2)
+
+
+class _Facts(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.facts: dict[str, str] = {}
+        self._inside: str | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._inside = dict(attrs).get("id") if tag == "dd" else None
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "dd":
+            self._inside = None
+
+    def handle_data(self, data: str) -> None:
+        if self._inside:
+            self.facts[self._inside] = self.facts.get(self._inside, "") + data
+
+
+def _facts(text: str) -> dict[str, str]:
+    parser = _Facts()
+    parser.feed(text)
+    parser.close()
+    return parser.facts

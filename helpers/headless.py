@@ -1,0 +1,90 @@
+"""The tutorial without a browser: progress in the terminal, and a report to open afterwards."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from . import report, tutorial
+from .clouds import connect
+
+
+def run(first: str, last: str, parameters: Mapping[str, str], output: Path | None = None) -> int:
+    """Run the notebooks ``first`` to ``last``; 0 when all passed, 1 when one failed.
+
+    Raises :class:`~helpers.errors.HelpersError` when nothing could be started.
+    """
+    folder = (output or tutorial.OUTPUT).resolve()
+    chosen = tutorial.chapters(first, last)
+    settings = tutorial.check_parameters(chosen, parameters)
+    connect(settings.cloud)  # one early, clear error instead of one in a notebook
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # a warning of every kernel
+    started = time.monotonic()
+    console = Console(highlight=False, soft_wrap=True)
+    with _Bar(console, len(chosen)) as bar:
+        results = tutorial.run(chosen, parameters, folder, bar.cell, bar.finished)
+        bar.note("writing the report")
+        index = report.write(results, folder, settings.cloud)
+    failed = next((one for one in results if one.failure), None)
+    if failed is not None and failed.failure is not None:
+        console.print(f"\n{failed.chapter.name} failed at this cell:\n", style="bold red")
+        console.print(tutorial.describe(failed.failure), markup=False)
+    passed = sum(one.status == "passed" for one in results)
+    seconds = time.monotonic() - started
+    console.print(f"\n{passed} of {len(results)} notebooks passed in {seconds:.1f} s.")
+    console.print(f"Report: {index}", markup=False)
+    return 1 if failed else 0
+
+
+class _Bar:
+    """A progress bar on a terminal; a line per notebook in a log file."""
+
+    def __init__(self, console: Console, total: int) -> None:
+        self._console = console
+        self._total = total
+        self._done = 0
+        self._progress = Progress(
+            SpinnerColumn(),
+            BarColumn(bar_width=30),
+            TextColumn("{task.description}", markup=False),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not sys.stdout.isatty(),
+        )
+        self._task: TaskID = self._progress.add_task("starting", total=total)
+
+    def __enter__(self) -> _Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def note(self, text: str) -> None:
+        """Say what is going on."""
+        self._progress.update(self._task, description=text)
+
+    def cell(self, chapter: tutorial.Chapter, done: int, total: int) -> None:
+        """A cell was run."""
+        part = done / total if total else 1.0
+        self._progress.update(
+            self._task,
+            completed=self._done + part,
+            description=f"{chapter.name}: cell {min(done + 1, total)} of {total}",
+        )
+
+    def finished(self, result: tutorial.Result) -> None:
+        """A notebook was run."""
+        self._done += 1
+        mark, style = ("✓", "green") if result.status == "passed" else ("✗", "bold red")
+        self._console.print(
+            f"{mark} {result.chapter.name:<24} {result.seconds:6.1f} s", style=style
+        )
+        self._progress.update(self._task, completed=self._done)

@@ -1,0 +1,126 @@
+"""How far the workflow is: seen in the cloud, by name; never kept in memory or in a file."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from .clouds import Connection
+from .errors import HelpersError
+from .settings import Settings, password_secret
+
+_ROOT = Path(__file__).resolve().parents[1]
+_CATCH_UP_WITHIN = 3600.0  # seconds; on Azure the early notebooks take some minutes
+
+
+def _prerequisites(connection: Connection, settings: Settings) -> bool:
+    groups = connection.clients.resources.resource_groups
+    return all(groups.check_existence(name) for name in settings.groups) and _has_secrets(
+        connection, settings, settings.git_token_secret
+    )
+
+
+def _public_base_image(connection: Connection, settings: Settings) -> bool:
+    return _exists(
+        lambda: connection.clients.registry(settings.public_login_server).get_tag_properties(
+            "node", "15-alpine"
+        )
+    )
+
+
+def _registry_tokens(connection: Connection, settings: Settings) -> bool:
+    names = (password_secret(settings.public_registry), password_secret(settings.registry))
+    return _has_secrets(connection, settings, *names)
+
+
+def _hello_world(connection: Connection, settings: Settings) -> bool:
+    return _exists(
+        lambda: connection.clients.container_instances.container_groups.get(
+            settings.instance_group, settings.instance
+        )
+    )
+
+
+# What a notebook leaves behind, and so what tells that it was run.
+_EVIDENCE: dict[str, Callable[[Connection, Settings], bool]] = {
+    "01": _prerequisites,
+    "02": _public_base_image,
+    "03": _registry_tokens,
+    "04": _hello_world,
+}
+
+
+def first_missing(number: str, settings: Settings, connection: Connection) -> str | None:
+    """The first notebook before ``number`` ("04") whose result is not in the cloud, or None."""
+    for earlier in sorted(_EVIDENCE):
+        if earlier >= number:
+            return None
+        if not _EVIDENCE[earlier](connection, settings):
+            return earlier
+    return None
+
+
+def catch_up(number: str, settings: Settings, connection: Connection) -> None:
+    """Run the notebooks before ``number`` ("04") whose result is not in the cloud.
+
+    Raises :class:`HelpersError` with what the failing notebook said.
+    """
+    first = first_missing(number, settings, connection)
+    if first is None:
+        print("Everything that this notebook builds on is in place.")
+        return
+    last = max(earlier for earlier in _EVIDENCE if earlier < number)
+    print(f"Not everything is in place: running the notebooks {first} to {last} first.")
+    command = [sys.executable, "-m", "helpers", "run", "--from", first, "--to", last]
+    command += ["--output", str(_ROOT / "build" / "catch-up")]
+    for name, value in settings.parameters().items():
+        command += ["-p", name, value]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=_ROOT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_CATCH_UP_WITHIN,
+        )
+    except subprocess.TimeoutExpired:
+        raise HelpersError(
+            f"Catching up took longer than {_CATCH_UP_WITHIN / 60:.0f} minutes. "
+            "Run the earlier notebooks one by one."
+        ) from None
+    if done.returncode:
+        raise HelpersError(f"Catching up failed.\n{(done.stdout + done.stderr).strip()}")
+    print("Done: everything that this notebook builds on is in place.")
+
+
+def _has_secrets(connection: Connection, settings: Settings, *names: str) -> bool:
+    secrets = connection.clients.secrets(settings.vault)
+    return all(_exists(partial(secrets.get_secret, name)) for name in names)
+
+
+def _exists(look: Callable[[], object]) -> bool:
+    from azure.core.exceptions import (
+        ClientAuthenticationError,
+        HttpResponseError,
+        ResourceNotFoundError,
+        ServiceRequestError,
+    )
+
+    try:
+        look()
+    except ResourceNotFoundError:
+        return False
+    except ClientAuthenticationError:
+        raise
+    except ServiceRequestError:
+        return False  # a vault or registry that does not exist has no address
+    except HttpResponseError as error:
+        if error.status_code == 403:
+            return False  # no access policy yet: the notebook that grants it was not run
+        raise
+    return True

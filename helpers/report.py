@@ -1,0 +1,89 @@
+"""The report of a tutorial run: an index, and every notebook as a page of its own."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from .tutorial import Result, describe
+
+INDEX = "index.html"
+_TEMPLATE = Path(__file__).parent / "templates" / INDEX
+_LINK = re.compile(r'href="(\d\d-[a-z0-9-]+)\.ipynb(#[^"]*)?"')
+_MARKS = {"passed": "✓", "failed": "✗", "not run": "·"}
+
+
+def write(results: Sequence[Result], folder: Path, cloud: str) -> Path:
+    """Write the report into ``folder``; its index."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = {result.chapter.name for result in results if _render(result, folder)}
+    index = folder / INDEX
+    index.write_text(_index(results, names, cloud), encoding="utf-8")
+    return index
+
+
+def _render(result: Result, folder: Path) -> bool:
+    """Write the notebook as executed; False when there is nothing to write."""
+    if result.output is None or not result.output.exists():
+        return False
+    body, _ = _exporter().from_filename(
+        str(result.output), {"metadata": {"path": str(result.chapter.path.parent)}}
+    )
+    page = _LINK.sub(r'href="\1.html\2"', body)
+    (folder / f"{result.chapter.name}.html").write_text(page, encoding="utf-8")
+    return True
+
+
+def _exporter() -> Any:
+    from nbconvert import HTMLExporter
+
+    exporter = HTMLExporter(template_name="lab")
+    exporter.embed_images = True
+    exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
+    return exporter
+
+
+def _index(results: Sequence[Result], rendered: set[str], cloud: str) -> str:
+    failed = next((one for one in results if one.status == "failed"), None)
+    passed = sum(one.status == "passed" for one in results)
+    seconds = sum(one.seconds for one in results)
+    site = next((one.site for one in reversed(results) if one.site), None)
+    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
+        verdict="failed" if failed else "passed",
+        summary=html.escape(
+            f"{passed} of {len(results)} notebooks passed on the cloud '{cloud}' "
+            f"in {seconds:.1f} s."
+        ),
+        rows="\n".join(_row(one, one.chapter.name in rendered) for one in results),
+        failure=_failure(failed) if failed else "",
+        site=_site(site) if site else "",
+    )
+
+
+def _row(result: Result, rendered: bool) -> str:
+    title = html.escape(f"{result.chapter.number} {result.title}")
+    if rendered:
+        title = f'<a href="{html.escape(result.chapter.name)}.html">{title}</a>'
+    seconds = f"{result.seconds:.1f}" if result.status != "not run" else ""
+    mark = f"{_MARKS[result.status]} {result.status}"
+    kind = result.status.replace(" ", "-")
+    return f'<tr class="{kind}"><td>{title}</td><td>{mark}</td><td>{seconds}</td></tr>'
+
+
+def _failure(result: Result) -> str:
+    assert result.failure is not None
+    text = html.escape(describe(result.failure))
+    return f"<h2>Where {html.escape(result.chapter.name)} failed</h2>\n<pre>{text}</pre>"
+
+
+def _site(site: dict[str, str]) -> str:
+    color, version = html.escape(site.get("color", "")), html.escape(site.get("version", ""))
+    return (
+        f'<h2>The site</h2>\n<p><span class="swatch" style="background:{color}"></span>'
+        f"Version {version}, background {color}, as it was served while the notebooks ran:</p>\n"
+        f"{site['html']}"
+    )

@@ -1,0 +1,263 @@
+"""Runs of tasks: follow one with its log, wait for one that a trigger starts, tabulate them."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import requests
+
+from .clouds import Connection
+from .display import Log, Table, live
+from .errors import HelpersError
+
+FINAL = ("Succeeded", "Failed", "Canceled", "Error", "Timeout")
+COLUMNS = ("RUN ID", "TASK", "PLATFORM", "STATUS", "TRIGGER", "STARTED", "DURATION")
+_LAST_LINES = 12
+_LOG_PATIENCE = 10.0  # seconds that the log may lag behind the status
+_ID = re.compile(
+    r"/subscriptions/[^/]+/resourceGroups/(?P<group>[^/]+)/providers/"
+    r"Microsoft\.ContainerRegistry/registries/(?P<registry>[^/]+)/runs/(?P<run>[^/]+)",
+    re.IGNORECASE,
+)
+
+
+class RunFailed(HelpersError):  # noqa: N818 - what happened, as a reader says it
+    """A run ended with another status than Succeeded; has its status, its error and its log."""
+
+    def __init__(self, message: str, run: Any, log: list[str]) -> None:
+        super().__init__(message)
+        self.run = run
+        self.log = log
+
+
+class RunTimeout(HelpersError):  # noqa: N818
+    """A run did not start, or did not end, in time."""
+
+
+@dataclass(frozen=True)
+class _Address:
+    group: str
+    registry: str
+    run: str
+
+    @classmethod
+    def of(cls, run: Any) -> _Address:
+        found = _ID.fullmatch(run.id or "")
+        if found is None:
+            raise HelpersError(f"This is not a run of a task: its id is {run.id!r}.")
+        return cls(found["group"], found["registry"], found["run"])
+
+
+def follow(connection: Connection, run: Any, *, timeout: float = 1800.0) -> Any:
+    """Show the log of ``run`` while it grows, until the run has ended; the run at its end.
+
+    ``run`` is what ``schedule_run``, ``runs.get`` or ``runs.list`` of the SDK returned; ``timeout``
+    is in seconds. Raises :class:`RunFailed` with the last lines of the log, :class:`RunTimeout`.
+    """
+    address = _Address.of(run)
+    stream = _LogStream(connection, address)
+    log = Log(f"Run {address.run} in {address.registry}")
+    show = live(log)
+    deadline = time.monotonic() + timeout
+    ended: float | None = None
+    while True:
+        run = connection.clients.tasks.runs.get(address.group, address.registry, address.run)
+        log.status = str(run.status)
+        log.lines.extend(stream.read())
+        show()
+        now = time.monotonic()
+        if run.status in FINAL:
+            ended = ended or now
+            if stream.complete or now - ended > _LOG_PATIENCE:
+                break
+        elif now > deadline:
+            raise RunTimeout(
+                f"Run {address.run} in {address.registry} is {run.status} after {timeout:.0f} s. "
+                "It goes on: wait for it with runs.follow, or end it with runs.cancel of the SDK."
+            )
+        time.sleep(connection.poll_seconds)
+    log.lines.extend(stream.rest())
+    show()
+    if run.status != "Succeeded":
+        raise RunFailed(_failure(run, address, log.lines), run, log.lines)
+    return run
+
+
+def log_of(connection: Connection, run: Any) -> Log:
+    """The log of a run as far as it is written."""
+    address = _Address.of(run)
+    stream = _LogStream(connection, address)
+    lines = [*stream.read(), *stream.rest()]
+    return Log(f"Run {address.run} in {address.registry}", lines, str(run.status))
+
+
+def newest(connection: Connection, group: str, registry: str, task: str) -> Any | None:
+    """The newest run of a task, or None."""
+    found = connection.clients.tasks.runs.list(
+        group, registry, filter=f"TaskName eq '{task}'", top=1
+    )
+    return next(iter(found), None)
+
+
+def wait_for(
+    connection: Connection,
+    group: str,
+    registry: str,
+    task: str,
+    *,
+    after: Any | None,
+    trigger: str | None = None,
+    timeout: float = 300.0,
+) -> Any:
+    """Wait until a run of ``task`` is there that is newer than the run ``after``; that run.
+
+    ``trigger``: ``Commit``, ``Image Update``, ``Timer`` or ``Manual``; another one does not count.
+    Raises :class:`RunTimeout` after ``timeout`` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        recent = connection.clients.tasks.runs.list(
+            group, registry, filter=f"TaskName eq '{task}'", top=20
+        )
+        for run in recent:
+            if after is not None and run.run_id == after.run_id:
+                break
+            if trigger in (None, trigger_of(run)):
+                return run
+        time.sleep(connection.poll_seconds)
+    kind = f"by the trigger {trigger} " if trigger else ""
+    raise RunTimeout(
+        f"No new run of {task} in {registry} was started {kind}within {timeout:.0f} s."
+    )
+
+
+def table(
+    connection: Connection, group: str, registry: str, task: str | None = None, top: int = 15
+) -> Table:
+    """The runs of a registry, the newest first, as ``az acr task list-runs -o table`` shows them."""
+    condition = f"TaskName eq '{task}'" if task else None
+    found = connection.clients.tasks.runs.list(group, registry, filter=condition, top=top)
+    return Table(COLUMNS, [_row(run) for run in found])
+
+
+def trigger_of(run: Any) -> str:
+    """What started a run: ``Commit``, ``Image Update``, ``Timer`` or ``Manual``."""
+    if run.source_trigger:
+        kind = str(run.source_trigger.event_type or "commit")
+        return kind[:1].upper() + kind[1:]
+    if run.timer_trigger:
+        return "Timer"
+    return "Image Update" if run.image_update_trigger else "Manual"
+
+
+def images_of(run: Any) -> list[str]:
+    """What a run pushed: ``repository:tag``, sorted."""
+    return sorted(f"{one.repository}:{one.tag}" for one in run.output_images or [])
+
+
+def duration_of(run: Any) -> str:
+    """How long a run took, HH:MM:SS; '' while it goes on."""
+    start, finish = run.start_time, run.finish_time
+    if start is None or finish is None:
+        return ""
+    seconds = round((_moment(finish) - _moment(start)).total_seconds())
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+def _row(run: Any) -> tuple[str, ...]:
+    started = _moment(run.start_time).strftime("%Y-%m-%dT%H:%M:%SZ") if run.start_time else ""
+    return (
+        str(run.run_id),
+        str(run.task or ""),
+        str(run.platform.os).lower() if run.platform else "",
+        str(run.status),
+        trigger_of(run),
+        started,
+        duration_of(run),
+    )
+
+
+def _moment(value: Any) -> datetime:
+    return (
+        value
+        if isinstance(value, datetime)
+        else datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+    )
+
+
+def _failure(run: Any, address: _Address, lines: list[str]) -> str:
+    what = f"Run {address.run} of {run.task}" if run.task else f"Run {address.run}"
+    reason = f": {run.run_error_message}" if run.run_error_message else ""
+    text = f"{what} in {address.registry} ended with status {run.status}{reason}"
+    if not lines:
+        return f"{text}\nIts log is empty."
+    last = "\n".join(f"  {line}" for line in deque(lines, _LAST_LINES))
+    return f"{text}\nThe last lines of its log:\n{last}"
+
+
+class _LogStream:
+    """Reads a log that is still being written: each call brings what has come since the last."""
+
+    def __init__(self, connection: Connection, address: _Address) -> None:
+        self._connection = connection
+        self._address = address
+        self._url = ""
+        self._position = 0
+        self._partial = b""
+        self._session = requests.Session()
+        self.complete = False
+
+    def read(self) -> list[str]:
+        """The whole lines since the last call. A log that is not there yet has none."""
+        content, complete = self._get()
+        *whole, self._partial = (self._partial + content).split(b"\n")
+        self.complete = complete
+        return [_text(line) for line in whole]
+
+    def rest(self) -> list[str]:
+        """What follows the last whole line, once the run has ended."""
+        partial, self._partial = self._partial, b""
+        self._session.close()
+        return [_text(partial)] if partial.strip() else []
+
+    def _get(self) -> tuple[bytes, bool]:
+        try:
+            answer = self._session.get(
+                self._link(), headers={"Range": f"bytes={self._position}-"}, timeout=30
+            )
+        except requests.ConnectionError:
+            return b"", False  # seldom; the next look tries again
+        if answer.status_code in (401, 403):
+            self._url = ""  # the link has expired: take a new one next time
+            return b"", False
+        if answer.status_code == 404:
+            return b"", False
+        complete = "x-ms-meta-complete" in answer.headers
+        if answer.status_code == 416:
+            # A refused range carries no metadata: ask for the properties alone.
+            head = self._session.head(self._link(), timeout=30)
+            return b"", "x-ms-meta-complete" in head.headers
+        answer.raise_for_status()
+        content = answer.content
+        if answer.status_code == 200:
+            content = content[self._position :]
+        self._position += len(content)
+        return content, complete
+
+    def _link(self) -> str:
+        if not self._url:
+            address = self._address
+            found = self._connection.clients.tasks.runs.get_log_sas_url(
+                address.group, address.registry, address.run
+            )
+            self._url = str(found.log_link)
+        return self._url
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", errors="replace").rstrip("\r")

@@ -1,0 +1,202 @@
+"""The names that the whole workflow uses, and the names derived from them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+
+from .errors import HelpersError
+
+CLOUDS = ("local", "azure")
+
+
+class SettingsError(HelpersError):
+    """A name that Azure would refuse; the message quotes the rule that it breaks."""
+
+
+def _registry_rule(name: str) -> str | None:
+    # Azure's naming rules, Microsoft.ContainerRegistry/registries.
+    if not re.fullmatch(r"[A-Za-z0-9]{5,50}", name):
+        return "a registry's name has 5 to 50 characters, only letters and digits"
+    return None
+
+
+def _vault_rule(name: str) -> str | None:
+    # Azure's naming rules, Microsoft.KeyVault/vaults.
+    if not re.fullmatch(r"[A-Za-z](?:-?[A-Za-z0-9])*", name) or not 3 <= len(name) <= 24:
+        return (
+            "a vault's name has 3 to 24 letters, digits and hyphens, begins with a letter, ends "
+            "with a letter or digit and has no two hyphens in a row"
+        )
+    return None
+
+
+def _instance_rule(name: str) -> str | None:
+    # Azure's naming rules, Microsoft.ContainerInstance/containerGroups.
+    if not re.fullmatch(r"[a-z0-9](?:-?[a-z0-9])*", name) or len(name) > 63:
+        return (
+            "a container instance's name has 1 to 63 lower-case letters, digits and hyphens, "
+            "neither begins nor ends with a hyphen and has no two hyphens in a row"
+        )
+    return None
+
+
+def _location_rule(name: str) -> str | None:
+    if not re.fullmatch(r"[a-z][a-z0-9]*", name):
+        return "a location is written in lower-case letters and digits, for instance eastus"
+    return None
+
+
+def _secret_rule(name: str) -> str | None:
+    # Azure's naming rules, Microsoft.KeyVault/vaults/secrets.
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,127}", name):
+        return "a secret's name has 1 to 127 characters, only letters, digits and hyphens"
+    return None
+
+
+def _cloud_rule(name: str) -> str | None:
+    return None if name in CLOUDS else "the cloud is 'local' or 'azure'"
+
+
+_RULES: dict[str, Callable[[str], str | None]] = {
+    "cloud": _cloud_rule,
+    "public_registry": _registry_rule,
+    "base_artifacts_registry": _registry_rule,
+    "registry": _registry_rule,
+    "vault": _vault_rule,
+    "instance": _instance_rule,
+    "location": _location_rule,
+    "git_token_secret": _secret_rule,
+}
+_UNIQUE_IN_THE_WORLD = ("public_registry", "base_artifacts_registry", "registry", "vault")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The parameters of the notebooks, checked, with every name that follows from them.
+
+    Raises :class:`SettingsError` for a name that Azure would refuse.
+    """
+
+    cloud: str = "local"
+    public_registry: str = "publicregistry"
+    base_artifacts_registry: str = "acmebaseartifacts"
+    registry: str = "acmerockets"
+    vault: str = "acr-task-credentials"
+    instance: str = "hello-world-aci"
+    location: str = "eastus"
+    git_token_secret: str = "import-public-content"  # noqa: S105 - its name, not the secret
+
+    def __post_init__(self) -> None:
+        for name, rule in _RULES.items():
+            value = getattr(self, name)
+            broken = rule(value) if isinstance(value, str) else "a name is a text"
+            if broken:
+                raise SettingsError(f"{name}={value!r}: {broken}. Choose another {name}.")
+        registries = [one.lower() for one in self.registries]
+        if len(set(registries)) < len(registries):
+            raise SettingsError(
+                "public_registry, base_artifacts_registry and registry are three registries: "
+                f"{', '.join(self.registries)} names one of them twice. Choose different names."
+            )
+        if self.cloud == "azure":
+            self._refuse_defaults()
+
+    def _refuse_defaults(self) -> None:
+        defaults = {field.name: field.default for field in fields(self)}
+        kept = [name for name in _UNIQUE_IN_THE_WORLD if getattr(self, name) == defaults[name]]
+        if kept:
+            raise SettingsError(
+                "On Azure, the names of registries and vaults are unique in the whole world, and "
+                f"the tutorial's own are long taken. Choose names of your own for "
+                f"{', '.join(kept)}, for instance {kept[0]}={_with_initials(self, kept[0])!r}."
+            )
+
+    @property
+    def registries(self) -> tuple[str, str, str]:
+        """The three registries: public, base artifacts, team."""
+        return (self.public_registry, self.base_artifacts_registry, self.registry)
+
+    @property
+    def public_registry_group(self) -> str:
+        """Resource group of the simulated public registry."""
+        return group_of(self.public_registry)
+
+    @property
+    def base_artifacts_registry_group(self) -> str:
+        """Resource group of the company's registry for base artifacts."""
+        return group_of(self.base_artifacts_registry)
+
+    @property
+    def registry_group(self) -> str:
+        """Resource group of the team's registry."""
+        return group_of(self.registry)
+
+    @property
+    def vault_group(self) -> str:
+        """Resource group of the vault."""
+        return group_of(self.vault)
+
+    @property
+    def instance_group(self) -> str:
+        """Resource group of the container instance."""
+        return group_of(self.instance)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """All five resource groups, in the order in which they are created."""
+        return tuple(group_of(name) for name in (*self.registries, self.vault, self.instance))
+
+    @property
+    def public_login_server(self) -> str:
+        """Host name of the simulated public registry."""
+        return login_server_of(self.public_registry)
+
+    @property
+    def base_artifacts_login_server(self) -> str:
+        """Host name of the company's registry for base artifacts."""
+        return login_server_of(self.base_artifacts_registry)
+
+    @property
+    def login_server(self) -> str:
+        """Host name of the team's registry."""
+        return login_server_of(self.registry)
+
+    @property
+    def vault_url(self) -> str:
+        """Address of the vault, without a slash at the end."""
+        return f"https://{self.vault}.vault.azure.net"
+
+    def secret_url(self, secret: str) -> str:
+        """Address of a secret, always its newest version: what a task's credentials refer to."""
+        return f"{self.vault_url}/secrets/{secret}"
+
+    def parameters(self) -> dict[str, str]:
+        """The parameters by name, as papermill takes them. None of them is secret."""
+        return asdict(self)
+
+
+def group_of(name: str) -> str:
+    """The resource group of a registry, vault or instance."""
+    return f"{name}-rg"
+
+
+def login_server_of(registry: str) -> str:
+    """The host name by which a registry is pulled from and pushed to."""
+    return f"{registry.lower()}.azurecr.io"
+
+
+def token_name(registry: str) -> str:
+    """The registry token that pulls from ``registry``: user name, and name of its secret."""
+    return f"registry-{registry}-user"
+
+
+def password_secret(registry: str) -> str:
+    """The secret that holds the password of :func:`token_name`."""
+    return f"registry-{registry}-password"
+
+
+def _with_initials(settings: Settings, name: str) -> str:
+    suggestion = f"{getattr(settings, name)}xyz"
+    return suggestion if _RULES[name](suggestion) is None else f"{name.replace('_', '')}xyz"

@@ -1,0 +1,47 @@
+"""Delete the state folder of a local cloud, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from .errors import HelpersError
+from .localcloud import daemon
+
+# What a state folder has from its first start on; without it, a folder is somebody's own.
+_MARKS = ("account.json", "daemon.json", "daemon.log")
+
+
+class StateError(HelpersError):
+    """The state folder cannot be deleted; the message says why."""
+
+
+def delete_state(home: Path) -> bool:
+    """Delete the state folder ``home``; False when there is none.
+
+    Raises :class:`StateError` for a folder that is no state folder, or is in use.
+    """
+    if not home.exists():
+        return False
+    if not any((home / mark).is_file() for mark in _MARKS):
+        if any(home.iterdir()):
+            raise StateError(
+                f"{home} does not look like the state of a local cloud, so it was not deleted. "
+                "Is LOCALCLOUD_HOME right?"
+            )
+        return False
+    if daemon.status(home) is not None:
+        raise StateError(f"The local cloud in {home} still runs. Stop it: python -m helpers down")
+    _unlock(home)
+    shutil.rmtree(home)
+    return True
+
+
+def _unlock(home: Path) -> None:
+    """Image layers and overlays have folders that even their owner may not enter or change."""
+    for folder, names, _ in os.walk(home):
+        for name in names:
+            path = Path(folder, name)
+            if not path.is_symlink():
+                path.chmod(0o700)  # before the walk enters it

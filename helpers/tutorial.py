@@ -1,0 +1,265 @@
+"""Run the notebooks in order, each in a fresh kernel, and stop at the first one that fails."""
+
+from __future__ import annotations
+
+import ast
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from .display import SITE_TYPE
+from .errors import HelpersError
+from .settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = ROOT / "notebooks"
+OUTPUT = ROOT / "build" / "tutorial"
+
+_CELL_TIMEOUT = 3600  # seconds
+_KERNEL_TIMEOUT = 120  # seconds
+_SHOWN_LINES = 15  # of a failing cell
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+Progress = Callable[["Chapter", int, int], None]
+"""Told after every cell: the chapter, how many of its code cells are done, how many it has."""
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One notebook of the tutorial."""
+
+    path: Path
+
+    @property
+    def number(self) -> str:
+        """Its two digits."""
+        return self.path.name[:2]
+
+    @property
+    def name(self) -> str:
+        """Its file name without ``.ipynb``."""
+        return self.path.stem
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The cell that failed, and what it said."""
+
+    source: str
+    message: str
+
+
+@dataclass
+class Result:
+    """How one chapter went: ``status`` is passed, failed or not run."""
+
+    chapter: Chapter
+    title: str
+    status: str = "not run"
+    seconds: float = 0.0
+    output: Path | None = None
+    failure: Failure | None = None
+    site: dict[str, str] = field(default_factory=dict)
+
+
+def chapters(first: str = "", last: str = "", folder: Path = NOTEBOOKS) -> list[Chapter]:
+    """The notebooks from ``first`` to ``last`` (two digits, or the whole name), in order.
+
+    Raises :class:`HelpersError` for one that does not exist, or when none is left.
+    """
+    found = [Chapter(path) for path in sorted(folder.glob("[0-9][0-9]-*.ipynb"))]
+    known = ", ".join(chapter.number for chapter in found) or "none"
+    for wanted in (first, last):
+        if wanted and not any(wanted in (one.number, one.name) for one in found):
+            raise HelpersError(f"There is no notebook {wanted} in {folder}. There are: {known}.")
+    chosen = [
+        one
+        for one in found
+        if (not first or one.number >= first[:2]) and (not last or one.number <= last[:2])
+    ]
+    if not chosen:
+        raise HelpersError(f"No notebook lies between {first} and {last}. There are: {known}.")
+    return chosen
+
+
+def check_parameters(chosen: Sequence[Chapter], parameters: Mapping[str, str]) -> Settings:
+    """The settings that ``parameters`` make.
+
+    Raises :class:`HelpersError` for a parameter that no notebook has, or that Azure would refuse.
+    """
+    known = {one.name for one in fields(Settings)}
+    for chapter in chosen:
+        known |= _parameters_of(chapter)
+    unknown = sorted(set(parameters) - known)
+    if unknown:
+        raise HelpersError(
+            f"No notebook has a parameter {', '.join(unknown)}. There are: "
+            f"{', '.join(sorted(known))}."
+        )
+    names = {one.name for one in fields(Settings)}
+    return Settings(**{name: value for name, value in parameters.items() if name in names})
+
+
+def run(
+    chosen: Sequence[Chapter],
+    parameters: Mapping[str, str],
+    output: Path = OUTPUT,
+    progress: Progress | None = None,
+    finished: Callable[[Result], None] | None = None,
+) -> list[Result]:
+    """Execute the notebooks one after another into ``output``; the first failure ends it.
+
+    ``progress`` is told of every cell, ``finished`` of every notebook that ran.
+    """
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HelpersError(f"The folder {output} is not writable: {error.strerror}.") from None
+    results = [Result(chapter, _title(chapter)) for chapter in chosen]
+    for result in results:
+        _execute(result, parameters, output, progress)
+        if finished is not None:
+            finished(result)
+        if result.status == "failed":
+            break
+    return results
+
+
+def _execute(
+    result: Result, parameters: Mapping[str, str], output: Path, progress: Progress | None
+) -> None:
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    _register_engine()
+    chapter = result.chapter
+    result.output = output / chapter.path.name
+    # A parameter of another notebook is none of this one's: papermill would warn.
+    own = _parameters_of(chapter)
+    started = time.monotonic()
+    try:
+        papermill.execute_notebook(
+            str(chapter.path),
+            str(result.output),
+            parameters={name: value for name, value in parameters.items() if name in own},
+            engine_name=_ENGINE,
+            kernel_name="python3",
+            cwd=str(chapter.path.parent),
+            progress_bar=False,
+            start_timeout=_KERNEL_TIMEOUT,
+            execution_timeout=_CELL_TIMEOUT,
+            told=lambda done, total: progress(chapter, done, total) if progress else None,
+        )
+    except PapermillExecutionError as error:
+        # The message is the error's own; a name in front of it adds nothing for our own errors.
+        text = _ANSI.sub("", "\n".join(error.traceback)) or f"{error.ename}: {error.evalue}"
+        result.failure = Failure(str(error.source), _brief(text))
+    except Exception as error:  # noqa: BLE001 - a kernel that dies must end in a report too
+        result.failure = Failure("", f"{type(error).__name__}: {error}")
+    result.seconds = time.monotonic() - started
+    result.status = "failed" if result.failure else "passed"
+    result.site = _site_in(result.output)
+
+
+def _brief(text: str) -> str:
+    lines = text.strip().splitlines()
+    return "\n".join(
+        lines if len(lines) <= 2 * _SHOWN_LINES else ["…", *lines[-2 * _SHOWN_LINES :]]
+    )
+
+
+def describe(failure: Failure) -> str:
+    """The failing cell, briefly, and its error."""
+    lines = failure.source.strip().splitlines()
+    if len(lines) > _SHOWN_LINES:
+        lines = [*lines[:_SHOWN_LINES], "…"]
+    cell = "\n".join(f"    {line}" for line in lines)
+    return f"{cell}\n\n{failure.message}" if cell else failure.message
+
+
+# -- reading notebooks ---------------------------------------------------------------------------
+
+
+def _read(path: Path) -> Any:
+    import nbformat
+
+    try:
+        return nbformat.read(path, as_version=4)
+    except (OSError, ValueError, nbformat.ValidationError) as error:
+        raise HelpersError(f"{path} is not a readable notebook: {error}") from None
+
+
+def _title(chapter: Chapter) -> str:
+    for cell in _read(chapter.path).cells:
+        if cell.cell_type == "markdown" and cell.source.startswith("# "):
+            return str(cell.source.splitlines()[0][2:].strip())
+    return chapter.name
+
+
+def _parameters_of(chapter: Chapter) -> set[str]:
+    """The names assigned in the cell that is tagged ``parameters``."""
+    names: set[str] = set()
+    for cell in _read(chapter.path).cells:
+        if "parameters" in cell.metadata.get("tags", []):
+            for statement in ast.parse(cell.source).body:
+                targets = statement.targets if isinstance(statement, ast.Assign) else []
+                names |= {one.id for one in targets if isinstance(one, ast.Name)}
+    return names
+
+
+def _site_in(path: Path) -> dict[str, str]:
+    """The last page of the site that a notebook shows: its colour, version and HTML."""
+    found: dict[str, str] = {}
+    if not path.exists():
+        return found
+    for cell in _read(path).cells:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if SITE_TYPE in data:
+                found = {**data[SITE_TYPE], "html": _joined(data.get("text/html", ""))}
+    return found
+
+
+def _joined(value: Any) -> str:
+    return "".join(value) if isinstance(value, list) else str(value)
+
+
+# -- papermill's engine, that tells of each cell -------------------------------------------------
+
+_ENGINE = "consume-public-content"
+
+
+def _register_engine() -> None:
+    from papermill.engines import NBClientEngine, papermill_engines
+
+    if _ENGINE in papermill_engines._engines:
+        return
+
+    class Engine(NBClientEngine):  # type: ignore[misc]
+        """The ordinary engine; ``told(done, total)`` is called after every code cell."""
+
+        @classmethod
+        def execute_managed_notebook(
+            cls, nb_man: Any, kernel_name: str, told: Any = None, **options: Any
+        ) -> Any:
+            total = sum(cell.cell_type == "code" for cell in nb_man.nb.cells)
+            done = 0
+            complete = nb_man.cell_complete
+
+            def tell(cell: Any, *arguments: Any, **more: Any) -> None:
+                nonlocal done
+                complete(cell, *arguments, **more)
+                if cell.cell_type == "code":
+                    done += 1
+                    if told:
+                        told(done, total)
+
+            nb_man.cell_complete = tell
+            if told:
+                told(0, total)
+            return super().execute_managed_notebook(nb_man, kernel_name, **options)
+
+    papermill_engines.register(_ENGINE, Engine)
