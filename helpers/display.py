@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from html.parser import HTMLParser
 from typing import Any
 
@@ -31,12 +32,19 @@ class SiteError(HelpersError):
     """A site does not answer as it should."""
 
 
+def plain(value: Any) -> str:
+    """A value as Azure writes it: an enumeration of the SDK by its value, None as nothing."""
+    if isinstance(value, Enum):
+        value = value.value
+    return "" if value is None else str(value)
+
+
 class Table:
     """Rows under a heading."""
 
     def __init__(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         self.columns = tuple(columns)
-        self.rows = [tuple("" if cell is None else str(cell) for cell in row) for row in rows]
+        self.rows = [tuple(plain(cell) for cell in row) for row in rows]
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -12,7 +12,7 @@ from typing import Any
 import requests
 
 from .clouds import Connection
-from .display import Log, Table, live
+from .display import Log, Table, live, plain
 from .errors import HelpersError
 
 FINAL = ("Succeeded", "Failed", "Canceled", "Error", "Timeout")
@@ -67,7 +67,7 @@ def follow(connection: Connection, run: Any, *, timeout: float = 1800.0) -> Any:
     ended: float | None = None
     while True:
         run = connection.clients.tasks.runs.get(address.group, address.registry, address.run)
-        log.status = str(run.status)
+        log.status = plain(run.status)
         log.lines.extend(stream.read())
         show()
         now = time.monotonic()
@@ -77,7 +77,7 @@ def follow(connection: Connection, run: Any, *, timeout: float = 1800.0) -> Any:
                 break
         elif now > deadline:
             raise RunTimeout(
-                f"Run {address.run} in {address.registry} is {run.status} after {timeout:.0f} s. "
+                f"Run {address.run} in {address.registry} is {plain(run.status)} after {timeout:.0f} s. "
                 "It goes on: wait for it with runs.follow, or end it with runs.cancel of the SDK."
             )
         time.sleep(connection.poll_seconds)
@@ -93,7 +93,7 @@ def log_of(connection: Connection, run: Any) -> Log:
     address = _Address.of(run)
     stream = _LogStream(connection, address)
     lines = [*stream.read(), *stream.rest()]
-    return Log(f"Run {address.run} in {address.registry}", lines, str(run.status))
+    return Log(f"Run {address.run} in {address.registry}", lines, plain(run.status))
 
 
 def newest(connection: Connection, group: str, registry: str, task: str) -> Any | None:
@@ -148,7 +148,7 @@ def table(
 def trigger_of(run: Any) -> str:
     """What started a run: ``Commit``, ``Image Update``, ``Timer`` or ``Manual``."""
     if run.source_trigger:
-        kind = str(run.source_trigger.event_type or "commit")
+        kind = plain(run.source_trigger.event_type) or "commit"
         return kind[:1].upper() + kind[1:]
     if run.timer_trigger:
         return "Timer"
@@ -174,8 +174,8 @@ def _row(run: Any) -> tuple[str, ...]:
     return (
         str(run.run_id),
         str(run.task or ""),
-        str(run.platform.os).lower() if run.platform else "",
-        str(run.status),
+        plain(run.platform.os).lower() if run.platform else "",
+        plain(run.status),
         trigger_of(run),
         started,
         duration_of(run),
@@ -193,7 +193,7 @@ def _moment(value: Any) -> datetime:
 def _failure(run: Any, address: _Address, lines: list[str]) -> str:
     what = f"Run {address.run} of {run.task}" if run.task else f"Run {address.run}"
     reason = f": {run.run_error_message}" if run.run_error_message else ""
-    text = f"{what} in {address.registry} ended with status {run.status}{reason}"
+    text = f"{what} in {address.registry} ended with status {plain(run.status)}{reason}"
     if not lines:
         return f"{text}\nIts log is empty."
     last = "\n".join(f"  {line}" for line in deque(lines, _LAST_LINES))

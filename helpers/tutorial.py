@@ -234,6 +234,7 @@ _ENGINE = "consume-public-content"
 
 def _register_engine() -> None:
     from papermill.engines import NBClientEngine, papermill_engines
+    from traitlets.config import Config
 
     if _ENGINE in papermill_engines._engines:
         return
@@ -260,6 +261,8 @@ def _register_engine() -> None:
             nb_man.cell_complete = tell
             if told:
                 told(0, total)
-            return super().execute_managed_notebook(nb_man, kernel_name, **options)
+            # Sockets in the user's own runtime folder: no other user of the machine can reach them.
+            config = Config({"KernelManager": {"transport": "ipc"}})
+            return super().execute_managed_notebook(nb_man, kernel_name, config=config, **options)
 
     papermill_engines.register(_ENGINE, Engine)
