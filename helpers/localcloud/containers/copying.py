@@ -112,12 +112,12 @@ class Copy:
             self._directory(path, stat.S_IMODE(status.st_mode))
             return
         self._parents(path)
-        mode = stat.S_IMODE(status.st_mode) if self._mode is None else self._mode
+        mode = _plain(stat.S_IMODE(status.st_mode)) if self._mode is None else self._mode
         if stat.S_ISLNK(status.st_mode):
             target = str(item.readlink())
             self._put(Entry(path, 0o777, "link", target=target, uid=self._uid, gid=self._gid))
         elif stat.S_ISREG(status.st_mode):
-            self._put(Entry(path, _plain(mode), source=item, uid=self._uid, gid=self._gid))
+            self._put(Entry(path, mode, source=item, uid=self._uid, gid=self._gid))
         else:
             raise ContextError(f"{item.name} is neither a file, a directory nor a link")
 

@@ -1,0 +1,151 @@
+"""Layers: unpacked only where they belong, packed the same every time."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import tarfile
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from helpers.localcloud.containers.dockerfile import BuildError
+from helpers.localcloud.containers.layers import Entry, changes, extract, pack
+from helpers.localcloud.content import ContentStore
+
+
+def archive(path: Path, *members: tuple[str, bytes, dict[str, object]]) -> Path:
+    with tarfile.open(path, "w") as file:
+        for name, kind, more in members:
+            member = tarfile.TarInfo(name)
+            member.type = kind
+            content = b"content"
+            for key, value in more.items():
+                setattr(member, key, value)
+            if kind == tarfile.REGTYPE:
+                member.size = len(content)
+            file.addfile(member, io.BytesIO(content))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "more", "message"),
+    [
+        ("../outside", tarfile.REGTYPE, {}, "writes outside its root"),
+        ("/etc/passwd", tarfile.REGTYPE, {}, "writes outside its root"),
+        ("a/../../b", tarfile.REGTYPE, {}, "writes outside its root"),
+        ("dev/null", tarfile.CHRTYPE, {}, "device node or special file"),
+        ("dev/disk", tarfile.BLKTYPE, {}, "device node or special file"),
+        ("pipe", tarfile.FIFOTYPE, {}, "device node or special file"),
+        ("hard", tarfile.LNKTYPE, {"linkname": "../../etc/passwd"}, "writes outside its root"),
+        ("hard", tarfile.LNKTYPE, {"linkname": "missing"}, "which it lacks"),
+    ],
+)
+def test_an_archive_that_would_leave_its_root_is_refused(
+    tmp_path: Path, name: str, kind: bytes, more: dict[str, object], message: str
+) -> None:
+    root = tmp_path / "inside" / "root"
+    root.mkdir(parents=True)
+    path = archive(tmp_path / "layer.tar", (name, kind, more))
+    with pytest.raises(BuildError, match=message) as caught:
+        extract(path, root, "sha256:name")
+    assert "layer sha256:name" in str(caught.value)
+    assert [one.name for one in (tmp_path / "inside").iterdir()] == ["root"]
+
+
+def test_links_are_followed_inside_the_root_only(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    path = archive(
+        tmp_path / "layer.tar",
+        ("way", tarfile.SYMTYPE, {"linkname": "/etc"}),
+        ("out", tarfile.SYMTYPE, {"linkname": "../../../.."}),
+        ("way/file", tarfile.REGTYPE, {}),
+        ("out/other", tarfile.REGTYPE, {}),
+    )
+    assert extract(path, root, "sha256:name")
+    assert (root / "etc/file").read_bytes() == b"content"
+    assert (root / "other").read_bytes() == b"content"
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_damaged_archive_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    (tmp_path / "layer.tar").write_bytes(b"\x1f\x8b" + b"damaged" * 100)
+    with pytest.raises(BuildError, match="not a readable archive"):
+        extract(tmp_path / "layer.tar", tmp_path / "root", "sha256:name")
+
+
+def write(path: Path, text: str = "text") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def test_the_same_content_gives_the_same_digest(tmp_path: Path) -> None:
+    digests = set()
+    for number in range(2):
+        folder = tmp_path / f"upper{number}"
+        names = ["b/one", "a", "b/two"]
+        for name in names if number else reversed(names):
+            write(folder / name)
+        os.utime(folder / "a", (number * 1000, number * 1000))
+        store = ContentStore(tmp_path / f"content{number}")
+        digests.add(pack(store, changes(folder)))
+    assert len(digests) == 1
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root can make a device node outside a container"
+)
+def test_deletions_become_whiteouts_and_back(tmp_path: Path) -> None:
+    upper = tmp_path / "upper"
+    write(upper / "kept")
+    os.mknod(upper / "gone", stat.S_IFCHR, 0)
+    (upper / "replaced").mkdir()
+    os.setxattr(upper / "replaced", "user.overlay.opaque", b"y")
+    names = {str(entry.path) for entry in changes(upper)}
+    assert names == {"kept", ".wh.gone", "replaced", "replaced/.wh..wh..opq"}
+    store = ContentStore(tmp_path / "content")
+    digest, _ = pack(store, changes(upper))
+    target = tmp_path / "target"
+    target.mkdir()
+    assert extract(store.path(digest), target, digest)
+    assert stat.S_ISCHR((target / "gone").lstat().st_mode)
+    assert os.getxattr(target / "replaced", "user.overlay.opaque") == b"y"
+    merged = tmp_path / "merged"
+    for name in ("gone", "replaced/old", "other"):
+        write(merged / name)
+    extract(store.path(digest), merged, digest, onto=True)
+    assert sorted(str(p.relative_to(merged)) for p in merged.rglob("*")) == [
+        "kept",
+        "other",
+        "replaced",
+    ]
+
+
+def test_modes_owners_and_links_are_in_the_archive(tmp_path: Path) -> None:
+    store = ContentStore(tmp_path / "content")
+    entries = [
+        Entry(PurePosixPath("bin"), 0o755, "directory"),
+        Entry(PurePosixPath("bin/tool"), 0o4755, source=b"#!", uid=5, gid=6),
+        Entry(PurePosixPath("bin/link"), 0o777, "link", target="tool"),
+    ]
+    digest, size = pack(store, entries)
+    assert size == store.size(digest)
+    with tarfile.open(store.path(digest)) as file:
+        members = {member.name: member for member in file}
+    tool = members["bin/tool"]
+    assert (tool.mode, tool.uid, tool.gid, tool.size) == (0o4755, 5, 6, 2)
+    assert members["bin/link"].linkname == "tool"
+    assert {member.mtime for member in members.values()} == {1577836800}
+
+
+def test_a_failing_writer_leaves_nothing(tmp_path: Path) -> None:
+    store = ContentStore(tmp_path / "content")
+    missing = Entry(PurePosixPath("a"), 0o644, source=tmp_path / "missing")
+    check: Callable[[], object] = lambda: pack(store, [missing])  # noqa: E731
+    with pytest.raises(FileNotFoundError):
+        check()
+    assert not [path for path in store.root.rglob("*") if path.is_file()]
