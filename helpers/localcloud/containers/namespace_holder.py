@@ -172,10 +172,24 @@ def send_signal(process: int, number: int, sandboxed: bool) -> None:
             for init in children_of(process):
                 targets += children_of(init)
     if not targets:
-        targets, number = [*descendants_of(process), process], signal.SIGKILL
+        targets, number = _frozen_tree(process), signal.SIGKILL
     for target in targets:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(target, number)
+
+
+def _frozen_tree(process: int) -> list[int]:
+    """A process and all below it, stopped first: what is just being started is not missed."""
+    known: list[int] = []
+    for _ in range(100):
+        fresh = [one for one in (process, *descendants_of(process)) if one not in known]
+        if not fresh:
+            break
+        for one in fresh:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(one, signal.SIGSTOP)
+        known += fresh
+    return known[::-1]
 
 
 def reap() -> None:
