@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from string import Template
@@ -33,6 +34,9 @@ def _render(result: Result, folder: Path) -> bool:
     body, _ = _exporter().from_filename(
         str(result.output), {"metadata": {"path": str(result.chapter.path.parent)}}
     )
+    images = result.chapter.path.parent / "images"
+    if images.is_dir():
+        shutil.copytree(images, folder / "images", dirs_exist_ok=True)
     page = _LINK.sub(r'href="\1.html\2"', body)
     (folder / f"{result.chapter.name}.html").write_text(page, encoding="utf-8")
     return True
@@ -42,7 +46,7 @@ def _exporter() -> Any:
     from nbconvert import HTMLExporter
 
     exporter = HTMLExporter(template_name="lab")
-    exporter.embed_images = True
+    # Not embed_images: it closes every <details> before its content.
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
     return exporter
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -147,6 +148,7 @@ def _execute(
             parameters={name: value for name, value in parameters.items() if name in own},
             engine_name=_ENGINE,
             kernel_name="python3",
+            language="python",
             cwd=str(chapter.path.parent),
             progress_bar=False,
             start_timeout=_KERNEL_TIMEOUT,
@@ -261,8 +263,11 @@ def _register_engine() -> None:
             nb_man.cell_complete = tell
             if told:
                 told(0, total)
-            # Sockets in the user's own runtime folder: no other user of the machine can reach them.
-            config = Config({"KernelManager": {"transport": "ipc"}})
-            return super().execute_managed_notebook(nb_man, kernel_name, config=config, **options)
+            # Sockets in a folder of the user's own: nobody else on the machine can reach the kernel.
+            with tempfile.TemporaryDirectory(prefix="kernel-") as folder:
+                sockets = {"transport": "ipc", "ip": str(Path(folder, "socket"))}
+                config = Config({"KernelManager": sockets})
+                options["config"] = config
+                return super().execute_managed_notebook(nb_man, kernel_name, **options)
 
     papermill_engines.register(_ENGINE, Engine)

@@ -80,7 +80,9 @@ def test_shallow_fetch_and_many_commits(local_cloud: LocalCloud, tmp_path: Path)
         (tmp_path / "work/file").write_text(f"{number}\n" * 1000)
         git(local_cloud, tmp_path / "work", "commit", "-qam", str(number))
     git(local_cloud, tmp_path / "work", "tag", "v1")
-    pushed = git(local_cloud, tmp_path / "work", "push", "--tags", with_token(local_cloud, name), "main")
+    pushed = git(
+        local_cloud, tmp_path / "work", "push", "--tags", with_token(local_cloud, name), "main"
+    )
     assert pushed.returncode == 0, pushed.stderr
     url = f"https://github.com/{name}"
     cloned = git(local_cloud, tmp_path, "clone", "-q", "--depth", "1", url, "shallow")

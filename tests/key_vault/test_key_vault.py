@@ -55,7 +55,9 @@ def secrets(cloud: LocalCloud, name: str, credential: Any = None) -> SecretClien
 
 @pytest.fixture
 def vault(local_cloud: LocalCloud) -> str:
-    return create_vault(local_cloud, policy(local_cloud, local_cloud.account.object_id, "all", "purge"))
+    return create_vault(
+        local_cloud, policy(local_cloud, local_cloud.account.object_id, "all", "purge")
+    )
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from helpers.localcloud.reference import Reference, InvalidReferenceError
+from helpers.localcloud.reference import InvalidReferenceError, Reference
 
 DIGEST = "sha256:" + "a" * 64
 

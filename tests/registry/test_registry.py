@@ -67,7 +67,9 @@ class Place:
         self, repository: str, reference: str, data: bytes, kind: str = MANIFEST
     ) -> requests.Response:
         return self.http.put(
-            self.url(f"{repository}/manifests/{reference}"), data=data, headers={"Content-Type": kind}
+            self.url(f"{repository}/manifests/{reference}"),
+            data=data,
+            headers={"Content-Type": kind},
         )
 
     def token(self, name: str, *actions: str, **properties: Any) -> tuple[str, str]:
@@ -179,7 +181,10 @@ def test_a_wrong_digest_leaves_nothing_behind(place: Place) -> None:
 def test_a_manifest_needs_its_blobs_in_its_repository(place: Place) -> None:
     data = place.manifest("holds")
     answer = place.put("lacks", "v1", data)
-    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (404, "MANIFEST_BLOB_UNKNOWN")
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (
+        404,
+        "MANIFEST_BLOB_UNKNOWN",
+    )
     for bad, kind in ((b"{", MANIFEST), (b"[]", MANIFEST), (b'{"schemaVersion":2}', MANIFEST)):
         assert place.put("holds", "v1", bad, kind).status_code == 400
     assert place.put("holds", "v1", data, "text/plain").status_code == 415
@@ -325,7 +330,13 @@ def test_skopeo_copies_there_and_back(place: Place, tmp_path: Path) -> None:
     assert copied.returncode == 0, copied.stderr
     target = f"docker://{place.server}/from-skopeo:v1"
     copied = skopeo(
-        place.cloud, "copy", "--all", "--dest-creds", credentials, f"oci:{tmp_path}/image:v1", target
+        place.cloud,
+        "copy",
+        "--all",
+        "--dest-creds",
+        credentials,
+        f"oci:{tmp_path}/image:v1",
+        target,
     )
     assert copied.returncode == 0, copied.stderr
     raw = skopeo(place.cloud, "inspect", "--raw", "--creds", credentials, target)

@@ -117,7 +117,10 @@ def test_an_update_merges_but_values_are_replaced(
     assert updated.identity.principal_id == created.identity.principal_id
     more = {"customRegistries": {"other.azurecr.io": {"identity": "[system]"}}}
     updated = tasks(local_cloud).update(*place, name, {"properties": {"credentials": more}})
-    assert set(updated.properties.credentials.custom_registries) == {"docker.io", "other.azurecr.io"}
+    assert set(updated.properties.credentials.custom_registries) == {
+        "docker.io",
+        "other.azurecr.io",
+    }
     gone = {"properties": {"credentials": {"customRegistries": {"docker.io": None}}}}
     answer = local_cloud.http().patch(
         f"https://management.azure.com{created.id}",

@@ -196,14 +196,22 @@ def _range(text: str, size: int) -> tuple[int, int]:
 
 
 async def _read(path: Path, start: int, length: int) -> AsyncIterator[bytes]:
+    """Blocks of a file; the next one is read while the one before is sent."""
+    sizes = [_BLOCK] * (length // _BLOCK) + ([length % _BLOCK] if length % _BLOCK else [])
     with path.open("rb", buffering=0) as file:
         file.seek(start)
-        while length > 0:
-            block = await asyncio.to_thread(file.read, min(_BLOCK, length))
+        following = asyncio.ensure_future(asyncio.to_thread(file.read, sizes[0] if sizes else 0))
+        for size in [*sizes[1:], 0]:
+            block = await following
             if not block:
                 return
-            length -= len(block)
-            yield block
+            following = asyncio.ensure_future(asyncio.to_thread(file.read, size))
+            try:
+                yield block
+            except BaseException:
+                await following  # the file is closed only when nobody reads it
+                raise
+        await following
 
 
 def delete(exchange: Exchange) -> Response:

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
-
-import yaml
+from dataclasses import dataclass
 
 from .errors import TaskError
+from .yaml_values import Document, YamlError
 
 FIRST_VERSION = "v1.1.0"  # compared as text, as the engine does
-DEFAULT_VERSION = "v1.0.0"
-VERSIONS = ("1.0-preview-1", "v1.0.0", "v1.1.0")
+DIRECTIVE = "$"
 PRESETS = {
     name: "{{.Run." + name + "}}"
     for name in (
@@ -30,13 +28,23 @@ IMAGES = {
     "curl": "mcr.microsoft.com/acr/curl:2ff604c",
     "cssc": "mcr.microsoft.com/acr/cssc:2ff604c",
 }
-_VERSION = re.compile(r"""^version:\s*["']?([^\s"'#]+)""", re.MULTILINE)
+_COMMENT = re.compile(r"\s*#")
+_ALIAS = re.compile(r"alias\s*:")
+_TOP_LEVEL = re.compile(r"[^\s:]+[^:]*:")
+_NAME = re.compile(r"[a-zA-Z0-9]+")
 
 
 def find_version(text: str) -> str:
-    """The version that a task file names, v1.0.0 without one."""
-    match = _VERSION.search(text)
-    return match[1] if match else DEFAULT_VERSION
+    """The version that a task file names in its first line, comments aside; "" without one.
+
+    It is not read as YAML: in quotes, or on a later line, the file is one without aliases.
+    """
+    for line in text.splitlines():
+        if not line.strip() or line.strip().startswith("#"):
+            continue
+        name, colon, value = line.partition(":")
+        return value.strip() if colon and name.rstrip() == "version" else ""
+    return ""
 
 
 def supports_aliases(version: str) -> bool:
@@ -44,74 +52,114 @@ def supports_aliases(version: str) -> bool:
     return version >= FIRST_VERSION
 
 
-def split(text: str) -> tuple[str, str]:
-    """The ``alias:`` block of a task file, and the rest; comment lines are dropped from both."""
-    alias: list[str] = []
-    rest: list[str] = []
+@dataclass(frozen=True)
+class Parts:
+    """The ``alias:`` block of a task file and the rest; comment lines are dropped from both.
+
+    ``alias_lines`` and ``rest_lines`` tell for each line where it stood in the file, from 1.
+    """
+
+    alias: str
+    rest: str
+    alias_lines: list[int]
+    rest_lines: list[int]
+
+
+def split(text: str) -> Parts:
+    """Take a task file apart."""
+    alias: list[tuple[int, str]] = []
+    rest: list[tuple[int, str]] = []
     inside = False
-    for line in text.splitlines():
-        if line.lstrip().startswith("#"):
+    for number, line in enumerate(text.split("\n"), 1):
+        if _COMMENT.match(line):
             continue
-        if line and not line[0].isspace():
-            inside = line.startswith("alias:")
-        (alias if inside else rest).append(line)
-    return "\n".join(alias), "\n".join(rest)
+        if not inside and _ALIAS.match(line):
+            inside = True
+        elif inside and _TOP_LEVEL.match(line):
+            inside = False
+        (alias if inside else rest).append((number, line.removesuffix("\r")))
+    return Parts(
+        "\n".join(line for _, line in alias),
+        "\n".join(line for _, line in rest),
+        [number for number, _ in alias],
+        [number for number, _ in rest],
+    )
 
 
 def definitions(alias_text: str, read: Callable[[str], str]) -> tuple[dict[str, str], str]:
-    """Names with their values, and the directive character, of an alias block.
+    """Names with their values, and the directive character, of a rendered alias block.
 
-    ``read`` gives the text of a file that ``src`` names. Raises :class:`TaskError`.
+    Its own values win over those of ``src``, a later file over an earlier one, and all of them over
+    the presets. ``read`` gives the text of a file that ``src`` names. Raises :class:`TaskError`.
     """
-    found: dict[str, str] = {**PRESETS, **IMAGES}
-    directive = "$"
-    block = _mapping(alias_text).get("alias") or {}
-    if not isinstance(block, dict):
-        raise TaskError("alias must have values or src")
-    sources = block.get("src") or []
-    for source in [sources] if isinstance(sources, str) else sources:
-        found.update(_values(_mapping(read(str(source)))))
-    own = _values(block.get("values") or {})
-    found.update(own)
-    if "directive" in found:
-        directive = found.pop("directive")
-        if len(directive) != 1:
-            raise TaskError("$ directive can only be overwritten by a single character")
-        if directive.isalnum():
-            raise TaskError("overwrite directives can only be symbols")
+    try:
+        document = Document(alias_text)
+        block = document.root("graph.wrapper").mapping("alias", "graph.Alias")
+        sources = block.texts("src")
+        own = dict(block.mapping("values", "map[string]string").all())
+        directive = block.text("directive") or DIRECTIVE
+        document.check()
+    except YamlError as error:
+        raise TaskError(f"error during alias unmarshaling: {error}") from None
+    found = {**PRESETS, **IMAGES}
+    for source in sources:
+        found |= _from_file(source, read)
+    found |= own
+    if len(directive) != 1:
+        raise TaskError(
+            "$ directive can only be overwritten by a single character, "
+            f"and {directive!r} has {len(directive)}"
+        )
+    if _NAME.fullmatch(directive):
+        raise TaskError(
+            f"overwritten directives may not be alphanumeric characters, and {directive!r} is one"
+        )
     for name in found:
-        if not name.isascii() or not name.isalnum():
+        if not _NAME.fullmatch(name):
             raise TaskError(
-                f"alias key names only support alphanumeric characters: {name!r} is not one"
+                f"alias key names only support alphanumeric characters, and {name!r} has others"
             )
     return found, directive
 
 
-def _mapping(text: str) -> dict[str, Any]:
+def _from_file(source: str, read: Callable[[str], str]) -> dict[str, str]:
+    """The names of a file of ``src``: a plain mapping of names to values."""
     try:
-        parsed = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise TaskError(f"failed to read the aliases: {error}") from None
-    return parsed if isinstance(parsed, dict) else {}
+        document = Document(read(source))
+        names = dict(document.root("map[string]string").all())
+        document.check()
+    except YamlError as error:
+        raise TaskError(f"the alias file '{source}' cannot be read: {error}") from None
+    return names
 
 
-def _values(block: dict[str, Any]) -> dict[str, str]:
-    return {str(name): "" if value is None else str(value) for name, value in block.items()}
+def replace(text: str, names: dict[str, str], directive: str = DIRECTIVE) -> str:
+    """``$Name`` replaced where it is known; ``$$`` is one ``$``, an unknown name stays.
 
-
-def replace(text: str, names: dict[str, str], directive: str = "$") -> str:
-    """``$Name`` replaced where it is known; ``$$`` is one ``$``, an unknown name stays."""
-    sign = re.escape(directive)
-
-    def one(match: re.Match[str]) -> str:
-        if match[1] is None:
-            return directive
-        return names.get(match[1], match[0])
-
-    return re.sub(rf"{sign}{sign}|{sign}([A-Za-z0-9]+)", one, text)
+    After an unknown name the next character is plain text, even a directive.
+    """
+    output: list[str] = []
+    at = 0
+    while (start := text.find(directive, at)) >= 0:
+        output.append(text[at:start])
+        at = start + 1
+        if text.startswith(directive, at):
+            output.append(directive)
+            at += 1
+            continue
+        match = _NAME.match(text, at)
+        name = match[0] if match else ""
+        at += len(name)
+        if name in names:
+            output.append(names[name])
+        else:
+            output.append(directive + name + text[at : at + 1])
+            at += 1
+    output.append(text[at:])
+    return "".join(output)
 
 
 def expand_command(command: str, names: dict[str, str]) -> str:
     """A cmd whose first word is an alias, with that alias replaced."""
-    first, blank, rest = command.lstrip().partition(" ")
-    return names.get(first, first) + blank + rest
+    first, blank, rest = command.strip().partition(" ")
+    return names[first] + blank + rest if first in names else command

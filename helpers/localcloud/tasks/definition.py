@@ -1,13 +1,17 @@
-"""A task file as data: rendered, read, checked, with the engine's defaults.
+"""From the text of a task file to a task: aliases, template, secrets, properties, checks.
 
-Source: acr-builder, graph/task.go and graph/step.go; documentation "ACR Tasks reference: YAML".
+Source: acr-builder, cmd/acb/commands/exec/exec.go, templating/templating.go and graph/task.go.
+Unknown properties are ignored, as the engine ignores them; those that it knows and the local cloud
+lacks fail the run (tasks/steps.py).
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shlex
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,80 +19,35 @@ import yaml
 
 from . import aliases, template
 from .errors import TaskError
+from .graph import Graph
+from .task_file import (
+    DEFAULT_NETWORK,
+    DEFAULT_VERSION,
+    RETRY_DELAY,
+    STEP_TIMEOUT,
+    VERSIONS,
+    Network,
+    SecretReference,
+    Step,
+    Task,
+)
+from .yaml_values import Document, Properties, YamlError
 
-__all__ = ["Network", "RenderOptions", "SecretReference", "Step", "Task", "TaskError", "parse"]
+__all__ = [
+    "Network",
+    "RenderOptions",
+    "SecretReference",
+    "Step",
+    "Task",
+    "TaskError",
+    "needs_secrets",
+    "parse",
+]
 
-STEP_TIMEOUT = 600  # seconds (graph/task.go)
-RETRY_DELAY = 5  # seconds (graph/task.go; the documentation says 0)
-DEFAULT_NETWORK = "acb_default_network"
 _UNMARSHAL = "failed to unmarshal task before running: "
-
-
-@dataclass(frozen=True)
-class SecretReference:
-    """A secret of the file's ``secrets``: where its value is kept."""
-
-    id: str
-    key_vault: str  # URL of a secret
-    client_id: str = ""  # a user-assigned identity
-
-
-@dataclass(frozen=True)
-class Network:
-    """A network of the run."""
-
-    name: str
-    driver: str = "bridge"
-
-
-@dataclass
-class Step:
-    """One step; times are in seconds. Exactly one of ``build``, ``cmd`` and ``push`` is set."""
-
-    id: str
-    build: str = ""
-    cmd: str = ""
-    push: list[str] = field(default_factory=list)
-    working_directory: str = ""
-    entry_point: str = ""
-    user: str = ""
-    network: str = DEFAULT_NETWORK
-    isolation: str = ""
-    cpus: str = ""
-    cache: str = ""
-    env: list[str] = field(default_factory=list)
-    expose: list[str] = field(default_factory=list)
-    ports: list[str] = field(default_factory=list)
-    volume_mounts: list[dict[str, str]] = field(default_factory=list)
-    when: list[str] | None = None
-    timeout: int = 0  # 0: the task's stepTimeout
-    start_delay: int = 0
-    retries: int = 0
-    retry_delay: int = RETRY_DELAY
-    retry_on_errors: list[str] = field(default_factory=list)
-    repeat: int = 0
-    cmd_download_retries: int = 0
-    cmd_download_retry_delay: int = 0
-    keep: bool = False
-    detach: bool = False
-    privileged: bool = False
-    ignore_errors: bool = False
-    pull: bool = False
-    disable_working_directory_override: bool = False
-
-
-@dataclass
-class Task:
-    """A task file, ready to run."""
-
-    version: str
-    steps: list[Step]
-    step_timeout: int = STEP_TIMEOUT
-    working_directory: str = ""
-    env: list[str] = field(default_factory=list)
-    secrets: list[SecretReference] = field(default_factory=list)
-    networks: list[Network] = field(default_factory=list)
-    volumes: list[dict[str, Any]] = field(default_factory=list)
+_DESERIALIZE = _UNMARSHAL + "failed to deserialize task and validate: "
+_VOLUME_NAME = re.compile(r"[a-zA-Z0-9_-]+")
+_LINE = re.compile(r"(?<=\bline )\d+(?=:)")
 
 
 @dataclass(frozen=True)
@@ -152,221 +111,288 @@ def _values_file(text: str) -> dict[str, Any]:
     try:
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise TaskError(f"failed to read the values file: {_where(error)}") from None
+        reason = str(error).replace("\n", " ")
+        raise TaskError(f"failed to read the values file: {reason}") from None
     if not isinstance(values, dict):
         raise TaskError("failed to read the values file: it must map names to values")
     return values
+
+
+def needs_secrets(text: str) -> bool:
+    """Whether a task file is to be rendered twice, the first time to find its secrets."""
+    return "secrets" in text
 
 
 def parse(text: str, options: RenderOptions) -> Task:
     """Render and read a task file.
 
     Secrets are resolved between two renderings: the first finds them, the second has their
-    values. Raises :class:`TaskError` with the engine's message.
+    values. Raises :class:`TaskError` with the engine's message; lines are those of the file.
     """
-    version = aliases.find_version(text)
     names: dict[str, str] = {}
-    if aliases.supports_aliases(version):
-        alias_text, text = aliases.split(text)
-
-        def read(source: str) -> str:
-            if options.read_file is None:
-                raise TaskError(f"the alias source '{source}' cannot be read: there is no context")
-            return options.read_file(source)
-
-        rendered_alias = template.render(alias_text, options.data({})) if alias_text else ""
-        names, directive = aliases.definitions(rendered_alias, read)
-        text = aliases.replace(text, names, directive)
-    task = _unmarshal(_render(text, options, {}), names)
-    if "secrets" in text.lower() and task.secrets:
-        if options.resolve_secrets is None:
+    lines: list[int] | None = None
+    if aliases.supports_aliases(aliases.find_version(text)):
+        parts = aliases.split(text)
+        names, directive = _aliases(parts, options)
+        text, lines = aliases.replace(parts.rest, names, directive), parts.rest_lines
+        if text.count("\n") != parts.rest.count("\n"):
+            lines = None  # an alias of several lines: they cannot be told any more
+    secrets: Mapping[str, str] = {}
+    if needs_secrets(text):
+        wanted = _deserialize(*_render(text, options, {}, lines)).secrets
+        if wanted and options.resolve_secrets is None:
             raise TaskError("unable to render task: the run has nobody who could read its secrets")
-        secrets = options.resolve_secrets(task.secrets)
-        task = _unmarshal(_render(text, options, secrets), names)
+        if wanted and options.resolve_secrets is not None:
+            secrets = options.resolve_secrets(wanted)
+    task = _deserialize(*_render(text, options, secrets, lines))
+    try:
+        _initialize(task)
+    except TaskError as error:
+        raise TaskError(f"{_UNMARSHAL}{error}") from None
+    for step in task.steps:
+        step.cmd = aliases.expand_command(step.cmd, names)
     return task
 
 
-def _render(text: str, options: RenderOptions, secrets: Mapping[str, str]) -> str:
-    rendered = template.render(text, options.data(secrets))
+def _aliases(parts: aliases.Parts, options: RenderOptions) -> tuple[dict[str, str], str]:
+    """Names and directive of the alias block, which is a template of its own."""
+
+    def read(source: str) -> str:
+        if options.read_file is None:
+            raise TaskError(f"the alias source '{source}' cannot be read: there is no context")
+        return options.read_file(source)
+
+    try:
+        rendered = template.render(parts.alias, options.data({}))
+    except template.TemplateError as error:
+        told = _told(error, parts.alias_lines)
+        raise TaskError(f"unable to render alias data: {told}") from None
+    try:
+        return aliases.definitions(rendered, read)
+    except TaskError as error:
+        raise TaskError(f"unable to search/replace aliases in task: {error}") from None
+
+
+def _render(
+    text: str, options: RenderOptions, secrets: Mapping[str, str], lines: Sequence[int] | None
+) -> tuple[str, Sequence[int] | None]:
+    """The rendered text, and where its lines stood in the file (None: not known)."""
+    try:
+        rendered = template.render(text, options.data(secrets))
+    except template.TemplateError as error:
+        told = _told(error, lines)
+        raise TaskError(f"unable to render task: error while rendering templates: {told}") from None
     if not rendered.strip():
         raise TaskError("unable to render task: rendered template was empty")
-    return rendered
+    same = lines is not None and rendered.count("\n") == text.count("\n")
+    return rendered, lines if same else None
 
 
-def _where(error: yaml.YAMLError) -> str:
-    """What is wrong with a YAML text and where, in one line."""
-    mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or str(error)
-    return f"yaml: line {mark.line + 1}: {problem}" if mark else f"yaml: {problem}"
+def _told(error: template.TemplateError, lines: Sequence[int] | None) -> str:
+    """A template's error with the line of the file instead of that of the text rendered."""
+    if lines and error.line <= len(lines):
+        return str(template.TemplateError(lines[error.line - 1], error.reason))
+    return str(error)
 
 
-def _unmarshal(text: str, names: dict[str, str]) -> Task:
+# -- reading ---------------------------------------------------------------------------------------
+
+
+def _deserialize(text: str, lines: Sequence[int] | None) -> Task:
+    """The properties of a rendered file, its secrets and volumes checked (Task.Validate)."""
     try:
-        parsed = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise TaskError(_UNMARSHAL + _where(error)) from None
-    if not isinstance(parsed, dict):
-        raise TaskError(f"{_UNMARSHAL}yaml: the task file must be a mapping with 'steps'")
-    version = str(parsed.get("version") or aliases.DEFAULT_VERSION)
-    if version not in aliases.VERSIONS:
-        raise TaskError(
-            f"{_UNMARSHAL}invalid version specified: {version}; versions are "
-            f"{', '.join(aliases.VERSIONS)}"
-        )
-    read = _Reader("task", parsed)
-    steps = parsed.get("steps")
-    if not isinstance(steps, list) or not steps:
-        raise TaskError(f"{_UNMARSHAL}the task file has no steps")
-    task = Task(
-        version=version,
-        steps=[_step(number, one, names) for number, one in enumerate(steps)],
-        step_timeout=read.number("stepTimeout", STEP_TIMEOUT) or STEP_TIMEOUT,
-        working_directory=read.text("workingDirectory"),
-        env=read.texts("env"),
-        secrets=[_secret(one) for one in parsed.get("secrets") or []],
-        networks=_networks(parsed.get("networks")),
-        volumes=list(parsed.get("volumes") or []),
-    )
-    seen: set[str] = set()
-    for secret in task.secrets:
-        if secret.id in seen:
-            raise TaskError(f"{_UNMARSHAL}duplicate secret found with id: {secret.id}")
-        seen.add(secret.id)
+        document = Document(text)
+        task = _task(document.root("graph.Task"))
+        document.check()
+    except YamlError as error:
+        told = str(error)
+        if lines:
+            known = lines
+            told = _LINE.sub(lambda m: str(known[min(int(m[0]), len(known)) - 1]), told)
+        raise TaskError(_DESERIALIZE + told) from None
+    try:
+        _check_secrets(task.secrets)
+        _check_volumes(task)
+    except TaskError as error:
+        raise TaskError(_DESERIALIZE + str(error)) from None
     return task
 
 
-def _secret(given: Any) -> SecretReference:
-    read = _Reader("secret", given if isinstance(given, dict) else {})
-    found = SecretReference(read.text("id"), read.text("keyvault"), read.text("clientID"))
-    if not found.id:
-        raise TaskError(f"{_UNMARSHAL}secret is missing an ID")
-    if not found.key_vault:
-        raise TaskError(f"{_UNMARSHAL}secret '{found.id}' is missing its keyvault URL")
-    return found
-
-
-def _networks(given: Any) -> list[Network]:
-    networks = [Network(DEFAULT_NETWORK)]
-    for one in given or []:
-        read = _Reader("network", one if isinstance(one, dict) else {})
-        name = read.text("name")
-        if not name:
-            raise TaskError(f"{_UNMARSHAL}network is missing a name")
-        networks.append(Network(name, read.text("driver") or "bridge"))
-    return networks
-
-
-def _step(number: int, given: Any, names: dict[str, str]) -> Step:
-    if not isinstance(given, dict):
-        raise TaskError(f"{_UNMARSHAL}step {number + 1} is no mapping")
-    read = _Reader(f"step '{given.get('id') or number}'", given)
-    command = read.text("cmd")
-    push = read.texts("push")
-    step = Step(
-        id=read.text("id") or f"acb_step_{number}",
-        build=read.text("build").strip(),
-        cmd=aliases.expand_command(command.strip(), names),
-        push=push,
-        working_directory=read.text("workingDirectory"),
-        entry_point=read.text("entryPoint"),
-        user=read.text("user"),
-        network=read.text("network") or DEFAULT_NETWORK,
-        isolation=read.text("isolation"),
-        cpus=read.text("cpus"),
-        cache=read.text("cache"),
-        env=read.texts("env"),
-        expose=read.texts("expose"),
-        ports=read.texts("ports"),
-        volume_mounts=list(given.get("volumeMounts") or []),
-        when=read.texts("when") if given.get("when") is not None else None,
-        timeout=read.number("timeout", 0),
-        start_delay=read.number("startDelay", 0),
-        retries=read.number("retries", 0),
-        retry_delay=read.number("retryDelay", RETRY_DELAY),
-        retry_on_errors=read.texts("retryOnErrors"),
-        repeat=read.number("repeat", 0),
-        cmd_download_retries=read.number("cmdDownloadRetries", 0),
-        cmd_download_retry_delay=read.number("cmdDownloadRetryDelay", 0),
-        keep=read.flag("keep"),
-        detach=read.flag("detach"),
-        privileged=read.flag("privileged"),
-        ignore_errors=read.flag("ignoreErrors"),
-        pull=read.flag("pull"),
-        disable_working_directory_override=read.flag("disableWorkingDirectoryOverride"),
+def _task(given: Properties) -> Task:
+    return Task(
+        version=given.text("version"),
+        steps=[_step(one) for one in given.mappings("steps", "graph.Step")],
+        step_timeout=given.number("stepTimeout"),
+        working_directory=given.text("workingDirectory"),
+        env=given.texts("env"),
+        secrets=[
+            SecretReference(one.text("id"), one.text("keyvault"), one.text("clientID"))
+            for one in given.mappings("secrets", "secretmgmt.Secret")
+        ],
+        networks=[
+            Network(
+                one.text("name"),
+                one.text("driver"),
+                one.flag("isDefault"),
+                one.flag("skipCreation"),
+                one.flag("ipv6"),
+            )
+            for one in given.mappings("networks", "graph.Network")
+        ],
+        # The documentation has "secret", the engine's newest source "values".
+        volumes=[
+            {"name": one.text("name"), "secret": dict(one.pairs("secret") + one.pairs("values"))}
+            for one in given.mappings("volumes", "volume.VolumeMount")
+        ],
     )
-    _check(step)
-    return step
 
 
-def _check(step: Step) -> None:
-    """The engine's rules for a step, in its words (graph/step.go)."""
-    kinds = [bool(step.build), bool(step.cmd), bool(step.push)]
-    message = ""
-    if any(character.isspace() for character in step.id):
-        message = "step ID cannot contain spaces"
-    elif step.id == "acb_root":
-        message = "step ID cannot be acb_root, which is reserved"
-    elif not any(kinds):
-        message = "step is missing a cmd, build, or push property"
-    elif sum(kinds) > 1:
-        message = "step must only contain a single build, cmd, or push property"
-    elif step.when and "-" in step.when and len(step.when) > 1:
-        message = (
-            "step cannot contain other IDs in when if the immediate execution token is specified"
+def _step(given: Properties) -> Step:
+    return Step(
+        id=given.text("id"),
+        build=given.text("build").strip(),
+        cmd=given.text("cmd").strip(),
+        push=given.texts("push"),
+        working_directory=given.text("workingDirectory"),
+        entry_point=given.text("entryPoint"),
+        user=given.text("user"),
+        network=given.text("network"),
+        isolation=given.text("isolation"),
+        cpus=given.text("cpus"),
+        cache=given.text("cache"),
+        env=given.texts("env"),
+        expose=given.texts("expose"),
+        ports=given.texts("ports"),
+        volume_mounts=[
+            {"name": one.text("name"), "mountPath": one.text("mountPath")}
+            for one in given.mappings("volumeMounts", "volume.Mount")
+        ],
+        when=given.texts("when") or None,
+        timeout=given.number("timeout"),
+        start_delay=given.number("startDelay"),
+        retries=given.number("retries"),
+        retry_delay=given.number("retryDelay"),
+        retry_on_errors=given.texts("retryOnErrors"),
+        repeat=given.number("repeat"),
+        cmd_download_retries=given.number("cmdDownloadRetries"),
+        cmd_download_retry_delay=given.number("cmdDownloadRetryDelay"),
+        keep=given.flag("keep"),
+        detach=given.flag("detach"),
+        privileged=given.flag("privileged"),
+        ignore_errors=given.flag("ignoreErrors"),
+        pull=given.flag("pull"),
+        disable_working_directory_override=given.flag("disableWorkingDirectoryOverride"),
+    )
+
+
+# -- rules and defaults ----------------------------------------------------------------------------
+
+
+def _check_secrets(secrets: list[SecretReference]) -> None:
+    seen: set[str] = set()
+    for secret in secrets:
+        message = ""
+        if not secret.id:
+            raise TaskError("secret is missing an ID as well as auto-generated ID")
+        if any(character.isspace() for character in secret.id):
+            message = "secret ID cannot contain spaces"
+        elif not secret.key_vault:
+            message = (
+                "secret should contain either keyvault property for vault secret, or msi "
+                "clientID/aadResourceId for msi authentication"
+            )
+        elif secret.client_id and not _is_uuid(secret.client_id):
+            message = "msi client ID is not a valid guid"
+        if message:
+            raise TaskError(f"failed to validate secret with ID: {secret.id}: {message}")
+        if secret.id in seen:
+            raise TaskError(f"duplicate secret found with ID: {secret.id}")
+        seen.add(secret.id)
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text.lower()
+    except ValueError:
+        return False
+
+
+def _check_volumes(task: Task) -> None:
+    names: set[str] = set()
+    for volume in task.volumes:
+        name = volume["name"]
+        if not name or not volume["secret"]:
+            raise TaskError("volume name or values is empty")
+        if not _VOLUME_NAME.fullmatch(name):
+            raise TaskError(
+                f"volume name is not well formed. Only use alphanumeric and - _ [volume: {name}]"
+            )
+        if "" in volume["secret"]:
+            raise TaskError(f"filename provided for value is empty [volume: {name}]")
+        if name in names:
+            raise TaskError(f"volume with duplicate name found [volume: {name}]")
+        names.add(name)
+    for step in task.steps:
+        for mount in step.volume_mounts:
+            if mount["name"] and mount["name"] not in names:
+                raise TaskError(
+                    f"provided mount name does not correspond to a volume [mount: {mount['name']}]"
+                )
+
+
+def _initialize(task: Task) -> None:
+    """Defaults, merged environments, and the step graph (Task.initialize)."""
+    task.version = task.version or DEFAULT_VERSION
+    if task.version.lower() not in VERSIONS:
+        raise TaskError(
+            f'invalid version specified: "{task.version}", the current version is '
+            f'"{DEFAULT_VERSION}" (there are {", ".join(VERSIONS)})'
         )
-    elif step.retries < 0:
-        message = "step must specify retries >= 0"
-    elif step.repeat < 0:
-        message = "step must specify repeat >= 0"
-    elif step.cache.lower() not in ("", "enabled", "disabled"):
-        message = "invalid value for cache property. Valid values are 'enabled', 'disabled'"
-    if message:
-        raise TaskError(f"{_UNMARSHAL}{message} [step: {step.id}]")
+    if not task.steps:
+        raise TaskError("the task file has no steps")
+    if not task.networks:
+        task.networks = [Network(DEFAULT_NETWORK, "bridge", is_default=True)]
+    default = next((one.name for one in reversed(task.networks) if one.is_default), "")
+    if task.step_timeout <= 0:
+        task.step_timeout = STEP_TIMEOUT
+    for number, step in enumerate(task.steps):
+        step.timeout = max(step.timeout, 0)
+        if step.retry_delay <= 0:
+            step.retry_delay = RETRY_DELAY
+        step.network = step.network or default
+        step.env = _merge(step.env, task.env)
+        step.id = step.id or f"acb_step_{number}"
+        step.push = list(dict.fromkeys(map(_tagged, step.push)))
+    Graph(task.steps)
 
 
-class _Reader:
-    """Reads properties of a mapping; the text says whose property has the wrong type."""
+def _tagged(image: str) -> str:
+    return image if "@" in image or ":" in image else f"{image}:latest"
 
-    def __init__(self, whose: str, values: Mapping[str, Any]) -> None:
-        self._whose = whose
-        self._values = values
 
-    def _wrong(self, name: str, wanted: str) -> TaskError:
-        return TaskError(
-            f"{_UNMARSHAL}yaml: cannot read '{name}' of {self._whose}: it must be {wanted}"
-        )
+def _merge(own: list[str], given: list[str]) -> list[str]:
+    """The step's variables, then those of the task that it lacks.
 
-    def text(self, name: str) -> str:
-        """A scalar as text; "" when missing."""
-        value = self._values.get(name)
-        if value is None:
-            return ""
-        if isinstance(value, (dict, list)):
-            raise self._wrong(name, "a text")
-        return str(value).lower() if isinstance(value, bool) else str(value)
+    A variable of the task may hold several, with commas between (graph/task.go, mergeEnvs).
+    """
+    if not given:
+        return own
+    merged = list(own)
+    names = set()
+    for pair in own:
+        if "=" not in pair:
+            raise TaskError(_unparsed("step", pair))
+        names.add(pair.partition("=")[0])
+    for pair in [part for one in given for part in one.split(",")]:
+        if "=" not in pair:
+            raise TaskError(_unparsed("task", pair))
+        if pair.partition("=")[0] not in names:
+            merged.append(pair)
+    return merged
 
-    def texts(self, name: str) -> list[str]:
-        """A list of texts; a single text is a list of one, as yaml.v2 reads it."""
-        value = self._values.get(name)
-        if value is None:
-            return []
-        items = value if isinstance(value, list) else [value]
-        if any(isinstance(item, (dict, list)) for item in items):
-            raise self._wrong(name, "a list of texts")
-        return [str(item) for item in items]
 
-    def number(self, name: str, default: int) -> int:
-        """A whole number; ``default`` when missing."""
-        value = self._values.get(name)
-        if value is None:
-            return default
-        if isinstance(value, bool) or not str(value).lstrip("-").isdigit():
-            raise self._wrong(name, "a whole number")
-        return int(value)
-
-    def flag(self, name: str) -> bool:
-        """true or false; false when missing."""
-        value = self._values.get(name)
-        if value in (None, "true", "false") or isinstance(value, bool):
-            return value in (True, "true")
-        raise self._wrong(name, "true or false")
+def _unparsed(whose: str, pair: str) -> str:
+    return (
+        "failed to merge task and step environment variables: cannot parse "
+        f"{whose} environment variable {pair} correctly: it must be NAME=value"
+    )

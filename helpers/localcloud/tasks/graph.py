@@ -1,6 +1,6 @@
 """The order of a task's steps: by ``when``, else one after the other; what is free runs in parallel.
 
-Source: acr-builder, graph/dag.go.
+Source: acr-builder, graph/dag.go and graph/step.go.
 """
 
 from __future__ import annotations
@@ -8,59 +8,40 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from .definition import Step
 from .errors import TaskError
+from .task_file import Step
 
-ROOT = "-"
+IMMEDIATELY = "-"  # in ``when``: wait for nothing
+ROOT = "acb_root"
 
 
 class Graph:
-    """The steps with what each waits for. Raises :class:`TaskError` for an impossible order."""
+    """The steps with what each waits for.
+
+    A step can only wait for steps above it in the file, so there are no cycles. Raises
+    :class:`TaskError` for an order that is impossible or a step that breaks a rule.
+    """
 
     def __init__(self, steps: Sequence[Step]) -> None:
-        self._steps = {step.id: step for step in steps}
+        self._steps: dict[str, Step] = {}
         self._waits: dict[str, set[str]] = {}
-        previous = ""
-        seen: set[str] = set()
+        previous: str | None = None
         for step in steps:
-            if step.id in seen:
-                raise TaskError(
-                    f"failed to create the task's graph: {step.id} already exists as a vertex"
-                )
-            seen.add(step.id)
-            if step.when is None:
-                self._waits[step.id] = {previous} if previous else set()
+            check(step)
+            if step.id == ROOT:
+                raise TaskError(f"{ROOT} is a reserved ID, it can't be used")
+            if step.id in self._steps:
+                raise TaskError(f"{step.id} already exists as a vertex")
+            self._steps[step.id] = step
+            if step.when:
+                waits = {name for name in step.when if name != IMMEDIATELY}
             else:
-                self._waits[step.id] = {name for name in step.when if name != ROOT}
+                waits = set() if previous is None else {previous}
+            for name in step.when or ():
+                if name in waits and name not in self._steps and name != ROOT:
+                    raise TaskError(_unknown(name, step.id, steps))
+            self._waits[step.id] = waits - {ROOT}
             previous = step.id
-        self._check()
-
-    def _check(self) -> None:
-        for name, waits in self._waits.items():
-            for other in sorted(waits):
-                if other == name:
-                    raise TaskError(
-                        f"failed to create the task's graph: step {name} waits for itself"
-                    )
-                if other not in self._steps:
-                    raise TaskError(
-                        f"failed to create the task's graph: {other} does not exist as a vertex "
-                        f"[from: {other}, to: {name}]"
-                    )
-        order = {name: number for number, name in enumerate(self._steps)}
-        left = {name: set(waits) for name, waits in self._waits.items()}
-        while left:
-            free = [name for name, waits in left.items() if not waits]
-            if not free:
-                names = ", ".join(sorted(left, key=order.__getitem__))
-                raise TaskError(
-                    f"failed to create the task's graph: the steps {names} wait for one another "
-                    "in a cycle"
-                )
-            for name in free:
-                del left[name]
-            for waits in left.values():
-                waits.difference_update(free)
 
     @property
     def waits(self) -> dict[str, set[str]]:
@@ -116,3 +97,72 @@ class Graph:
                     condition.wait()
         if failures:
             raise failures[0]
+
+
+def _unknown(name: str, step: str, steps: Sequence[Step]) -> str:
+    """The engine's words for a ``when`` that names no step above it, and what to do."""
+    message = f"{name} does not exist as a vertex [from: {name}, to: {step}]"
+    order = [one.id for one in steps]
+    if name not in order:
+        return f"{message}: 'when' of step {step} names no step of the file"
+    circle = f", and {name} waits for {step}: a cycle" if _reaches(name, step, steps) else ""
+    return (
+        f"{message}: step {name} stands below step {step}{circle}. A step can only wait for steps "
+        "above it"
+    )
+
+
+def _reaches(start: str, goal: str, steps: Sequence[Step]) -> bool:
+    """Whether ``start`` waits for ``goal``, directly or by way of others."""
+    waits: dict[str, list[str]] = {}
+    previous: list[str] = []
+    for step in steps:
+        waits[step.id] = list(step.when) if step.when else previous
+        previous = [step.id]
+    seen: set[str] = set()
+    todo = [start]
+    while todo:
+        for name in waits.get(todo.pop(), ()):
+            if name == goal:
+                return True
+            if name not in seen:
+                seen.add(name)
+                todo.append(name)
+    return False
+
+
+def check(step: Step) -> None:
+    """The engine's rules for one step, in its words and its order (Step.Validate)."""
+    kinds = [bool(step.cmd), bool(step.build), bool(step.push)]
+    paths = [mount.get("mountPath", "") for mount in step.volume_mounts]
+    message = ""
+    if not step.id:
+        message = "step is missing an ID"
+    elif step.retries < 0:
+        message = "step must specify retries >= 0"
+    elif step.repeat < 0:
+        message = "step must specify repeat >= 0"
+    elif sum(kinds) > 1:
+        message = "step must only contain a single build, cmd, or push property"
+    elif any(character.isspace() for character in step.id):
+        message = "step ID cannot contain spaces"
+    elif not any(kinds):
+        message = "step is missing a cmd, build, or push property"
+    elif step.volume_mounts and not step.cmd:
+        message = (
+            "invalid use of Mounts. Mounts must have unique container paths and used for CMD steps"
+        )
+    elif not all(mount.get("name") and mount.get("mountPath") for mount in step.volume_mounts):
+        message = "mount name or container file path is empty"
+    elif len(set(paths)) < len(paths):
+        message = "mount with duplicate container file path found"
+    elif step.when and IMMEDIATELY in step.when and len(step.when) > 1:
+        message = (
+            "step cannot contain other IDs in when if the immediate execution token is specified"
+        )
+    elif step.when and step.id in step.when:
+        message = f"Step ID: {step.id} is self-referenced"
+    elif step.cache.lower() not in ("", "enabled", "disabled"):
+        message = "invalid value for cache property. Valid values are 'enabled', 'disabled'"
+    if message:
+        raise TaskError(f"{message} [step: {step.id}]")

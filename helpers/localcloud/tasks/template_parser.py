@@ -28,12 +28,17 @@ NAME = "gotpl"
 
 
 class TemplateError(TaskError):
-    """A template that cannot be read or executed; names the line and the expression."""
+    """A template that cannot be read or executed; names the line and the expression, as Go does."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(f"template: {NAME}:{line}: {reason}")
+        self.line = line
+        self.reason = reason
 
 
 def fail(line: int, message: str) -> TemplateError:
-    """An error at a line of the template, as Go words it."""
-    return TemplateError(f"template: {NAME}:{line}: {message}")
+    """An error at a line of the template."""
+    return TemplateError(line, message)
 
 
 @dataclass(frozen=True)

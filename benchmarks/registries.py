@@ -1,0 +1,121 @@
+"""A layer of 100 MB pushed and pulled: our registry and docker-registry, the same client, both TLS."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import requests
+import trustme
+
+from helpers.localcloud import daemon
+
+from .clouds import client, token
+from .report import Figure, median
+
+SIZE = 100 * 1000 * 1000  # bytes
+
+
+def measure(folder: Path) -> list[Figure]:
+    """Medians of three pushes (each of new content) and seven pulls."""
+    running = daemon.up(folder / "registry")
+    try:
+        http = client(running)
+        http.headers["Authorization"] = f"Bearer {token(running, http)}"
+        base = f"https://management.azure.com/subscriptions/{running.account.subscription_id}"
+        group = f"{base}/resourceGroups/bench"
+        http.put(group, json={"location": "eastus"}, timeout=30).raise_for_status()
+        http.put(
+            f"{group}/providers/Microsoft.ContainerRegistry/registries/benchmarks",
+            json={"location": "eastus", "sku": {"name": "Premium"}},
+            timeout=30,
+        ).raise_for_status()
+        del http.headers["Authorization"]
+        http.auth = (running.account.client_id, running.account.client_secret)
+        ours = _transfer(http, "https://benchmarks.azurecr.io")
+    finally:
+        daemon.down(folder / "registry")
+    figures = [
+        Figure("push 100 MB", ours[0], "s", note="TLS, digest checked, fsync"),
+        Figure("pull 100 MB", ours[1], "s", note="TLS"),
+    ]
+    with _docker_registry(folder) as address:
+        if address is None:
+            note = "not installed: apt-get install docker-registry"
+            return [*figures, Figure("… docker-registry", 0, "s", note=note)]
+        peer = requests.Session()
+        peer.trust_env = False
+        peer.verify = str(folder / "peer-ca.pem")
+        theirs = _transfer(peer, address)
+    return [
+        *figures,
+        Figure("… docker-registry push", theirs[0], "s", note="TLS"),
+        Figure("… docker-registry pull", theirs[1], "s", note="TLS"),
+        Figure("… ratio push ours / docker-registry", ours[0] / theirs[0], "", 1),
+        Figure("… ratio pull ours / docker-registry", ours[1] / theirs[1], "", 1),
+    ]
+
+
+def _transfer(http: requests.Session, base: str) -> tuple[float, float]:
+    """Median seconds of a push and of a pull."""
+    blobs = [os.urandom(1000) + bytes(SIZE - 1000) for _ in range(3)]
+    digests = ["sha256:" + hashlib.sha256(blob).hexdigest() for blob in blobs]
+    left = list(zip(blobs, digests, strict=True))
+
+    def push() -> None:
+        blob, digest = left.pop()
+        begun = http.post(f"{base}/v2/bench/blobs/uploads/", timeout=60)
+        begun.raise_for_status()
+        location = begun.headers["Location"]
+        url = location if location.startswith("http") else base + location
+        http.put(url, params={"digest": digest}, data=blob, timeout=120).raise_for_status()
+
+    def pull() -> None:
+        answer = http.get(f"{base}/v2/bench/blobs/{digests[0]}", stream=True, timeout=120)
+        size = sum(len(block) for block in answer.iter_content(1 << 20))
+        assert size == SIZE
+
+    return median(push, 3), median(pull, 7)
+
+
+@contextlib.contextmanager
+def _docker_registry(folder: Path) -> Iterator[str | None]:
+    """A docker-registry of its own on loopback, or None when it is not installed."""
+    program = shutil.which("docker-registry")
+    if program is None:
+        yield None
+        return
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    authority = trustme.CA()
+    leaf = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(str(folder / "peer-ca.pem"))
+    leaf.private_key_pem.write_to_path(str(folder / "peer-key.pem"))
+    leaf.cert_chain_pems[0].write_to_path(str(folder / "peer.pem"))
+    settings = folder / "docker-registry.yml"
+    settings.write_text(
+        f"version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: "
+        f"{folder / 'docker-registry'}\nhttp:\n  addr: 127.0.0.1:{port}\n  tls:\n"
+        f"    certificate: {folder / 'peer.pem'}\n    key: {folder / 'peer-key.pem'}\n"
+    )
+    process = subprocess.Popen(
+        [program, "serve", str(settings)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        for _ in range(100):
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            time.sleep(0.05)
+        yield f"https://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(10)

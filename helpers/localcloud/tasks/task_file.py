@@ -1,0 +1,89 @@
+"""A task file as data, with the engine's defaults.
+
+Source: acr-builder, graph/task.go, graph/step.go and graph/network.go; documentation "ACR Tasks
+reference: YAML".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+STEP_TIMEOUT = 600  # seconds (graph/task.go)
+RETRY_DELAY = 5  # seconds (graph/task.go; the documentation says 0)
+DEFAULT_NETWORK = "acb_default_network"
+DEFAULT_VERSION = "v1.0.0"
+VERSIONS = ("1.0-preview-1", DEFAULT_VERSION, "v1.1.0")
+
+
+@dataclass(frozen=True)
+class SecretReference:
+    """A secret of the file's ``secrets``: where its value is kept."""
+
+    id: str
+    key_vault: str  # URL of a secret
+    client_id: str = ""  # a user-assigned identity
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network of the run; ``is_default``: of the steps that name none."""
+
+    name: str
+    driver: str = ""
+    is_default: bool = False
+    skip_creation: bool = False
+    ipv6: bool = False
+
+
+@dataclass
+class Step:
+    """One step; times are in seconds. Exactly one of ``build``, ``cmd`` and ``push`` is set."""
+
+    id: str
+    build: str = ""
+    cmd: str = ""
+    push: list[str] = field(default_factory=list)
+    working_directory: str = ""
+    entry_point: str = ""
+    user: str = ""
+    network: str = DEFAULT_NETWORK
+    isolation: str = ""
+    cpus: str = ""
+    cache: str = ""
+    env: list[str] = field(default_factory=list)
+    expose: list[str] = field(default_factory=list)
+    ports: list[str] = field(default_factory=list)
+    volume_mounts: list[dict[str, str]] = field(default_factory=list)
+    when: list[str] | None = None  # None or []: after the step before it
+    timeout: int = 0  # 0: the task's stepTimeout
+    start_delay: int = 0
+    retries: int = 0
+    retry_delay: int = RETRY_DELAY
+    retry_on_errors: list[str] = field(default_factory=list)
+    repeat: int = 0
+    cmd_download_retries: int = 0
+    cmd_download_retry_delay: int = 0
+    keep: bool = False
+    detach: bool = False
+    privileged: bool = False
+    ignore_errors: bool = False
+    pull: bool = False
+    disable_working_directory_override: bool = False
+
+
+@dataclass
+class Task:
+    """A task file, ready to run.
+
+    A volume is ``{"name": …, "secret": {file name: content in base64}}``.
+    """
+
+    version: str
+    steps: list[Step]
+    step_timeout: int = STEP_TIMEOUT
+    working_directory: str = ""
+    env: list[str] = field(default_factory=list)
+    secrets: list[SecretReference] = field(default_factory=list)
+    networks: list[Network] = field(default_factory=list)
+    volumes: list[dict[str, Any]] = field(default_factory=list)

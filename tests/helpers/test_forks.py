@@ -1,0 +1,125 @@
+"""The sample repositories: published, edited and pushed, over the wire of github.com."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from helpers import forks
+from helpers.clouds import Connection, connect
+from tests.conftest import LocalCloud
+
+
+@pytest.fixture
+def published(fresh_cloud: LocalCloud, own_environment: None) -> Connection:
+    connection = connect("local", home=fresh_cloud.home)
+    forks.publish(connection)
+    return connection
+
+
+def clone(cloud: LocalCloud, fork: forks.Fork, folder: Path) -> Path:
+    subprocess.run(
+        ["git", "clone", "-q", fork.url, str(folder)],
+        env={**cloud.env, "GIT_CONFIG_NOSYSTEM": "1", "HOME": str(folder.parent)},
+        check=True,
+        timeout=60,
+    )
+    return folder
+
+
+def test_published_repositories_are_what_the_project_has(
+    fresh_cloud: LocalCloud, published: Connection, tmp_path: Path
+) -> None:
+    for name in forks.NAMES:
+        folder = clone(fresh_cloud, forks.fork(published, name), tmp_path / name)
+        for path in (forks.FOLDER / name).rglob("*"):
+            if path.is_file():
+                copied = folder / path.relative_to(forks.FOLDER / name)
+                assert copied.read_bytes() == path.read_bytes()
+                assert bool(copied.stat().st_mode & 0o100) == bool(path.stat().st_mode & 0o100)
+
+
+def test_the_same_content_has_the_same_commit_everywhere(
+    published: Connection, local_cloud: LocalCloud
+) -> None:
+    heads = [forks.Checkout(published, forks.fork(published, n)).head for n in forks.NAMES]
+    other = connect("local", home=local_cloud.home)
+    published_there = forks.publish(other, restore=True)
+    assert [forks.Checkout(other, one).head for one in published_there] == heads
+
+
+def test_publishing_again_keeps_a_change_unless_told_to_restore(published: Connection) -> None:
+    fork = forks.fork(published, "base-image-node")
+    first = forks.Checkout(published, fork)
+    original = first.read("Dockerfile")
+    commit = forks.edit(published, fork.name, "Dockerfile", "DeepSkyBlue", "Orange", "New colour")
+    forks.publish(published)
+    assert "Orange" in forks.read(published, fork.name, "Dockerfile")
+    again = forks.edit(published, fork.name, "Dockerfile", "DeepSkyBlue", "Orange", "New colour")
+    assert again is None
+    forks.publish(published, restore=True)
+    restored = forks.Checkout(published, fork)
+    assert restored.read("Dockerfile") == original
+    assert len({first.head, commit, restored.head}) == 3
+
+
+def test_the_mode_of_a_file_is_part_of_it(
+    fresh_cloud: LocalCloud, published: Connection, tmp_path: Path
+) -> None:
+    fork = forks.fork(published, "import-baseimage-node")
+    checkout = forks.Checkout(published, fork)
+    checkout.set_executable("test.sh", False)
+    checkout.write("folder/new.txt", "new\n")
+    checkout.commit("Lose a permission")
+    checkout.push()
+    folder = clone(fresh_cloud, fork, tmp_path / "clone")
+    assert not (folder / "test.sh").stat().st_mode & 0o100
+    assert (folder / "folder/new.txt").read_text() == "new\n"
+
+
+def test_a_commit_without_a_change_is_none(published: Connection) -> None:
+    checkout = forks.Checkout(published, forks.fork(published, "hello-world"))
+    head = checkout.head
+    assert checkout.commit("Nothing") == head
+    checkout.push()
+
+
+def test_a_push_onto_somebody_elses_is_refused(published: Connection) -> None:
+    fork = forks.fork(published, "hello-world")
+    late = forks.Checkout(published, fork)
+    forks.edit(published, fork.name, "README.md", "# hello-world", "# Hello", "Shout less")
+    late.write("README.md", "mine\n")
+    late.commit("Mine")
+    with pytest.raises(forks.ForkError, match="changed by someone else"):
+        late.push()
+    assert forks.read(published, fork.name, "README.md").startswith("# Hello")
+
+
+def test_text_or_file_that_is_not_there_is_named(published: Connection) -> None:
+    with pytest.raises(forks.ForkError, match="no 'Purple'"):
+        forks.edit(published, "base-image-node", "Dockerfile", "Purple", "Green", "Change")
+    with pytest.raises(forks.ForkError, match="no file Containerfile. It has: Dockerfile"):
+        forks.read(published, "base-image-node", "Containerfile")
+
+
+def test_a_repository_that_does_not_exist_is_named(published: Connection) -> None:
+    with pytest.raises(forks.ForkError, match="/nowhere: it does not exist"):
+        forks.read(published, "nowhere", "README.md")
+
+
+def test_a_wrong_token_is_refused_and_not_repeated(published: Connection) -> None:
+    wrong = {**published.environment, "GIT_TOKEN": "ghp_wrong"}
+    stranger = dataclasses.replace(published, environment=wrong)
+    with pytest.raises(forks.ForkError, match="token") as caught:
+        forks.publish(stranger, restore=True)
+    assert "ghp_wrong" not in str(caught.value)
+
+
+def test_an_owner_that_is_somebody_else_is_refused(published: Connection) -> None:
+    environment = {**published.environment, "GITHUB_OWNER": "somebody-else"}
+    stranger = dataclasses.replace(published, environment=environment)
+    with pytest.raises(forks.ForkError, match="GITHUB_OWNER must be an account"):
+        forks.publish(stranger)

@@ -1,0 +1,105 @@
+"""Following runs of a real registry, with and without success."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from typing import Any
+
+import pytest
+
+from helpers import runs
+from helpers.clouds import Connection
+from helpers.errors import HelpersError
+
+GOOD = """\
+version: v1.1.0
+steps:
+  - cmd: bash -c 'echo one; sleep 0.5; echo two'
+"""
+BAD = """\
+version: v1.1.0
+steps:
+  - id: first
+    cmd: bash -c 'echo before; exit 3'
+  - id: never
+    cmd: bash echo after
+"""
+
+
+@pytest.fixture
+def place(connection: Connection) -> tuple[str, str]:
+    name = f"r{uuid.uuid4().hex[:12]}"
+    group = f"{name}-rg"
+    connection.clients.resources.resource_groups.create_or_update(group, {"location": "eastus"})
+    connection.clients.registries.registries.begin_create(
+        group, name, {"location": "eastus", "sku": {"name": "Premium"}}
+    ).result()
+    return group, name
+
+
+def schedule(connection: Connection, place: tuple[str, str], text: str) -> Any:
+    request = {
+        "type": "EncodedTaskRunRequest",
+        "encodedTaskContent": base64.b64encode(text.encode()).decode(),
+        "platform": {"os": "Linux"},
+    }
+    return connection.clients.tasks.registries.schedule_run(*place, request)
+
+
+def test_a_run_is_followed_to_its_end(
+    connection: Connection, place: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = runs.follow(connection, schedule(connection, place, GOOD), timeout=60)
+    assert run.status == "Succeeded"
+    printed = capsys.readouterr().out.splitlines()
+    assert printed.index("one") < printed.index("two")
+    log = runs.log_of(connection, run)
+    assert log.lines == printed
+    assert printed[-1].startswith(f"Run ID: {run.run_id} was successful")
+    [row] = runs.table(connection, *place).rows
+    assert (row[0], row[2], row[3], row[4]) == (run.run_id, "linux", "Succeeded", "Manual")
+    assert row[6] == runs.duration_of(run)
+    assert len(row[6]) == len("00:00:01")
+    assert runs.images_of(run) == []
+
+
+def test_a_failing_run_says_so_with_the_end_of_its_log(
+    connection: Connection, place: tuple[str, str]
+) -> None:
+    with pytest.raises(runs.RunFailed, match="ended with status Failed") as caught:
+        runs.follow(connection, schedule(connection, place, BAD), timeout=60)
+    message = str(caught.value)
+    assert caught.value.run.run_id in message
+    assert "before" in caught.value.log
+    assert "after" not in caught.value.log
+    assert "exit status 3" in message
+    assert caught.value._render_traceback_() == [f"RunFailed: {message}"]
+    [row] = runs.table(connection, *place).rows
+    assert row[3] == "Failed"
+
+
+def test_a_run_that_takes_too_long_goes_on(connection: Connection, place: tuple[str, str]) -> None:
+    slow = GOOD.replace("0.5", "60")
+    scheduled = schedule(connection, place, slow)
+    with pytest.raises(runs.RunTimeout, match="It goes on"):
+        runs.follow(connection, scheduled, timeout=0.5)
+    connection.clients.tasks.runs.cancel(*place, scheduled.run_id)
+    with pytest.raises(runs.RunFailed, match="status Canceled"):
+        runs.follow(connection, scheduled, timeout=60)
+
+
+def test_waiting_for_a_run_that_nobody_starts_ends(
+    connection: Connection, place: tuple[str, str]
+) -> None:
+    assert runs.newest(connection, *place, "task") is None
+    with pytest.raises(runs.RunTimeout, match="by the trigger Commit within 1 s"):
+        runs.wait_for(connection, *place, "task", after=None, trigger="Commit", timeout=0.6)
+
+
+def test_something_else_is_no_run(connection: Connection) -> None:
+    class Something:
+        id = "/subscriptions/s/resourceGroups/g"
+
+    with pytest.raises(HelpersError, match="not a run of a task"):
+        runs.follow(connection, Something())

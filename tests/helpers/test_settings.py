@@ -1,0 +1,71 @@
+"""Names: what Azure would refuse, and what follows from the others."""
+
+from __future__ import annotations
+
+import pytest
+
+from helpers.settings import Settings, SettingsError, password_secret, token_name
+
+
+def test_the_names_of_the_article_follow_from_the_defaults() -> None:
+    settings = Settings()
+    assert settings.groups == (
+        "publicregistry-rg",
+        "acmebaseartifacts-rg",
+        "acmerockets-rg",
+        "acr-task-credentials-rg",
+        "hello-world-aci-rg",
+    )
+    assert settings.public_login_server == "publicregistry.azurecr.io"
+    assert settings.base_artifacts_login_server == "acmebaseartifacts.azurecr.io"
+    assert settings.vault_url == "https://acr-task-credentials.vault.azure.net"
+    assert token_name(settings.registry) == "registry-acmerockets-user"
+    assert settings.secret_url(password_secret("acmerockets")) == (
+        "https://acr-task-credentials.vault.azure.net/secrets/registry-acmerockets-password"
+    )
+    assert Settings(**settings.parameters()) == settings
+
+
+def test_a_login_server_is_lower_case() -> None:
+    assert Settings(registry="AcmeRockets").login_server == "acmerockets.azurecr.io"
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"registry": "acme"}, "5 to 50 characters"),
+        ({"registry": "a" * 51}, "5 to 50 characters"),
+        ({"public_registry": "acme-rockets"}, "only letters and digits"),
+        ({"base_artifacts_registry": ""}, "5 to 50 characters"),
+        ({"vault": "1vault"}, "begins with a letter"),
+        ({"vault": "a--b"}, "no two hyphens in a row"),
+        ({"vault": "a" * 25}, "3 to 24"),
+        ({"vault": "vault-"}, "ends with a letter or digit"),
+        ({"instance": "Hello"}, "lower-case"),
+        ({"instance": "-hello"}, "hyphen"),
+        ({"instance": "a" * 64}, "1 to 63"),
+        ({"location": "East US"}, "lower-case letters"),
+        ({"git_token_secret": "git token"}, "letters, digits and hyphens"),
+        ({"cloud": "aws"}, "'local' or 'azure'"),
+        ({"registry": "publicREGISTRY"}, "names one of them twice"),
+    ],
+)
+def test_a_name_that_azure_would_refuse_is_refused_with_the_rule(
+    change: dict[str, str], rule: str
+) -> None:
+    with pytest.raises(SettingsError, match=rule):
+        Settings(**change)
+
+
+def test_a_name_that_is_no_text_is_refused() -> None:
+    with pytest.raises(SettingsError, match="a name is a text"):
+        Settings(registry=12345)  # type: ignore[arg-type]
+
+
+def test_azure_needs_names_of_ones_own() -> None:
+    with pytest.raises(SettingsError, match=r"unique in the whole world.*public_registry"):
+        Settings(cloud="azure")
+    own = {"public_registry": "pubabc", "base_artifacts_registry": "baseabc"}
+    with pytest.raises(SettingsError, match="registry, vault"):
+        Settings(cloud="azure", **own)
+    assert Settings(cloud="azure", registry="teamabc", vault="vault-abc", **own).cloud == "azure"

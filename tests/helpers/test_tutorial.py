@@ -1,0 +1,137 @@
+"""Running notebooks in order, and the report of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from helpers import report, tutorial
+from helpers.errors import HelpersError
+from helpers.settings import SettingsError
+
+PARAMETERS = 'cloud = "local"\nregistry = "acmerockets"\ncolor = "Orange"'
+SITE = """\
+from helpers.display import Page
+Page("http://x/", "<h1>Hi & bye</h1>", {"color": "Orange", "version": "15"})
+"""
+FAILING = """\
+from helpers import HelpersError
+value = "<not markup>"
+raise HelpersError(f"The registry {value} is closed.")
+"""
+
+
+def notebook(folder: Path, name: str, *cells: str) -> None:
+    parameters = new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})
+    content = [new_markdown_cell(f"# About {name} & co"), parameters]
+    content += [new_code_cell(cell) for cell in cells]
+    content.append(new_markdown_cell("[on](02-middle.ipynb#there) [out](https://example.org)"))
+    nbformat.write(new_notebook(cells=content), folder / f"{name}.ipynb")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "notebooks"
+    path.mkdir()
+    notebook(path, "01-first", "print(registry)", SITE)
+    notebook(path, "02-middle", "import os", FAILING, "print('never')")
+    notebook(path, "99-last", "print('never')")
+    (path / "notes.ipynb").write_text("not one of them")
+    return path
+
+
+def names(found: list[tutorial.Chapter]) -> list[str]:
+    return [one.name for one in found]
+
+
+def test_notebooks_are_chosen_by_number_or_name(folder: Path) -> None:
+    assert names(tutorial.chapters(folder=folder)) == ["01-first", "02-middle", "99-last"]
+    assert names(tutorial.chapters("02", "02", folder)) == ["02-middle"]
+    assert names(tutorial.chapters("02-middle", "", folder)) == ["02-middle", "99-last"]
+    assert names(tutorial.chapters("", "02", folder)) == ["01-first", "02-middle"]
+
+
+@pytest.mark.parametrize(("first", "last"), [("03", ""), ("", "3"), ("01-other", "")])
+def test_a_notebook_that_does_not_exist_is_named(folder: Path, first: str, last: str) -> None:
+    with pytest.raises(HelpersError, match="There are: 01, 02, 99"):
+        tutorial.chapters(first, last, folder)
+
+
+def test_an_empty_range_is_refused(folder: Path) -> None:
+    with pytest.raises(HelpersError, match="lies between 99 and 01"):
+        tutorial.chapters("99", "01", folder)
+
+
+def test_parameters_are_checked_before_anything_runs(folder: Path) -> None:
+    chosen = tutorial.chapters(folder=folder)
+    assert tutorial.check_parameters(chosen, {"color": "Red"}).cloud == "local"
+    with pytest.raises(HelpersError, match="no-such|No notebook has a parameter colour"):
+        tutorial.check_parameters(chosen, {"colour": "Red"})
+    with pytest.raises(SettingsError, match="5 to 50"):
+        tutorial.check_parameters(chosen, {"registry": "no"})
+
+
+def test_the_first_failure_ends_the_run_and_is_reported(folder: Path, tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    output = tmp_path / "out"
+    finished: list[str] = []
+    results = tutorial.run(
+        tutorial.chapters(folder=folder),
+        {"registry": "anotherone"},
+        output,
+        lambda chapter, done, total: told.append((chapter.number, done, total)),
+        lambda result: finished.append(result.chapter.number),
+    )
+    statuses = [one.status for one in results]
+    assert statuses == ["passed", "failed", "not run"], results[0].failure
+    assert finished == ["01", "02"]
+    # papermill adds a cell with the parameters that were passed.
+    assert told[:5] == [("01", n, 4) for n in range(5)]
+    failure = results[1].failure
+    assert failure is not None
+    assert failure.source == FAILING
+    assert failure.message == "HelpersError: The registry <not markup> is closed."
+    assert "raise HelpersError" in tutorial.describe(failure)
+    assert "Traceback" not in tutorial.describe(failure)
+    printed = nbformat.read(output / "01-first.ipynb", as_version=4).cells[3].outputs[0].text
+    assert printed.strip() == "anotherone"
+    assert nbformat.read(output / "02-middle.ipynb", as_version=4).cells[-2].outputs == []
+    check_report(results, output)
+
+
+def check_report(results: list[tutorial.Result], output: Path) -> None:
+    index = report.write(results, output, "local")
+    text = index.read_text()
+    assert "1 of 3 notebooks passed on the cloud &#x27;local&#x27;" in text
+    assert '<a href="01-first.html">01 About 01-first &amp; co</a>' in text
+    assert "&lt;not markup&gt; is closed" in text
+    assert "<not markup>" not in text
+    assert "99-last.html" not in text
+    assert 'style="background:Orange"' in text
+    assert "&lt;h1&gt;Hi &amp; bye" in text
+    page = (output / "01-first.html").read_text()
+    assert 'href="02-middle.html#there"' in page
+    assert "anotherone" in page
+    assert (output / "02-middle.html").exists()
+
+
+def test_an_unreadable_notebook_is_named(folder: Path) -> None:
+    (folder / "03-broken.ipynb").write_text("{")
+    with pytest.raises(HelpersError, match=r"03-broken\.ipynb is not a readable notebook"):
+        tutorial.check_parameters(tutorial.chapters("03", "03", folder), {"color": "Red"})
+
+
+def test_a_folder_that_cannot_be_written_is_named(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HelpersError, match="is not writable"):
+        tutorial.run(tutorial.chapters("01", "01", folder), {}, tmp_path / "file" / "out")
+
+
+def test_a_long_cell_is_shown_briefly() -> None:
+    source = "\n".join(f"line {number}" for number in range(100))
+    shown = tutorial.describe(tutorial.Failure(source, "Error: x"))
+    assert "line 14" in shown
+    assert "line 15" not in shown
