@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .content import ContentStore
 from .events import EventBus
+from .outbox import Outbox
 from .permissions import ASSIGNMENT_TYPE, ROLES, Permissions
 from .principals import Principal, Principals
 from .store import Resource, Store
@@ -63,6 +64,7 @@ class Cloud:
         self.store = Store(home / "state.db")
         self.content = ContentStore(home / "content")
         self.events = EventBus()
+        self.outbox = Outbox(self.store)
         self.permissions = Permissions(self.store)
         self.principals = Principals(self.store, self.account.tenant_id, home / "signing-key.pem")
         self.proxy_url = ""

@@ -15,6 +15,8 @@ from .smart_http import smart_http
 def app(cloud: Cloud) -> ASGIApp:
     """The service for github.com and api.github.com."""
     repositories = Repositories(cloud)
+    for repository in repositories.all():  # a push that was cut off before it was recorded
+        repositories.record_heads(repository)
     return Starlette(
         routes=[
             Host("api.github.com", rest(cloud, repositories)),

@@ -13,6 +13,7 @@ from pathlib import Path
 from dulwich.repo import Repo
 
 from ..cloud import Cloud
+from ..events import BranchPushed
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS git_repositories (
@@ -20,6 +21,10 @@ CREATE TABLE IF NOT EXISTS git_repositories (
     owner TEXT NOT NULL COLLATE NOCASE, name TEXT NOT NULL COLLATE NOCASE,
     private INTEGER NOT NULL, description TEXT NOT NULL, created REAL NOT NULL,
     UNIQUE (owner, name)
+);
+CREATE TABLE IF NOT EXISTS git_heads (
+    repository INTEGER NOT NULL, branch TEXT NOT NULL, commit_id TEXT NOT NULL,
+    PRIMARY KEY (repository, branch)
 );
 """
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
@@ -49,6 +54,7 @@ class Repositories:
     def __init__(self, cloud: Cloud) -> None:
         self._store = cloud.store
         self._store.schema(_SCHEMA)
+        self._outbox = cloud.outbox
         self._root = cloud.folder("git")
         self._locks: dict[int, threading.Lock] = {}
         self._guard = threading.Lock()
@@ -92,12 +98,42 @@ class Repositories:
     def delete(self, repository: Repository) -> None:
         """Forget a repository and its content."""
         self._store.execute("DELETE FROM git_repositories WHERE id=?", (repository.id,))
+        self._store.execute("DELETE FROM git_heads WHERE repository=?", (repository.id,))
         shutil.rmtree(repository.path, ignore_errors=True)
 
     def lock(self, repository: Repository) -> threading.Lock:
         """Held while refs move, so that every move is seen once and in order."""
         with self._guard:
             return self._locks.setdefault(repository.id, threading.Lock())
+
+    def record_heads(self, repository: Repository) -> list[BranchPushed]:
+        """Compare the branches with what was recorded; keep, and return, every move as an event."""
+        now = branches(repository)
+        moved: list[BranchPushed] = []
+        with self._store.transaction() as connection:
+            rows = connection.execute(
+                "SELECT branch, commit_id FROM git_heads WHERE repository=?", (repository.id,)
+            ).fetchall()
+            known = {row["branch"]: row["commit_id"] for row in rows}
+            for name, commit in now.items():
+                if known.get(name) != commit:
+                    event = BranchPushed(repository.url, name, commit, known.get(name))
+                    self._outbox.add(event)
+                    moved.append(event)
+                    connection.execute(
+                        "INSERT OR REPLACE INTO git_heads VALUES (?,?,?)",
+                        (repository.id, name, commit),
+                    )
+            for name in set(known) - set(now):
+                connection.execute(
+                    "DELETE FROM git_heads WHERE repository=? AND branch=?", (repository.id, name)
+                )
+        return moved
+
+    def all(self) -> list[Repository]:
+        """Every repository."""
+        rows = self._store.query("SELECT * FROM git_repositories ORDER BY id")
+        return [self._repository(row) for row in rows]
 
     def _repository(self, row: sqlite3.Row) -> Repository:
         return Repository(

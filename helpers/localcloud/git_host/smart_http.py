@@ -23,7 +23,6 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ..cloud import Cloud
-from ..events import BranchPushed
 from .authentication import BadCredentialsError, authenticate
 from .repositories import Repositories, Repository, branches
 
@@ -157,10 +156,7 @@ def _receive(
 ) -> bytes:
     """Take a push, then tell about every branch that it moved."""
     with repositories.lock(repository):
-        before = branches(repository)
         answer = _run(repository, "git-receive-pack", body)
-        after = branches(repository)
-        for name, commit in after.items():
-            if before.get(name) != commit:
-                cloud.events.publish(BranchPushed(repository.url, name, commit, before.get(name)))
+        for moved in repositories.record_heads(repository):
+            cloud.events.publish(moved)
     return answer

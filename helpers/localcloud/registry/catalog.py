@@ -141,8 +141,11 @@ class Catalog:
             if media_type not in INDEXES:
                 for child in children:
                     self.link_blob(registry, repository, child)
-        if tag:
-            self._cloud.events.publish(ManifestPushed(registry, repository, tag, digest, previous))
+            moved = ManifestPushed(registry, repository, tag, digest, previous)
+            if tag and digest != previous:
+                self._cloud.outbox.add(moved)
+        if tag and digest != previous:
+            self._cloud.events.publish(moved)
         return digest
 
     def _check_locks(self, registry: str, repository: str, tag: str) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from datetime import datetime, timezone
 from typing import Any
+
+from cronsim import CronSim, CronSimError
 
 from ..cloud import Cloud
 from ..errors import CloudError
@@ -14,7 +17,6 @@ from .routing import invalid
 
 STEP_TYPES = ("FileTask", "EncodedTask", "Docker")
 _GITHUB = re.compile(r"https://github\.com/([^/]+)/([^/#]+?)(?:\.git)?(?:#.*)?/?", re.IGNORECASE)
-_CRON = re.compile(r"\S+(?: +\S+){4}")
 
 
 def complete(properties: dict[str, Any]) -> dict[str, Any]:
@@ -77,7 +79,7 @@ def check(cloud: Cloud, properties: dict[str, Any]) -> None:
     for one in trigger.get("sourceTriggers") or []:
         _check_source(cloud, one)
     for one in trigger.get("timerTriggers") or []:
-        if not _CRON.fullmatch(str(one.get("schedule", "")).strip()):
+        if not _is_schedule(str(one.get("schedule", ""))):
             raise invalid(
                 f"The schedule '{one.get('schedule')}' of the timer trigger "
                 f"'{one.get('name')}' is not a cron expression of five fields: minute, hour, "
@@ -90,6 +92,14 @@ def check(cloud: Cloud, properties: dict[str, Any]) -> None:
     registries = (properties.get("credentials") or {}).get("customRegistries") or {}
     for server, credential in registries.items():
         _check_credential(server, credential)
+
+
+def _is_schedule(text: str) -> bool:
+    try:
+        CronSim(text, datetime.now(timezone.utc))
+    except CronSimError:
+        return False
+    return len(text.split()) == 5
 
 
 def check_step(step: Any) -> None:

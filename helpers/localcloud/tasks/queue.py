@@ -92,13 +92,18 @@ class Worker:
             if self._stopping:
                 return
             busy = Counter(run.registry_id.lower() for run, _, _ in self._going.values())
+            tasks = {(run.registry_id.lower(), run.task) for run, _, _ in self._going.values()}
             for run in self._runs.with_status("Queued"):
                 if len(self._going) >= self._overall:
                     return
                 registry = run.registry_id.lower()
+                # Runs of one task go one after the other: the last push must be the last result.
+                if run.task and (registry, run.task) in tasks:
+                    continue
                 if busy[registry] >= self._per_registry or not self._runs.claim(run):
                     continue
                 busy[registry] += 1
+                tasks.add((registry, run.task))
                 stop = Stop()
                 thread = threading.Thread(
                     target=self._work, args=(run, stop), name=f"run-{run.run_id}", daemon=True

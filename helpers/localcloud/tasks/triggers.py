@@ -1,0 +1,216 @@
+"""What starts a run by itself: a commit, an update of a base image, the clock.
+
+Source: documentation "About ACR Tasks" and "Base image updates"; Azure/acr docs/tasks/triggers.
+An event is handled and its runs are recorded in one transaction: a run starts once for each event,
+also when the daemon is killed in between.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import uuid
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from cronsim import CronSim, CronSimError
+
+from ..cloud import Cloud
+from ..errors import CloudError
+from ..events import BranchPushed, ManifestPushed, RunQueued
+from ..reference import DOCKER_HUB
+from ..store import Resource
+from .build_dependencies import HUB_SERVER, ImageName
+from .runs import Run, Runs, timestamp
+
+log = logging.getLogger(__name__)
+
+TASK_TYPE = "Microsoft.ContainerRegistry/registries/tasks"
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS timer_occurrences (
+    task TEXT NOT NULL, name TEXT NOT NULL, occurrence TEXT NOT NULL,
+    PRIMARY KEY (task, name, occurrence)
+);
+"""
+
+
+class Triggers:
+    """Listens for events and to the clock, and queues the runs that follow."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._runs = Runs(cloud)
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._clock = threading.Thread(target=self._tick, name="timer triggers", daemon=True)
+        cloud.store.schema(_SCHEMA)
+
+    def start(self) -> None:
+        """Handle what waits from before, then whatever happens."""
+        self._cloud.events.subscribe(BranchPushed, lambda _: self.drain())
+        self._cloud.events.subscribe(ManifestPushed, lambda _: self.drain())
+        self.drain()
+        self._clock.start()
+
+    def stop(self) -> None:
+        """Handle no more events."""
+        self._stopping.set()
+        with self._lock:
+            pass  # whoever handles one ends first
+
+    def drain(self) -> None:
+        """Handle every event that waits, in order."""
+        with self._lock:
+            while not self._stopping.is_set():
+                entry = self._cloud.outbox.first()
+                if entry is None:
+                    return
+                event = entry.event
+                with self._cloud.store.transaction():
+                    if isinstance(event, BranchPushed):
+                        queued = self._commit(event)
+                    else:
+                        queued = self._image_update(event, entry.created)
+                    self._cloud.outbox.done(entry)
+                self._wake(queued)
+
+    def _wake(self, runs: list[Run]) -> None:
+        """Tell the engine again, now that the transaction is over and the runs can be seen."""
+        for run in runs:
+            self._cloud.events.publish(RunQueued(run.key))
+
+    def _tasks(self) -> Iterator[tuple[Resource, dict[str, Any]]]:
+        """Enabled tasks of all registries, with their complete properties."""
+        for task in self._cloud.store.find(type=TASK_TYPE):
+            properties = task.private["properties"]
+            if properties.get("status") == "Enabled":
+                yield task, properties
+
+    def _queue(self, task: Resource, trigger: dict[str, Any]) -> list[Run]:
+        registry = self._cloud.store.get(task.parent)
+        if registry is None:
+            return []
+        request = {"type": "TaskRunRequest", "taskId": task.id}
+        try:
+            return [self._runs.queue(registry, request, task, trigger)]
+        except CloudError as error:
+            log.warning("%s was not started by its trigger: %s", task.id, error.message)
+            return []
+
+    # -- commits -----------------------------------------------------------------------------
+
+    def _commit(self, event: BranchPushed) -> list[Run]:
+        queued: list[Run] = []
+        for task, properties in self._tasks():
+            for source in (properties.get("trigger") or {}).get("sourceTriggers") or []:
+                if _listens(source, event):
+                    trigger = {
+                        "sourceTrigger": {
+                            "id": str(uuid.uuid4()),
+                            "eventType": "commit",
+                            "commitId": event.commit,
+                            "branchName": event.branch,
+                            "repositoryUrl": event.repository_url,
+                            "providerType": "Github",
+                        }
+                    }
+                    queued += self._queue(task, trigger)
+                    break
+        return queued
+
+    # -- base images -------------------------------------------------------------------------
+
+    def _image_update(self, event: ManifestPushed, created: float) -> list[Run]:
+        if event.previous == event.digest:
+            return []
+        queued: list[Run] = []
+        for task, properties in self._tasks():
+            base_image = (properties.get("trigger") or {}).get("baseImageTrigger") or {}
+            if base_image.get("status") != "Enabled":
+                continue
+            kinds = ["RunTime"]
+            if base_image.get("baseImageTriggerType") == "All":
+                kinds.append("BuildTime")
+            tracked = (properties.get("step") or {}).get("baseImageDependencies") or []
+            if any(one["type"] in kinds and updated_by(one, event) for one in tracked):
+                hub = event.registry == DOCKER_HUB
+                image = {
+                    "registry": HUB_SERVER if hub else event.registry,
+                    "repository": event.repository,
+                    "tag": event.tag,
+                    "digest": event.digest,
+                }
+                trigger = {
+                    "imageUpdateTrigger": {
+                        "id": str(uuid.uuid4()),
+                        "timestamp": timestamp(created),
+                        "images": [image],
+                    }
+                }
+                queued += self._queue(task, trigger)
+        return queued
+
+    # -- timers ------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        while True:
+            now = datetime.now(timezone.utc)
+            following = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
+            if self._stopping.wait((following - now).total_seconds()):
+                return
+            try:
+                self.fire(following)
+            except Exception:
+                log.exception("timer triggers of %s failed", following)
+
+    def fire(self, minute: datetime) -> list[Run]:
+        """Queue the runs whose timer is due at ``minute`` (UTC, no seconds); each only once."""
+        queued: list[Run] = []
+        with self._cloud.store.transaction() as connection:
+            for task, properties in self._tasks():
+                for timer in (properties.get("trigger") or {}).get("timerTriggers") or []:
+                    if timer.get("status") != "Enabled" or not due(timer["schedule"], minute):
+                        continue
+                    fresh = connection.execute(
+                        "INSERT OR IGNORE INTO timer_occurrences VALUES (?,?,?)",
+                        (task.key, timer["name"], minute.isoformat()),
+                    ).rowcount
+                    if fresh:
+                        trigger = {
+                            "timerTrigger": {
+                                "timerTriggerName": timer["name"],
+                                "scheduleOccurrence": minute.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                            }
+                        }
+                        queued += self._queue(task, trigger)
+        self._wake(queued)
+        return queued
+
+
+def due(schedule: str, minute: datetime) -> bool:
+    """Whether a cron expression of five fields, in UTC, names this minute."""
+    try:
+        return next(CronSim(schedule, minute - timedelta(minutes=1))) == minute
+    except (CronSimError, StopIteration):
+        return False
+
+
+def updated_by(tracked: dict[str, str], event: ManifestPushed) -> bool:
+    """Whether a push gives a tracked tag another digest than the last run has built on."""
+    name = ImageName(tracked["registry"], tracked["repository"], tracked.get("tag", ""), "")
+    pushed = ImageName(event.registry, event.repository, event.tag, "")
+    return bool(name.tag) and name.key == pushed.key and tracked.get("digest") != event.digest
+
+
+def _listens(source: dict[str, Any], event: BranchPushed) -> bool:
+    repository = source["sourceRepository"]
+    url, _, named = str(repository.get("repositoryUrl") or "").partition("#")
+    branch = repository.get("branch") or named.partition(":")[0] or "main"
+    return (
+        source.get("status") == "Enabled"
+        and "commit" in [str(one).lower() for one in source.get("sourceTriggerEvents") or []]
+        and re.sub(r"(\.git)?/?$", "", url).lower() == event.repository_url.lower()
+        and branch == event.branch
+    )
