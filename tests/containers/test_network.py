@@ -19,7 +19,7 @@ from helpers.localcloud.containers.assembly import Layer, program
 from helpers.localcloud.containers.network import Network, SandboxError, listens
 from helpers.localcloud.containers.sandbox import Container, ContainerSpec, Sandbox
 
-from .roots import base_layer
+from .roots import TRUSTED, base_layer
 
 pytestmark = pytest.mark.skipif(program("curl") is None, reason="needs curl")
 
@@ -65,7 +65,7 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     layer.directory("node")
     digest, _ = layer.write(content)
     with content.open(digest) as file, tarfile.open(fileobj=file) as archive:
-        archive.extractall(folder / "root", filter="tar")
+        archive.extractall(folder / "root", **TRUSTED)
     (folder / "root" / "node" / "node").hardlink_to(node) if _same_device(
         folder, node
     ) else subprocess.run(["cp", str(node), str(folder / "root" / "node" / "node")], check=True)

@@ -19,6 +19,8 @@ from helpers.localcloud.containers.network import SandboxError
 from helpers.localcloud.containers.sandbox import ContainerSpec, Sandbox
 from helpers.localcloud.content import ContentStore
 
+from .roots import TRUSTED
+
 SCRIPT = """
 set -e
 node -e 'console.log(process.version)'
@@ -47,7 +49,7 @@ def layers(cloud: Cloud, digest: str, folder: Path) -> tuple[Path, ...]:
     for item in image(cloud, digest)[0]["layers"]:
         path = folder / item["digest"].removeprefix("sha256:")
         with cloud.content.open(item["digest"]) as file, tarfile.open(fileobj=file) as archive:
-            archive.extractall(path, filter="tar")
+            archive.extractall(path, **TRUSTED)
         found.append(path)
     return tuple(found)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tarfile
@@ -294,6 +295,27 @@ def _download(cloud: Cloud, url: str, folder: Path) -> Source:
         archive.unlink()
 
 
+# Python before 3.10.12 and 3.11.4 has no filters; what they refuse is checked here in any case.
+_FILTER: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+
+
+def _check_member(member: tarfile.TarInfo, root: Path, shown: str) -> None:
+    """Refuse what would leave the folder, now or through a link, and what is no plain content."""
+    place = root / member.name
+    reached = [place]
+    if member.issym():
+        reached.append(place.parent / member.linkname)
+    elif member.islnk():
+        reached.append(root / member.linkname)
+    elif not (member.isreg() or member.isdir()):
+        raise SourceError(f"the archive '{shown}' is refused: {member.name} is a special file")
+    for path in reached:
+        if not path.resolve().is_relative_to(root):
+            raise SourceError(
+                f"the archive '{shown}' is refused: {member.name} would lead outside its folder"
+            )
+
+
 def _unpack(archive: Path, folder: Path, shown: str) -> Source:
     """Unpack a tar archive (any compression); nothing in it leaves ``folder``."""
     folder.mkdir(parents=True)
@@ -304,10 +326,14 @@ def _unpack(archive: Path, folder: Path, shown: str) -> Source:
                 total += member.size
                 if total > LARGEST:
                     raise SourceError(f"the archive '{shown}' unpacks to more than 4 GiB")
-                # "data" refuses links and paths that leave the folder, and device nodes.
-                members.extract(member, folder, filter="data")
-    except tarfile.FilterError as error:
-        raise SourceError(f"the archive '{shown}' is refused: {error}") from None
+                _check_member(member, folder.resolve(), shown)
+                member.uid, member.gid, member.uname, member.gname = (
+                    os.getuid(),
+                    os.getgid(),
+                    "",
+                    "",
+                )
+                members.extract(member, folder, **_FILTER)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise SourceError(
             f"the archive '{shown}' cannot be unpacked, is it a .tar.gz? {_words(error)}"
