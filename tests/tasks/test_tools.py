@@ -1,0 +1,162 @@
+"""docker, az, bash and curl in task steps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from helpers.localcloud.cloud import Cloud
+from helpers.localcloud.containers.engine import Engine
+from helpers.localcloud.tasks.tools import ToolContext, az, docker
+
+BASE = "node:15-alpine"
+_GROUP = ("-g", "g", "-n", "n")
+
+
+class Tools:
+    """Runs tool commands; remembers what they printed."""
+
+    def __init__(self, cloud: Cloud, folder: Path) -> None:
+        self.lines: list[str] = []
+        self.context = ToolContext(
+            session=Engine(cloud).session(),
+            cloud=cloud,
+            identity=None,
+            home=folder / "home",
+            workspace=folder / "workspace",
+            environment={"GIVEN": "value"},
+            log=self.lines.append,
+        )
+        self.context.home.mkdir()
+        self.context.workspace.mkdir()
+
+    def docker(self, *words: str) -> tuple[int, str]:
+        self.lines.clear()
+        return docker.run(list(words), self.context), "\n".join(self.lines)
+
+    def az(self, *words: str) -> tuple[int, str]:
+        self.lines.clear()
+        return az.run(list(words), self.context), "\n".join(self.lines)
+
+
+@pytest.fixture(scope="module")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tools]:
+    folder = tmp_path_factory.mktemp("tools")
+    cloud = Cloud(folder / "cloud")
+    tools = Tools(cloud, folder)
+    yield tools
+    tools.context.session.close()
+    cloud.close()
+
+
+def test_docker_pull_tag_images_inspect(tools: Tools) -> None:
+    status, text = tools.docker("pull", BASE)
+    assert status == 0
+    assert text.splitlines()[-1] == "docker.io/library/node:15-alpine"
+    assert tools.docker("tag", BASE, "team.azurecr.io/node:mine") == (0, "")
+    status, text = tools.docker("images")
+    assert text.splitlines()[0].split() == ["REPOSITORY", "TAG", "IMAGE", "ID", "SIZE"]
+    assert {"node", "team.azurecr.io/node"} <= {line.split()[0] for line in text.splitlines()[1:]}
+    status, text = tools.docker("image", "inspect", BASE)
+    assert (status, json.loads(text)[0]["Os"]) == (0, "linux")
+    assert tools.docker("rmi", "team.azurecr.io/node:mine")[0] == 0
+    status, text = tools.docker("rmi", "team.azurecr.io/node:mine")
+    assert (status, text) == (
+        1,
+        "Error response from daemon: No such image: team.azurecr.io/node:mine",
+    )
+
+
+def test_docker_build_and_run(tools: Tools) -> None:
+    (tools.context.workspace / "Dockerfile").write_text(
+        f"FROM {BASE}\nARG GIVEN\nRUN echo $GIVEN > /given\nCMD cat /given\n"
+    )
+    status, text = tools.docker("build", "-t", "made", "--build-arg", "GIVEN", ".")
+    assert status == 0, text
+    assert tools.docker("run", "--rm", "made") == (0, "value")
+    (tools.context.workspace / "file").write_text("shared")
+    status, text = tools.docker(
+        "run", "-v", "/workspace:/w", "-e", "A=1", "made", "sh", "-c", "cat /w/file; echo $A"
+    )
+    assert (status, text) == (0, "shared1")
+    assert tools.docker("run", "made", "sh", "-c", "exit 7")[0] == 7
+    status, text = tools.docker("run", "made", "nothing-here")
+    assert (status, "executable file not found" in text) == (127, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["swarm", "init"], 1, "'swarm' is not a docker command"),
+        ([], 1, "a command is missing"),
+        (["pull", "--all-of-it", "x"], 125, "unknown flag or argument: --all-of-it"),
+        (["pull", "node:nothing"], 1, "manifest for node:nothing not found"),
+        (["push", "nothing:1"], 1, "does not exist locally"),
+        (["tag", "nothing", "x"], 1, "No such image: nothing"),
+        (["build", "../outside"], 125, "lies outside /workspace"),
+        (["build", "missing"], 125, "does not exist"),
+        (["run", "-it", BASE], 125, "a task step has no terminal"),
+        (["run", "-v", "/etc:/x", BASE], 125, "lies outside /workspace"),
+        (["run", "-v", "named:/x", BASE], 125, "no named volumes"),
+        (["run", "--network", "host", BASE], 125, "the host is never shown"),
+        (["run"], 125, "requires at least 1 argument"),
+        (["login", "-u", "x", "--password-stdin", "a.azurecr.io"], 125, "no standard input"),
+        (["login", "-u", "x", "-p", "y", "nowhere.azurecr.io"], 1, "there is no registry"),
+        (["Node"], 1, "is not a docker command"),
+        (["pull", "UPPER"], 1, "must be lowercase"),
+    ],
+)
+def test_docker_says_what_is_wrong(
+    tools: Tools, words: list[str], status: int, message: str
+) -> None:
+    assert (tools.docker(*words)[0], message in "\n".join(tools.lines)) == (status, True), (
+        tools.lines
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["vm", "create"], 2, "'vm create' is not in the az stand-in"),
+        (["login", "--identity"], 1, "this task has no managed identity"),
+        (["login"], 2, "log in with --identity"),
+        (["account", "show"], 1, "Please run 'az login' to setup account."),
+        (["group", "show"], 2, "required"),
+        (
+            [
+                "container",
+                "create",
+                "-g",
+                "g",
+                "-n",
+                "n",
+                "--image",
+                "i",
+                "--cpu",
+                "much",
+                "-l",
+                "x",
+            ],
+            2,
+            "invalid float",
+        ),
+        (["acr", "import", "-n", "r", "--source", "x", "--frob"], 2, "--frob"),
+    ],
+)
+def test_az_says_what_is_wrong(tools: Tools, words: list[str], status: int, message: str) -> None:
+    assert (tools.az(*words)[0], message in "\n".join(tools.lines)) == (status, True), tools.lines
+
+
+def test_bash_runs_commands_and_scripts(tools: Tools) -> None:
+    image = "mcr.microsoft.com/acr/bash:2ff604c"
+    assert tools.docker("run", image, "echo", "hello")[1].splitlines()[-1] == "hello"
+    assert tools.docker("run", image, "-c", "echo $((1+1))") == (0, "2")
+
+
+def test_curl_reaches_nothing_but_the_cloud(tools: Tools) -> None:
+    image = "mcr.microsoft.com/acr/curl:2ff604c"
+    status, text = tools.docker("run", image, "-sS", "--max-time", "5", "http://192.0.2.1/")
+    assert status not in (0, 125), text
