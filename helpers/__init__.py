@@ -10,13 +10,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import forks, runs
+    from . import explain, forks, pipeline, runs
     from .clouds import ConnectError, Connection, connect
     from .display import Log, Page, Table, site
     from .errors import HelpersError
     from .progress import catch_up
     from .runs import RunFailed
-    from .settings import Settings, SettingsError, password_secret, token_name
+    from .settings import Settings, SettingsError, check_color, password_secret, token_name
 
 __all__ = [
     "ConnectError",
@@ -29,9 +29,12 @@ __all__ = [
     "SettingsError",
     "Table",
     "catch_up",
+    "check_color",
     "connect",
+    "explain",
     "forks",
     "password_secret",
+    "pipeline",
     "runs",
     "site",
     "token_name",
@@ -48,6 +51,7 @@ _HOMES = {
     "SettingsError": "settings",
     "Table": "display",
     "catch_up": "progress",
+    "check_color": "settings",
     "connect": "clouds",
     "password_secret": "settings",
     "site": "display",

@@ -135,6 +135,31 @@ def live(log: Log) -> Callable[[], None]:
     return print_new
 
 
+def redrawn(thing: object) -> Callable[[], None]:
+    """Show ``thing`` now; each call of the result shows it anew if its text has changed."""
+    shown = repr(thing)
+    handle: Any = None
+    if _in_notebook():
+        from IPython.display import display
+
+        handle = display(thing, display_id=True)
+    else:
+        print(shown, flush=True)
+
+    def redraw() -> None:
+        nonlocal shown
+        text = repr(thing)
+        if text == shown:
+            return
+        shown = text
+        if handle is not None:
+            handle.update(thing)
+        else:
+            print(f"\n{text}", flush=True)
+
+    return redraw
+
+
 def _in_notebook() -> bool:
     if "IPython" not in sys.modules:
         return False

@@ -7,6 +7,7 @@ Author and dates are fixed, so the same content has the same commit id everywher
 from __future__ import annotations
 
 import os
+import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ NAMES = ("base-image-node", "hello-world", "import-baseimage-node")
 _REF = f"refs/heads/{BRANCH}".encode()
 _AUTHOR = b"Consume Public Content <tutorial@example.org>"
 _FIRST_COMMIT = 1603281600  # 2020-10-21T12:00:00Z; each later commit is one minute younger
+_COLOR = re.compile(r"^(ENV BACKGROUND_COLOR[ =]).*$", re.MULTILINE)
 _FILE, _EXECUTABLE = 0o100644, 0o100755
 _TIMEOUT = 30  # seconds for one request to the REST API
 
@@ -102,6 +104,39 @@ def edit(
         return None
     checkout.replace(path, old, new)
     commit = checkout.commit(message)
+    checkout.push()
+    return commit
+
+
+def set_color(connection: Connection, color: str) -> str:
+    """Make ``color`` the background colour of base-image-node, commit and push; the commit's id.
+
+    When it has that colour already, nothing is committed, and the newest commit's id is returned.
+    Raises :class:`ForkError`.
+    """
+    checkout = Checkout(connection, fork(connection, "base-image-node"))
+    text = checkout.read("Dockerfile")
+    painted, count = _COLOR.subn(rf"\g<1>{color}", text)
+    if not count:
+        raise ForkError(
+            f"The Dockerfile of {checkout.fork.page} sets no BACKGROUND_COLOR. Get the original "
+            "back with: python -m helpers publish --restore"
+        )
+    checkout.write("Dockerfile", painted)
+    commit = checkout.commit(f"Change the background to {color}")
+    checkout.push()
+    return commit
+
+
+def set_executable(connection: Connection, name: str, path: str, executable: bool) -> str:
+    """Set or clear the execute bit of a file of a fork, commit and push; the id of the commit.
+
+    What ``git update-index --chmod=+x`` (or ``-x``) does. When the file has that mode already,
+    nothing is committed, and the newest commit's id is returned. Raises :class:`ForkError`.
+    """
+    checkout = Checkout(connection, fork(connection, name))
+    checkout.set_executable(path, executable)
+    commit = checkout.commit(f"Make {path} {'' if executable else 'not '}executable")
     checkout.push()
     return commit
 

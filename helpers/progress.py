@@ -44,12 +44,43 @@ def _hello_world(connection: Connection, settings: Settings) -> bool:
     )
 
 
+def _broken_base_image(connection: Connection, settings: Settings) -> bool:
+    found = connection.clients.tasks.runs.list(
+        settings.registry_group, settings.registry, filter="TaskName eq 'hello-world'", top=50
+    )
+    return any(run.image_update_trigger for run in found)
+
+
+def _gated_import(connection: Connection, settings: Settings) -> bool:
+    return _exists(
+        lambda: connection.clients.registry(
+            settings.base_artifacts_login_server
+        ).get_tag_properties("node", "15-alpine")
+    )
+
+
+def _gated_image(connection: Connection, settings: Settings) -> bool:
+    from azure.core.exceptions import ResourceNotFoundError
+
+    try:
+        task = connection.clients.tasks.tasks.get(
+            settings.registry_group, settings.registry, "hello-world"
+        )
+    except ResourceNotFoundError:
+        return False
+    watched = [one.registry for one in task.step.base_image_dependencies or []]
+    return settings.base_artifacts_login_server in watched
+
+
 # What a notebook leaves behind, and so what tells that it was run.
 _EVIDENCE: dict[str, Callable[[Connection, Settings], bool]] = {
     "01": _prerequisites,
     "02": _public_base_image,
     "03": _registry_tokens,
     "04": _hello_world,
+    "05": _broken_base_image,
+    "06": _gated_import,
+    "07": _gated_image,
 }
 
 

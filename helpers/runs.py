@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,7 @@ from .errors import HelpersError
 FINAL = ("Succeeded", "Failed", "Canceled", "Error", "Timeout")
 COLUMNS = ("RUN ID", "TASK", "PLATFORM", "STATUS", "TRIGGER", "STARTED", "DURATION")
 _LAST_LINES = 12
+_RECENT = 50  # runs that are looked through for one that an event started
 _LOG_PATIENCE = 10.0  # seconds that the log may lag behind the status
 _ID = re.compile(
     r"/subscriptions/[^/]+/resourceGroups/(?P<group>[^/]+)/providers/"
@@ -27,7 +29,7 @@ _ID = re.compile(
 
 
 class RunFailed(HelpersError):  # noqa: N818 - what happened, as a reader says it
-    """A run ended with another status than Succeeded; has its status, its error and its log."""
+    """A run ended with another status than expected; has its status, its error and its log."""
 
     def __init__(self, message: str, run: Any, log: list[str]) -> None:
         super().__init__(message)
@@ -53,11 +55,14 @@ class _Address:
         return cls(found["group"], found["registry"], found["run"])
 
 
-def follow(connection: Connection, run: Any, *, timeout: float = 1800.0) -> Any:
+def follow(
+    connection: Connection, run: Any, *, expect: str = "Succeeded", timeout: float = 1800.0
+) -> Any:
     """Show the log of ``run`` while it grows, until the run has ended; the run at its end.
 
-    ``run`` is what ``schedule_run``, ``runs.get`` or ``runs.list`` of the SDK returned; ``timeout``
-    is in seconds. Raises :class:`RunFailed` with the last lines of the log, :class:`RunTimeout`.
+    ``run`` is what ``schedule_run``, ``runs.get`` or ``runs.list`` of the SDK returned; ``expect``
+    is the status that it should end with; ``timeout`` is in seconds. Raises :class:`RunFailed` with
+    the last lines of the log when it ends otherwise, :class:`RunTimeout`.
     """
     address = _Address.of(run)
     stream = _LogStream(connection, address)
@@ -83,8 +88,8 @@ def follow(connection: Connection, run: Any, *, timeout: float = 1800.0) -> Any:
         time.sleep(connection.poll_seconds)
     log.lines.extend(stream.rest())
     show()
-    if run.status != "Succeeded":
-        raise RunFailed(_failure(run, address, log.lines), run, log.lines)
+    if run.status != expect:
+        raise RunFailed(_failure(run, address, log.lines, expect), run, log.lines)
     return run
 
 
@@ -136,6 +141,81 @@ def wait_for(
     )
 
 
+def started_by_commit(
+    connection: Connection,
+    group: str,
+    registry: str,
+    task: str,
+    commit: str,
+    *,
+    timeout: float = 300.0,
+) -> Any:
+    """Wait until there is a run of ``task`` that ``commit`` (its whole id) started; that run.
+
+    It is also found when it ended long ago. Raises :class:`RunTimeout` after ``timeout`` seconds.
+    """
+
+    def wanted(run: Any) -> bool:
+        return bool(run.source_trigger) and run.source_trigger.commit_id == commit
+
+    cause = f"the commit {commit[:7]}"
+    return _started(connection, (group, registry, task), wanted, cause, timeout)
+
+
+def started_by_image(
+    connection: Connection,
+    group: str,
+    registry: str,
+    task: str,
+    digest: str,
+    *,
+    timeout: float = 300.0,
+) -> Any:
+    """Wait until there is a run of ``task`` that a base image with ``digest`` started; the newest.
+
+    It is also found when it ended long ago: an image that comes back unchanged, and that the task
+    was last built on, starts none. Raises :class:`RunTimeout` after ``timeout`` seconds.
+    """
+
+    def wanted(run: Any) -> bool:
+        images = run.image_update_trigger.images if run.image_update_trigger else []
+        return digest in [one.digest for one in images or []]
+
+    cause = f"the base image {digest[:19]}…"
+    return _started(connection, (group, registry, task), wanted, cause, timeout)
+
+
+def _started(
+    connection: Connection,
+    place: tuple[str, str, str],
+    wanted: Callable[[Any], bool],
+    cause: str,
+    timeout: float,
+) -> Any:
+    group, registry, task = place
+    deadline = time.monotonic() + timeout
+    while True:
+        recent = connection.clients.tasks.runs.list(
+            group, registry, filter=f"TaskName eq '{task}'", top=_RECENT
+        )
+        found = next((run for run in recent if wanted(run)), None)
+        if found is not None:
+            return found
+        if time.monotonic() > deadline:
+            raise RunTimeout(
+                f"No run of {task} in {registry} was started by {cause} within {timeout:.0f} s."
+                + _why(connection, group, registry, task)
+            )
+        time.sleep(connection.poll_seconds)
+
+
+def _why(connection: Connection, group: str, registry: str, task: str) -> str:
+    from . import explain
+
+    reasons = explain.why(connection, group, registry, task).reasons
+    return "".join(f"\n* {reason}" for reason in reasons)
+
+
 def table(
     connection: Connection, group: str, registry: str, task: str | None = None, top: int = 15
 ) -> Table:
@@ -153,6 +233,19 @@ def trigger_of(run: Any) -> str:
     if run.timer_trigger:
         return "Timer"
     return "Image Update" if run.image_update_trigger else "Manual"
+
+
+def digest_of(run: Any, image: str) -> str:
+    """The digest of ``image`` (``node:15-alpine``) as ``run`` pushed it.
+
+    Raises :class:`HelpersError` when the run did not push it.
+    """
+    for one in run.output_images or []:
+        if f"{one.repository}:{one.tag}" == image:
+            return str(one.digest)
+    raise HelpersError(
+        f"Run {run.run_id} did not push {image}. It pushed: {', '.join(images_of(run)) or 'nothing'}."
+    )
 
 
 def images_of(run: Any) -> list[str]:
@@ -190,10 +283,12 @@ def _moment(value: Any) -> datetime:
     )
 
 
-def _failure(run: Any, address: _Address, lines: list[str]) -> str:
+def _failure(run: Any, address: _Address, lines: list[str], expect: str) -> str:
     what = f"Run {address.run} of {run.task}" if run.task else f"Run {address.run}"
     reason = f": {run.run_error_message}" if run.run_error_message else ""
     text = f"{what} in {address.registry} ended with status {plain(run.status)}{reason}"
+    if expect != "Succeeded":
+        text += f"\n{expect} is what should have become of it."
     if not lines:
         return f"{text}\nIts log is empty."
     last = "\n".join(f"  {line}" for line in deque(lines, _LAST_LINES))

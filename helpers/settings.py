@@ -177,6 +177,19 @@ class Settings:
         return asdict(self)
 
 
+def check_color(name: str, value: object) -> None:
+    """Refuse a value of the parameter ``name`` that is no colour as CSS writes it.
+
+    Raises :class:`SettingsError`. Rule: CSS Color Module Level 4, named colours and hexadecimal
+    notation; no other notation fits into one word of a Dockerfile.
+    """
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z]{3,20}|#[0-9A-Fa-f]{6}", value):
+        raise SettingsError(
+            f"{name}={value!r}: a colour is one English word, or # and six hexadecimal digits. "
+            f"Choose another {name}, for instance 'Orange' or '#ffa500'."
+        )
+
+
 def group_of(name: str) -> str:
     """The resource group of a registry, vault or instance."""
     return f"{name}-rg"

@@ -1,0 +1,187 @@
+"""Why a task did not run: what the service has recorded about it, put into sentences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .clouds import Connection
+from .display import Table, plain
+from .errors import HelpersError
+from .runs import images_of, trigger_of
+
+_AZURE = ".azurecr.io"
+_SHORT = 19  # characters of a digest that are shown: sha256: and twelve digits
+_GOING_ON = ("Queued", "Started", "Running")
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What can start a task and what keeps it from starting; a table, or sentences."""
+
+    task: str
+    registry: str
+    facts: list[tuple[str, str]]
+
+    @property
+    def reasons(self) -> list[str]:
+        """One sentence for each fact, with what it is about in front."""
+        return [f"{about}: {text}" for about, text in self.facts]
+
+    def __repr__(self) -> str:
+        """A line for each fact."""
+        head = f"Why did {self.task} in {self.registry} not run?"
+        return "\n".join([head, *(f"* {reason}" for reason in self.reasons)])
+
+    def _repr_html_(self) -> str:
+        return Table([f"{self.task} in {self.registry}", "what is known"], self.facts)._repr_html_()
+
+
+def why(connection: Connection, group: str, registry: str, task: str) -> Explanation:
+    """Why ``task`` did not run, from what the service has recorded: the task, its triggers, the
+    base images that its last successful run was built on, what their tags point to now, its runs.
+
+    The rules: https://learn.microsoft.com/azure/container-registry/container-registry-tasks-base-images
+    Raises :class:`HelpersError` when there is no such task.
+    """
+    from azure.core.exceptions import ResourceNotFoundError
+
+    try:
+        found = connection.clients.tasks.tasks.get(group, registry, task)
+    except ResourceNotFoundError as error:
+        raise HelpersError(
+            f"There is no task {task} in the registry {registry} ({plain(error.message)})."
+        ) from None
+    recent = list(
+        connection.clients.tasks.runs.list(group, registry, filter=f"TaskName eq '{task}'", top=10)
+    )
+    facts = [("task", _task(found)), ("last run", _last_run(recent))]
+    facts += _waiting(recent)
+    trigger = found.trigger
+    facts += _source(trigger.source_triggers if trigger else None)
+    facts += _base_image(connection, registry, found)
+    facts += _timer(trigger.timer_triggers if trigger else None)
+    return Explanation(task, registry, facts)
+
+
+def _task(task: Any) -> str:
+    if plain(task.status) == "Enabled":
+        return "it is enabled"
+    return "it is disabled: no trigger starts it. Enable it: az acr task update --status Enabled"
+
+
+def _last_run(recent: list[Any]) -> str:
+    if not recent:
+        return "there is none: start it once by hand, with az acr task run"
+    newest = recent[0]
+    text = f"{newest.run_id}, by {trigger_of(newest)}, {plain(newest.status)}"
+    if plain(newest.status) == "Succeeded":
+        return f"{text}, pushed {', '.join(images_of(newest)) or 'nothing'}"
+    error = plain(newest.run_error_message)
+    return f"{text}: {error}" if error else text
+
+
+def _waiting(recent: list[Any]) -> list[tuple[str, str]]:
+    going_on = [run.run_id for run in recent if plain(run.status) in _GOING_ON]
+    if not going_on:
+        return []
+    text = f"{', '.join(going_on)} has not ended; runs of one task run one after the other"
+    return [("queue", text)]
+
+
+def _source(triggers: list[Any] | None) -> list[tuple[str, str]]:
+    if not triggers:
+        return [("commits", "it has no source trigger: no commit starts it")]
+    return [("commits", _source_text(one)) for one in triggers]
+
+
+def _source_text(trigger: Any) -> str:
+    repository = trigger.source_repository
+    address, _, named = plain(repository.repository_url).partition("#")
+    branch = repository.branch or named.partition(":")[0] or "main"
+    if plain(trigger.status) == "Disabled":
+        return f"the source trigger {trigger.name} is disabled"
+    return f"a push to {branch} of {address} starts it, a push to another branch does not"
+
+
+def _base_image(connection: Connection, registry: str, task: Any) -> list[tuple[str, str]]:
+    about = "base image"
+    trigger = task.trigger.base_image_trigger if task.trigger else None
+    if trigger is None:
+        return [(about, "it has no base image trigger: no new image starts it")]
+    if plain(trigger.status) == "Disabled":
+        return [(about, f"the base image trigger {trigger.name} is disabled")]
+    tracked = task.step.base_image_dependencies or []
+    if not tracked:
+        return [
+            (
+                about,
+                "no run of it has succeeded with a build step yet, so it is not known which image "
+                "it is built on",
+            )
+        ]
+    only_runtime = plain(trigger.base_image_trigger_type).lower() == "runtime"
+    return [(about, _tracked(connection, registry, task, one, only_runtime)) for one in tracked]
+
+
+def _tracked(
+    connection: Connection, registry: str, task: Any, image: Any, only_runtime: bool
+) -> str:
+    name = f"{image.registry}/{image.repository}"
+    if not image.tag:
+        return f"{name} is named by its digest, which never changes: nothing will start it"
+    name = f"{name}:{image.tag}"
+    if only_runtime and plain(image.type).lower() == "buildtime":
+        return f"{name} is used by a build stage only; the trigger is for the runtime image"
+    if not image.registry.endswith(_AZURE):
+        return f"{name} is in a public registry: Azure looks there every 10 to 60 minutes"
+    missing = _credential_missing(registry, task, image.registry)
+    if missing:
+        return f"{name}: {missing}"
+    built_on = plain(image.digest)[:_SHORT]
+    now = _digest_now(connection, image)
+    if now is None:
+        return f"{name} does not exist any more; the last successful run was built on {built_on}…"
+    if now == image.digest:
+        return (
+            f"{name} points to {built_on}…, and the last successful run was built on that: only "
+            "another digest is an update"
+        )
+    return (
+        f"{name} points to {now[:_SHORT]}…, and the last successful run was built on {built_on}…: a "
+        "run that this has started has failed or has not ended yet"
+    )
+
+
+def _credential_missing(registry: str, task: Any, server: str) -> str:
+    if server.lower() == f"{registry.lower()}{_AZURE}":
+        return ""
+    custom = (task.credentials.custom_registries or {}) if task.credentials else {}
+    if server.lower() in {name.lower() for name in custom}:
+        return ""
+    return (
+        "the task has no credential for that registry, so it cannot pull from it; add one: "
+        f"az acr task credential add --login-server {server}"
+    )
+
+
+def _digest_now(connection: Connection, image: Any) -> str | None:
+    from azure.core.exceptions import ResourceNotFoundError, ServiceRequestError
+
+    try:
+        properties = connection.clients.registry(image.registry).get_tag_properties(
+            image.repository, image.tag
+        )
+    except (ResourceNotFoundError, ServiceRequestError):
+        return None
+    return str(properties.digest)
+
+
+def _timer(triggers: list[Any] | None) -> list[tuple[str, str]]:
+    texts = []
+    for one in triggers or []:
+        if plain(one.status) == "Disabled":
+            texts.append(f"the timer trigger {one.name} is disabled")
+        else:
+            texts.append(f"{one.name} starts it at {one.schedule} (cron, in UTC)")
+    return [("timer", text) for text in texts]

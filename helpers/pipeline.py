@@ -1,0 +1,152 @@
+"""The way of one commit through the three registries, followed and drawn while it happens."""
+
+from __future__ import annotations
+
+import html
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import runs
+from .clouds import Connection
+from .display import Table, plain, redrawn
+from .settings import Settings
+
+BASE_IMAGE = "node:15-alpine"
+NOT_STARTED = "not started"
+
+# The border of a stage by its status; both themes of JupyterLab are legible.
+_COLORS = {
+    "Succeeded": "#2e7d32",
+    NOT_STARTED: "#9e9e9e",
+    "Queued": "#1565c0",
+    "Running": "#1565c0",
+}
+_OTHERWISE = "#c62828"
+
+
+@dataclass
+class Stage:
+    """One task of the pipeline, and its run: None as long as nothing has started it."""
+
+    title: str
+    group: str
+    registry: str
+    task: str
+    run: Any | None = None
+
+    @property
+    def status(self) -> str:
+        """The run's status, or ``not started``."""
+        return plain(self.run.status) if self.run is not None else NOT_STARTED
+
+    @property
+    def trigger(self) -> str:
+        """What started the run; '' while there is none."""
+        return runs.trigger_of(self.run) if self.run is not None else ""
+
+
+@dataclass
+class Pipeline:
+    """How far a commit has come: public image, gate, site."""
+
+    public: Stage
+    gate: Stage
+    site: Stage
+    commit: str = field(default="", repr=False)
+
+    @property
+    def stages(self) -> tuple[Stage, Stage, Stage]:
+        """In the order in which an image passes them."""
+        return (self.public, self.gate, self.site)
+
+    def __repr__(self) -> str:
+        """A row for each registry."""
+        rows = [(one.registry, one.task, one.trigger, one.status) for one in self.stages]
+        return repr(Table(["REGISTRY", "TASK", "TRIGGER", "STATUS"], rows))
+
+    def _repr_html_(self) -> str:
+        arrow = '<div style="align-self:center;font-size:160%" aria-hidden="true">→</div>'
+        boxes = arrow.join(_box(stage) for stage in self.stages)
+        return f'<div style="display:flex;gap:0.6em;flex-wrap:wrap">{boxes}</div>'
+
+
+def _box(stage: Stage) -> str:
+    color = _COLORS.get(stage.status, _OTHERWISE)
+    lines = [
+        f'<div style="opacity:0.7">{html.escape(stage.title)}</div>',
+        f"<div><b>{html.escape(stage.task)}</b> in {html.escape(stage.registry)}</div>",
+        f'<div style="color:{color}"><b>{html.escape(stage.status)}</b></div>',
+        f"<div>{html.escape(f'by {stage.trigger}' if stage.trigger else '—')}</div>",
+    ]
+    return (
+        f'<div style="border:2px solid {color};border-radius:0.5em;padding:0.5em 0.9em;'
+        f'min-width:13em">{"".join(lines)}</div>'
+    )
+
+
+def watch(
+    connection: Connection, settings: Settings, commit: str, *, timeout: float = 600.0
+) -> Pipeline:
+    """Follow ``commit`` to base-image-node from task to task until one fails or all are done.
+
+    Draws the pipeline and redraws it whenever something has happened. ``timeout`` is in seconds for
+    each task. Raises :class:`~helpers.runs.RunTimeout` when a task does not start, or does not end,
+    in time; a run that fails is no error: it ends the way.
+    """
+    seen = Pipeline(
+        Stage(
+            "The public", settings.public_registry_group, settings.public_registry, "node-public"
+        ),
+        Stage(
+            "The gate",
+            settings.base_artifacts_registry_group,
+            settings.base_artifacts_registry,
+            "base-import-node",
+        ),
+        Stage("The team", settings.registry_group, settings.registry, "hello-world"),
+        commit,
+    )
+    show = redrawn(seen)
+
+    def by_commit() -> Any:
+        stage = seen.public
+        place = (stage.group, stage.registry, stage.task)
+        return runs.started_by_commit(connection, *place, commit, timeout=timeout)
+
+    def by_image(stage: Stage, before: Stage) -> Any:
+        digest = runs.digest_of(before.run, BASE_IMAGE)
+        place = (stage.group, stage.registry, stage.task)
+        return runs.started_by_image(connection, *place, digest, timeout=timeout)
+
+    steps: list[tuple[Stage, Callable[[], Any]]] = [
+        (seen.public, by_commit),
+        (seen.gate, lambda: by_image(seen.gate, seen.public)),
+        (seen.site, lambda: by_image(seen.site, seen.gate)),
+    ]
+    for stage, start in steps:
+        stage.run = start()
+        _until_it_ends(connection, stage, show, timeout)
+        if stage.status != "Succeeded":
+            break
+    return seen
+
+
+def _until_it_ends(
+    connection: Connection, stage: Stage, show: Callable[[], None], timeout: float
+) -> None:
+    deadline = time.monotonic() + timeout
+    show()
+    while stage.status not in runs.FINAL:
+        if time.monotonic() > deadline:
+            raise runs.RunTimeout(
+                f"The run of {stage.task} in {stage.registry} is {stage.status} after "
+                f"{timeout:.0f} s. See its log: runs.follow(connection, ….run)"
+            )
+        time.sleep(connection.poll_seconds)
+        assert stage.run is not None
+        before = stage.status
+        stage.run = connection.clients.tasks.runs.get(stage.group, stage.registry, stage.run.run_id)
+        if stage.status != before:
+            show()
