@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/installed
 ARGS   ?=
 
-.PHONY: help env tutorial test lab lint bench clean lock
+.PHONY: help env tutorial test notebooks lab lint bench clean lock
 
 help:  ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ tutorial: $(STAMP)  ## run every notebook headless, then open build/tutorial/ind
 
 test: $(STAMP)  ## run the whole test suite
 	@$(BIN)/python -m pytest $(ARGS)
+
+notebooks: $(STAMP)  ## run all notebooks and store the outputs that have changed
+	@$(BIN)/python -m helpers.record $(ARGS)
 
 lab: $(STAMP)  ## open JupyterLab on the notebooks
 	@$(BIN)/jupyter lab --notebook-dir notebooks $(ARGS)
