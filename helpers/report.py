@@ -75,7 +75,14 @@ def _row(result: Result, rendered: bool) -> str:
     seconds = f"{result.seconds:.1f}" if result.status != "not run" else ""
     mark = f"{_MARKS[result.status]} {result.status}"
     kind = result.status.replace(" ", "-")
-    return f'<tr class="{kind}"><td>{title}</td><td>{mark}</td><td>{seconds}</td></tr>'
+    cells = (title, mark, _swatch(result.site), seconds)
+    return f'<tr class="{kind}">{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+
+
+def _swatch(site: dict[str, str]) -> str:
+    """The colour of the site as the notebook showed it last, or nothing."""
+    color = html.escape(site.get("color", ""))
+    return f'<span class="swatch" style="background:{color}"></span>{color}' if color else ""
 
 
 def _failure(result: Result) -> str:
@@ -85,9 +92,8 @@ def _failure(result: Result) -> str:
 
 
 def _site(site: dict[str, str]) -> str:
-    color, version = html.escape(site.get("color", "")), html.escape(site.get("version", ""))
+    version = html.escape(site.get("version", ""))
     return (
-        f'<h2>The site</h2>\n<p><span class="swatch" style="background:{color}"></span>'
-        f"Version {version}, background {color}, as it was served while the notebooks ran:</p>\n"
-        f"{site['html']}"
+        f"<h2>The site at the end</h2>\n<p>Version {version}, background {_swatch(site)}, as it was "
+        f"served while the notebooks ran:</p>\n{site['html']}"
     )

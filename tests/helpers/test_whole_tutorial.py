@@ -43,8 +43,10 @@ def test_every_notebook_passes_and_the_report_shows_the_site(home: Path, tmp_pat
     assert f"{count} of {count} notebooks passed" in done.stdout
     index = (tmp_path / "index.html").read_text()
     assert index.count('<tr class="passed">') == count
-    assert 'style="background:DeepSkyBlue"' in index
-    assert "DeepSkyBlue&lt;/dd&gt;" in index
+    for color in ("DeepSkyBlue", "Orange", "Green"):
+        assert f'style="background:{color}"' in index
+    assert "Green&lt;/dd&gt;" in index
+    assert "background:Red" not in index
     assert (tmp_path / "images" / "scenario.svg").is_file()
     folded = (tmp_path / "04-hello-world.html").read_text().split("With the Azure CLI</summary>")[1]
     assert "REGISTRY_PUBLIC" in folded.split("</details>")[0]
