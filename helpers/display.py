@@ -205,7 +205,7 @@ class Page:
         # The page is someone else's: a sandboxed frame keeps its scripts from running here.
         return (
             f'<iframe sandbox title="{html.escape(repr(self))}" srcdoc="{html.escape(self.html)}" '
-            'style="width:100%;height:21em;border:1px solid #8888"></iframe>'
+            'style="box-sizing:border-box;width:100%;height:21em;border:1px solid #8888"></iframe>'
         )
 
 
