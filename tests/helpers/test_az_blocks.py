@@ -1,14 +1,16 @@
-"""The folded az blocks of the notebooks, run with the real az, one notebook after another."""
+"""The folded az blocks of the notebooks, run with the real az: they do what the notebooks do."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import nbformat
 import pytest
@@ -17,55 +19,146 @@ from helpers.localcloud import daemon
 from helpers.tutorial import ROOT, chapters
 
 _BASH = re.compile(r"```bash\n(.*?)```", re.DOTALL)
-_LEFT = "deleted vaults that are left: "
-AZ = shutil.which("az", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+_MARK = "@@ block "
+_SHOWN_LINES = 40  # of the output of a block that failed
+_OWN = ROOT / ".venv-az" / "bin"
+AZ = shutil.which("az", path=f"{_OWN}{os.pathsep}{os.environ['PATH']}")
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
-    path = tmp_path / "localcloud"
-    yield path
-    daemon.down(path)
+class Block(NamedTuple):
+    """An az block: its notebook, the id of its cell, the commands."""
+
+    notebook: str
+    cell: str
+    commands: str
 
 
-def script() -> str:
-    """Every block, in order, each announced by its notebook."""
-    lines = ["set -euo pipefail"]
-    for chapter in chapters():
-        for cell in nbformat.read(chapter.path, as_version=4).cells:
-            if cell.cell_type == "markdown":
-                for block in _BASH.findall(cell.source):
-                    lines += [f"echo '## {chapter.number} {cell.id}' >&2", block]
-    lines.append(f"echo {_LEFT}$(az keyvault list-deleted --resource-type vault --output tsv)")
-    return "\n".join(lines)
+class BlockFailed(AssertionError):  # noqa: N818 - what happened
+    """A block ended with an error; the message has notebook, cell and output."""
 
 
-@pytest.mark.timeout(600)
-@pytest.mark.skipif(AZ is None, reason="az is not installed: pip install '.[az]' in its own venv")
-def test_the_whole_tutorial_with_az(home: Path, tmp_path: Path) -> None:
-    assert AZ is not None
+def blocks(first: str = "", last: str = "") -> list[Block]:
+    """The az blocks of the notebooks, in the order in which a reader meets them."""
+    return [
+        Block(chapter.name, cell.id, commands)
+        for chapter in chapters(first, last)
+        for cell in nbformat.read(chapter.path, as_version=4).cells
+        if cell.cell_type == "markdown"
+        for commands in _BASH.findall(cell.source)
+    ]
+
+
+def run(chosen: Sequence[Block], home: Path, folder: Path) -> dict[str, str]:
+    """Run the blocks in one shell, as a reader does; the output of each, by its cell.
+
+    Raises BlockFailed for the first one that fails.
+    """
     kept = {k: v for k, v in os.environ.items() if not k.startswith("AZURE_")}
-    folders = [str(Path(sys.executable).parent), str(Path(AZ).parent), kept["PATH"]]
-    environment = {**kept, "LOCALCLOUD_HOME": str(home), "HOME": str(tmp_path)}
-    environment["PATH"] = os.pathsep.join(folders)
-    text = script()
-    assert text.count("az acr create") == 3
+    path = [str(Path(sys.executable).parent), kept["PATH"]]
+    if AZ is not None:
+        path.insert(1, str(Path(AZ).parent))
+    lines = ["set -euo pipefail", "exec 2>&1"]
+    for number, block in enumerate(chosen):
+        lines += [f"echo '{_MARK}{number}'", block.commands]
     done = subprocess.run(
-        ["bash", "-c", text],
+        ["bash", "-c", "\n".join(lines)],
         cwd=ROOT,
-        env=environment,
+        env={
+            **kept,
+            "LOCALCLOUD_HOME": str(home),
+            "HOME": str(folder),
+            "PATH": os.pathsep.join(path),
+            "AZURE_CORE_NO_COLOR": "true",
+        },
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=500,
+    )
+    outputs = re.split(rf"^{_MARK}\d+\n", done.stdout, flags=re.MULTILINE)[1:]
+    if done.returncode:
+        block = chosen[len(outputs) - 1]
+        last = "\n".join(outputs[-1].splitlines()[-_SHOWN_LINES:])
+        raise BlockFailed(
+            f"The az block {block.cell} of notebooks/{block.notebook}.ipynb ended with exit status "
+            f"{done.returncode}:\n{block.commands}\nIts output:\n{last}"
+        )
+    return {
+        f"{block.notebook[:2]} {block.cell}": text
+        for block, text in zip(chosen, outputs, strict=True)
+    }
+
+
+def python(home: Path, *arguments: str) -> str:
+    """What a Python of its own says about the cloud in ``home``: clients keep tenants in memory."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("AZURE_")}
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env={**environment, "LOCALCLOUD_HOME": str(home)},
         capture_output=True,
         text=True,
         check=False,
-        timeout=580,
+        timeout=280,
     )
-    assert done.returncode == 0, done.stderr[-6000:]
-    assert '<dd id="color">DeepSkyBlue</dd>' in done.stdout
-    assert "HTTP/1.1 200" in done.stdout
-    assert re.search(r"hello-world +linux +Succeeded +Manual", done.stdout, re.I), done.stdout
-    assert "does not implement" not in done.stderr, done.stderr[-6000:]
-    assert done.stdout.splitlines()[-1].strip() == _LEFT.strip()
-    running = daemon.status(home)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def homes(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
+    made = (tmp_path / "az", tmp_path / "notebooks")
+    yield made
+    for home in made:
+        daemon.down(home)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(AZ is None, reason="the Azure CLI is not installed; do it with: make az")
+def test_the_az_blocks_do_what_the_notebooks_do(homes: tuple[Path, Path], tmp_path: Path) -> None:
+    by_az, by_notebooks = homes
+    outputs = run(blocks(last="08"), by_az, tmp_path)
+
+    assert '<dd id="color">DeepSkyBlue</dd>' in outputs["04 site-az"]
+    assert re.search(r"hello-world +linux +Succeeded +Manual", outputs["04 run-az"], re.I)
+    assert '<dd id="color">Orange</dd>' in outputs["05 after-az"]
+    assert "Permission denied" in outputs["06 refused-az"]
+    assert "Failed" in outputs["08 red-az"]
+    assert "REFUSED: a red background" in outputs["08 log-az"]
+    assert '<dd id="color">Green</dd>' in outputs["08 proof-az"]
+
+    python(by_notebooks, "-m", "helpers", "run", "--to", "08", "--output", str(tmp_path / "out"))
+    expected, made = (
+        json.loads(python(home, "-m", "tests.helpers.inventory")) for home in (by_notebooks, by_az)
+    )
+    assert made == expected
+
+    last = [*blocks("00", "00"), *blocks("99", "99")]
+    left = Block("99-clean-up", "left", "az group list --output tsv; az keyvault list-deleted")
+    outputs |= run([*last, left], by_az, tmp_path)
+    assert outputs["99 left"].split() == ["[]"]
+    running = daemon.status(by_az)
     assert running is not None
-    for secret in (running.account.github_token, running.account.client_secret):
-        assert secret not in done.stdout
+    for cell, text in outputs.items():
+        assert "does not implement" not in text, cell
+        for secret in (running.account.github_token, running.account.client_secret):
+            assert secret not in text, cell
+
+
+def test_every_notebook_that_calls_azure_has_az_blocks() -> None:
+    found = {block.notebook for block in blocks() if "variables" not in block.cell}
+    assert found == {chapter.name for chapter in chapters()}
+
+
+def test_a_block_that_fails_is_named_with_its_output(tmp_path: Path) -> None:
+    wrong = [
+        Block("01-prerequisites", "fine-az", "echo fine"),
+        Block("02-public-base-image", "task-az", "echo before; false\necho never"),
+        Block("03-registry-tokens", "later-az", "echo later"),
+    ]
+    with pytest.raises(BlockFailed) as caught:
+        run(wrong, tmp_path / "nothing", tmp_path)
+    message = str(caught.value)
+    assert "az block task-az of notebooks/02-public-base-image.ipynb" in message
+    assert message.endswith("Its output:\nbefore")
+    assert "later" not in message

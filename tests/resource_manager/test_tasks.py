@@ -130,6 +130,12 @@ def test_an_update_merges_but_values_are_replaced(
     assert list(answer.json()["properties"]["credentials"]["customRegistries"]) == [
         "other.azurecr.io"
     ]
+    # az acr task update --set names the trigger and the kind of its token, and not the token.
+    [source] = file_task(local_cloud)["properties"]["trigger"]["sourceTriggers"]
+    source["sourceRepository"] = {"sourceControlAuthProperties": {"tokenType": "PAT"}}
+    trigger = {"sourceTriggers": [source]}
+    updated = tasks(local_cloud).update(*place, name, {"properties": {"trigger": trigger}})
+    assert updated.properties.trigger.source_triggers[0].source_repository.branch == "main"
     updated = tasks(local_cloud).update(*place, name, {"properties": {"status": "Disabled"}})
     assert updated.properties.status == "Disabled"
     assert len(updated.properties.trigger.source_triggers) == 1

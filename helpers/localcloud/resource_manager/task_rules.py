@@ -240,13 +240,22 @@ def _merge_triggers(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
             repository = given.get("sourceRepository")
             before = by_name.get(one.get("name"), {})
             if repository is not None and before:
-                given["sourceRepository"] = {**before["sourceRepository"], **_given(repository)}
+                given["sourceRepository"] = _merge_source(before["sourceRepository"], repository)
             by_name[one.get("name")] = {**before, **given}
         merged[kind] = list(by_name.values())
     if new.get("baseImageTrigger"):
         before = old.get("baseImageTrigger") or {}
         merged["baseImageTrigger"] = {**before, **_given(new["baseImageTrigger"])}
     return merged
+
+
+def _merge_source(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """``az acr task update`` names the kind of the token and not the token: that stays."""
+    given = _given(new)
+    access = "sourceControlAuthProperties"
+    if access in given:
+        given[access] = {**(old.get(access) or {}), **_given(given[access])}
+    return {**old, **given}
 
 
 def _merge_credentials(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

@@ -302,6 +302,14 @@ def list_deleted(call: Call) -> Reply:
     return Reply(200, {"value": [resource.body for resource in found]})
 
 
+@router.operation(
+    "GET", _PROVIDER + "/deletedManagedHSMs", "Microsoft.KeyVault/deletedManagedHsms/read"
+)
+def list_deleted_hsms(_: Call) -> Reply:
+    """ManagedHsms_ListDeleted: none, as none can be made. ``az keyvault list-deleted`` asks it."""
+    return Reply(200, {"value": []})
+
+
 @router.operation("POST", _DELETED + "/purge", "")
 def purge(call: Call) -> Reply:
     """Vaults_PurgeDeleted: the vault and its secrets are gone for good."""

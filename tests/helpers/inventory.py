@@ -1,0 +1,153 @@
+"""What a tutorial has made in a cloud, without what differs between two runs of it.
+
+``python -m tests.helpers.inventory`` prints it as JSON, for the local cloud of LOCALCLOUD_HOME.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from helpers import runs
+from helpers.clouds import Connection, connect
+from helpers.display import plain, site
+from helpers.settings import Settings
+
+_RUN_ID = re.compile(r"\b[a-z]{2}[0-9][0-9a-z]*\b")
+
+
+def inventory(connection: Connection, settings: Settings) -> dict[str, Any]:
+    """Everything that the notebooks make, by name; comparable between two clouds."""
+    registries = {
+        name: _registry(connection, f"{name}-rg", name)
+        for name in (
+            settings.public_registry,
+            settings.base_artifacts_registry,
+            settings.registry,
+        )
+    }
+    return {
+        "groups": sorted(one.name for one in connection.clients.resources.resource_groups.list()),
+        "registries": registries,
+        "vault": _vault(connection, settings),
+        "roles": _roles(connection, settings),
+        "instance": _instance(connection, settings),
+    }
+
+
+def _registry(connection: Connection, group: str, name: str) -> dict[str, Any]:
+    clients = connection.clients
+    made = clients.registries.registries.get(group, name)
+    content = clients.registry(f"{name}.azurecr.io")
+    return {
+        "sku": plain(made.sku.name),
+        "admin user": made.admin_user_enabled,
+        "scope maps": {
+            one.name: sorted(one.actions)
+            for one in clients.registries.scope_maps.list(group, name)
+            if plain(one.properties.type) == "UserDefined"
+        },
+        "tokens": {
+            one.name: (one.scope_map_id.rpartition("/")[2], plain(one.status))
+            for one in clients.registries.tokens.list(group, name)
+        },
+        "tasks": {
+            one.name: _task(clients.tasks.tasks.get_details(group, name, one.name))
+            for one in clients.tasks.tasks.list(group, name)
+        },
+        "runs": [
+            (run.task, runs.trigger_of(run), plain(run.status), _without_ids(runs.images_of(run)))
+            for run in clients.tasks.runs.list(group, name)
+        ],
+        "repositories": {
+            repository: _without_ids([tag.name for tag in content.list_tag_properties(repository)])
+            for repository in content.list_repository_names()
+        },
+    }
+
+
+def _without_ids(names: list[str]) -> list[str]:
+    return sorted(_RUN_ID.sub("RUNID", name) for name in names)
+
+
+def _task(task: Any) -> dict[str, Any]:
+    step, trigger = task.step, task.trigger
+    [source] = trigger.source_triggers
+    address = step.context_path
+    credentials = task.credentials.custom_registries if task.credentials else {}
+    return {
+        "status": plain(task.status),
+        "identity": plain(task.identity.type),
+        "platform": (plain(task.platform.os).lower(), plain(task.platform.architecture)),
+        "step": (plain(step.type), step.task_file_path, address.rpartition("/")[2]),
+        "values": {one.name: (one.value, bool(one.is_secret)) for one in step.values_property},
+        "base images": sorted(
+            (plain(one.type), one.registry, one.repository, one.tag)
+            for one in step.base_image_dependencies
+        ),
+        "commits": (
+            plain(source.status),
+            [plain(one) for one in source.source_trigger_events],
+            source.source_repository.branch,
+        ),
+        "image updates": (
+            plain(trigger.base_image_trigger.status),
+            plain(trigger.base_image_trigger.base_image_trigger_type),
+        ),
+        "credentials": {
+            server: (one.user_name.value, one.password.value, one.identity)
+            for server, one in (credentials or {}).items()
+        },
+    }
+
+
+def _vault(connection: Connection, settings: Settings) -> dict[str, Any]:
+    made = connection.clients.vaults.vaults.get(settings.vault_group, settings.vault)
+    secrets = connection.clients.secrets(settings.vault).list_properties_of_secrets()
+    of_others = [
+        sorted(plain(one).lower() for one in policy.permissions.secrets or [])
+        for policy in made.properties.access_policies
+        if policy.object_id != connection.object_id
+    ]
+    return {
+        "secrets": sorted(one.name for one in secrets),
+        "policies of tasks": sorted(of_others),
+        "roles instead of policies": bool(made.properties.enable_rbac_authorization),
+    }
+
+
+def _roles(connection: Connection, settings: Settings) -> list[tuple[str, str, str]]:
+    group = connection.clients.resources.resource_groups.get(settings.instance_group)
+    return sorted(
+        (
+            one.role_definition_id.rpartition("/")[2],
+            plain(one.principal_type),
+            one.scope.rpartition("/")[2],
+        )
+        for one in connection.clients.authorization.role_assignments.list_for_scope(
+            group.id, filter="atScope()"
+        )
+        if one.principal_id != connection.object_id
+    )
+
+
+def _instance(connection: Connection, settings: Settings) -> dict[str, Any]:
+    group = connection.clients.container_instances.container_groups.get(
+        settings.instance_group, settings.instance
+    )
+    [container] = group.containers
+    page = site(f"http://{group.ip_address.ip}:{group.ip_address.ports[0].port}/")
+    needed = container.resources.requests
+    return {
+        "image": _RUN_ID.sub("RUNID", container.image),
+        "system": plain(group.os_type),
+        "cpu and memory": (needed.cpu, needed.memory_in_gb),
+        "pulled as": [one.server for one in group.image_registry_credentials or []],
+        "state": container.instance_view.current_state.state,
+        "site": (page.version, page.color),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(inventory(connect("local"), Settings())))
