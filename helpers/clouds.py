@@ -87,18 +87,21 @@ class Connection:
         return value
 
 
-def connect(cloud: str = "local", *, home: Path | None = None) -> Connection:
+def connect(
+    cloud: str = "local", *, github_owner: str = "", home: Path | None = None
+) -> Connection:
     """Connect to the local cloud, which is started if need be, or to Azure.
 
     Local: ``home`` is its state folder (default: LOCALCLOUD_HOME, else .localcloud), and only the
     environment of this process changes. Azure: whoever ``DefaultAzureCredential`` finds signed in,
-    and AZURE_SUBSCRIPTION_ID, or the only subscription there is.
+    and AZURE_SUBSCRIPTION_ID, or the only subscription there is. ``github_owner``: the account or
+    organization that has the sample repositories, when it is not the environment's GITHUB_OWNER.
     Raises :class:`ConnectError`.
     """
     if cloud == "local":
-        return _connect_local(home or daemon.default_home())
+        return _connect_local(home or daemon.default_home(), github_owner)
     if cloud == "azure":
-        return _connect_azure()
+        return _connect_azure(github_owner)
     raise ConnectError(f"cloud={cloud!r}: the cloud is 'local' or 'azure'.")
 
 
@@ -112,12 +115,12 @@ def local_environment(running: daemon.Running) -> dict[str, str]:
     }
 
 
-def _connect_local(home: Path) -> Connection:
+def _connect_local(home: Path, github_owner: str) -> Connection:
     try:
         running = daemon.up(home)
     except daemon.DaemonError as error:
         raise ConnectError(str(error)) from None
-    environment = local_environment(running)
+    environment = {**local_environment(running), **_owner(github_owner)}
     for name in MISLEADING:
         os.environ.pop(name, None)
     os.environ.update(environment)
@@ -135,7 +138,7 @@ def _connection(
     return Connection(cloud, credential, subscription, tenant, clients, environment or {})
 
 
-def _connect_azure() -> Connection:
+def _connect_azure(github_owner: str) -> Connection:
     from azure.core.exceptions import ClientAuthenticationError
     from azure.identity import DefaultAzureCredential
 
@@ -149,7 +152,11 @@ def _connect_azure() -> Connection:
             "Without a subscription, use cloud='local'."
         ) from None
     subscription = os.environ.get("AZURE_SUBSCRIPTION_ID") or _only_subscription()
-    return _connection("azure", subscription, str(claims["tid"]))
+    return _connection("azure", subscription, str(claims["tid"]), _owner(github_owner))
+
+
+def _owner(github_owner: str) -> dict[str, str]:
+    return {"GITHUB_OWNER": github_owner} if github_owner else {}
 
 
 def _refuse_local_environment() -> None:

@@ -48,6 +48,16 @@ def _location_rule(name: str) -> str | None:
     return None
 
 
+def _owner_rule(name: str) -> str | None:
+    # GitHub's rule for the names of accounts and organizations.
+    if name and not re.fullmatch(r"(?i)[a-z0-9](?:-?[a-z0-9]){0,38}", name):
+        return (
+            "an account of GitHub has 1 to 39 letters, digits and single hyphens, and neither "
+            "begins nor ends with a hyphen"
+        )
+    return None
+
+
 def _secret_rule(name: str) -> str | None:
     # Azure's naming rules, Microsoft.KeyVault/vaults/secrets.
     if not re.fullmatch(r"[A-Za-z0-9-]{1,127}", name):
@@ -67,6 +77,7 @@ _RULES: dict[str, Callable[[str], str | None]] = {
     "vault": _vault_rule,
     "instance": _instance_rule,
     "location": _location_rule,
+    "github_owner": _owner_rule,
     "git_token_secret": _secret_rule,
 }
 _UNIQUE_IN_THE_WORLD = ("public_registry", "base_artifacts_registry", "registry", "vault")
@@ -86,6 +97,7 @@ class Settings:
     vault: str = "acr-task-credentials"
     instance: str = "hello-world-aci"
     location: str = "eastus"
+    github_owner: str = ""  # the environment's GITHUB_OWNER
     git_token_secret: str = "import-public-content"  # noqa: S105 - its name, not the secret
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import requests
 
 from helpers import forks
 from helpers.clouds import Connection, connect
@@ -118,8 +119,24 @@ def test_a_wrong_token_is_refused_and_not_repeated(published: Connection) -> Non
     assert "ghp_wrong" not in str(caught.value)
 
 
-def test_an_owner_that_is_somebody_else_is_refused(published: Connection) -> None:
-    environment = {**published.environment, "GITHUB_OWNER": "somebody-else"}
+def test_an_owner_that_github_does_not_have_is_refused(published: Connection) -> None:
+    environment = {**published.environment, "GITHUB_OWNER": "nobody--at-all"}
     stranger = dataclasses.replace(published, environment=environment)
     with pytest.raises(forks.ForkError, match="GITHUB_OWNER must be an account"):
         forks.publish(stranger)
+
+
+def test_an_organization_has_forks_of_its_own(
+    fresh_cloud: LocalCloud, published: Connection
+) -> None:
+    other = connect("local", github_owner="second-team", home=fresh_cloud.home)
+    before = forks.Checkout(published, forks.fork(published, "base-image-node")).head
+    made = forks.publish(other)
+    assert [one.page for one in made] == [
+        f"https://github.com/second-team/{n}" for n in forks.NAMES
+    ]
+    forks.set_color(other, "Orange")
+    assert forks.Checkout(published, forks.fork(published, "base-image-node")).head == before
+    assert "Orange" not in forks.read(published, "base-image-node", "Dockerfile")
+    answer = requests.get("https://api.github.com/users/second-team", timeout=10)
+    assert answer.json()["type"] == "Organization"

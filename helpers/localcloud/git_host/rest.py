@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timezone
 from typing import Any
 
@@ -16,6 +17,7 @@ from ..cloud import Cloud
 from .authentication import BadCredentialsError, authenticate
 from .repositories import Repositories, Repository, branches
 
+_ORGANIZATION = re.compile(r"(?i)[a-z0-9](?:-?[a-z0-9]){0,38}")
 _SCOPES = {"X-OAuth-Scopes": "repo, admin:repo_hook, delete_repo"}
 
 
@@ -61,9 +63,11 @@ def rest(cloud: Cloud, repositories: Repositories) -> ASGIApp:
 
     def get_user(request: Request) -> Response:
         name = request.path_params["owner"]
-        if name.lower() != account.lower():
-            raise _Refused(404, "Not Found")
-        return JSONResponse(_user(account))
+        if name.lower() == account.lower():
+            return JSONResponse(_user(account))
+        if repositories.of(name):
+            return JSONResponse(_user(name, "Organization"))
+        raise _Refused(404, "Not Found")
 
     def get(request: Request) -> Response:
         found = visible(request)
@@ -75,7 +79,8 @@ def rest(cloud: Cloud, repositories: Repositories) -> ASGIApp:
 
     def create_for(owner: str, caller: str, body: dict[str, Any]) -> Response:
         name = str(body.get("name", ""))
-        if owner.lower() != account.lower():
+        # The account owns every organization: here, one exists as soon as it has a repository.
+        if not _ORGANIZATION.fullmatch(owner):
             raise _Refused(404, "Not Found")
         try:
             if not repositories.valid_name(name):
@@ -83,7 +88,7 @@ def rest(cloud: Cloud, repositories: Repositories) -> ASGIApp:
                     "name is missing or has characters other than letters, digits, ._-"
                 )
             created = repositories.create(
-                account,
+                account if owner.lower() == account.lower() else owner,
                 name,
                 private=bool(body.get("private")),
                 description=str(body.get("description") or ""),
@@ -146,11 +151,11 @@ def rest(cloud: Cloud, repositories: Repositories) -> ASGIApp:
     )
 
 
-def _user(login: str) -> dict[str, Any]:
+def _user(login: str, kind: str = "User") -> dict[str, Any]:
     return {
         "login": login,
         "id": 1,
-        "type": "User",
+        "type": kind,
         "url": f"https://api.github.com/users/{login}",
         "html_url": f"https://github.com/{login}",
     }
@@ -159,7 +164,7 @@ def _user(login: str) -> dict[str, Any]:
 def _render(repository: Repository, caller: str | None) -> dict[str, Any]:
     api = f"https://api.github.com/repos/{repository.owner}/{repository.name}"
     created = datetime.fromtimestamp(repository.created, timezone.utc)
-    mine = caller is not None and caller.lower() == repository.owner.lower()
+    mine = caller is not None
     return {
         "id": repository.id,
         "name": repository.name,
