@@ -1,0 +1,60 @@
+"""Run nbval over notebooks, strictly and in order; which cells fail, and with which words."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+import nbformat
+
+from helpers.tutorial import ROOT
+
+SANITIZE = ROOT / "tests" / "nbval-sanitize.cfg"
+_ANSI = re.compile(r"\x1b\[[0-9;]*m|#x1B\[[0-9;]*m")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What nbval said: ``failures`` by notebook and cell id; ``ran`` how many cells."""
+
+    failures: dict[tuple[str, str], str]
+    ran: int
+    text: str
+
+
+def run(home: Path, folder: Path, report: Path) -> Outcome:
+    """Run nbval over all notebooks of ``folder`` in the local cloud of ``home``."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("AZURE_", "PYTEST_"))}
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-o", "addopts=", "-vv"),
+            *("--nbval", "--nbval-sanitize-with", str(SANITIZE), "--rootdir", str(folder)),
+            *(f"--junitxml={report}", str(folder)),
+        ],
+        cwd=folder,
+        env={**environment, "LOCALCLOUD_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
+    assert report.is_file(), done.stdout + done.stderr
+    failures = {}
+    cases = list(ElementTree.parse(report).iter("testcase"))
+    for case in cases:
+        for problem in (*case.iter("failure"), *case.iter("error")):
+            key = _cell(folder, case.attrib["classname"], case.attrib["name"])
+            failures[key] = _ANSI.sub("", problem.text or "")
+    return Outcome(failures, len(cases), done.stdout)
+
+
+def _cell(folder: Path, file: str, name: str) -> tuple[str, str]:
+    """nbval counts code cells, per notebook; a reader knows them by their id."""
+    found = nbformat.read(folder / file, as_version=4)
+    code = [cell for cell in found.cells if cell.cell_type == "code"]
+    return file.removesuffix(".ipynb"), str(code[int(name.removeprefix("Cell "))].id)
