@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from .clouds import Connection
+from .clouds import Connection, connect
 from .errors import HelpersError
 from .settings import Settings, password_secret
 
@@ -94,11 +95,20 @@ def first_missing(number: str, settings: Settings, connection: Connection) -> st
     return None
 
 
-def catch_up(number: str, settings: Settings, connection: Connection) -> None:
+def catch_up(
+    number: str, settings: Settings | None = None, connection: Connection | None = None
+) -> None:
     """Run the notebooks before ``number`` ("04") whose result is not in the cloud.
 
-    Raises :class:`HelpersError` with what the failing notebook said.
+    Without ``settings`` with the names of the article, without ``connection`` in the cloud that
+    the settings name. Raises :class:`HelpersError` with what the failing notebook said.
     """
+    if not re.fullmatch(r"\d\d", number):
+        raise HelpersError(
+            f"catch_up({number!r}): a notebook is named by its two digits, like '06'."
+        )
+    settings = settings or Settings()
+    connection = connection or connect(settings.cloud, github_owner=settings.github_owner)
     first = first_missing(number, settings, connection)
     if first is None:
         print("Everything that this notebook builds on is in place.")

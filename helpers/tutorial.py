@@ -13,7 +13,22 @@ from typing import Any
 
 from .display import SITE_TYPE
 from .errors import HelpersError
+from .progress import catch_up
 from .settings import Settings
+
+__all__ = [
+    "NOTEBOOKS",
+    "OUTPUT",
+    "ROOT",
+    "Chapter",
+    "Failure",
+    "Result",
+    "catch_up",
+    "chapters",
+    "check_parameters",
+    "describe",
+    "run",
+]
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
@@ -157,7 +172,9 @@ def _execute(
         )
     except PapermillExecutionError as error:
         # The message is the error's own; a name in front of it adds nothing for our own errors.
-        text = _ANSI.sub("", "\n".join(error.traceback)) or f"{error.ename}: {error.evalue}"
+        text = _ANSI.sub("", "\n".join(error.traceback))
+        if not text or (error.ename == "AssertionError" and error.evalue):
+            text = f"{error.ename}: {error.evalue}"  # the cell is shown, and says where
         result.failure = Failure(str(error.source), _brief(text))
     except Exception as error:  # noqa: BLE001 - a kernel that dies must end in a report too
         result.failure = Failure("", f"{type(error).__name__}: {error}")
