@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import explain, forks, pipeline, runs
+    from . import explain, forks, pipeline, preflight, runs
     from .clouds import ConnectError, Connection, connect
     from .display import Log, Page, Table, site
     from .errors import HelpersError
@@ -35,6 +35,7 @@ __all__ = [
     "forks",
     "password_secret",
     "pipeline",
+    "preflight",
     "runs",
     "site",
     "token_name",

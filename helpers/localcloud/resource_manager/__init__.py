@@ -18,6 +18,7 @@ from ..errors import CloudError
 from . import (
     container_groups,
     groups,
+    providers,
     registries,
     roles,
     runs,
@@ -31,6 +32,7 @@ from .routing import Reply, Router, invalid
 log = logging.getLogger(__name__)
 _PROVIDERS = (
     subscriptions,
+    providers,
     groups,
     registries,
     tokens,

@@ -1,0 +1,70 @@
+"""Resource providers of the subscription: all that the local cloud has are registered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..cloud import Cloud
+from ..errors import CloudError
+from .locations import LOCATIONS
+from .routing import Call, Reply, Router
+
+router = Router()
+_PROVIDERS = "/subscriptions/{subscription}/providers"
+_PROVIDER = _PROVIDERS + "/{namespace}"
+_TYPES = {
+    "Microsoft.Authorization": ("roleAssignments", "roleDefinitions"),
+    "Microsoft.ContainerInstance": ("containerGroups",),
+    "Microsoft.ContainerRegistry": (
+        "registries",
+        "registries/scopeMaps",
+        "registries/tasks",
+        "registries/tokens",
+    ),
+    "Microsoft.KeyVault": ("deletedVaults", "vaults"),
+    "Microsoft.Resources": ("resourceGroups", "subscriptions"),
+}
+
+
+def _render(cloud: Cloud, namespace: str) -> dict[str, Any]:
+    regions = list(LOCATIONS.values())
+    return {
+        "id": f"{cloud.subscription}/providers/{namespace}",
+        "namespace": namespace,
+        "registrationPolicy": "RegistrationRequired",
+        "registrationState": "Registered",
+        "resourceTypes": [
+            {"resourceType": name, "locations": regions, "apiVersions": []}
+            for name in _TYPES[namespace]
+        ],
+    }
+
+
+def _find(call: Call) -> str:
+    wanted = call.params["namespace"]
+    for namespace in _TYPES:
+        if namespace.lower() == wanted.lower():
+            return namespace
+    raise CloudError(
+        404,
+        "InvalidResourceNamespace",
+        f"The resource namespace '{wanted}' is invalid. The local cloud has {', '.join(_TYPES)}.",
+    )
+
+
+@router.operation("GET", _PROVIDERS, "Microsoft.Resources/subscriptions/providers/read")
+def list_providers(call: Call) -> Reply:
+    """Providers_List."""
+    return Reply(200, {"value": [_render(call.cloud, namespace) for namespace in _TYPES]})
+
+
+@router.operation("GET", _PROVIDER, "Microsoft.Resources/subscriptions/providers/read")
+def get(call: Call) -> Reply:
+    """Providers_Get."""
+    return Reply(200, _render(call.cloud, _find(call)))
+
+
+@router.operation("POST", _PROVIDER + "/register", "")
+def register(call: Call) -> Reply:
+    """Providers_Register: it is registered already."""
+    return Reply(200, _render(call.cloud, _find(call)))
