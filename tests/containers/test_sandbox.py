@@ -218,6 +218,13 @@ def test_a_command_that_cannot_be_executed(
     assert words in text
 
 
+def test_an_image_for_another_machine_does_not_start(cloud: Cloud) -> None:
+    assert run(cloud, "true", platform="linux/s390x") == (255, "exec true: exec format error\n")
+    for platform in ("", "linux/amd64"):
+        assert run(cloud, "true", platform=platform) == (0, "")
+    assert list((cloud.home / "sandbox").iterdir()) == []
+
+
 def test_no_command_at_all(cloud: Cloud) -> None:
     with pytest.raises(SandboxError, match="No command specified"):
         run(cloud)

@@ -90,6 +90,30 @@ def test_shallow_fetch_and_many_commits(local_cloud: LocalCloud, tmp_path: Path)
     assert (tmp_path / "shallow/file").read_text().startswith("29\n")
 
 
+def test_a_commit_that_no_branch_points_to_can_be_fetched(
+    local_cloud: LocalCloud, tmp_path: Path
+) -> None:
+    """As from GitHub: a fetch that began before a push still gets what it was shown."""
+    name = create(local_cloud)
+    first = push_something(local_cloud, tmp_path, name)
+    work = tmp_path / "work"
+    git(local_cloud, work, "commit", "-q", "--amend", "-m", "Another past")
+    pushed = git(local_cloud, work, "push", "-f", with_token(local_cloud, name), "main")
+    assert pushed.returncode == 0, pushed.stderr
+    other = tmp_path / "other"
+    other.mkdir()
+    git(local_cloud, other, "init", "-q")
+    for protocol in ("0", "2"):
+        url = f"https://github.com/{name}.git"
+        version = ("-c", f"protocol.version={protocol}")
+        fetched = git(local_cloud, other, *version, "fetch", "--depth=1", url, first)
+        assert fetched.returncode == 0, fetched.stderr
+        head = git(local_cloud, other, "rev-parse", "FETCH_HEAD").stdout.strip()
+        assert head == first
+    missing = git(local_cloud, other, "fetch", f"https://github.com/{name}.git", "0" * 39 + "1")
+    assert missing.returncode != 0
+
+
 def test_a_push_without_the_right_token_is_refused(local_cloud: LocalCloud, tmp_path: Path) -> None:
     name = create(local_cloud)
     commit = push_something(local_cloud, tmp_path, name)

@@ -4,93 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from azure.mgmt.containerregistrytasks import ContainerRegistryTasksMgmtClient
 
 from helpers import forks
 
-from .world import (
-    World,
-    allow_secrets,
-    credential,
-    make_world,
-    own_the_group,
-    pull_token,
-    site,
-)
+from .world import World, base_digest, counts, make_world, set_up_tasks, site, triggered_by
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     before = dict(os.environ)
     with make_world(tmp_path_factory.mktemp("gate")) as made:
-        set_up(made)
+        set_up_tasks(made)
         yield made
     os.environ.clear()
     os.environ.update(before)
-
-
-def set_up(world: World) -> None:
-    """Three tasks, each of which has run once: public image, gate, site."""
-    for registry in ("publicreg", "basereg", "teamreg"):
-        pull_token(world, registry, "_repositories_pull", f"{registry}-pull")
-    public = world.task(
-        "publicreg",
-        "node-public",
-        "base-image-node",
-        {"REGISTRY_FROM_URL": "docker.io/"},
-        trigger=world.listening("base-image-node"),
-    )
-    run, log = world.run("publicreg", public.id)
-    assert run.properties.status == "Succeeded", log
-    gate = world.task(
-        "basereg",
-        "base-import-node",
-        "import-baseimage-node",
-        {"REGISTRY_FROM_URL": "publicreg.azurecr.io/"},
-        trigger=world.listening("import-baseimage-node"),
-        credentials={"customRegistries": {"publicreg.azurecr.io": credential("publicreg")}},
-    )
-    allow_secrets(world, gate.identity.principal_id)
-    run, log = world.run("basereg", gate.id)
-    assert run.properties.status == "Succeeded", log
-    hello = world.task(
-        "teamreg",
-        "hello-world",
-        "hello-world",
-        {
-            "REGISTRY_FROM_URL": "basereg.azurecr.io/",
-            "KEYVAULT": "the-vault",
-            "ACI": "hello-aci",
-            "ACI_RG": "aci-rg",
-        },
-        trigger=world.listening("hello-world"),
-        credentials={"customRegistries": {"basereg.azurecr.io": credential("basereg")}},
-    )
-    allow_secrets(world, hello.identity.principal_id)
-    own_the_group(world, hello.identity.principal_id)
-    run, log = world.run("teamreg", hello.id)
-    assert run.properties.status == "Succeeded", log
-
-
-def counts(world: World) -> dict[str, int]:
-    return {name: len(world.runs(name)) for name in ("publicreg", "basereg", "teamreg")}
-
-
-def base_digest(world: World) -> str:
-    """What hello-world was last built on."""
-    tasks = world.client(ContainerRegistryTasksMgmtClient).tasks
-    step = tasks.get("teamreg-rg", "teamreg", "hello-world").properties.step
-    [dependency] = step.base_image_dependencies
-    return str(dependency.digest)
-
-
-def triggered_by(run: Any) -> str:
-    if run.properties.source_trigger:
-        return "Commit"
-    return "Image Update" if run.properties.image_update_trigger else "Manual"
 
 
 def test_green_passes_red_stops(world: World) -> None:

@@ -239,3 +239,64 @@ def credential(registry: str) -> dict[str, Any]:
         "password": {"type": "Vaultsecret", "value": f"{vault}-password"},
         "identity": "[system]",
     }
+
+
+def set_up_tasks(world: World) -> None:
+    """Three tasks, each of which has run once: public image, gate, site."""
+    for registry in ("publicreg", "basereg", "teamreg"):
+        pull_token(world, registry, "_repositories_pull", f"{registry}-pull")
+    public = world.task(
+        "publicreg",
+        "node-public",
+        "base-image-node",
+        {"REGISTRY_FROM_URL": "docker.io/"},
+        trigger=world.listening("base-image-node"),
+    )
+    run, log = world.run("publicreg", public.id)
+    assert run.properties.status == "Succeeded", log
+    gate = world.task(
+        "basereg",
+        "base-import-node",
+        "import-baseimage-node",
+        {"REGISTRY_FROM_URL": "publicreg.azurecr.io/"},
+        trigger=world.listening("import-baseimage-node"),
+        credentials={"customRegistries": {"publicreg.azurecr.io": credential("publicreg")}},
+    )
+    allow_secrets(world, gate.identity.principal_id)
+    run, log = world.run("basereg", gate.id)
+    assert run.properties.status == "Succeeded", log
+    hello = world.task(
+        "teamreg",
+        "hello-world",
+        "hello-world",
+        {
+            "REGISTRY_FROM_URL": "basereg.azurecr.io/",
+            "KEYVAULT": "the-vault",
+            "ACI": "hello-aci",
+            "ACI_RG": "aci-rg",
+        },
+        trigger=world.listening("hello-world"),
+        credentials={"customRegistries": {"basereg.azurecr.io": credential("basereg")}},
+    )
+    allow_secrets(world, hello.identity.principal_id)
+    own_the_group(world, hello.identity.principal_id)
+    run, log = world.run("teamreg", hello.id)
+    assert run.properties.status == "Succeeded", log
+
+
+def counts(world: World) -> dict[str, int]:
+    return {name: len(world.runs(name)) for name in ("publicreg", "basereg", "teamreg")}
+
+
+def base_digest(world: World) -> str:
+    """What hello-world was last built on."""
+    tasks = world.client(ContainerRegistryTasksMgmtClient).tasks
+    step = tasks.get("teamreg-rg", "teamreg", "hello-world").properties.step
+    [dependency] = step.base_image_dependencies
+    return str(dependency.digest)
+
+
+def triggered_by(run: Any) -> str:
+    if run.properties.source_trigger:
+        return "Commit"
+    return "Image Update" if run.properties.image_update_trigger else "Manual"

@@ -252,6 +252,7 @@ class GroupWorker:
             hostname=f"SandboxHost-{hashed % 10**18:018d}",
             mounts=running.mounts,
             network=group.network,
+            platform=image.platform,
         )
         running.restart_at, running.exit_code = None, None
         try:

@@ -20,6 +20,7 @@ class PulledImage:
     argv: tuple[str, ...]
     working_dir: str
     user: str
+    platform: str = ""
 
 
 def pull(cloud: Cloud, name: str, credentials: Sequence[dict[str, Any]]) -> PulledImage:
@@ -50,6 +51,7 @@ def pull(cloud: Cloud, name: str, credentials: Sequence[dict[str, Any]]) -> Pull
         argv=(*image.entrypoint, *image.command),
         working_dir=image.working_dir,
         user=image.user,
+        platform=image.platform,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import signal
 import threading
 from collections.abc import Callable, Mapping
@@ -11,6 +12,9 @@ from pathlib import Path
 from .network import Network, SandboxError
 
 Output = Callable[[bytes], None]
+# The stand-in images are this machine's; agents of tasks are linux/amd64 wherever this runs.
+_MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+_OWN_PLATFORMS = ("", "linux/amd64", f"linux/{_MACHINE}")
 
 
 class ContainerTimeoutError(SandboxError, TimeoutError):
@@ -32,7 +36,8 @@ class ContainerSpec:
 
     ``lowers`` are the layers, lowest first; ``upper`` keeps what the container writes (None: it
     is thrown away); without ``network`` it has an empty one of its own; ``proxy`` tells it the
-    way to the local cloud (HTTPS_PROXY and a CA file).
+    way to the local cloud (HTTPS_PROXY and a CA file); ``platform`` is the image's, like
+    linux/amd64.
     """
 
     lowers: tuple[Path, ...]
@@ -45,6 +50,12 @@ class ContainerSpec:
     mounts: tuple[Mount, ...] = ()
     network: Network | None = None
     proxy: bool = True
+    platform: str = ""
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the image is for machines of another kind, so that its programs do not start."""
+        return self.platform not in _OWN_PLATFORMS
 
 
 class Container:

@@ -283,7 +283,13 @@ class Session:
             mounts=tuple(mounts),
             network=None if network == "none" else self._own_network(),
             proxy=network != "none",
+            platform=image.platform,
         )
+        if spec.foreign:
+            log(
+                f"WARNING: The requested image's platform ({image.platform}) does not match the "
+                "detected host platform (linux/amd64) and no specific platform was requested"
+            )
         return self._start(spec, name, log, timeout, detach=detach)
 
     def _start(
@@ -372,6 +378,7 @@ class _Host:
             hostname=name,
             upper=upper,
             network=session._own_network(),
+            platform=stage.platform,
         )
         try:
             code = session._start(spec, name, log, None)

@@ -23,6 +23,12 @@ _locks: dict[str, threading.Lock] = {}
 _guard = threading.Lock()
 
 
+def platform_of(config: Mapping[str, Any]) -> str:
+    """What a configuration says of the machines it is for, like linux/amd64; "" when nothing."""
+    system, architecture = config.get("os"), config.get("architecture")
+    return f"{system}/{architecture}" if system and architecture else ""
+
+
 @dataclass(frozen=True)
 class Image:
     """An image whose manifest is ``digest``; ``config`` is its OCI configuration."""
@@ -37,6 +43,11 @@ class Image:
         """Cmd, Entrypoint, Env and so on."""
         settings: Mapping[str, Any] = self.config.get("config") or {}
         return settings
+
+    @property
+    def platform(self) -> str:
+        """Operating system and architecture, like linux/amd64; "" when it does not say."""
+        return platform_of(self.config)
 
     @property
     def env(self) -> dict[str, str]:

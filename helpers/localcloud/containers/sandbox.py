@@ -43,7 +43,7 @@ CAPABILITIES = (
     *("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID"),
     *("CAP_SETUID", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_SETFCAP"),
 )
-NOT_FOUND, NOT_EXECUTABLE, KILLED = 127, 126, 137
+NOT_FOUND, NOT_EXECUTABLE, KILLED, FOREIGN = 127, 126, 137, 255
 CANNOT_START = 125  # as `docker run` when the container could not be created
 # One page holds the options of mount(2); bubblewrap adds a prefix to each path.
 OVERLAY_OPTIONS = 4096
@@ -121,6 +121,9 @@ class _Start:
 
     def begin(self) -> Container:
         spec, container = self.spec, self.container
+        if spec.foreign:
+            self.say(f"exec {spec.argv[0]}: exec format error\n")
+            return self._never_started(FOREIGN)
         image = RootFileSystem(spec.lowers)
         try:
             account = image.account(spec.user)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..content import digest_of
-from .images import Descriptor, Image, encode
+from .images import Descriptor, Image, encode, platform_of
 
 CREATED = "2020-01-01T00:00:00Z"  # never the time of the build: same input, same digest
 _EMPTY: dict[str, Any] = {
@@ -47,6 +47,11 @@ class Stage:
         layers = list(image.layers) if image else []
         digest = image.digest if image else ""
         return cls(name, index, base, digest, config, layers, origin=origin)
+
+    @property
+    def platform(self) -> str:
+        """Operating system and architecture, like linux/amd64; "" when the base does not say."""
+        return platform_of(self.config)
 
     @property
     def settings(self) -> dict[str, Any]:

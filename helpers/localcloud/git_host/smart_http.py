@@ -8,11 +8,14 @@ from __future__ import annotations
 import gzip
 import io
 import logging
+import re
 import zlib
 from typing import cast
 
 from dulwich.errors import GitProtocolError, HangupException
+from dulwich.objects import Commit, ObjectID
 from dulwich.protocol import ReceivableProtocol
+from dulwich.refs import Ref
 from dulwich.repo import Repo
 from dulwich.server import BackendRepo, DictBackend, ReceivePackHandler, UploadPackHandler
 from starlette.applications import Starlette
@@ -27,7 +30,36 @@ from .authentication import BadCredentialsError, authenticate
 from .repositories import Repositories, Repository, branches
 
 log = logging.getLogger(__name__)
-_HANDLERS = {"git-upload-pack": UploadPackHandler, "git-receive-pack": ReceivePackHandler}
+
+
+class _UploadPack(UploadPackHandler):
+    """Like GitHub's, it also gives a commit that no branch points to any more."""
+
+    def capabilities(self) -> list[bytes]:
+        """What is advertised to clients."""
+        more = (b"allow-tip-sha1-in-want", b"allow-reachable-sha1-in-want")
+        return [*super().capabilities(), *more]
+
+
+class _AnyCommit(Repo):
+    """A repository in which what a client names by its id counts as a reference.
+
+    Between the two requests of a fetch, a push may move the branch that the first one has shown.
+    """
+
+    wanted: tuple[bytes, ...] = ()
+
+    def get_refs(self) -> dict[Ref, ObjectID]:
+        """The references, and what is wanted and is there."""
+        refs = super().get_refs()
+        for name in map(ObjectID, self.wanted):
+            if name in self.object_store and isinstance(self.object_store[name], Commit):
+                refs[Ref(b"refs/wanted/" + name)] = name
+        return refs
+
+
+_HANDLERS = {"git-upload-pack": _UploadPack, "git-receive-pack": ReceivePackHandler}
+_WANT = re.compile(rb"^[0-9a-f]{4}want ([0-9a-f]{40})", re.MULTILINE)
 _NO_CACHE = {
     "Expires": "Fri, 01 Jan 1980 00:00:00 GMT",
     "Pragma": "no-cache",
@@ -135,7 +167,9 @@ def _plain(body: bytes, encoding: str) -> bytes:
 def _run(repository: Repository, service: str, body: bytes, *, advertise: bool = False) -> bytes:
     output = io.BytesIO()
     source = io.BytesIO(body)
-    with Repo(str(repository.path)) as repo:
+    with _AnyCommit(str(repository.path)) as repo:
+        if service == "git-upload-pack":
+            repo.wanted = tuple(_WANT.findall(body))
         protocol = ReceivableProtocol(source.read, output.write)
         if advertise:
             protocol.write_pkt_line(f"# service={service}\n".encode())
