@@ -140,3 +140,30 @@ def test_an_organization_has_forks_of_its_own(
     assert "Orange" not in forks.read(published, "base-image-node", "Dockerfile")
     answer = requests.get("https://api.github.com/users/second-team", timeout=10)
     assert answer.json()["type"] == "Organization"
+
+
+def test_a_colour_is_one_commit_and_none_the_second_time(published: Connection) -> None:
+    fork = forks.fork(published, "base-image-node")
+    before = forks.Checkout(published, fork).head
+    commit = forks.set_color(published, "Orange")
+    assert commit not in (before, None)
+    assert "ENV BACKGROUND_COLOR Orange\n" in forks.read(published, fork.name, "Dockerfile")
+    assert forks.set_color(published, "Orange") == commit
+    checkout = forks.Checkout(published, fork)
+    checkout.write("Dockerfile", "FROM scratch\n")
+    checkout.commit("Start anew")
+    checkout.push()
+    with pytest.raises(forks.ForkError, match="sets no BACKGROUND_COLOR"):
+        forks.set_color(published, "Green")
+
+
+def test_an_execute_bit_is_one_commit_and_none_the_second_time(published: Connection) -> None:
+    name = "import-baseimage-node"
+    fork = forks.fork(published, name)
+    before = forks.Checkout(published, fork).head
+    assert forks.set_executable(published, name, "test.sh", True) == before
+    commit = forks.set_executable(published, name, "test.sh", False)
+    assert commit != before
+    assert forks.set_executable(published, name, "test.sh", False) == commit
+    with pytest.raises(forks.ForkError, match="no file nothing.sh"):
+        forks.set_executable(published, name, "nothing.sh", True)

@@ -103,3 +103,40 @@ def test_something_else_is_no_run(connection: Connection) -> None:
 
     with pytest.raises(HelpersError, match="not a run of a task"):
         runs.follow(connection, Something())
+
+
+def test_a_run_may_be_expected_to_fail(connection: Connection, place: tuple[str, str]) -> None:
+    failed = runs.follow(connection, schedule(connection, place, BAD), expect="Failed", timeout=60)
+    assert failed.status == "Failed"
+    with pytest.raises(runs.RunFailed, match="Failed is what should have become of it"):
+        runs.follow(connection, schedule(connection, place, GOOD), expect="Failed", timeout=60)
+
+
+def test_what_no_event_has_started_is_explained(
+    connection: Connection, place: tuple[str, str]
+) -> None:
+    step = {
+        "type": "EncodedTask",
+        "encodedTaskContent": base64.b64encode(GOOD.encode()).decode(),
+    }
+    body = {
+        "location": "eastus",
+        "properties": {"platform": {"os": "Linux"}, "step": step},
+    }
+    connection.clients.tasks.tasks.create(*place, "quiet", body)
+    with pytest.raises(runs.RunTimeout) as caught:
+        runs.started_by_commit(connection, *place, "quiet", "a" * 40, timeout=0.3)
+    message = str(caught.value)
+    assert "No run of quiet in" in message
+    assert "started by the commit aaaaaaa within 0 s" in message
+    assert "it has no source trigger: no commit starts it" in message
+    with pytest.raises(runs.RunTimeout, match="it has no base image trigger"):
+        runs.started_by_image(connection, *place, "quiet", f"sha256:{'b' * 64}", timeout=0.3)
+
+
+def test_what_a_run_did_not_push_has_no_digest(
+    connection: Connection, place: tuple[str, str]
+) -> None:
+    run = runs.follow(connection, schedule(connection, place, GOOD), timeout=60)
+    with pytest.raises(HelpersError, match=r"did not push node:15-alpine\. It pushed: nothing"):
+        runs.digest_of(run, "node:15-alpine")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from helpers.settings import Settings, SettingsError, password_secret, token_name
+from helpers.settings import Settings, SettingsError, check_color, password_secret, token_name
 
 
 def test_the_names_of_the_article_follow_from_the_defaults() -> None:
@@ -69,3 +69,19 @@ def test_azure_needs_names_of_ones_own() -> None:
     with pytest.raises(SettingsError, match="registry, vault"):
         Settings(cloud="azure", **own)
     assert Settings(cloud="azure", registry="teamabc", vault="vault-abc", **own).cloud == "azure"
+
+
+@pytest.mark.parametrize("color", ["Red", "DeepSkyBlue", "#ffa500"])
+def test_a_colour_as_css_writes_it(color: str) -> None:
+    check_color("good_color", color)
+
+
+@pytest.mark.parametrize("color", ["", "dark red", "#fff", "red;", "red\n", 7, None])
+def test_what_is_no_colour_is_refused_with_the_parameters_name(color: object) -> None:
+    with pytest.raises(SettingsError, match=r"^good_color=.*: a colour is one English word"):
+        check_color("good_color", color)
+
+
+@pytest.mark.parametrize("owner", ["", "a", "contoso-learner", "x" * 39])
+def test_an_owner_as_github_names_it(owner: str) -> None:
+    assert Settings(github_owner=owner).github_owner == owner
