@@ -6,10 +6,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import builds, clouds, registries, tutorials
+from . import builds, clouds, pipelines, registries, tutorials
 from .report import Figure, show
 
-_ALL = {"daemon": clouds, "build": builds, "registry": registries, "tutorial": tutorials}
+_ALL = {
+    "daemon": clouds,
+    "build": builds,
+    "registry": registries,
+    "pipeline": pipelines,
+    "tutorial": tutorials,
+}
 
 
 def main(names: list[str]) -> int:
