@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
 from helpers import forks, pipeline, runs
 from helpers.settings import Settings
-from tests.scenario.world import World, make_world, set_up_tasks
+from tests.scenario.world import World, make_gated_world
 
 NAMES = Settings(
     public_registry="publicreg",
@@ -22,12 +21,8 @@ NAMES = Settings(
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    before = dict(os.environ)
-    with make_world(tmp_path_factory.mktemp("pipeline")) as made:
-        set_up_tasks(made)
+    with make_gated_world(tmp_path_factory.mktemp("pipeline")) as made:
         yield made
-    os.environ.clear()
-    os.environ.update(before)
 
 
 def test_green_goes_through_and_each_change_is_drawn(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from azure.mgmt.containerregistrytasks import ContainerRegistryTasksMgmtClient
 
 from helpers import forks
 
-from .world import World, counts, make_world, set_up_tasks, triggered_by
+from .world import World, counts, make_gated_world, triggered_by
 
 GATE = ("basereg-rg", "basereg")
 QUIET = 1.0  # seconds in which a run that must not start would have started
@@ -29,12 +28,8 @@ QUIET = 1.0  # seconds in which a run that must not start would have started
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    before = dict(os.environ)
-    with make_world(tmp_path_factory.mktemp("bad-input")) as made:
-        set_up_tasks(made)
+    with make_gated_world(tmp_path_factory.mktemp("bad-input")) as made:
         yield made
-    os.environ.clear()
-    os.environ.update(before)
 
 
 @pytest.fixture

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
 from helpers import forks
 
-from .world import World, base_digest, counts, make_world, set_up_tasks, site, triggered_by
+from .world import World, base_digest, counts, make_gated_world, site, triggered_by
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    before = dict(os.environ)
-    with make_world(tmp_path_factory.mktemp("gate")) as made:
-        set_up_tasks(made)
+    with make_gated_world(tmp_path_factory.mktemp("gate")) as made:
         yield made
-    os.environ.clear()
-    os.environ.update(before)
 
 
 def test_green_passes_red_stops(world: World) -> None:

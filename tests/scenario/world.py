@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 import time
@@ -300,3 +301,16 @@ def triggered_by(run: Any) -> str:
     if run.properties.source_trigger:
         return "Commit"
     return "Image Update" if run.properties.image_update_trigger else "Manual"
+
+
+@contextlib.contextmanager
+def make_gated_world(home: Path) -> Iterator[World]:
+    """A fresh local cloud whose three tasks have run once; restores the environment at the end."""
+    before = dict(os.environ)
+    try:
+        with make_world(home) as made:
+            set_up_tasks(made)
+            yield made
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
