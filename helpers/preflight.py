@@ -12,7 +12,7 @@ from .clouds import MANAGEMENT, ConnectError, Connection
 from .display import Table, plain
 from .errors import HelpersError
 from .forks import API
-from .settings import Settings, group_of
+from .settings import Settings
 
 PROVIDERS = ("Microsoft.ContainerInstance", "Microsoft.ContainerRegistry", "Microsoft.KeyVault")
 _SUBSCRIPTIONS_VERSION = "2022-12-01"
@@ -134,7 +134,7 @@ def _registries(connection: Connection, settings: Settings) -> str:
     problems = []
     for name in settings.registries:
         if name.lower() in mine:
-            problems += _elsewhere(name, mine[name.lower()])
+            problems += _elsewhere(settings, name, mine[name.lower()])
             continue
         answer = registries.check_name_availability(
             {"name": name, "type": "Microsoft.ContainerRegistry/registries"}
@@ -151,7 +151,7 @@ def _vault(connection: Connection, settings: Settings) -> str:
     name = settings.vault
     mine = {one.name.lower(): _group_in(one.id) for one in vaults.list_by_subscription()}
     if name.lower() in mine:
-        problems = _elsewhere(name, mine[name.lower()])
+        problems = _elsewhere(settings, name, mine[name.lower()])
         if problems:
             raise _ProblemError(problems[0])
         return f"{name}: free, or yours already"
@@ -168,13 +168,13 @@ def _vault(connection: Connection, settings: Settings) -> str:
     return f"{name}: free, or yours already"
 
 
-def _elsewhere(name: str, group: str) -> list[str]:
+def _elsewhere(settings: Settings, name: str, group: str) -> list[str]:
     """A problem when something of that name is in another group than the workflow's."""
-    if group.lower() == group_of(name).lower():
+    if group.lower() == settings.group_of(name).lower():
         return []
     return [
         f"{name} is in your resource group {group}; the workflow would make it in "
-        f"{group_of(name)}, and cannot, nor would it touch the one that is there. Choose another "
+        f"{settings.group_of(name)}, and cannot, nor would it touch the one that is there. Choose another "
         "name."
     ]
 

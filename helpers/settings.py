@@ -58,6 +58,19 @@ def _owner_rule(name: str) -> str | None:
     return None
 
 
+def _group_rule(pattern: str) -> str | None:
+    # Azure's naming rules, Microsoft.Resources/resourcegroups; the longest name is a vault's or
+    # an instance's, and Azure says so itself when the two are too long together.
+    if pattern.count("{}") != 1 or not re.fullmatch(r"[\w().-]{1,60}", pattern.replace("{}", "x")):
+        return (
+            "it has {} where the name of the registry, vault or instance goes, and around it only "
+            "letters, digits, hyphens, underscores, periods and parentheses, as in rg-{}"
+        )
+    if pattern.endswith("."):
+        return "the name of a resource group does not end with a period"
+    return None
+
+
 def _secret_rule(name: str) -> str | None:
     # Azure's naming rules, Microsoft.KeyVault/vaults/secrets.
     if not re.fullmatch(r"[A-Za-z0-9-]{1,127}", name):
@@ -78,6 +91,7 @@ _RULES: dict[str, Callable[[str], str | None]] = {
     "instance": _instance_rule,
     "location": _location_rule,
     "github_owner": _owner_rule,
+    "group_pattern": _group_rule,
     "git_token_secret": _secret_rule,
 }
 _UNIQUE_IN_THE_WORLD = ("public_registry", "base_artifacts_registry", "registry", "vault")
@@ -98,6 +112,7 @@ class Settings:
     instance: str = "hello-world-aci"
     location: str = "eastus"
     github_owner: str = ""  # the environment's GITHUB_OWNER
+    group_pattern: str = "{}-rg"
     git_token_secret: str = "import-public-content"  # noqa: S105 - its name, not the secret
 
     def __post_init__(self) -> None:
@@ -125,6 +140,10 @@ class Settings:
                 f"{', '.join(kept)}, for instance {kept[0]}={_with_initials(self, kept[0])!r}."
             )
 
+    def group_of(self, name: str) -> str:
+        """The resource group of a registry, vault or instance."""
+        return self.group_pattern.replace("{}", name)
+
     @property
     def registries(self) -> tuple[str, str, str]:
         """The three registries: public, base artifacts, team."""
@@ -133,32 +152,32 @@ class Settings:
     @property
     def public_registry_group(self) -> str:
         """Resource group of the simulated public registry."""
-        return group_of(self.public_registry)
+        return self.group_of(self.public_registry)
 
     @property
     def base_artifacts_registry_group(self) -> str:
         """Resource group of the company's registry for base artifacts."""
-        return group_of(self.base_artifacts_registry)
+        return self.group_of(self.base_artifacts_registry)
 
     @property
     def registry_group(self) -> str:
         """Resource group of the team's registry."""
-        return group_of(self.registry)
+        return self.group_of(self.registry)
 
     @property
     def vault_group(self) -> str:
         """Resource group of the vault."""
-        return group_of(self.vault)
+        return self.group_of(self.vault)
 
     @property
     def instance_group(self) -> str:
         """Resource group of the container instance."""
-        return group_of(self.instance)
+        return self.group_of(self.instance)
 
     @property
     def groups(self) -> tuple[str, ...]:
         """All five resource groups, in the order in which they are created."""
-        return tuple(group_of(name) for name in (*self.registries, self.vault, self.instance))
+        return tuple(self.group_of(name) for name in (*self.registries, self.vault, self.instance))
 
     @property
     def public_login_server(self) -> str:
@@ -200,11 +219,6 @@ def check_color(name: str, value: object) -> None:
             f"{name}={value!r}: a colour is one English word, or # and six hexadecimal digits. "
             f"Choose another {name}, for instance 'Orange' or '#ffa500'."
         )
-
-
-def group_of(name: str) -> str:
-    """The resource group of a registry, vault or instance."""
-    return f"{name}-rg"
 
 
 def login_server_of(registry: str) -> str:

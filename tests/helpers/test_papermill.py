@@ -24,6 +24,7 @@ FIRST = {
     "instance": "contoso-site",
     "location": "westeurope",
     "github_owner": "contoso-learner",
+    "group_pattern": "rg-{}-contoso",
 }
 SECOND = {name: value.replace("contoso", "fabrikam") for name, value in FIRST.items()}
 
@@ -125,6 +126,7 @@ def test_a_late_notebook_alone_in_a_fresh_cloud(home: Path, tmp_path: Path) -> N
         ("08-watch-the-gate", ("-p", "bad_color", "red; rm"), "bad_color='red; rm': a colour is"),
         ("08-watch-the-gate", ("-y", "registry: [a, b]"), "a name is a text"),
         ("99-clean-up", ("-p", "github_owner", "a--b"), "an account of GitHub has"),
+        ("99-clean-up", ("-p", "group_pattern", "mine"), "as in rg-{}"),
         ("99-clean-up", ("-p", "cloud", "gcp"), "the cloud is 'local' or 'azure'"),
     ],
 )

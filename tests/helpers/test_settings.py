@@ -85,3 +85,12 @@ def test_what_is_no_colour_is_refused_with_the_parameters_name(color: object) ->
 @pytest.mark.parametrize("owner", ["", "a", "contoso-learner", "x" * 39])
 def test_an_owner_as_github_names_it(owner: str) -> None:
     assert Settings(github_owner=owner).github_owner == owner
+
+
+def test_groups_are_named_by_a_pattern() -> None:
+    settings = Settings(group_pattern="rg-{}")
+    assert settings.registry_group == "rg-acmerockets"
+    assert settings.groups[-1] == "rg-hello-world-aci"
+    for wrong in ("mine", "{}{}", "{} rg", "{}.", "{}/x"):
+        with pytest.raises(SettingsError, match=r"^group_pattern="):
+            Settings(group_pattern=wrong)
