@@ -136,16 +136,28 @@ def down(home: Path, patience: float = 15.0) -> bool:
     if running is None:
         return False
     os.kill(running.pid, signal.SIGTERM)
+    process = _started.pop(running.pid, None)
     deadline = time.monotonic() + patience
-    while _read_state(home) is not None:
+    while _read_state(home) is not None or _runs(running.pid, process):
         if time.monotonic() > deadline:
-            os.kill(running.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(running.pid, signal.SIGKILL)
             break
         time.sleep(0.02)
-    process = _started.pop(running.pid, None)
     if process is not None:
         process.wait()
     return True
+
+
+def _runs(pid: int, process: subprocess.Popen[bytes] | None) -> bool:
+    """Whether there is such a process still; one that only its parent has not noted is none."""
+    if process is not None:
+        return process.poll() is None
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in ("Z", "X")
 
 
 def environment(running: Running) -> dict[str, str]:

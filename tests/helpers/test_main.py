@@ -45,6 +45,7 @@ def test_up_finds_the_first_one_and_down_ends_it(home: Path) -> None:
     assert running is not None
     assert f"process {running.pid}" in status.stdout
     assert "is stopped" in run(home, "down").stdout
+    assert not daemon._runs(running.pid, None)  # nothing of it is left when it says so
     assert "does not run" in run(home, "down").stdout
     assert run(home, "status").returncode == 3
 
