@@ -285,6 +285,9 @@ def _register_engine() -> None:
                 sockets = {"transport": "ipc", "ip": str(Path(folder, "socket"))}
                 config = Config({"KernelManager": sockets})
                 options["config"] = config
+                # jupyter_client interrupts a kernel before it asks it to end; one that has nothing
+                # to do then reports an error that is none. What a cell raises comes another way.
+                options["extra_arguments"] = ["--log-level=CRITICAL"]
                 return super().execute_managed_notebook(nb_man, kernel_name, **options)
 
     papermill_engines.register(_ENGINE, Engine)

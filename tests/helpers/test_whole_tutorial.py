@@ -41,6 +41,7 @@ def test_every_notebook_passes_and_the_report_shows_the_site(home: Path, tmp_pat
     assert done.returncode == 0, done.stdout + done.stderr
     count = len(chapters())
     assert f"{count} of {count} notebooks passed" in done.stdout
+    assert not done.stderr
     index = (tmp_path / "index.html").read_text()
     assert index.count('<tr class="passed">') == count
     for color in ("DeepSkyBlue", "Orange", "Green"):
