@@ -110,6 +110,9 @@ def test_managed_identity_by_session_secret(local_cloud: LocalCloud) -> None:
     claims = jwt.decode(answer.json()["access_token"], options={"verify_signature": False})
     assert claims["oid"] == task.object_id
     assert http.get(url, params=query).status_code == 400  # no Metadata header
+    instance = "http://169.254.169.254/metadata/instance"
+    assert http.get(instance, params=query).status_code == 400
+    assert http.get(instance, params=query, headers={"Metadata": "true"}).json()["compute"]
     nobody = local_cloud.http().get(url, params=query, headers={"Metadata": "true"})
     assert nobody.json()["error_description"].startswith("Identity not found")
     service = "http://169.254.169.254/msi/token"

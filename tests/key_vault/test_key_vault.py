@@ -208,3 +208,15 @@ def test_the_challenge_names_tenant_and_resource(local_cloud: LocalCloud, vault:
         headers={"Authorization": f"Bearer {local_cloud.token()}"},
     )
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "Unauthorized")
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic dXNlcjpwYXNzd29yZA=="])
+def test_without_a_bearer_token_nothing_is_told(
+    local_cloud: LocalCloud, vault: str, header: str
+) -> None:
+    secrets(local_cloud, vault).set_secret("hidden", "value")
+    answer = local_cloud.http().get(
+        f"https://{vault}.vault.azure.net/secrets/hidden", headers={"Authorization": header}
+    )
+    assert answer.status_code == 401
+    assert answer.json()["error"]["message"].startswith("AKV10000: Request is missing a Bearer")

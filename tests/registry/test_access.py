@@ -1,0 +1,194 @@
+"""Who may do what in a registry: every kind of caller, and what takes the right away again."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+
+import pytest
+import requests
+from azure.core.exceptions import HttpResponseError
+from azure.mgmt.authorization import AuthorizationManagementClient
+from azure.mgmt.containerregistry import ContainerRegistryManagementClient
+
+from helpers.localcloud.principals import Principal, Principals
+from helpers.localcloud.store import Store
+from tests.conftest import LocalCloud
+from tests.registry.test_registry import Place, digest
+
+HUB = "https://registry-1.docker.io/v2/"
+
+
+@pytest.fixture(scope="module")
+def place(local_cloud: LocalCloud) -> Place:
+    made = Place(local_cloud)
+    made.push("node", "15")
+    return made
+
+
+@pytest.fixture
+def principals(local_cloud: LocalCloud) -> Iterator[Principals]:
+    store = Store(local_cloud.home / "state.db")
+    yield Principals(store, local_cloud.account.tenant_id, local_cloud.home / "signing-key.pem")
+    store.close()
+
+
+def registries(place: Place) -> ContainerRegistryManagementClient:
+    return place.cloud.client(ContainerRegistryManagementClient)
+
+
+def attempts(place: Place, http: requests.Session, **options: object) -> list[int]:
+    """The answers to: log in, pull, push, list the repositories, delete."""
+    calls = [
+        ("GET", ""),
+        ("GET", "node/manifests/15"),
+        ("POST", "node/blobs/uploads/"),
+        ("GET", "_catalog"),
+        ("DELETE", f"node/manifests/{digest(b'no such manifest')}"),
+    ]
+    return [
+        http.request(method, place.url(path), timeout=30, **options).status_code  # type: ignore[arg-type]
+        for method, path in calls
+    ]
+
+
+EVERYTHING = [200, 200, 202, 200, 404]
+NOTHING = [401] * 5
+
+
+def assign(place: Place, role: str, principal: Principal) -> None:
+    client = place.cloud.client(AuthorizationManagementClient)
+    scope = registries(place).registries.get(place.group, place.name).id
+    [definition] = client.role_definitions.list(scope, filter=f"roleName eq '{role}'")
+    body = {"roleDefinitionId": definition.id, "principalId": principal.object_id}
+    client.role_assignments.create(scope, str(uuid.uuid4()), {"properties": body})
+
+
+@pytest.mark.parametrize(
+    ("role", "answers"),
+    [
+        ("AcrPull", [200, 200, 401, 200, 401]),
+        ("AcrPush", [200, 200, 202, 200, 401]),
+        ("AcrDelete", [200, 401, 401, 401, 404]),
+        ("Reader", [200, 200, 401, 200, 401]),  # */read holds registries/pull/read
+        ("Key Vault Secrets User", [200, 401, 401, 401, 401]),
+    ],
+)
+def test_a_service_principal_may_do_what_its_role_says(
+    place: Place, principals: Principals, role: str, answers: list[int]
+) -> None:
+    one = principals.add(f"with {role}", secret=f"secret for {role}")
+    assign(place, role, one)
+    assert attempts(place, place.as_user((one.app_id, f"secret for {role}"))) == answers
+    assert attempts(place, place.as_user((one.app_id, "wrong"))) == NOTHING
+
+
+def test_the_admin_user_exists_only_while_it_is_enabled(place: Place) -> None:
+    client = registries(place).registries
+    with pytest.raises(HttpResponseError):
+        client.list_credentials(place.group, place.name)
+    client.begin_update(
+        place.group, place.name, {"properties": {"adminUserEnabled": True}}
+    ).result()
+    shown = client.list_credentials(place.group, place.name)
+    passwords = [one.value for one in shown.passwords]
+    assert shown.username == place.name
+    assert len(set(passwords)) == 2
+    for password in passwords:
+        assert attempts(place, place.as_user((place.name, password))) == EVERYTHING
+    assert attempts(place, place.as_user((place.name, "wrong"))) == NOTHING
+    client.begin_update(
+        place.group, place.name, {"properties": {"adminUserEnabled": False}}
+    ).result()
+    assert attempts(place, place.as_user((place.name, passwords[0]))) == NOTHING
+
+
+def test_a_password_is_good_until_it_expires_and_while_its_token_is_enabled(place: Place) -> None:
+    client = registries(place)
+    name, first = place.token("lasting", "repositories/node/content/read")
+    token = client.tokens.get(place.group, place.name, name)
+    tomorrow = (datetime.now(timezone.utc) + timedelta(days=1)).isoformat()
+    made = client.registries.begin_generate_credentials(
+        place.group,
+        place.name,
+        {"tokenId": token.id, "name": "password2", "expiry": tomorrow},
+    ).result()
+    [second] = [one.value for one in made.passwords if one.name == "password2"]
+    pull_only = [200, 200, 401, 401, 401]
+    for password in (first, second):
+        assert attempts(place, place.as_user((name, password))) == pull_only
+    client.tokens.begin_update(
+        place.group, place.name, name, {"properties": {"status": "disabled"}}
+    ).result()
+    assert attempts(place, place.as_user((name, second))) == NOTHING
+    client.tokens.begin_update(
+        place.group, place.name, name, {"properties": {"status": "enabled"}}
+    ).result()
+    assert attempts(place, place.as_user((name, second))) == pull_only
+
+
+def test_a_refresh_token_gives_no_more_than_its_owner_may_now(place: Place) -> None:
+    client = registries(place)
+    user = place.token("refreshed", "repositories/node/content/read")
+    endpoint = f"https://{place.server}/oauth2/token"
+    query = {"service": place.server, "scope": "repository:node:pull,push"}
+    answer = place.as_user(user).get(endpoint, params={**query, "offline_token": "true"})
+    refresh = answer.json()["refresh_token"]
+
+    def pull() -> int:
+        form = {**query, "grant_type": "refresh_token", "refresh_token": refresh}
+        given = place.cloud.http().post(endpoint, data=form, timeout=30)
+        assert given.status_code == 200, given.text
+        bearer = {"Authorization": f"Bearer {given.json()['access_token']}"}
+        answers = attempts(place, place.cloud.http(), headers=bearer)
+        assert answers[2:] == [401, 401, 401]
+        return answers[1]
+
+    assert pull() == 200
+    client.tokens.begin_update(
+        place.group, place.name, user[0], {"properties": {"status": "disabled"}}
+    ).result()
+    assert pull() == 401
+    client.tokens.begin_delete(place.group, place.name, user[0]).result()
+    assert pull() == 401
+
+
+def test_wrong_credentials_get_no_access_token(place: Place) -> None:
+    name, password = place.token("asking", "repositories/node/content/read")
+    endpoint = f"https://{place.server}/oauth2/token"
+    query = {"service": place.server, "scope": "repository:node:pull"}
+    assert place.as_user((name, "wrong")).get(endpoint, params=query).status_code == 401
+    assert place.cloud.http().get(endpoint, params=query).status_code == 401
+    for given, status in ((password, 200), ("wrong", 401)):
+        form = {**query, "grant_type": "password", "username": name, "password": given}
+        assert place.cloud.http().post(endpoint, data=form).status_code == status
+
+
+def test_the_name_of_a_token_gives_it_no_rights(place: Place) -> None:
+    """A token may be named like the owner of the subscription, by object id."""
+    user = place.token(place.cloud.account.object_id, "repositories/node/content/read")
+    assert attempts(place, place.as_user(user)) == [200, 200, 401, 401, 401]
+
+
+def test_docker_hub_lets_everybody_pull_and_its_account_alone_push(local_cloud: LocalCloud) -> None:
+    account = local_cloud.account
+    repository = f"{HUB}{account.github_owner}/mine"
+
+    def status(method: str, url: str, user: tuple[str, str] | None) -> int:
+        http = local_cloud.http()
+        query = {"scope": "repository:library/node:pull"}
+        if user is None and method == "GET":
+            given = http.get("https://auth.docker.io/token", params=query)
+            http.headers["Authorization"] = f"Bearer {given.json()['token']}"
+        http.auth = user
+        return http.request(method, url, timeout=30).status_code
+
+    good = (account.github_owner, account.github_token)
+    assert status("GET", f"{HUB}library/node/manifests/15-alpine", None) == 200
+    assert status("POST", f"{repository}/blobs/uploads/", None) == 401
+    assert status("POST", f"{repository}/blobs/uploads/", good) == 202
+    assert status("POST", f"{repository}/blobs/uploads/", (good[0], "wrong")) == 401
+    assert status("POST", f"{repository}/blobs/uploads/", ("somebody", good[1])) == 401
+    assert status("GET", f"{HUB}_catalog", None) == 401
+    assert status("GET", f"{HUB}_catalog", good) == 200
