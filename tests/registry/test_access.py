@@ -6,9 +6,11 @@ import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
+import jwt
 import pytest
 import requests
 from azure.core.exceptions import HttpResponseError
+from azure.identity import ClientSecretCredential
 from azure.mgmt.authorization import AuthorizationManagementClient
 from azure.mgmt.containerregistry import ContainerRegistryManagementClient
 
@@ -192,3 +194,41 @@ def test_docker_hub_lets_everybody_pull_and_its_account_alone_push(local_cloud: 
     assert status("POST", f"{repository}/blobs/uploads/", ("somebody", good[1])) == 401
     assert status("GET", f"{HUB}_catalog", None) == 401
     assert status("GET", f"{HUB}_catalog", good) == 200
+
+
+def exchanged(place: Place, token: str) -> requests.Response:
+    form = {"grant_type": "access_token", "service": place.server, "access_token": token}
+    return place.cloud.http().post(f"https://{place.server}/oauth2/exchange", data=form, timeout=30)
+
+
+def test_only_the_token_of_somebody_with_a_role_is_exchanged(
+    place: Place, principals: Principals
+) -> None:
+    nobody = principals.add("without a role", secret="nothing")
+    credential = ClientSecretCredential(
+        place.cloud.account.tenant_id, nobody.app_id, "nothing", **place.cloud.options
+    )
+    theirs = credential.get_token("https://management.azure.com/.default").token
+    assert exchanged(place, place.cloud.token()).status_code == 200
+    for token in (theirs, "", "no token", place.cloud.token("https://vault.azure.net")):
+        assert exchanged(place, token).status_code == 401
+
+
+def test_an_access_token_names_every_action_for_a_star_and_the_catalog_for_who_may_list(
+    place: Place,
+) -> None:
+    endpoint = f"https://{place.server}/oauth2/token"
+    scopes = ("repository:node:*", "registry:catalog:*")
+
+    def granted(user: tuple[str, str]) -> list[list[str]]:
+        query = [("service", place.server), *(("scope", scope) for scope in scopes)]
+        answer = place.as_user(user).get(endpoint, params=query, timeout=30)
+        claims = jwt.decode(answer.json()["access_token"], options={"verify_signature": False})
+        assert [one["name"] for one in claims["access"]] == ["node", "catalog"]
+        return [one["actions"] for one in claims["access"]]
+
+    account = place.cloud.account
+    every = ["delete", "metadata_read", "metadata_write", "pull", "push"]
+    assert granted((account.client_id, account.client_secret)) == [every, ["*"]]
+    token = place.token("starred", "repositories/node/content/read")
+    assert granted(token) == [["pull"], []]
