@@ -356,10 +356,12 @@ def _initialize(task: Task) -> None:
     if task.step_timeout <= 0:
         task.step_timeout = STEP_TIMEOUT
     for number, step in enumerate(task.steps):
-        step.timeout = max(step.timeout, 0)
+        if step.timeout <= 0:
+            step.timeout = task.step_timeout
         if step.retry_delay <= 0:
             step.retry_delay = RETRY_DELAY
         step.network = step.network or default
+        step.working_directory = step.working_directory or task.working_directory
         step.env = _merge(step.env, task.env)
         step.id = step.id or f"acb_step_{number}"
         step.push = list(dict.fromkeys(map(_tagged, step.push)))

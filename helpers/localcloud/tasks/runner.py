@@ -15,7 +15,7 @@ from ..blobs.account import BlobAccount
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..store import Resource
-from . import definition, source
+from . import aliases, definition, source
 from .agent import Agent, StepError
 from .folders import RUNS, remove_tree
 from .log import RunLog
@@ -134,8 +134,6 @@ class _Runner:
             identity=identity,
         )
         task = self._define(agent, volume)
-        if task.version >= "v1.1.0":
-            self._log.line(ALIASES)
         session = RunSession(self._cloud)
         with self._stop.action(agent.cancelled.set), self._stop.action(session.close):
             try:
@@ -182,6 +180,8 @@ class _Runner:
             values_file = _decode(step.get("encodedValuesContent") or "")
         else:
             text = docker_task(step, agent.server)
+        if aliases.supports_aliases(aliases.find_version(text)):
+            self._log.line(ALIASES)
         return agent.parse(text, values_file, step.get("values") or [], volume)
 
     def _record(self, steps: Steps, task: Resource | None) -> None:

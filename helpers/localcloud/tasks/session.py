@@ -1,22 +1,58 @@
-"""The container host of one run: remembers what was pushed, by steps and by the docker tool."""
+"""The container host of one run: remembers what was pushed, and ends what a step has no time for."""
 
 from __future__ import annotations
 
+import contextlib
+import math
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 
 from ..cloud import Cloud
+from ..containers.container import Container, ContainerSpec, ContainerTimeoutError
 from ..containers.engine import Session
 from ..reference import Reference
 
 
 class RunSession(Session):
-    """A session whose pushes become the run's output images."""
+    """A session whose pushes become the run's output images; each step is a thread of its own."""
 
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(cloud)
         self._pushed: dict[Reference, str] = {}
         self._pushed_lock = threading.Lock()
+        self._step = threading.local()
+
+    @contextlib.contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Inside, every container that this thread starts is killed when ``seconds`` are over."""
+        self._step.end = time.monotonic() + seconds
+        try:
+            yield
+        finally:
+            del self._step.end
+
+    def time_left(self) -> float:
+        """Seconds that this thread's step still has; 0 when its time is over."""
+        return max(0.0, getattr(self._step, "end", math.inf) - time.monotonic())
+
+    def _start(
+        self,
+        spec: ContainerSpec,
+        name: str,
+        log: Callable[[str], None],
+        timeout: float | None,
+        *,
+        detach: bool = False,
+    ) -> int | Container:
+        left = min(self.time_left(), math.inf if timeout is None else timeout)
+        limit = None if math.isinf(left) else left
+        try:
+            return super()._start(spec, name, log, limit, detach=detach)
+        except ContainerTimeoutError:
+            raise ContainerTimeoutError(
+                "The step's time is over: its container was killed."
+            ) from None
 
     def push(self, reference: str, log: Callable[[str], None]) -> str:
         """Push and remember; see :meth:`Session.push`."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..containers.builder import BuildResult
 from ..containers.dockerfile import BuildError, parse
-from ..containers.sandbox import ContainerTimeoutError, Mount, SandboxError
+from ..containers.sandbox import Mount, SandboxError
 from ..errors import CloudError
 from ..reference import Reference
 from . import definition, source
@@ -21,7 +21,11 @@ from .build_dependencies import BuildDependency, of_build
 from .session import RunSession
 from .words import ShellError, split
 
+Log = Callable[[str], None]
+
 PUSH_ATTEMPTS = 3
+# What docker takes as a container's name; a step's id is one.
+_CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 _TOOL_IMAGES = {
     "library/docker": "docker",
     "acr/docker": "docker",
@@ -43,14 +47,21 @@ class StepCommands:
         self._built: dict[str, BuildResult] = {}
 
     def run(self, step: definition.Step, timeout: float) -> None:
-        """Run the step, as often as its repeat and retries say. Raises :class:`StepError`."""
+        """Run the step, as often as its repeat and retries say, for ``timeout`` seconds in all.
+
+        Raises :class:`StepError`.
+        """
         try:
-            if step.push:
-                self._push(step)
-            elif step.build:
-                self._build(step)
-            else:
-                self._cmd(step, timeout)
+            if step.pull and step.cmd:
+                self._log.line("Step specified pull. Performing an explicit pull...")
+                self._explicit_pull(step)
+            with self._session.within(timeout):
+                if step.push:
+                    self._push(step)
+                elif step.build:
+                    self._build(step)
+                else:
+                    self._cmd(step)
         except (ShellError, BuildCommandError) as error:
             raise StepError(str(error)) from None
 
@@ -65,7 +76,7 @@ class StepCommands:
 
     # -- attempts ----------------------------------------------------------------------------------
 
-    def _attempts(self, step: definition.Step, action: Callable[[], int]) -> None:
+    def _attempts(self, step: definition.Step, action: Callable[[Log], int]) -> None:
         """Repeat and retry as acb's process manager does; ``action`` gives the exit status."""
         failures: list[StepError] = []
         for _ in range(step.repeat + 1):
@@ -76,32 +87,42 @@ class StepCommands:
         if failures:
             raise failures[0]
 
-    def _retry(self, step: definition.Step, action: Callable[[], int]) -> None:
+    def _retry(self, step: definition.Step, action: Callable[[Log], int]) -> None:
         for attempt in range(step.retries + 1):
             self._agent.check()
             self._log.line(f"Launching container with name: {step.id}")
-            failure = self._attempt(action)
+            output = _Output(self._log.raw, step.retry_on_errors)
+            failure = self._attempt(step, action, output)
             self._agent.check()
             if failure is None:
                 self._log.line(f"Successfully executed container: {step.id}")
                 return
-            if attempt == step.retries or not _retried(step, str(failure)):
+            if not self._session.time_left():
+                failure = timed_out(step)
+            if attempt == step.retries or not self._session.time_left() or not output.is_retried:
                 self._log.line(f"Container failed during run: {step.id}. No retries remaining.")
                 raise failure
             self._log.line(
                 f"Container failed during run: {step.id}, waiting {step.retry_delay} seconds "
                 "before retrying..."
             )
-            self._agent.wait(step.retry_delay)
+            self._agent.wait(min(step.retry_delay, self._session.time_left()))
 
-    def _attempt(self, action: Callable[[], int]) -> StepError | None:
+    def _attempt(
+        self, step: definition.Step, action: Callable[[Log], int], log: Log
+    ) -> StepError | None:
         try:
-            status = action()
+            if not _CONTAINER_NAME.fullmatch(step.id):
+                raise SandboxError(
+                    f"docker: Error response from daemon: Invalid container name ({step.id}), only "
+                    "[a-zA-Z0-9][a-zA-Z0-9_.-] are allowed. Give the step another id."
+                )
+            status = action(log)
         except BuildError as error:
-            self._log.raw(error.message)
+            log(error.message)
             status = error.exit_status
         except (CloudError, SandboxError) as error:
-            self._log.raw(str(error))
+            log(str(error))
             return StepError(str(error))
         return StepError(f"exit status {status}") if status else None
 
@@ -118,7 +139,7 @@ class StepCommands:
         _parse(dockerfile)
         self._log.line("Successfully scanned dependencies")
 
-        def build() -> int:
+        def build(log: Log) -> int:
             result = self._session.build(
                 context,
                 dockerfile=dockerfile.relative_to(context).as_posix(),
@@ -127,7 +148,7 @@ class StepCommands:
                 target=command.target or None,
                 no_cache=command.no_cache,
                 platform=command.platform or None,
-                log=self._log.raw,
+                log=log,
             )
             results.append(result)
             return 0
@@ -169,8 +190,8 @@ class StepCommands:
         return path
 
     def _directory(self, step: definition.Step) -> Path:
-        name = step.working_directory or self._task.working_directory or ""
-        return self._inside(self._agent.workspace, name.lstrip("/"), "working directory")
+        name = step.working_directory.lstrip("/")
+        return self._inside(self._agent.workspace, name, "working directory")
 
     def _inside(self, folder: Path, name: str, what: str) -> Path:
         root = self._agent.workspace.resolve()
@@ -185,11 +206,13 @@ class StepCommands:
 
     def _push(self, step: definition.Step) -> None:
         for image in step.push:
-            self._push_one(image if re.search(r"[:@][^/]*$", image) else image + ":latest")
+            self._push_one(step, image)
 
-    def _push_one(self, image: str) -> None:
+    def _push_one(self, step: definition.Step, image: str) -> None:
         for attempt in range(1, PUSH_ATTEMPTS + 1):
             self._agent.check()
+            if not self._session.time_left():
+                raise timed_out(step)
             self._log.line(f"Pushing image: {image}, attempt {attempt}")
             try:
                 self._session.push(image, self._log.raw)
@@ -203,23 +226,16 @@ class StepCommands:
 
     # -- cmd ---------------------------------------------------------------------------------------
 
-    def _cmd(self, step: definition.Step, timeout: float) -> None:
-        words = split(str(step.cmd))
-        if not words:
-            raise StepError("its cmd is empty")
-        if words[0].startswith("-"):
-            raise StepError(
-                f"its cmd begins with the option '{words[0]}' of docker run, which the local cloud "
-                "does not implement: use the step's properties (env, ports, detach, user, …)"
-            )
+    def _cmd(self, step: definition.Step) -> None:
+        words = _command(step)
         tool = tool_of(words[0])
         if tool and not step.entry_point:
             arguments = words[2:] if words[1:2] == [tool] else words[1:]
-            self._attempts(step, lambda: self._tool(tool, arguments, step))
+            self._attempts(step, lambda log: self._tool(tool, arguments, step, log))
         else:
-            self._attempts(step, lambda: self._container(step, words, timeout))
+            self._attempts(step, lambda log: self._container(step, words, log))
 
-    def _tool(self, tool: str, arguments: list[str], step: definition.Step) -> int:
+    def _tool(self, tool: str, arguments: list[str], step: definition.Step, log: Log) -> int:
         from .tools import (  # here: loaded with the first step that needs them
             ToolContext,
             az,
@@ -233,8 +249,8 @@ class StepCommands:
             home=self._agent.home,
             workspace=self._directory(step),
             environment=self._environment(step),
-            log=self._log.raw,
-            cancelled=self._agent.cancelled,
+            log=log,
+            cancelled=lambda: self._agent.cancelled.is_set() or not self._session.time_left(),
         )
         return (docker.run if tool == "docker" else az.run)(arguments, context)
 
@@ -244,37 +260,41 @@ class StepCommands:
         merged = {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
         return {"HOME": "/acb/home", **merged}
 
-    def _container(self, step: definition.Step, words: list[str], timeout: float) -> int:
+    def _container(self, step: definition.Step, words: list[str], log: Log) -> int:
         image = words[0]
-        if step.pull or self._session.inspect(image) is None:
-            self._pull(step, image)
-        directory = "/workspace"
-        if step.working_directory or self._task.working_directory:
-            name = step.working_directory or self._task.working_directory
-            directory = "/".join([directory, *Path(name.lstrip("/")).parts])
+        if self._session.inspect(image) is None:
+            self._pull(step, image, log)
+        directory = None
+        if not step.disable_working_directory_override:
+            directory = self._container_directory(step)
         mounts = [
             Mount(self._agent.workspace, "/workspace"),
             Mount(self._agent.home, "/acb/home"),
         ]
         mounts += [self._volume(step, one) for one in step.volume_mounts]
-        try:
-            result = self._session.run(
-                image,
-                arguments=words[1:] or None,
-                entrypoint=step.entry_point or None,
-                environment=self._environment(step),
-                working_dir=None if step.disable_working_directory_override else directory,
-                user=step.user or None,
-                mounts=tuple(mounts),
-                network=step.network or None,
-                name=step.id,
-                log=self._log.raw,
-                timeout=timeout,
-                detach=step.detach,
-            )
-        except ContainerTimeoutError:
-            raise StepError(f"it did not end within {timeout:g} seconds") from None
+        result = self._session.run(
+            image,
+            arguments=words[1:] or None,
+            entrypoint=step.entry_point or None,
+            environment=self._environment(step),
+            working_dir=directory,
+            user=step.user or None,
+            mounts=tuple(mounts),
+            network=step.network or None,
+            name=step.id,
+            log=log,
+            detach=step.detach,
+        )
         return result if isinstance(result, int) else 0
+
+    def _container_directory(self, step: definition.Step) -> str:
+        """The container's working directory; docker makes one that is not there."""
+        parts = [part for part in Path(step.working_directory.lstrip("/")).parts if part != "."]
+        root = self._agent.workspace.resolve()
+        folder = root.joinpath(*parts).resolve()
+        if folder.is_relative_to(root) and not folder.exists():
+            folder.mkdir(parents=True)
+        return "/".join(["/workspace", *parts])
 
     def _volume(self, step: definition.Step, mount: dict[str, str]) -> Mount:
         """A volume of the task file: files whose content is given in base64."""
@@ -296,10 +316,19 @@ class StepCommands:
             (folder / Path(str(file)).name).write_bytes(decoded)
         return Mount(folder, target)
 
-    def _pull(self, step: definition.Step, image: str) -> None:
+    def _explicit_pull(self, step: definition.Step) -> None:
+        image = _command(step)[0]
+        if tool_of(image) is not None:
+            return  # what stands for it is part of the local cloud
+        try:
+            self._pull(step, image, self._log.raw)
+        except CloudError as error:
+            raise StepError(str(error)) from None
+
+    def _pull(self, step: definition.Step, image: str, log: Log) -> None:
         for attempt in range(step.cmd_download_retries + 1):
             try:
-                self._session.pull(image, self._log.raw)
+                self._session.pull(image, log)
                 return
             except CloudError:
                 if attempt == step.cmd_download_retries:
@@ -325,5 +354,32 @@ def _parse(dockerfile: Path) -> None:
         raise StepError(f"failed to scan dependencies: {error.message}") from None
 
 
-def _retried(step: definition.Step, error: str) -> bool:
-    return not step.retry_on_errors or any(word in error for word in step.retry_on_errors)
+def _command(step: definition.Step) -> list[str]:
+    """The words of a cmd: an image, and what it is given."""
+    words = split(step.cmd)
+    if not words:
+        raise StepError("its cmd is empty")
+    if words[0].startswith("-"):
+        raise StepError(
+            f"its cmd begins with the option '{words[0]}' of docker run, which the local cloud "
+            "does not implement: use the step's properties (env, ports, detach, user, …)"
+        )
+    return words
+
+
+def timed_out(step: definition.Step) -> StepError:
+    """The engine's words (acb prints "timed out" for a deadline exceeded), and how long it was."""
+    return StepError(f"timed out (it did not end within {step.timeout} seconds)")
+
+
+class _Output:
+    """Passes output on, and looks in it for the words that ``retryOnErrors`` names."""
+
+    def __init__(self, log: Log, words: list[str]) -> None:
+        self._log = log
+        self._words = words
+        self.is_retried = not words
+
+    def __call__(self, line: str) -> None:
+        self.is_retried = self.is_retried or any(word in line for word in self._words)
+        self._log(line)

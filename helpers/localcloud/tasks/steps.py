@@ -74,6 +74,9 @@ class Steps:
 
     def _set_up(self) -> None:
         for network in [] if self._agent.is_docker_build else self._task.networks:
+            if network.skip_creation:
+                self._log.line(f"Skip creating network: {network.name}")
+                continue
             driver = network.driver or "bridge"
             self._log.line(f"Creating Docker network: {network.name}, driver: '{driver}'")
             self._log.line(f"Successfully set up Docker network: {network.name}")
@@ -103,22 +106,19 @@ class Steps:
     def _step(self, step: definition.Step) -> None:
         stop = self._agent.stop
         self._agent.check()
+        network = "" if self._agent.is_docker_build else step.network
+        self._log.line(
+            f"Executing step ID: {step.id}. Timeout(sec): {step.timeout}, Working directory: "
+            f"'{step.working_directory}', Network: '{network}'"
+        )
         if step.start_delay > 0:
             self._log.line(
                 f"Waiting {step.start_delay} seconds before executing step ID: {step.id}"
             )
             self._agent.wait(step.start_delay)
-        timeout = step.timeout or self._task.step_timeout
-        network = "" if self._agent.is_docker_build else step.network
-        self._log.line(
-            f"Executing step ID: {step.id}. Timeout(sec): {timeout}, Working directory: "
-            f"'{step.working_directory}', Network: '{network}'"
-        )
         started = time.monotonic()
-        late = f"failed to run step ID: {step.id}: it did not end within {timeout} seconds"
         try:
-            with stop.after(timeout, "Failed", late):
-                self._commands.run(step, timeout)
+            self._commands.run(step, step.timeout)
         except StepError as error:
             stop.check()
             if not step.ignore_errors:

@@ -56,7 +56,7 @@ class Step:
     ports: list[str] = field(default_factory=list)
     volume_mounts: list[dict[str, str]] = field(default_factory=list)
     when: list[str] | None = None  # None or []: after the step before it
-    timeout: int = 0  # 0: the task's stepTimeout
+    timeout: int = STEP_TIMEOUT  # when not given, the task's stepTimeout
     start_delay: int = 0
     retries: int = 0
     retry_delay: int = RETRY_DELAY

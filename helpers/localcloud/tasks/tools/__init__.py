@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ...cloud import Cloud
@@ -23,4 +22,4 @@ class ToolContext:
     workspace: Path
     environment: dict[str, str]
     log: Callable[[str], None]
-    cancelled: threading.Event = field(default_factory=threading.Event)
+    cancelled: Callable[[], bool] = lambda: False  # whether the step is to end

@@ -143,7 +143,7 @@ class Session:
             if state in ("Failed", "Canceled"):
                 raise AzError(_reason(result))
             time.sleep(0.05)
-            if self.context.cancelled.is_set():
+            if self.context.cancelled():
                 raise AzError("canceled")
             result = self.request("GET", url).json()
         raise AzError("The resource was not provisioned within two minutes.")
@@ -171,7 +171,7 @@ class Session:
 
     def _pause(self, answer: requests.Response) -> None:
         time.sleep(int(answer.headers.get("retry-after-ms", "100")) / 1000)
-        if self.context.cancelled.is_set():
+        if self.context.cancelled():
             raise AzError("canceled")
 
 

@@ -1,0 +1,152 @@
+"""Properties of steps, in a running local cloud: time limits, retries, delays, folders, names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import LocalCloud
+from tests.tasks.running import Registry
+from tests.tasks.test_runner import in_order
+
+HEAD = "version: v1.1.0\nsteps:\n"
+BUILD = "FROM docker.io/library/node:15-alpine\nRUN echo begun; sleep 300\n"
+
+
+@pytest.fixture(scope="module")
+def registry(local_cloud: LocalCloud) -> Iterator[Registry]:
+    made = Registry(local_cloud)
+    yield made
+    made.http.close()
+
+
+def test_a_step_out_of_time_ends_the_run_in_the_engines_words(registry: Registry) -> None:
+    step = "  - id: hangs\n    cmd: bash -c 'sleep 300'\n    timeout: 1\n    retries: 3\n"
+    ended = registry.wait(registry.text(HEAD + step), 20)
+    assert (ended.status, ended.complete) == ("Failed", "failed")
+    in_order(
+        ended.lines,
+        r"Executing step ID: hangs\. Timeout\(sec\): 1, Working directory: '', .*",
+        r"Launching container with name: hangs",
+        r"Container failed during run: hangs\. No retries remaining\.",
+        r"failed to run step ID: hangs: timed out .*",
+        rf"Run ID: {ended.id} failed after \d+s\. Error: failed during run, err: exit status 1",
+    )
+    assert ended.log.count("Launching container") == 1
+
+
+def test_ignored_errors_go_on_after_a_step_out_of_time(registry: Registry) -> None:
+    task = """
+version: v1.1.0
+stepTimeout: 1
+steps:
+  - id: hangs
+    cmd: bash -c 'sleep 300'
+    ignoreErrors: true
+  - id: builds
+    build: -t hangs .
+    timeout: 30
+    ignoreErrors: true
+  - id: goes-on
+    cmd: bash -c 'echo went on'
+"""
+    files = {"task.yaml": task.replace("timeout: 30", "timeout: 3"), "Dockerfile": BUILD}
+    ended = registry.wait(
+        registry.schedule(
+            {
+                "type": "FileTaskRunRequest",
+                "taskFilePath": "task.yaml",
+                "sourceLocation": registry.upload(files),
+            }
+        )
+    )
+    assert ended.status == "Succeeded", ended.log
+    ignored = r"Step ID: {} encountered an error: timed out .*, but is set to ignore errors\. .*"
+    in_order(ended.lines, ignored.format("hangs"), ignored.format("builds"), "went on")
+
+
+def test_a_docker_tool_out_of_time(registry: Registry) -> None:
+    run = "docker run mcr.microsoft.com/acr/bash:2ff604c -c 'sleep 300'"
+    ended = registry.wait(registry.text(f"{HEAD}  - cmd: {run}\n    timeout: 1\n"), 20)
+    assert ended.status == "Failed"
+    assert "failed to run step ID: acb_step_0: timed out" in ended.log
+    assert "The step's time is over: its container was killed." in ended.log
+
+
+def test_retry_on_errors_looks_at_the_output(registry: Registry) -> None:
+    step = """
+  - id: {}
+    cmd: bash -c 'echo {}; exit 3'
+    retries: 1
+    retryDelay: 1
+    retryOnErrors: ["come back later"]
+    ignoreErrors: true
+"""
+    task = HEAD + step.format("again", "please come back later") + step.format("once", "never")
+    ended = registry.wait(registry.text(task))
+    assert ended.status == "Succeeded", ended.log
+    assert ended.lines.count("please come back later") == 2
+    assert ended.lines.count("never") == 1
+
+
+def test_start_delay_pull_and_networks_are_logged_as_the_engine_does(registry: Registry) -> None:
+    task = """
+version: v1.1.0
+networks:
+  - name: mine
+    isDefault: true
+  - name: theirs
+    skipCreation: true
+steps:
+  - id: late
+    cmd: bash -c 'echo done'
+    startDelay: 1
+    pull: true
+"""
+    ended = registry.wait(registry.text(task))
+    assert ended.status == "Succeeded", ended.log
+    in_order(
+        ended.lines,
+        r"Creating Docker network: mine, driver: 'bridge'",
+        r"Successfully set up Docker network: mine",
+        r"Skip creating network: theirs",
+        r"Executing step ID: late\. .* Network: 'mine'",
+        r"Waiting 1 seconds before executing step ID: late",
+        r"Step specified pull\. Performing an explicit pull\.\.\.",
+        r"2ff604c: Pulling from acr/bash",
+        r"Launching container with name: late",
+        r"done",
+    )
+    assert "network: theirs, driver" not in ended.log
+
+
+def test_a_working_directory_is_inherited_and_made(registry: Registry) -> None:
+    task = "version: v1.1.0\nworkingDirectory: deep/down\nsteps:\n  - cmd: bash -c pwd\n"
+    ended = registry.wait(registry.text(task))
+    assert ended.status == "Succeeded", ended.log
+    in_order(
+        ended.lines, r"Executing step ID: .* Working directory: 'deep/down', .*", "/workspace/.*"
+    )
+
+
+@pytest.mark.parametrize("name", ["../../../outside", "x", "a/b", "-x"])
+def test_an_id_that_no_container_can_have(registry: Registry, name: str) -> None:
+    step = f"  - id: {name}\n    cmd: bash -c 'echo must not happen'\n"
+    mount = "    volumeMounts: [{name: keys, mountPath: /keys}]\n"
+    volume = "volumes:\n  - name: keys\n    secret: {file: YWJj}\n"
+    ended = registry.wait(registry.text(HEAD + step + mount + volume))
+    assert ended.status == "Failed"
+    assert f"Invalid container name ({name})" in ended.log
+    assert "must not happen" not in ended.lines
+
+
+@pytest.mark.parametrize(
+    ("version", "told"), [("v1.1.0", True), ("v9", True), ("v1.0.0", False), ('"v1.1.0"', False)]
+)
+def test_alias_support_is_told_before_anything_is_read(
+    registry: Registry, version: str, told: bool
+) -> None:
+    ended = registry.wait(registry.text(f"version: {version}\nsteps: [\n"))
+    assert ended.status == "Failed"
+    assert ("Alias support enabled for version >= 1.1.0" in ended.log) == told
