@@ -69,13 +69,14 @@ def check(cloud: Cloud, properties: dict[str, Any]) -> None:
         )
     if properties["status"] not in ("Enabled", "Disabled"):
         raise invalid(f"The task status '{properties['status']}' is Enabled or Disabled.")
-    if not 300 <= int(properties["timeout"]) <= 28800:
+    if not 300 <= properties["timeout"] <= 28800:
         raise invalid("The task timeout must be between 300 and 28800 seconds.", "InvalidTimeout")
     for name in ("agentPoolName", "logTemplate"):
         if properties.get(name):
             raise CloudError.not_implemented(f"task property {name}")
     check_step(properties.get("step"))
     trigger = properties.get("trigger") or {}
+    _check_triggers(trigger)
     for one in trigger.get("sourceTriggers") or []:
         _check_source(cloud, one)
     for one in trigger.get("timerTriggers") or []:
@@ -86,12 +87,34 @@ def check(cloud: Cloud, properties: dict[str, Any]) -> None:
                 "day of month, month, day of week.",
                 "InvalidSchedule",
             )
-    kind = (trigger.get("baseImageTrigger") or {}).get("baseImageTriggerType", "Runtime")
+    credentials = properties.get("credentials") or {}
+    mode = (credentials.get("sourceRegistry") or {}).get("loginMode") or "Default"
+    if mode not in ("Default", "None"):
+        raise invalid(f"The loginMode '{mode}' of the source registry is None or Default.")
+    for server, credential in (credentials.get("customRegistries") or {}).items():
+        _check_credential(server, credential)
+
+
+def _check_triggers(trigger: dict[str, Any]) -> None:
+    """Names and kinds: a run tells the name of the timer that started it, updates go by name."""
+    base_image = trigger.get("baseImageTrigger") or {}
+    kind = base_image.get("baseImageTriggerType") or "Runtime"
     if kind not in ("Runtime", "All"):
         raise invalid(f"The base image trigger type '{kind}' is Runtime or All.")
-    registries = (properties.get("credentials") or {}).get("customRegistries") or {}
-    for server, credential in registries.items():
-        _check_credential(server, credential)
+    for what in ("sourceTriggers", "timerTriggers"):
+        names = [one.get("name") for one in trigger.get(what) or []]
+        if not all(names):
+            raise invalid(f"Each of '{what}' needs a name.", "InvalidTrigger")
+        if len(set(names)) < len(names):
+            raise invalid(f"Two of '{what}' have the same name.", "InvalidTrigger")
+    every = [*(trigger.get("sourceTriggers") or []), *(trigger.get("timerTriggers") or [])]
+    for one in [*every, base_image]:
+        if one.get("status") not in ("Enabled", "Disabled", None):
+            raise invalid(
+                f"The status '{one['status']}' of the trigger '{one.get('name')}' is Enabled or "
+                "Disabled.",
+                "InvalidTrigger",
+            )
 
 
 def _is_schedule(text: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..cloud import Cloud
 from ..store import Resource
+from ..tasks import shapes
 from . import task_rules
 from .deletion import delete
 from .locations import location_of
@@ -92,6 +93,7 @@ def create(call: Call) -> Reply:
         )
     location = location_of(call.body, registry.body["location"])
     existing = call.cloud.store.get(call.resource_id)
+    shapes.check(call.properties, shapes.TASK, "properties")
     properties = task_rules.complete(copy.deepcopy(call.properties))
     task_rules.check(call.cloud, properties)
     resource = existing or Resource(
@@ -155,6 +157,7 @@ def list_details(call: Call) -> Reply:
 def update(call: Call) -> Reply:
     """Tasks_Update: merges; of the step, ``values`` and ``arguments`` are replaced as a whole."""
     resource = _find(call)
+    shapes.check(call.properties, shapes.TASK, "properties")
     properties = task_rules.merge(resource.private["properties"], copy.deepcopy(call.properties))
     task_rules.check(call.cloud, properties)
     if "tags" in call.body:

@@ -125,7 +125,7 @@ class Runs:
             "platform": order["platform"],
             "agentConfiguration": order["agentConfiguration"],
             "provisioningState": "Succeeded",
-            "isArchiveEnabled": False,
+            "isArchiveEnabled": order["isArchiveEnabled"],
             **(trigger or {}),
         }
         if order["task"]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import CloudError
 from ..store import Resource
+from . import shapes
 
 TIMEOUT = 3600  # seconds; default of a run (az acr run, az acr build: --timeout)
 _REQUESTS = {
@@ -30,8 +31,10 @@ def snapshot(
 
     Keys: task (name or ""), taskId, runType, step (as a task's step), platform,
     agentConfiguration, timeout (seconds), credentials, customRegistries (their names), trigger,
-    updateTriggerToken. Raises 400 for a request that cannot be run.
+    updateTriggerToken, isArchiveEnabled. Raises 400 for a request that cannot be run, 501 for one
+    that only Azure runs.
     """
+    shapes.check(request, shapes.RUN_REQUEST)
     kind = request.get("type")
     if kind == "TaskRunRequest":
         if task is None:
@@ -45,10 +48,14 @@ def snapshot(
             + ", ".join(_REQUESTS)
             + "."
         )
+    for name in ("agentPoolName", "logTemplate"):
+        if request.get(name):
+            raise CloudError.not_implemented(f"run request property {name}")
     _check(order)
     docker = order["step"]["type"] == "Docker"
     order["runType"] = ("Auto" if trigger else "Quick") + ("Build" if docker else "Run")
     order["trigger"] = trigger or {}
+    order["isArchiveEnabled"] = bool(request.get("isArchiveEnabled"))
     order["customRegistries"] = list((order["credentials"] or {}).get("customRegistries") or {})
     return order
 
@@ -65,8 +72,6 @@ def _of_task(request: dict[str, Any], task: Resource) -> dict[str, Any]:
         )
     step = properties["step"]
     override = request.get("overrideTaskStepProperties") or {}
-    if not isinstance(override, dict):
-        raise _invalid("overrideTaskStepProperties must be an object.")
     _override(step, override)
     return {
         "task": task.name,
@@ -155,7 +160,7 @@ def _check(order: dict[str, Any]) -> None:
     if order["platform"].get("architecture") not in ("amd64", "x86", None):
         raise CloudError.not_implemented(f"runs on {order['platform']['architecture']} agents")
     timeout = order["timeout"]
-    if not isinstance(timeout, int) or not 300 <= timeout <= 28800:
+    if not 300 <= timeout <= 28800:
         raise _invalid(f"The timeout is {timeout}; it must be between 300 and 28800 seconds.")
 
 

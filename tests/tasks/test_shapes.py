@@ -1,0 +1,108 @@
+"""Requests with the wrong JSON type somewhere: 400 that names the place, and nothing is stored."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.conftest import LocalCloud
+from tests.tasks.running import Registry
+
+TEXT = base64.b64encode(b"version: v1.1.0\nsteps:\n  - cmd: bash -c true\n").decode()
+STEP = {"type": "EncodedTask", "encodedTaskContent": TEXT}
+TIMER = {"name": "t1", "schedule": "0 0 * * *"}
+
+
+@pytest.fixture(scope="module")
+def registry(local_cloud: LocalCloud) -> Iterator[Registry]:
+    made = Registry(local_cloud)
+    yield made
+    made.http.close()
+
+
+WRONG = [
+    ({"timeout": "long"}, "'properties.timeout' must be a whole number"),
+    ({"timeout": True}, "'properties.timeout' must be a whole number"),
+    ({"platform": "Linux"}, "'properties.platform' must be an object"),
+    ({"step": "build"}, "'properties.step' must be an object"),
+    ({"step": {**STEP, "values": "A=1"}}, "'properties.step.values' must be a list"),
+    ({"step": {**STEP, "values": [1]}}, r"'properties.step.values[0]' must be an object"),
+    ({"step": {**STEP, "values": [None]}}, r"'properties.step.values[0]' must be given"),
+    (
+        {"step": {**STEP, "values": [{"name": "A", "value": {"b": 1}}]}},
+        "'properties.step.values[0].value' must be a text",
+    ),
+    ({"trigger": "t1"}, "'properties.trigger' must be an object"),
+    ({"trigger": {"timerTriggers": "t1"}}, "'properties.trigger.timerTriggers' must be a list"),
+    ({"trigger": {"timerTriggers": [{"schedule": "0 0 * * *"}]}}, "needs a name"),
+    ({"trigger": {"timerTriggers": [TIMER, TIMER]}}, "have the same name"),
+    ({"trigger": {"timerTriggers": [{**TIMER, "status": "On"}]}}, "is Enabled or Disabled"),
+    ({"trigger": {"baseImageTrigger": {"name": "b", "status": "x"}}}, "is Enabled or Disabled"),
+    ({"credentials": {"customRegistries": ["a"]}}, "customRegistries' must be an object"),
+    ({"credentials": {"sourceRegistry": {"loginMode": "x"}}}, "is None or Default"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), WRONG)
+def test_task_of_a_wrong_shape(registry: Registry, change: dict[str, Any], message: str) -> None:
+    properties = {"platform": {"os": "Linux"}, "step": STEP, **change}
+    body = {"location": "eastus", "properties": properties}
+    refused = registry.call("PUT", "/tasks/misshapen", body)
+    assert refused.status_code == 400, refused.text
+    assert message in refused.json()["error"]["message"]
+    assert registry.call("GET", "/tasks/misshapen").status_code == 404
+
+
+def test_an_update_of_a_wrong_shape_changes_nothing(registry: Registry) -> None:
+    made = registry.task("well-shaped", dict(STEP), trigger={"timerTriggers": [TIMER]})
+    for change in (
+        {"timeout": "long"},
+        {"step": "build"},
+        {"trigger": "t1"},
+        {"trigger": {"timerTriggers": [{"status": "Disabled"}]}},
+    ):
+        refused = registry.call("PATCH", "/tasks/well-shaped", {"properties": change})
+        assert refused.status_code == 400, refused.text
+    assert registry.call("GET", "/tasks/well-shaped").json() == made
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "message"),
+    [
+        ({"timeout": "long"}, 400, "'timeout' must be a whole number"),
+        ({"platform": "Linux"}, 400, "'platform' must be an object"),
+        ({"credentials": "x"}, 400, "'credentials' must be an object"),
+        ({"values": [{"name": "A", "value": 1}]}, 400, "'values[0].value' must be a text"),
+        ({"type": 1}, 400, "'type' must be a text"),
+        ({"agentPoolName": "pool"}, 501, "agentPoolName"),
+    ],
+)
+def test_run_request_of_a_wrong_shape(
+    registry: Registry, change: dict[str, Any], status: int, message: str
+) -> None:
+    body = {"type": "EncodedTaskRunRequest", "encodedTaskContent": TEXT, **change}
+    refused = registry.call("POST", "/scheduleRun", body)
+    assert refused.status_code == status, refused.text
+    assert message in refused.json()["error"]["message"]
+    assert not list(registry.tasks.runs.list(registry.group, registry.name))
+
+
+def test_override_of_a_wrong_shape(registry: Registry) -> None:
+    registry.task("overridden", dict(STEP))
+    for override in ("x", {"values": "A=1"}, {"contextPath": 1}):
+        body = {
+            "type": "TaskRunRequest",
+            "taskId": f"{registry.id}/tasks/overridden",
+            "overrideTaskStepProperties": override,
+        }
+        refused = registry.call("POST", "/scheduleRun", body)
+        assert refused.status_code == 400, refused.text
+        assert "'overrideTaskStepProperties" in refused.json()["error"]["message"]
+
+
+def test_a_run_may_ask_for_its_log_to_be_kept(registry: Registry) -> None:
+    run = registry.text(base64.b64decode(TEXT).decode(), isArchiveEnabled=True)
+    assert registry.wait(run).properties["isArchiveEnabled"] is True
