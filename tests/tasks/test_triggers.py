@@ -22,7 +22,7 @@ from helpers.localcloud.events import ManifestPushed
 from helpers.localcloud.registry.catalog import Catalog
 from helpers.localcloud.store import Resource
 from helpers.localcloud.tasks.runs import Runs
-from helpers.localcloud.tasks.triggers import Triggers, due, updated_by
+from helpers.localcloud.tasks.triggers import Triggers, due, tracks
 
 BASE = {"type": "RunTime", "registry": "base.azurecr.io", "repository": "node", "tag": "15"}
 _digests = (f"sha256:{number:064x}" for number in itertools.count(1))
@@ -150,8 +150,8 @@ def test_type_all_includes_build_time(bench: Bench) -> None:
 def test_docker_hub_has_several_names(registry: str) -> None:
     repository = "library/node" if registry != "docker.io" else "node"
     tracked = {**BASE, "registry": registry, "repository": repository, "digest": "sha256:x"}
-    assert updated_by(tracked, pushed(registry="docker.io", repository="library/node"))
-    assert not updated_by(tracked, pushed(registry="docker.io", repository="library/nginx"))
+    assert tracks(tracked, pushed(registry="docker.io", repository="library/node"))
+    assert not tracks(tracked, pushed(registry="docker.io", repository="library/nginx"))
 
 
 def test_two_pushes_are_two_runs_in_order(bench: Bench) -> None:
@@ -160,6 +160,22 @@ def test_two_pushes_are_two_runs_in_order(bench: Bench) -> None:
     runs = bench.happen(first, second)
     digests = [p["imageUpdateTrigger"]["images"][0]["digest"] for _, p in runs]
     assert digests == [first.digest, second.digest]
+
+
+@pytest.mark.parametrize("status", ["Running", "Failed", "Canceled", "Succeeded"])
+def test_a_tag_that_goes_back_is_an_update_unless_its_digest_is_built(
+    bench: Bench, status: str
+) -> None:
+    """A change and its revert, the second while the first one's run goes on or after it failed."""
+    good, bad = next(_digests), next(_digests)
+    bench.task("tracks", {**BASE, "digest": good})
+    assert len(bench.happen(pushed(bad, previous=good))) == 1
+    [run] = Runs(bench.cloud).with_status("Queued")
+    Runs(bench.cloud).update(run, status=status)
+    started = bench.happen(pushed(good, previous=bad))
+    assert [name for name, _ in started] == ([] if status == "Succeeded" else ["tracks"])
+    # The tag was deleted, and is back with what it had.
+    assert bench.happen(pushed(good, previous=None)) == []
 
 
 def test_an_event_survives_until_it_is_handled(bench: Bench, tmp_path: Path) -> None:

@@ -134,7 +134,10 @@ class Triggers:
             if base_image.get("baseImageTriggerType") == "All":
                 kinds.append("BuildTime")
             tracked = (properties.get("step") or {}).get("baseImageDependencies") or []
-            if any(one["type"] in kinds and updated_by(one, event) for one in tracked):
+            named = [one for one in tracked if one["type"] in kinds and tracks(one, event)]
+            if any(one.get("digest") != event.digest for one in named) or (
+                named and event.previous is not None and not self._is_built(task)
+            ):
                 hub = event.registry == DOCKER_HUB
                 image = {
                     "registry": HUB_SERVER if hub else event.registry,
@@ -151,6 +154,15 @@ class Triggers:
                 }
                 queued += self._queue(task, trigger)
         return queued
+
+    def _is_built(self, task: Resource) -> bool:
+        """Whether the newest run of a task is the one whose base images it tracks.
+
+        Else a tag that goes back to the tracked digest is an update: a run on what it named in
+        between has failed, or is not over yet.
+        """
+        newest = self._runs.list(task.parent, f"TaskName eq '{task.name}'", top=1)
+        return not newest or newest[0].status == "Succeeded"
 
     # -- timers ------------------------------------------------------------------------------
 
@@ -197,11 +209,11 @@ def due(schedule: str, minute: datetime) -> bool:
         return False
 
 
-def updated_by(tracked: dict[str, str], event: ManifestPushed) -> bool:
-    """Whether a push gives a tracked tag another digest than the last run has built on."""
+def tracks(tracked: dict[str, str], event: ManifestPushed) -> bool:
+    """Whether a push is of a tag that a base image of the last run is tracked by."""
     name = ImageName(tracked["registry"], tracked["repository"], tracked.get("tag", ""), "")
     pushed = ImageName(event.registry, event.repository, event.tag, "")
-    return bool(name.tag) and name.key == pushed.key and tracked.get("digest") != event.digest
+    return bool(name.tag) and name.key == pushed.key
 
 
 def _listens(source: dict[str, Any], event: BranchPushed) -> bool:
