@@ -46,6 +46,52 @@ DATA = {
         ("{{ $.Run.ID }}{{ true }}{{ 1.5 }}", "ca1true1.5"),
         ("{{ .Values.list }}", "[b a]"),
         ("{{range .Values.list}}{{if eq . `a`}}{{break}}{{end}}{{.}}{{end}}", "b"),
+        # What Go's own text/template with Sprig makes of these.
+        ('a{{"{{"}}b{{"}}"}}', "a{{b}}"),
+        ("{{/* it's a \"comment */}}x{{- /* and }} another */ -}} y", "xy"),
+        ("{{'a'}} {{017}} {{0b11}} {{0x10}} {{1_000}} {{1e3}}", "97 15 3 16 1000 1000"),
+        ("{{1000000.0}} {{123456.0}} {{0.00001}} {{-2.50}}", "1e+06 123456 1e-05 -2.5"),
+        ('{{print "a" 1 2 "b" .Values.n}}', "a1 2b3"),
+        (
+            '{{printf "%s|%d|%v|%T" .Values.n "x" .Values.none .Values.list}}',
+            "%!s(int=3)|%!d(string=x)|<nil>|[]interface {}",
+        ),
+        (
+            '{{printf "%5d|%-5s|%05d|%x|%q" 3 "a" 7 "hi" .Values.list}}',
+            '    3|a    |00007|6869|["b" "a"]',
+        ),
+        ('{{printf "%s" "a" "b"}}', "a%!(EXTRA string=b)"),
+        ("{{html `<a b='c'>&`}} {{js `a'b<`}}", "&lt;a b=&#39;c&#39;&gt;&amp; a\\'b\\u003C"),
+        ('{{(splitn "." 2 .Run.Registry)._1}} {{(split "." .Run.Registry)._0}}', "azurecr.io r"),
+        (
+            '{{snakecase "HTTPServer"}} {{kebabcase "FirstName"}} {{camelcase "a_b c"}}',
+            "http_server first-name ABC",
+        ),
+        (
+            '{{regexFindAll "(a)(b)" "abab" -1}} {{regexReplaceAll "a(x*)b" "-axxb-" "$1W"}}',
+            "[ab ab] --",
+        ),
+        ('{{regexMatch "[" "x"}} {{regexQuoteMeta "1.2"}}', "false 1\\.2"),
+        (
+            '{{date "Jan 2, 2006 Mon 3:04PM" 0}} {{date "02.1.06" 86400}}',
+            "Jan 1, 1970 Thu 12:00AM 02.1.70",
+        ),
+        ('{{dateInZone "2006-01-02T15:04:05Z07:00" 0 "UTC"}}', "1970-01-01T00:00:00Z"),
+        ('{{$d := dict "a" 1 "b" 2}}{{$_ := unset $d "a"}}{{$d}}', "map[b:2]"),
+        (
+            "{{mod -7 2}} {{div -7 2}} {{round 1.2345 2}} {{floor 1.5}} {{ceil 1.2}}",
+            "-1 -3 1.23 1 2",
+        ),
+        ("{{seq 3}} {{untilStep 1 10 3}} {{compact (list 1 `` 2)}}", "1 2 3 [1 4 7] [1 2]"),
+        (
+            '{{dig "a" "b" "none" (dict "a" (dict "b" "c"))}} {{pick (dict "a" 1 "b" 2) "a"}}',
+            "c map[a:1]",
+        ),
+        (
+            '{{toJson (dict "q" "<&>")}} {{(fromJson "{\\"a\\":1}").a}}',
+            '{"q":"\\u003c\\u0026\\u003e"} 1',
+        ),
+        ("{{.Values.none | b64enc}}|{{default `x` .Values.none | upper}}", "|X"),
     ],
 )
 def test_rendering(text: str, expected: str) -> None:
@@ -74,8 +120,36 @@ def test_rendering(text: str, expected: str) -> None:
         ('{{ eq 1 "a" }}', "incompatible types"),
         ("{{ .Run.ID % }}", "unexpected '%'"),
         ("{{ .Run.ID 1 }}", "can't give argument to non-function"),
+        (
+            "x\n{{ .Values.none | upper }}",
+            "gotpl:2: .*expected string; got interface {} .it is not set",
+        ),
+        ('{{ trimPrefix "v" .Values.none }}', "calling trimPrefix: .* give it a default"),
+        ('{{ splitList "," .Values.list }}', "expected string; got \\[\\]interface {}"),
+        ("{{ upper 1 }}", "calling upper: wrong type for value; expected string; got int"),
+        ('{{ ternary "a" "b" .Values.A }}', "expected bool; got string"),
+        ('{{ first "abc" }}', "expected \\[\\]interface {}; got string"),
+        ('{{ regexFind "[" "x" }}', "error parsing regexp"),
+        ("{{ div 1 0 }}", "error calling div: division by zero"),
+        ("{{ eq 1 1.0 }}", "incompatible types"),
+        ("{{ break }}", "{{break}} outside {{range}}"),
+        ("{{ nil }}", "nil is not a command"),
+        ("{{ and }}", "wrong number or type of arguments for and"),
+        ("{{ 08 }}", 'bad number syntax: "08"'),
+        ('{{ "open }}', "unexpected '\"'"),
+        ('{{ genPrivateKey "rsa" }}', "does not implement genPrivateKey"),
     ],
 )
 def test_errors_name_line_and_expression(text: str, message: str) -> None:
     with pytest.raises(TemplateError, match=message):
         render(text, DATA)
+
+
+def test_an_unclosed_action_with_many_quotes_is_told_at_once() -> None:
+    with pytest.raises(TemplateError, match="unclosed action"):
+        render("{{ " + "'\"` " * 20_000, DATA)
+
+
+def test_what_stands_after_an_action_of_several_lines_keeps_its_line() -> None:
+    with pytest.raises(TemplateError, match="gotpl:5: function"):
+        render("{{/* a\nb */}}\n{{ `c\nd` }}\n{{ nope }}", DATA)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .functions import FUNCTIONS, FunctionError, show, truth
+from .functions import FUNCTIONS, FunctionError, call, show, truth
 from .template_parser import (
     NAME,
     Chain,
@@ -158,19 +158,17 @@ class _Execution:
     ) -> Any:
         first, *rest = operands
         if isinstance(first, Function):
-            if first.name in ("and", "or"):
+            if first.name in ("and", "or") and (rest or piped):
                 return self._lazy(first.name, rest, dot, piped, pipeline)
             arguments = [self._operand(one, dot, pipeline) for one in rest] + piped
             try:
-                return FUNCTIONS[first.name](*arguments)
+                return call(first.name, arguments)
             except FunctionError as error:
-                message = f"error calling {first.name}: {error}"
-            except TypeError:
-                message = f"wrong number or type of arguments for {first.name}"
-            except (ValueError, ArithmeticError, KeyError, IndexError) as error:
                 message = f"error calling {first.name}: {error}"
             raise self._error(pipeline.line, pipeline.text, message)
         value = self._operand(first, dot, pipeline)
+        if isinstance(first, Literal) and first.value is None:
+            raise self._error(pipeline.line, pipeline.text, "nil is not a command")
         if rest or piped:
             raise self._error(pipeline.line, pipeline.text, "can't give argument to non-function")
         return value

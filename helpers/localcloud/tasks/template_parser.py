@@ -9,13 +9,19 @@ from typing import Any
 
 from .errors import TaskError
 
-_ACTION = re.compile(r"\{\{(-(?=\s))?(.*?)((?<=\s)-)?\}\}", re.DOTALL)
+_OPEN = re.compile(r"\{\{(-(?=\s))?")
+_COMMENT = re.compile(r"\s*/\*.*?\*/", re.DOTALL)
+# The end of an action, or a text in which there is none.
+_CLOSE = re.compile(
+    r'"(?:\\.|[^"\\\n])*"|`[^`]*`|' + r"'(?:\\.|[^'\\\n])*'|(?P<trim>(?<=\s)-)?(?P<end>\}\})",
+    re.DOTALL,
+)
 _TOKEN = re.compile(
     r"""(?P<space>\s+)
     |(?P<string>"(?:[^"\\\n]|\\.)*")
     |(?P<raw>`[^`]*`)
     |(?P<character>'(?:[^'\\]|\\.)')
-    |(?P<number>[+-]?(?:0[xX][0-9a-fA-F_]+|\d[\d_]*(?:\.\d+)?(?:[eE][+-]?\d+)?))
+    |(?P<number>[+-]?(?:0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|\d[\d_]*(?:\.\d+)?(?:[eE][+-]?\d+)?))
     |(?P<declare>:=)|(?P<assign>=)|(?P<pipe>\|)|(?P<open>\()|(?P<close>\))|(?P<comma>,)
     |(?P<variable>\$\w*(?:\.\w+)*)
     |(?P<field>(?:\.\w+)+)
@@ -103,6 +109,7 @@ class Parser:
         self._functions = functions
         self._pieces = list(self._split(text))
         self._position = 0
+        self._ranges = 0  # how many ``range`` are open
         self.templates: dict[str, list[Node]] = {}
 
     def parse(self) -> list[Node]:
@@ -115,24 +122,24 @@ class Parser:
     @staticmethod
     def _split(text: str) -> Any:
         """Text and actions in turn: ("text", line, text) and ("action", line, content)."""
-        position = line = 0
+        position, line = 0, 1
         trim = False
-        for match in _ACTION.finditer(text):
-            before = text[position : match.start()]
+        while opened := _OPEN.search(text, position):
+            before = text[position : opened.start()]
             shown = before.lstrip() if trim else before
-            shown = shown.rstrip() if match[1] else shown
-            yield "text", line + 1, shown
+            yield "text", line, shown.rstrip() if opened[1] else shown
             line += before.count("\n")
-            content = match[2].strip()
-            if not (content.startswith("/*") and content.endswith("*/")):
-                yield "action", line + 1, content
-            line += match[0].count("\n")
-            position, trim = match.end(), bool(match[3])
-        rest = text[position:]
-        if "{{" in rest:
-            at = line + 1 + rest[: rest.index("{{")].count("\n")
-            raise fail(at, "unclosed action")
-        yield "text", line + 1, rest.lstrip() if trim else rest
+            comment = _COMMENT.match(text, opened.end())
+            closed = _CLOSE.search(text, comment.end() if comment else opened.end())
+            while closed and not closed["end"]:
+                closed = _CLOSE.search(text, closed.end())
+            if closed is None:
+                raise fail(line, "unclosed action")
+            if not comment:
+                yield "action", line, text[opened.end() : closed.start()].strip()
+            line += text.count("\n", opened.start(), closed.end())
+            position, trim = closed.end(), bool(closed["trim"])
+        yield "text", line, text[position:].lstrip() if trim else text[position:]
 
     def _nodes(self) -> tuple[list[Node], tuple[int, str] | None]:
         """Nodes up to the end, or to an ``end`` or ``else`` (line and words)."""
@@ -156,6 +163,8 @@ class Parser:
             elif keyword == "template":
                 nodes.append(self._call(line, rest))
             elif keyword in ("break", "continue") and not rest:
+                if not self._ranges:
+                    raise fail(line, f"{{{{{keyword}}}}} outside {{{{range}}}}")
                 nodes.append(Node(keyword, line))
             elif not content:
                 raise fail(line, "missing value for command")
@@ -167,7 +176,9 @@ class Parser:
         if not rest:
             raise fail(line, f"missing value for {keyword}")
         node = Node(keyword, line, pipeline=self._pipeline(rest, line))
+        self._ranges += keyword == "range"
         node.body, ended = self._nodes()
+        self._ranges -= keyword == "range"
         if ended and ended[1] != "end":
             after = ended[1].removeprefix("else").strip()
             if after:  # {{else if …}} is {{else}}{{if …}} with one {{end}}
@@ -250,14 +261,21 @@ class Parser:
     def _operand(self, tokens: list[_Token], line: int, text: str) -> Operand:
         token = tokens.pop(0)
         kind, shown = token.kind, token.text
-        if kind in ("string", "character"):
+        if kind == "string":
             return Literal(unquote(shown[1:-1]))
+        if kind == "character":
+            return Literal(ord(unquote(shown[1:-1])))
         if kind == "raw":
             return Literal(shown[1:-1])
         if kind == "number":
             plain = shown.replace("_", "")
-            is_float = "x" not in plain.lower() and any(c in plain for c in ".eE")
-            return Literal(float(plain) if is_float else int(plain, 0))
+            if "x" not in plain.lower() and any(c in plain for c in ".eE"):
+                return Literal(float(plain))
+            octal = plain.lstrip("+-").startswith("0") and plain.lstrip("+-").isdigit()
+            try:
+                return Literal(int(plain, 8 if octal else 0))
+            except ValueError:
+                raise fail(line, f'bad number syntax: "{shown}" in {{{{{text}}}}}') from None
         if kind == "dot":
             return Chain(None, ())
         if kind == "field":
