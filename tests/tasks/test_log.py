@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import re
 import threading
@@ -80,6 +81,16 @@ def test_longest_secret_first_and_other_spellings() -> None:
     assert masker.mask("abcdef abc abcd") == "*** *** ***d"
     assert masker.mask(r"q\"uo/te q%22uo%2Fte") == "*** ***"
     assert Masker(["", "a", "80"]).mask("a port 80") == "a port 80"
+
+
+@pytest.mark.parametrize("secret", ["hunter2-is-long", "s3cr3t-" * 23])
+def test_base64_of_a_secret_is_masked(secret: str) -> None:
+    masker = Masker([secret])
+    for text in (secret, secret + "\n"):
+        encoded = base64.b64encode(text.encode()).decode()
+        assert masker.mask(f"x {encoded} y") == "x *** y"
+        lines = base64.encodebytes(text.encode()).decode()
+        assert set(masker.mask(lines).split()) == {"***"}
 
 
 def test_each_line_of_a_secret_of_many_lines_is_masked() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import threading
@@ -23,7 +24,7 @@ class Masker:
         self.hide(*values)
 
     def hide(self, *values: str) -> None:
-        """Mask these values from now on, also as JSON strings, in URLs, and line by line."""
+        """Mask these values from now on, also as JSON strings, in URLs, base64, and by line."""
         with self._lock:
             for value in values:
                 for form in _forms(value):
@@ -93,4 +94,14 @@ def _forms(value: str) -> set[bytes]:
         if len(part) >= SHORTEST
         for form in (part, json.dumps(part)[1:-1], quote(part, safe=""))
     }
-    return {form.encode("utf-8", "surrogateescape") for form in forms}
+    plain = {form.encode("utf-8", "surrogateescape") for form in forms}
+    whole = value.encode("utf-8", "surrogateescape")
+    # As `echo` and `printf` give it to base64; of its lines of 76 characters not a short last one.
+    encoded = {
+        line
+        for text in (whole, whole + b"\n")
+        if len(whole) >= SHORTEST
+        for line in (base64.b64encode(text), *base64.encodebytes(text).split())
+        if len(line) >= 16 or len(text) <= 57
+    }
+    return plain | encoded
