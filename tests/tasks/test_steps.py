@@ -150,3 +150,45 @@ def test_alias_support_is_told_before_anything_is_read(
     ended = registry.wait(registry.text(f"version: {version}\nsteps: [\n"))
     assert ended.status == "Failed"
     assert ("Alias support enabled for version >= 1.1.0" in ended.log) == told
+
+
+def test_a_failure_beside_it_is_no_error_that_a_step_ignores(registry: Registry) -> None:
+    task = """
+version: v1.1.0
+steps:
+  - id: long
+    cmd: bash -c 'touch $HOME/begun; sleep 300'
+    ignoreErrors: true
+  - id: fails
+    when: ['-']
+    cmd: bash -c 'until test -e $HOME/begun; do sleep 0.1; done; exit 7'
+"""
+    ended = registry.wait(registry.text(task), 30)
+    assert ended.status == "Failed"
+    assert "failed to run step ID: fails: exit status 7" in ended.lines
+    assert "Continuing..." not in ended.log
+
+
+@pytest.mark.parametrize("tool", ["acr", "cssc"])
+def test_tools_that_are_lacking_are_named(registry: Registry, tool: str) -> None:
+    ended = registry.wait(registry.text(f"{HEAD}  - cmd: {tool} purge --help\n"))
+    assert ended.status == "Failed"
+    assert f"({tool}): of those that have aliases it has az, bash and curl" in ended.log
+
+
+def test_what_a_task_is_built_on_follows_its_last_run(registry: Registry) -> None:
+    def built_on(dockerfile: str, cache: str = "disabled") -> list[str]:
+        task = f"{HEAD}  - build: -t thing .\n    cache: {cache}\n"
+        files = registry.upload({"task.yaml": task, "Dockerfile": dockerfile})
+        run = registry.start_task("follows", contextPath=files)
+        ended = registry.wait(run)
+        assert ended.status == "Succeeded", ended.log
+        assert ("Populating digests" in ended.log) == (cache == "disabled")
+        step = registry.call("GET", "/tasks/follows").json()["properties"]["step"]
+        return [one["repository"] for one in step.get("baseImageDependencies") or []]
+
+    step = {"type": "FileTask", "taskFilePath": "task.yaml", "contextPath": "given-by-the-run"}
+    registry.task("follows", step)
+    assert built_on("FROM node:15-alpine\n", cache="enabled") == []
+    assert built_on("FROM node:15-alpine\n") == ["library/node"]
+    assert built_on("FROM scratch\nCOPY Dockerfile /\n") == []

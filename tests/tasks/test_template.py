@@ -122,9 +122,9 @@ def test_rendering(text: str, expected: str) -> None:
         ("{{ .Run.ID 1 }}", "can't give argument to non-function"),
         (
             "x\n{{ .Values.none | upper }}",
-            "gotpl:2: .*expected string; got interface {} .it is not set",
+            "gotpl:2: .*expected string; got interface {} .it has no value",
         ),
-        ('{{ trimPrefix "v" .Values.none }}', "calling trimPrefix: .* give it a default"),
+        ('{{ trimPrefix "v" .Values.none }}', "calling trimPrefix: .* give it one"),
         ('{{ splitList "," .Values.list }}', "expected string; got \\[\\]interface {}"),
         ("{{ upper 1 }}", "calling upper: wrong type for value; expected string; got int"),
         ('{{ ternary "a" "b" .Values.A }}', "expected bool; got string"),

@@ -140,7 +140,10 @@ def call(name: str, arguments: Sequence[Any]) -> Any:
         if not isinstance(value, types) or (kind == "i" and isinstance(value, bool)):
             hint = ""
             if value is None:
-                hint = ' (it is not set; give it a default: {{ .Values.NAME | default "…" }})'
+                hint = (
+                    ' (it has no value: give it one, like {{ .Values.NAME | default "…" }}; secrets'
+                    " have none while it is found out which ones there are)"
+                )
             got = "interface {}" if value is None else type_name(value)
             raise FunctionError(f"wrong type for value; expected {wanted}; got {got}{hint}")
     try:

@@ -188,7 +188,7 @@ class _Runner:
         """What the run made, and which base images it depends on."""
         self._runs.update(self._run, outputImages=steps.output_images())
         dependencies = steps.base_image_dependencies()
-        if task is None or not dependencies:
+        if task is None or dependencies is None:
             return
         with self._cloud.store.transaction():
             current = self._cloud.store.get(task.id)

@@ -32,7 +32,10 @@ _TOOL_IMAGES = {
     "acr/azure-cli": "az",
     "azure-cli": "az",
     "microsoft/azure-cli": "az",
+    "acr/acr-cli": "acr",
+    "acr/cssc": "cssc",
 }
+_MISSING_TOOLS = ("acr", "cssc")
 
 
 class StepCommands:
@@ -66,10 +69,13 @@ class StepCommands:
             raise StepError(str(error)) from None
 
     def dependencies(self, step: definition.Step) -> list[BuildDependency]:
-        """What a build step built, and on what; [] for other steps and for one that failed."""
+        """What a build step built, and on what; [] for other steps and for one that failed.
+
+        Of a build with the cache of buildx the engine cannot tell it (acr-builder, issue 522).
+        """
         with self._lock:
             result = self._built.get(step.id)
-        if result is None:
+        if result is None or step.cache.lower() == "enabled":
             return []
         tags = BuildCommand.parse(split(str(step.build))).tags
         return of_build(result, tags, self._agent.source.commit)
@@ -229,6 +235,11 @@ class StepCommands:
     def _cmd(self, step: definition.Step) -> None:
         words = _command(step)
         tool = tool_of(words[0])
+        if tool in _MISSING_TOOLS:
+            raise StepError(
+                f"the local cloud does not implement the tool image {words[0]} ({tool}): of those "
+                "that have aliases it has az, bash and curl. It works on Azure"
+            )
         if tool and not step.entry_point:
             arguments = words[2:] if words[1:2] == [tool] else words[1:]
             self._attempts(step, lambda log: self._tool(tool, arguments, step, log))

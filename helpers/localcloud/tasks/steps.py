@@ -45,7 +45,7 @@ class Steps:
                 f"Step ID: {step.id} marked as successful (elapsed time in seconds: "
                 f"{self._elapsed.get(step.id, 0.0):.6f})"
             )
-            if step.build:
+            if self._commands.dependencies(step):
                 self._log.line(f"Populating digests for step ID: {step.id}...")
                 self._log.line(f"Successfully populated digests for step ID: {step.id}")
         found = self._dependencies()
@@ -58,10 +58,16 @@ class Steps:
         """What was pushed, as ARM shows it."""
         return self._session.output_images()
 
-    def base_image_dependencies(self) -> list[dict[str, str]]:
-        """The base images of everything that was built, as ARM shows them in a task's step."""
+    def base_image_dependencies(self) -> list[dict[str, str]] | None:
+        """The base images of everything that was built, as ARM shows them in a task's step.
+
+        None when nothing was built.
+        """
         found: list[dict[str, str]] = []
-        for one in self._dependencies():
+        built = self._dependencies()
+        if not built:
+            return None
+        for one in built:
             for base in one.base_images():
                 if base not in found:
                     found.append(base)
@@ -121,7 +127,7 @@ class Steps:
             self._commands.run(step, step.timeout)
         except StepError as error:
             stop.check()
-            if not step.ignore_errors:
+            if not step.ignore_errors or self._agent.cancelled.is_set():
                 raise StepError(f"failed to run step ID: {step.id}: {error}") from None
             self._log.line(
                 f"Step ID: {step.id} encountered an error: {error}, but is set to ignore errors. "

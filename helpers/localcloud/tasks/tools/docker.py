@@ -30,6 +30,8 @@ def run(arguments: list[str], context: ToolContext) -> int:
     words = list(arguments)
     while words and words[0] in ("--debug", "-D"):
         words.pop(0)
+    if words[:1] in (["--version"], ["-v"]):
+        words = ["version"]
     if not words:
         context.log("docker: a command is missing. The local cloud has: " + ", ".join(_COMMANDS))
         return 1
