@@ -100,6 +100,8 @@ steps:
         ("-", "step is missing a cmd, build, or push property"),
         ("- cmd: x\n  when: [nobody]", "nobody does not exist as a vertex"),
         ("- cmd: x\n bad", "yaml: line"),
+        ("- {<<: x, cmd: y}", "yaml: line 3: expected a mapping or list of mappings for merging"),
+        ("- " + "[" * 5000 + "]" * 5000, "yaml: it is nested too deeply"),
         ("[]", "has no steps"),
     ],
 )
@@ -248,3 +250,17 @@ steps:
         read(text.replace("VALUE", "soon"))
     with pytest.raises(TaskError, match="unable to render alias data: template: gotpl:5: "):
         read(text.replace("two", "{{ nope }}"))
+
+
+def test_a_values_file_is_read_and_values_of_the_run_win() -> None:
+    text = "steps:\n  - cmd: x {{.Values.a}} {{.Values.b}} {{range .Values.c}}{{.}}{{end}}\n"
+    made = read(text, values_file="a: 1\nb: 2\nc: [x, y]\n", values={"b": "3"})
+    assert made.steps[0].cmd == "x 1 3 xy"
+
+
+@pytest.mark.parametrize(
+    "values", ["a: [", "a: 2001-99-99", "- a", "a: " + "[" * 5000 + "]" * 5000]
+)
+def test_a_values_file_that_is_none_is_told(values: str) -> None:
+    with pytest.raises(TaskError, match="failed to read the values file"):
+        read("steps:\n  - cmd: x\n", values_file=values)

@@ -137,6 +137,11 @@ def test_rendering(text: str, expected: str) -> None:
         ("{{ and }}", "wrong number or type of arguments for and"),
         ("{{ 08 }}", 'bad number syntax: "08"'),
         ('{{ "open }}', "unexpected '\"'"),
+        ("{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}", "nested too deeply"),
+        (
+            '{{define "a"}}{{template "a"}}{{end}}{{template "a"}}',
+            "exceeded maximum template depth",
+        ),
         ('{{ genPrivateKey "rsa" }}', "does not implement genPrivateKey"),
     ],
 )

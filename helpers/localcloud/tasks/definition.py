@@ -110,7 +110,7 @@ def _values_file(text: str) -> dict[str, Any]:
         return {}
     try:
         values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # of a date that is none, too
         reason = str(error).replace("\n", " ")
         raise TaskError(f"failed to read the values file: {reason}") from None
     if not isinstance(values, dict):

@@ -28,9 +28,12 @@ def render(text: str, data: Mapping[str, Any]) -> str:
     As acb renders: a missing key is the zero value, and prints nothing. Raises
     :class:`TemplateError` with line and expression.
     """
-    parser = Parser(text, FUNCTIONS)
-    nodes = parser.parse()
-    return _Execution(parser.templates).render(nodes, data)
+    try:
+        parser = Parser(text, FUNCTIONS)
+        nodes = parser.parse()
+        return _Execution(parser.templates).render(nodes, data)
+    except RecursionError:
+        raise fail(1, "it is nested too deeply") from None
 
 
 class _Break(Exception):  # noqa: N818
@@ -126,9 +129,11 @@ class _Execution:
         inner = self._pipeline(node.pipeline, dot) if node.pipeline else None
         outer, self._variables = self._variables, [{"$": inner}]
         self._depth += 1
-        self._walk(body, inner)
-        self._depth -= 1
-        self._variables = outer
+        try:
+            self._walk(body, inner)
+        finally:
+            self._depth -= 1
+            self._variables = outer
 
     # -- values ------------------------------------------------------------------------------
 

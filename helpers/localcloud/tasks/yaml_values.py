@@ -31,6 +31,8 @@ class Document:
             self._root = next(yaml.compose_all(text, yaml.SafeLoader), None)
         except yaml.YAMLError as error:
             raise YamlError(_where(error)) from None
+        except RecursionError:
+            raise YamlError("yaml: it is nested too deeply") from None
 
     def root(self, kind: str) -> Properties:
         """The top-level mapping; ``kind`` is its type in an error."""
@@ -41,7 +43,10 @@ class Document:
         found: dict[str, Node] = {}
         if isinstance(node, MappingNode):
             # Merge keys (<<) need the mapping whole; the method uses nothing of its instance.
-            SafeConstructor().flatten_mapping(node)
+            try:
+                SafeConstructor().flatten_mapping(node)
+            except yaml.YAMLError as error:
+                raise YamlError(_where(error)) from None
             found = {key.value: value for key, value in node.value if isinstance(key, ScalarNode)}
         elif node is not None and not _is_null(node):
             self.refuse(node, kind, "a mapping")
