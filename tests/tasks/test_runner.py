@@ -10,9 +10,11 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
+from helpers.localcloud.cloud import Cloud
 from tests.conftest import LocalCloud, start
 from tests.tasks.running import Registry
 
+HANGS = "version: v1.1.0\nsteps:\n  - cmd: bash -c 'sleep 300'\n    "
 DOCKERFILE = "FROM docker.io/library/node:15-alpine\nARG WHO=nobody\nRUN echo built for $WHO\n"
 
 
@@ -244,6 +246,31 @@ def test_step_timeout(registry: Registry) -> None:
     ended = registry.wait(registry.text(task), 20)
     assert ended.status == "Failed"
     assert "did not end within 1 seconds" in ended.properties["runErrorMessage"]
+
+
+def test_a_run_out_of_time(registry: Registry, local_cloud: LocalCloud) -> None:
+    """The service takes no less than 300 seconds: the order of a queued run is shortened."""
+    first, second = (registry.text(f"{HANGS}timeout: 2\n") for _ in range(2))
+    run = registry.text(HANGS)
+    cloud = Cloud(local_cloud.home)
+    changed = cloud.store.execute(
+        "UPDATE runs SET request=json_set(request, '$.timeout', 1) WHERE run_id=? AND "
+        "registry=? AND status='Queued'",
+        (run, registry.id),
+    )
+    cloud.close()
+    assert changed == 1
+    for blocked in (first, second):
+        registry.wait(blocked, 20)
+    ended = registry.wait(run, 20)
+    assert (ended.status, ended.complete) == ("Timeout", "timedout")
+    in_order(
+        ended.lines,
+        r"Launching container with name: acb_step_0",
+        rf"Run ID: {run} timed out after \d+s\. The run did not end within its timeout of 1 .*",
+    )
+    assert "No retries remaining" not in ended.log
+    assert ended.properties["runErrorMessage"].startswith("The run did not end within")
 
 
 def test_parallel_steps_overlap(registry: Registry) -> None:
