@@ -18,7 +18,7 @@ from dulwich import porcelain
 
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers.engine import Engine
-from helpers.localcloud.events import ManifestPushed
+from helpers.localcloud.events import BranchPushed, ManifestPushed
 from helpers.localcloud.registry.catalog import Catalog
 from helpers.localcloud.store import Resource
 from helpers.localcloud.tasks.runs import Runs
@@ -176,6 +176,22 @@ def test_a_tag_that_goes_back_is_an_update_unless_its_digest_is_built(
     assert [name for name, _ in started] == ([] if status == "Succeeded" else ["tracks"])
     # The tag was deleted, and is back with what it had.
     assert bench.happen(pushed(good, previous=None)) == []
+
+
+def test_a_task_that_cannot_be_read_stops_no_other(bench: Bench) -> None:
+    timer = {"name": "t1", "schedule": "* * * * *", "status": "Enabled"}
+    nameless = {key: timer[key] for key in ("schedule", "status")}
+    broken = {"sourceTriggers": [{"status": "Enabled"}], "timerTriggers": [nameless]}
+    base = {"name": "base", "status": "Enabled", "baseImageTriggerType": "Runtime"}
+    bench.task("a-broken", {"repository": "node"}, trigger={**broken, "baseImageTrigger": base})
+    bench.task("b-whole", {**BASE, "digest": "sha256:old"})
+    bench.task("c-timed", trigger={"timerTriggers": [timer]})
+    commit = BranchPushed("https://github.com/owner/name", "main", "c0ffee", None)
+    assert [name for name, _ in bench.happen(pushed())] == ["b-whole"]
+    assert [name for name, _ in bench.happen(commit)] == ["b-whole"]
+    [run] = bench.triggers.fire(datetime(2026, 11, 23, 21, 30, tzinfo=timezone.utc))
+    assert run.task == "c-timed"
+    assert bench.cloud.outbox.first() is None
 
 
 def test_an_event_survives_until_it_is_handled(bench: Bench, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import logging
 import re
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -88,6 +88,21 @@ class Triggers:
             if properties.get("status") == "Enabled":
                 yield task, properties
 
+    def _start(
+        self, wanted: Callable[[Resource, dict[str, Any]], list[dict[str, Any]]]
+    ) -> list[Run]:
+        """Queue the runs that ``wanted`` tells of each task; one that cannot be read stops no other."""
+        queued: list[Run] = []
+        for task, properties in self._tasks():
+            try:
+                triggers = wanted(task, properties)
+            except Exception:
+                log.exception("the triggers of %s", task.id)
+                continue
+            for trigger in triggers:
+                queued += self._queue(task, trigger)
+        return queued
+
     def _queue(self, task: Resource, trigger: dict[str, Any]) -> list[Run]:
         registry = self._cloud.store.get(task.parent)
         if registry is None:
@@ -102,58 +117,55 @@ class Triggers:
     # -- commits -----------------------------------------------------------------------------
 
     def _commit(self, event: BranchPushed) -> list[Run]:
-        queued: list[Run] = []
-        for task, properties in self._tasks():
-            for source in (properties.get("trigger") or {}).get("sourceTriggers") or []:
-                if _listens(source, event):
-                    trigger = {
-                        "sourceTrigger": {
-                            "id": str(uuid.uuid4()),
-                            "eventType": "commit",
-                            "commitId": event.commit,
-                            "branchName": event.branch,
-                            "repositoryUrl": event.repository_url,
-                            "providerType": "Github",
-                        }
+        def wanted(_: Resource, properties: dict[str, Any]) -> list[dict[str, Any]]:
+            sources = (properties.get("trigger") or {}).get("sourceTriggers") or []
+            if not any(_listens(source, event) for source in sources):
+                return []
+            return [
+                {
+                    "sourceTrigger": {
+                        "id": str(uuid.uuid4()),
+                        "eventType": "commit",
+                        "commitId": event.commit,
+                        "branchName": event.branch,
+                        "repositoryUrl": event.repository_url,
+                        "providerType": "Github",
                     }
-                    queued += self._queue(task, trigger)
-                    break
-        return queued
+                }
+            ]
+
+        return self._start(wanted)
 
     # -- base images -------------------------------------------------------------------------
 
     def _image_update(self, event: ManifestPushed, created: float) -> list[Run]:
         if event.previous == event.digest:
             return []
-        queued: list[Run] = []
-        for task, properties in self._tasks():
+        hub = event.registry == DOCKER_HUB
+        image = {
+            "registry": HUB_SERVER if hub else event.registry,
+            "repository": event.repository,
+            "tag": event.tag,
+            "digest": event.digest,
+        }
+
+        def wanted(task: Resource, properties: dict[str, Any]) -> list[dict[str, Any]]:
             base_image = (properties.get("trigger") or {}).get("baseImageTrigger") or {}
             if base_image.get("status") != "Enabled":
-                continue
+                return []
             kinds = ["RunTime"]
             if base_image.get("baseImageTriggerType") == "All":
                 kinds.append("BuildTime")
             tracked = (properties.get("step") or {}).get("baseImageDependencies") or []
             named = [one for one in tracked if one["type"] in kinds and tracks(one, event)]
-            if any(one.get("digest") != event.digest for one in named) or (
-                named and event.previous is not None and not self._is_built(task)
-            ):
-                hub = event.registry == DOCKER_HUB
-                image = {
-                    "registry": HUB_SERVER if hub else event.registry,
-                    "repository": event.repository,
-                    "tag": event.tag,
-                    "digest": event.digest,
-                }
-                trigger = {
-                    "imageUpdateTrigger": {
-                        "id": str(uuid.uuid4()),
-                        "timestamp": timestamp(created),
-                        "images": [image],
-                    }
-                }
-                queued += self._queue(task, trigger)
-        return queued
+            changed = any(one.get("digest") != event.digest for one in named)
+            moved = bool(named) and event.previous is not None
+            if not changed and (not moved or self._is_built(task)):
+                return []
+            update = {"id": str(uuid.uuid4()), "timestamp": timestamp(created), "images": [image]}
+            return [{"imageUpdateTrigger": update}]
+
+        return self._start(wanted)
 
     def _is_built(self, task: Resource) -> bool:
         """Whether the newest run of a task is the one whose base images it tracks.
@@ -179,9 +191,10 @@ class Triggers:
 
     def fire(self, minute: datetime) -> list[Run]:
         """Queue the runs whose timer is due at ``minute`` (UTC, no seconds); each only once."""
-        queued: list[Run] = []
         with self._cloud.store.transaction() as connection:
-            for task, properties in self._tasks():
+
+            def wanted(task: Resource, properties: dict[str, Any]) -> list[dict[str, Any]]:
+                found: list[dict[str, Any]] = []
                 for timer in (properties.get("trigger") or {}).get("timerTriggers") or []:
                     if timer.get("status") != "Enabled" or not due(timer["schedule"], minute):
                         continue
@@ -190,13 +203,12 @@ class Triggers:
                         (task.key, timer["name"], minute.isoformat()),
                     ).rowcount
                     if fresh:
-                        trigger = {
-                            "timerTrigger": {
-                                "timerTriggerName": timer["name"],
-                                "scheduleOccurrence": minute.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                            }
-                        }
-                        queued += self._queue(task, trigger)
+                        occurrence = minute.strftime("%Y-%m-%dT%H:%M:%SZ")
+                        named = {"timerTriggerName": timer["name"]}
+                        found.append({"timerTrigger": {**named, "scheduleOccurrence": occurrence}})
+                return found
+
+            queued = self._start(wanted)
         self._wake(queued)
         return queued
 
