@@ -74,6 +74,14 @@ def test_a_docker_tool_out_of_time(registry: Registry) -> None:
     assert "The step's time is over: its container was killed." in ended.log
 
 
+def test_a_container_name_is_used_once(registry: Registry) -> None:
+    run = "docker run {} --name same mcr.microsoft.com/acr/bash:2ff604c -c 'sleep {}'"
+    task = f"{HEAD}  - cmd: {run.format('-d', 300)}\n  - cmd: {run.format('', 0)}\n"
+    ended = registry.wait(registry.text(task), 30)
+    assert ended.status == "Failed"
+    assert 'The container name "/same" is already in use' in ended.log
+
+
 def test_retry_on_errors_looks_at_the_output(registry: Registry) -> None:
     step = """
   - id: {}

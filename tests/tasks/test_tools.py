@@ -16,6 +16,9 @@ BASE = "node:15-alpine"
 _GROUP = ("-g", "g", "-n", "n")
 
 
+CREATE = ["container", "create", "-g", "g", "-n", "n", "--image", "i", "-l", "x"]
+
+
 class Tools:
     """Runs tool commands; remembers what they printed."""
 
@@ -144,6 +147,11 @@ def test_docker_says_what_is_wrong(
             "invalid float",
         ),
         (["acr", "import", "-n", "r", "--source", "x", "--frob"], 2, "--frob"),
+        ([*CREATE, "--ports", "http"], 2, "argument --ports or --command-line: invalid literal"),
+        ([*CREATE, "--command-line", "sh 'x"], 2, "No closing quotation"),
+        (["container", "delete", "-g", "g", "-n", "n"], 1, "no tty available. Use --yes."),
+        (["container", "delete", "-g", "g", "-n", "n", "-y"], 1, "Please run 'az login'"),
+        (["acr", "repository", "delete", "-n", "r", "-t", "a:1"], 1, "no tty available"),
     ],
 )
 def test_az_says_what_is_wrong(tools: Tools, words: list[str], status: int, message: str) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from ..cloud import Cloud
 from ..containers.container import Container, ContainerSpec, ContainerTimeoutError
 from ..containers.engine import Session
+from ..containers.network import SandboxError
 from ..reference import Reference
 
 
@@ -45,6 +46,12 @@ class RunSession(Session):
         *,
         detach: bool = False,
     ) -> int | Container:
+        running = self.containers().get(name)
+        if running is not None and running.exit_code is None:
+            raise SandboxError(
+                f'Conflict. The container name "/{name}" is already in use. You have to remove (or '
+                "rename) that container to be able to reuse that name."
+            )
         left = min(self.time_left(), math.inf if timeout is None else timeout)
         limit = None if math.isinf(left) else left
         try:

@@ -11,6 +11,7 @@ from typing import Any
 
 import jmespath
 import jmespath.exceptions
+import requests
 import yaml
 
 from . import ToolContext
@@ -52,6 +53,9 @@ def run(arguments: list[str], context: ToolContext) -> int:
     except AzError as error:
         context.log(f"ERROR: {error}")
         return error.exit_status
+    except requests.RequestException as error:
+        context.log(f"ERROR: the request failed: {error}")
+        return 1
     if text:
         context.log(text)
     return 0

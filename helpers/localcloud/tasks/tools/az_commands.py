@@ -27,7 +27,8 @@ def _command(name: str, *options: tuple[str, ...], **flags: Any) -> Callable[[Ex
             spelled = [one for one in names if one != "!"]
             parser.add_argument(*spelled, required=required)
         for flag, settings in flags.items():
-            parser.add_argument(f"--{flag.replace('_', '-')}", **settings)
+            short = ["-y"] if settings is _YES else []
+            parser.add_argument(f"--{flag.replace('_', '-')}", *short, **settings)
 
     def register(execute: Execute) -> Execute:
         COMMANDS[name] = (define, execute)
@@ -38,6 +39,13 @@ def _command(name: str, *options: tuple[str, ...], **flags: Any) -> Callable[[Ex
 
 _FLAG = {"action": "store_true"}
 _MANY = {"nargs": "+"}
+_YES = {"action": "store_true", "default": False}
+
+
+def _confirm(options: Namespace) -> None:
+    """Where az asks first, it fails in a step: there is nobody to answer."""
+    if not options.yes:
+        raise AzError("Unable to prompt for confirmation as no tty available. Use --yes.")
 
 
 # -- account and groups --------------------------------------------------------------------------
@@ -124,9 +132,12 @@ def _create(az: Session, options: Namespace) -> Any:
                 requests[name] = float(value)
             except ValueError:
                 raise UsageError(f"argument --{name}: invalid float value: '{value}'") from None
-    ports = [
-        {"protocol": options.protocol or "TCP", "port": int(p)} for p in options.ports or ["80"]
-    ]
+    try:
+        numbers = [int(port) for port in options.ports or ["80"]]
+        command = shlex.split(options.command_line or "")
+    except ValueError as error:
+        raise UsageError(f"argument --ports or --command-line: {error}") from None
+    ports = [{"protocol": options.protocol or "TCP", "port": number} for number in numbers]
     variables = _pairs(options.environment_variables, secure=False)
     variables += _pairs(options.secure_environment_variables, secure=True)
     container: dict[str, Any] = {"image": options.image, "ports": ports}
@@ -134,8 +145,8 @@ def _create(az: Session, options: Namespace) -> Any:
         container["resources"] = {"requests": requests}
     if variables:
         container["environmentVariables"] = variables
-    if options.command_line:
-        container["command"] = shlex.split(options.command_line)
+    if command:
+        container["command"] = command
     properties: dict[str, Any] = {
         "containers": [{"name": options.name, "properties": container}],
         "restartPolicy": options.restart_policy or "Always",
@@ -170,8 +181,9 @@ def _list(az: Session, options: Namespace) -> Any:
     return az.arm("GET", f"{group}{_ACI}")["value"]
 
 
-@_command("container delete", *_NAME, yes=_FLAG)
+@_command("container delete", *_NAME, yes=_YES)
 def _delete(az: Session, options: Namespace) -> Any:
+    _confirm(options)
     return az.arm("DELETE", _instance(options))
 
 
@@ -179,7 +191,7 @@ def _delete(az: Session, options: Namespace) -> Any:
 def _logs(az: Session, options: Namespace) -> Any:
     name = options.container_name or options.name
     found = az.arm("GET", f"{_instance(options)}/containers/{name}/logs")
-    for line in found["content"].splitlines():
+    for line in (found["content"] or "").splitlines():
         az.context.log(line)
 
 
@@ -309,8 +321,9 @@ def _repository(az: Session, options: Namespace) -> Any:
     return found["tag"] if options.image else found
 
 
-@_command("acr repository delete", _REGISTRY, ("--repository",), ("--image", "-t"), yes=_FLAG)
+@_command("acr repository delete", _REGISTRY, ("--repository",), ("--image", "-t"), yes=_YES)
 def _repository_delete(az: Session, options: Namespace) -> Any:
+    _confirm(options)
     name, _, tag = (options.image or options.repository or "").partition(":")
     if not name:
         raise UsageError("one of --repository and --image is required")
