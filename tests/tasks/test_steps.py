@@ -149,6 +149,32 @@ def test_an_id_that_no_container_can_have(registry: Registry, name: str) -> None
     assert "must not happen" not in ended.lines
 
 
+@pytest.mark.parametrize("network", ["theirs", "nowhere"])
+def test_a_network_that_the_run_does_not_have(registry: Registry, network: str) -> None:
+    networks = "networks: [{name: mine}, {name: theirs, skipCreation: true}]\n"
+    step = f"  - cmd: bash -c 'echo must not happen'\n    network: {network}\n"
+    ended = registry.wait(registry.text(HEAD + step + networks))
+    assert ended.status == "Failed"
+    assert f"network {network} not found" in ended.log
+    assert "must not happen" not in ended.lines
+
+
+def test_a_bare_build_argument_is_a_variable_of_the_step(registry: Registry) -> None:
+    task = """
+version: v1.1.0
+env: [ONE=from-the-task]
+steps:
+  - build: --build-arg ONE --build-arg TWO --build-arg THREE -t thing .
+    env: [TWO=from-the-step]
+"""
+    args = "ARG ONE\nARG TWO\nARG THREE=default\nRUN echo $ONE $TWO $THREE\n"
+    files = {"task.yaml": task, "Dockerfile": f"FROM node:15-alpine\n{args}"}
+    body = {"type": "FileTaskRunRequest", "taskFilePath": "task.yaml"}
+    ended = registry.wait(registry.schedule({**body, "sourceLocation": registry.upload(files)}))
+    assert ended.status == "Succeeded", ended.log
+    assert "from-the-task from-the-step default" in ended.lines
+
+
 @pytest.mark.parametrize(
     ("version", "told"), [("v1.1.0", True), ("v9", True), ("v1.0.0", False), ('"v1.1.0"', False)]
 )

@@ -28,6 +28,7 @@ class BuildCommand:
     dockerfile: str = ""  # relative to the context; "" = Dockerfile
     tags: list[str] = field(default_factory=list)
     build_args: dict[str, str] = field(default_factory=dict)
+    bare_args: list[str] = field(default_factory=list)  # whose values are the step's variables
     target: str = ""
     platform: str = ""
     no_cache: bool = False
@@ -70,10 +71,11 @@ class BuildCommand:
         if option == "tag":
             self.tags.append(value)
         elif option == "build-arg":
-            # Docker takes a bare NAME from its environment; the agent's has nothing to offer.
             name, equals, text = value.partition("=")
             if equals:
                 self.build_args[name] = text
+            else:
+                self.bare_args.append(name)
         elif option == "file":
             self.dockerfile = value
         elif option == "target":

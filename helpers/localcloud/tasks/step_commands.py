@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 from ..containers.builder import BuildResult
 from ..containers.dockerfile import BuildError, parse
-from ..containers.sandbox import Mount, SandboxError
+from ..containers.sandbox import Mount
 from ..errors import CloudError
 from ..reference import Reference
 from . import definition, source
 from .agent import Agent, StepError
+from .attempts import Attempts, Log, timed_out
 from .build_command import BuildCommand, BuildCommandError
 from .build_dependencies import BuildDependency, of_build
 from .session import RunSession
 from .words import ShellError, split
 
-Log = Callable[[str], None]
-
 PUSH_ATTEMPTS = 3
-# What docker takes as a container's name; a step's id is one.
-_CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 _TOOL_IMAGES = {
     "library/docker": "docker",
     "acr/docker": "docker",
@@ -46,6 +41,7 @@ class StepCommands:
         self._session = session
         self._task = task
         self._log = agent.log
+        self._attempts = Attempts(agent, session, task)
         self._lock = threading.Lock()
         self._built: dict[str, BuildResult] = {}
 
@@ -80,62 +76,12 @@ class StepCommands:
         tags = BuildCommand.parse(split(str(step.build))).tags
         return of_build(result, tags, self._agent.source.commit)
 
-    # -- attempts ----------------------------------------------------------------------------------
-
-    def _attempts(self, step: definition.Step, action: Callable[[Log], int]) -> None:
-        """Repeat and retry as acb's process manager does; ``action`` gives the exit status."""
-        failures: list[StepError] = []
-        for _ in range(step.repeat + 1):
-            try:
-                self._retry(step, action)
-            except StepError as error:
-                failures.append(error)
-        if failures:
-            raise failures[0]
-
-    def _retry(self, step: definition.Step, action: Callable[[Log], int]) -> None:
-        for attempt in range(step.retries + 1):
-            self._agent.check()
-            self._log.line(f"Launching container with name: {step.id}")
-            output = _Output(self._log.raw, step.retry_on_errors)
-            failure = self._attempt(step, action, output)
-            self._agent.check()
-            if failure is None:
-                self._log.line(f"Successfully executed container: {step.id}")
-                return
-            if not self._session.time_left():
-                failure = timed_out(step)
-            if attempt == step.retries or not self._session.time_left() or not output.is_retried:
-                self._log.line(f"Container failed during run: {step.id}. No retries remaining.")
-                raise failure
-            self._log.line(
-                f"Container failed during run: {step.id}, waiting {step.retry_delay} seconds "
-                "before retrying..."
-            )
-            self._agent.wait(min(step.retry_delay, self._session.time_left()))
-
-    def _attempt(
-        self, step: definition.Step, action: Callable[[Log], int], log: Log
-    ) -> StepError | None:
-        try:
-            if not _CONTAINER_NAME.fullmatch(step.id):
-                raise SandboxError(
-                    f"docker: Error response from daemon: Invalid container name ({step.id}), only "
-                    "[a-zA-Z0-9][a-zA-Z0-9_.-] are allowed. Give the step another id."
-                )
-            status = action(log)
-        except BuildError as error:
-            log(error.message)
-            status = error.exit_status
-        except (CloudError, SandboxError) as error:
-            log(str(error))
-            return StepError(str(error))
-        return StepError(f"exit status {status}") if status else None
-
     # -- build -------------------------------------------------------------------------------------
 
     def _build(self, step: definition.Step) -> None:
         command = BuildCommand.parse(split(str(step.build)))
+        given = self._environment(step)
+        command.build_args |= {name: given[name] for name in command.bare_args if name in given}
         folder = self._directory(step)
         context = self._context(step, command, folder)
         dockerfile = self._dockerfile(command, context, folder)
@@ -159,7 +105,7 @@ class StepCommands:
             results.append(result)
             return 0
 
-        self._attempts(step, build)
+        self._attempts.run(step, build)
         with self._lock:
             self._built[step.id] = results[-1]
 
@@ -242,9 +188,9 @@ class StepCommands:
             )
         if tool and not step.entry_point:
             arguments = words[2:] if words[1:2] == [tool] else words[1:]
-            self._attempts(step, lambda log: self._tool(tool, arguments, step, log))
+            self._attempts.run(step, lambda log: self._tool(tool, arguments, step, log))
         else:
-            self._attempts(step, lambda log: self._container(step, words, log))
+            self._attempts.run(step, lambda log: self._container(step, words, log))
 
     def _tool(self, tool: str, arguments: list[str], step: definition.Step, log: Log) -> int:
         from .tools import (  # here: loaded with the first step that needs them
@@ -376,21 +322,3 @@ def _command(step: definition.Step) -> list[str]:
             "does not implement: use the step's properties (env, ports, detach, user, …)"
         )
     return words
-
-
-def timed_out(step: definition.Step) -> StepError:
-    """The engine's words (acb prints "timed out" for a deadline exceeded), and how long it was."""
-    return StepError(f"timed out (it did not end within {step.timeout} seconds)")
-
-
-class _Output:
-    """Passes output on, and looks in it for the words that ``retryOnErrors`` names."""
-
-    def __init__(self, log: Log, words: list[str]) -> None:
-        self._log = log
-        self._words = words
-        self.is_retried = not words
-
-    def __call__(self, line: str) -> None:
-        self.is_retried = self.is_retried or any(word in line for word in self._words)
-        self._log(line)
