@@ -258,9 +258,15 @@ def test_a_values_file_is_read_and_values_of_the_run_win() -> None:
     assert made.steps[0].cmd == "x 1 3 xy"
 
 
-@pytest.mark.parametrize(
-    "values", ["a: [", "a: 2001-99-99", "- a", "a: " + "[" * 5000 + "]" * 5000]
-)
+def test_values_as_json_are_quoted_for_the_shell() -> None:
+    text = "steps:\n  - cmd: x {{.ValuesJSON}}\n    env: ['{{.Values.day}}']\n"
+    made = read(text, values={}, values_file="z: <it's>\nday: 2001-99-01\n1: [ä, null]\n")
+    assert made.steps[0].env == ["2001-99-01"]
+    values = made.steps[0].cmd.removeprefix("x ")
+    assert values == """'{"1":["ä",null],"day":"2001-99-01","z":"\\u003cit'"'"'s\\u003e"}'"""
+
+
+@pytest.mark.parametrize("values", ["a: [", "a: !!int x", "- a", "a: " + "[" * 5000 + "]" * 5000])
 def test_a_values_file_that_is_none_is_told(values: str) -> None:
     with pytest.raises(TaskError, match="failed to read the values file"):
         read("steps:\n  - cmd: x\n", values_file=values)

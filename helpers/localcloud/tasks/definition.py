@@ -7,19 +7,14 @@ lacks fail the run (tasks/steps.py).
 
 from __future__ import annotations
 
-import json
 import re
-import shlex
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
-
-import yaml
+from collections.abc import Mapping, Sequence
 
 from . import aliases, template
 from .errors import TaskError
 from .graph import Graph
+from .render_options import RenderOptions
 from .task_file import (
     DEFAULT_NETWORK,
     DEFAULT_VERSION,
@@ -48,74 +43,6 @@ _UNMARSHAL = "failed to unmarshal task before running: "
 _DESERIALIZE = _UNMARSHAL + "failed to deserialize task and validate: "
 _VOLUME_NAME = re.compile(r"[a-zA-Z0-9_-]+")
 _LINE = re.compile(r"(?<=\bline )\d+(?=:)")
-
-
-@dataclass(frozen=True)
-class RenderOptions:
-    """What templates may refer to, and how secrets and alias files are got.
-
-    ``resolve_secrets`` is called when the file mentions secrets; ``read_file`` gives the text of
-    a file that ``alias.src`` names.
-    """
-
-    run_id: str = ""
-    commit: str = ""
-    repository: str = ""
-    branch: str = ""
-    git_tag: str = ""
-    triggered_by: str = ""
-    registry: str = ""
-    date: str = ""
-    shared_volume: str = ""
-    os: str = "linux"
-    os_version: str = ""
-    architecture: str = "amd64"
-    task_name: str = ""
-    values: Mapping[str, str] = field(default_factory=dict)
-    values_file: str = ""
-    resolve_secrets: Callable[[list[SecretReference]], Mapping[str, str]] | None = None
-    read_file: Callable[[str], str] | None = None
-
-    def data(self, secrets: Mapping[str, str]) -> dict[str, Any]:
-        """The dot of the template (templating/base_render_options.go)."""
-        run = {
-            "ID": self.run_id,
-            "Commit": self.commit,
-            "Repository": self.repository,
-            "Branch": self.branch,
-            "GitTag": self.git_tag,
-            "TriggeredBy": self.triggered_by,
-            "Registry": self.registry,
-            "RegistryName": self.registry.split(".")[0],
-            "Date": self.date,
-            "SharedVolume": self.shared_volume,
-            "OS": self.os,
-            "OSVersion": self.os_version,
-            "Architecture": self.architecture,
-            "TaskName": self.task_name,
-        }
-        values = {**_values_file(self.values_file), **self.values}
-        return {
-            "Build": {"ID": self.run_id},
-            "Run": run,
-            "Values": values,
-            "ValuesJSON": shlex.quote(json.dumps(values, separators=(",", ":"))),
-            "RunJSON": shlex.quote(json.dumps(run, separators=(",", ":"))),
-            "Secrets": dict(secrets),
-        }
-
-
-def _values_file(text: str) -> dict[str, Any]:
-    if not text.strip():
-        return {}
-    try:
-        values = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # of a date that is none, too
-        reason = str(error).replace("\n", " ")
-        raise TaskError(f"failed to read the values file: {reason}") from None
-    if not isinstance(values, dict):
-        raise TaskError("failed to read the values file: it must map names to values")
-    return values
 
 
 def needs_secrets(text: str) -> bool:

@@ -139,6 +139,15 @@ def _format(flags: str, precision: str, letter: str, value: Any) -> str:
     return f"%!{letter}({told})"
 
 
+def to_json(value: Any, indent: int | None = None) -> str:
+    """JSON as Go writes it: names in order, and what HTML would read escaped."""
+    separators = (",", ":") if indent is None else (",", ": ")
+    text = json.dumps(
+        value, sort_keys=True, ensure_ascii=False, indent=indent, separators=separators
+    )
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
 def equal(first: Any, *others: Any) -> bool:
     """Go's eq: whether the first equals one of the others."""
     if not others:

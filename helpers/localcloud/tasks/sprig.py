@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import sprig_dates as dates
-from .go_values import FunctionError, show, truth, type_name
+from .go_values import FunctionError, show, to_json, truth, type_name
 
 
 def refused(name: str, why: str) -> Callable[..., Any]:
@@ -66,12 +66,6 @@ def _base64_decode(text: str) -> str:
         return base64.b64decode(text, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError) as error:
         return str(error)  # as Sprig: what is wrong becomes the value
-
-
-def _json(value: Any, **options: Any) -> str:
-    """As Go writes it: keys in order, and what HTML would read escaped."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, **options)
-    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def _from_json(text: str) -> Any:
@@ -243,8 +237,8 @@ SPRIG: dict[str, Callable[..., Any]] = {
     "atoi": _number,
     "float64": _float,
     "toDecimal": lambda value: int(show(value) or "0", 8),
-    "toJson": lambda value: _json(value, separators=(",", ":")),
-    "toPrettyJson": lambda value: _json(value, indent=2),
+    "toJson": to_json,
+    "toPrettyJson": lambda value: to_json(value, indent=2),
     "toRawJson": lambda value: json.dumps(
         value, sort_keys=True, ensure_ascii=False, separators=(",", ":")
     ),
