@@ -203,6 +203,22 @@ def test_a_base_image_of_another_platform_is_an_update_that_fails(world: World) 
     assert run.properties.status == "Succeeded", log
 
 
+def test_going_back_to_what_was_good_runs_the_gate_again(world: World) -> None:
+    good = world.color
+    before = settled(world)
+    world.push_color("Red")
+    [refused] = started_since(world, before, "basereg")
+    assert refused.properties.status == "Failed"
+
+    before = settled(world)
+    world.push_color(good)  # the very digest that the gate has let in before
+    [passed] = started_since(world, before, "basereg")
+    assert triggered_by(passed) == "Image Update"
+    assert passed.properties.status == "Succeeded"
+    # It has published what is there already: nothing that is built on it runs.
+    assert counts(world)["teamreg"] == before["teamreg"]
+
+
 # -- tasks that change while they run ---------------------------------------------------------------
 
 
