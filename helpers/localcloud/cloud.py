@@ -12,6 +12,7 @@ from pathlib import Path
 from .content import ContentStore
 from .events import EventBus
 from .outbox import Outbox
+from .passwords import new_password
 from .permissions import ASSIGNMENT_TYPE, ROLES, Permissions
 from .principals import Principal, Principals
 from .store import Resource, Store
@@ -31,14 +32,17 @@ class Account:
 
     @classmethod
     def load(cls, path: Path) -> Account:
-        """Read the account at ``path``; made anew, owner-only, when there is none."""
+        """Read the account at ``path``; made anew, owner-only, when there is none.
+
+        Raises ValueError when it is damaged.
+        """
         if not path.exists():
             account = cls(
                 tenant_id=str(uuid.uuid4()),
                 subscription_id=str(uuid.uuid4()),
                 client_id=str(uuid.uuid4()),
                 object_id=str(uuid.uuid4()),
-                client_secret=secrets.token_urlsafe(30),
+                client_secret=new_password(40),
                 github_owner="importing-public-content",
                 github_token="ghp_" + secrets.token_hex(18),
             )
@@ -47,7 +51,10 @@ class Account:
             with os.fdopen(descriptor, "w") as file:
                 json.dump(asdict(account), file, indent=2)
             temporary.replace(path)
-        return cls(**json.loads(path.read_text()))
+        try:
+            return cls(**json.loads(path.read_text()))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path.name} is damaged: {error}") from None
 
 
 class Cloud:

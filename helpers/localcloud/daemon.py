@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -120,9 +121,14 @@ def up(home: Path) -> Running:
             return Running(**json.loads(state))
         if ended and state is None:  # not '': then another start was quicker, and goes on
             tail = (home / "daemon.log").read_bytes()[start:].decode(errors="replace").strip()
+            reason = (
+                tail.splitlines()[-1]
+                if tail
+                else f"it ended with status {process.returncode} and could not write why. Is the "
+                f"disk of {home} full?"
+            )
             raise DaemonError(
-                f"The local cloud did not start: {tail.splitlines()[-1] if tail else 'no reason'}"
-                f"\nIts log: {home / 'daemon.log'}"
+                f"The local cloud did not start: {reason}\nIts log: {home / 'daemon.log'}"
             )
     process.kill()
     raise DaemonError(
@@ -273,7 +279,6 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the daemon in the foreground; exit status 1 with one line when it cannot start."""
     parser = argparse.ArgumentParser(prog="python -m helpers.localcloud.daemon")
     parser.add_argument("--home", type=Path, default=default_home())
-    chosen = os.environ.get("LOCALCLOUD_PORT")
     home: Path = parser.parse_args(arguments).home
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -289,17 +294,33 @@ def main(arguments: list[str] | None = None) -> int:
 
         with lock:
             announce = functools.partial(_announce, lock)
-            uvloop.run(serve(home, int(chosen) if chosen else None, announce))
+            uvloop.run(serve(home, _chosen_port(), announce))
     except CloudError as error:
         print(error.message, file=sys.stderr)
-        return 1
-    except ValueError:
-        print(f"LOCALCLOUD_PORT={chosen} is not a port number", file=sys.stderr)
         return 1
     except OSError as error:
         print(f"The state folder {home} cannot be used: {error}", file=sys.stderr)
         return 1
+    except (ValueError, sqlite3.Error) as error:
+        log.exception("the state cannot be used")
+        print(
+            f"The state in {home} cannot be used: {error}. To begin anew: python -m helpers reset",
+            file=sys.stderr,
+        )
+        return 1
     return 0
+
+
+def _chosen_port() -> int | None:
+    """The port that the environment names, or None. Raises :class:`CloudError`."""
+    chosen = os.environ.get("LOCALCLOUD_PORT")
+    if not chosen:
+        return None
+    if not chosen.isdecimal() or int(chosen) > 65535:
+        raise CloudError(
+            500, "InvalidPort", f"LOCALCLOUD_PORT={chosen} is not a port number: 0 to 65535"
+        )
+    return int(chosen)
 
 
 if __name__ == "__main__":

@@ -254,9 +254,11 @@ def _load_key(path: Path) -> rsa.RSAPrivateKey:
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        temporary = path.with_suffix(".new")  # a half-written key would lock the cloud out
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(pem)
+        temporary.replace(path)
     loaded = serialization.load_pem_private_key(path.read_bytes(), None)
     assert isinstance(loaded, rsa.RSAPrivateKey)
     return loaded

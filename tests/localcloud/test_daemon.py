@@ -98,3 +98,29 @@ def test_a_state_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(daemon.DaemonError, match=r"not writable .*LOCALCLOUD_HOME"):
         daemon.up(tmp_path / "file" / "cloud")
+
+
+@pytest.mark.parametrize("port", ["http", "-1", "65536", "80.5"])
+def test_what_is_no_port_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: str
+) -> None:
+    monkeypatch.setenv("LOCALCLOUD_PORT", port)
+    with pytest.raises(daemon.DaemonError, match=f"LOCALCLOUD_PORT={port} is not a port number"):
+        daemon.up(tmp_path / "cloud")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("account.json", "{"),
+        ("account.json", "{}"),
+        ("state.db", "no database"),
+        ("signing-key.pem", ""),
+    ],
+)
+def test_damaged_state_is_named_with_the_way_out(tmp_path: Path, name: str, content: str) -> None:
+    home = tmp_path / "cloud"
+    home.mkdir()
+    (home / name).write_text(content)
+    with pytest.raises(daemon.DaemonError, match=r"cannot be used: .*python -m helpers reset"):
+        daemon.up(home)
