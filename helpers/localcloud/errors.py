@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import sqlite3
 from collections.abc import Mapping
 
 
@@ -31,3 +33,16 @@ class CloudError(Exception):
             f"The local cloud does not implement {operation}. "
             "It works on Azure: run the same code with cloud='azure'.",
         )
+
+
+def no_space(error: BaseException) -> CloudError | None:
+    """HTTP 507 when ``error`` says that the disk is full, else None."""
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if not full and not (isinstance(error, sqlite3.OperationalError) and "full" in str(error)):
+        return None
+    return CloudError(
+        507,
+        "InsufficientStorage",
+        "The disk that holds the state of the local cloud is full, and nothing of this request was "
+        "kept. Free some space, then send it again.",
+    )

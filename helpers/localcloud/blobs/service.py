@@ -24,7 +24,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ..cloud import Cloud
-from ..errors import CloudError
+from ..errors import CloudError, no_space
 from .account import HOST, Blob, BlobAccount
 from .signature import VERSION
 
@@ -57,6 +57,11 @@ class BlobService:
             return Response(status_code=400)
         except CloudError as error:
             return _failure(request, error)
+        except OSError as error:
+            full = no_space(error)
+            if full is None:
+                raise
+            return _failure(request, full)
 
     def _find(self, request: Request) -> Blob:
         host = request.headers.get("host", "").split(":")[0].lower()

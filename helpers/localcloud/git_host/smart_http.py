@@ -26,6 +26,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ..cloud import Cloud
+from ..errors import no_space
 from .authentication import BadCredentialsError, authenticate
 from .repositories import Repositories, Repository, branches
 
@@ -118,6 +119,9 @@ def smart_http(cloud: Cloud, repositories: Repositories) -> ASGIApp:
             EOFError,
             zlib.error,
         ) as error:
+            full = no_space(error)
+            if full is not None:
+                return PlainTextResponse(f"{full.message}\n", full.status)
             log.info("%s of %s refused: %s", service, repository.url, error)
             return PlainTextResponse(f"The request is not valid git protocol: {error}\n", 400)
         return Response(answer, 200, _NO_CACHE, f"application/x-{service}-result")

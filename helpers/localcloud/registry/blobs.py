@@ -92,7 +92,11 @@ async def append(exchange: Exchange) -> Response:
         stated = exchange.request.headers.get("content-range", "")
         if stated and stated.removeprefix("bytes ").split("-")[0] != str(upload.writer.size):
             return _accepted(upload, 416)
-        await _receive(exchange, upload)
+        try:
+            await _receive(exchange, upload)
+        except OSError:  # of what was to be written, nobody knows how much was
+            exchange.uploads.end(upload)
+            raise
     return _accepted(upload, 202)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sqlite3
 from collections.abc import Awaitable, Callable
 from urllib.parse import unquote
 
@@ -15,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ..cloud import Cloud
-from ..errors import CloudError
+from ..errors import CloudError, no_space
 from ..reference import DOCKER_HUB
 from . import acr, blobs, manifests, oauth
 from .access import registry_of
@@ -84,6 +85,11 @@ def service(cloud: Cloud, catalog: Catalog) -> ASGIApp:
             response = _render(error)
         except ClientDisconnect:
             return Response(status_code=499)
+        except (OSError, sqlite3.Error) as error:
+            full = no_space(error)
+            if full is None:
+                raise
+            response = _render(full)
         response.headers["Docker-Distribution-Api-Version"] = "registry/2.0"
         response.headers.setdefault("Access-Control-Expose-Headers", "Docker-Content-Digest,Link")
         return response
