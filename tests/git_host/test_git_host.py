@@ -156,6 +156,16 @@ def test_bad_names_and_taken_names_are_refused(local_cloud: LocalCloud, name: st
     assert answer.json()["errors"][0]["message"] == "name already exists on this account"
 
 
+@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b"null"])
+def test_a_body_that_is_no_object_is_refused(local_cloud: LocalCloud, body: bytes) -> None:
+    headers = {"Authorization": f"token {local_cloud.account.github_token}"}
+    answer = local_cloud.http().post(
+        "https://api.github.com/user/repos", data=body, headers=headers
+    )
+    assert answer.status_code == 400
+    assert answer.json()["message"] in ("Problems parsing JSON", "Body should be a JSON object")
+
+
 def test_bad_credentials_are_named(local_cloud: LocalCloud) -> None:
     answer = local_cloud.http().get(
         "https://api.github.com/user", headers={"Authorization": "token ghp_wrong"}

@@ -137,6 +137,9 @@ def test_graph_knows_the_principals(local_cloud: LocalCloud) -> None:
     ids = {"ids": [account.object_id, "nobody"], "types": ["servicePrincipal"]}
     found = http.post(f"{base}/directoryObjects/getByIds", json=ids, headers=headers)
     assert [one["id"] for one in found.json()["value"]] == [account.object_id]
+    for body in (b"{", b"[]", b'{"ids": "one"}', b'{"ids": [1]}'):
+        answer = http.post(f"{base}/directoryObjects/getByIds", data=body, headers=headers)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "BadRequest")
     assert http.get(f"{base}/groups", headers=headers).status_code == 501
     headers = {"Authorization": f"Bearer {local_cloud.token()}"}
     assert http.get(f"{base}/servicePrincipals", headers=headers).status_code == 401

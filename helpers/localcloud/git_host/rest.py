@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime, timezone
 from typing import Any
@@ -102,7 +103,7 @@ def rest(cloud: Cloud, repositories: Repositories) -> ASGIApp:
 
     async def create(request: Request) -> Response:
         caller = await run_in_threadpool(required, request)
-        body = await request.json()
+        body = _object(await request.body())
         owner = request.path_params.get("owner", caller)
         return await run_in_threadpool(create_for, owner, caller, body)
 
@@ -149,6 +150,16 @@ def rest(cloud: Cloud, repositories: Repositories) -> ASGIApp:
         ],
         exception_handlers={_Refused: refuse},
     )
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    try:
+        parsed = json.loads(content)
+    except ValueError:
+        raise _Refused(400, "Problems parsing JSON") from None
+    if not isinstance(parsed, dict):
+        raise _Refused(400, "Body should be a JSON object")
+    return parsed
 
 
 def _user(login: str, kind: str = "User") -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..principals import GRAPH, Principal, TokenError
+from ..shapes import check_shape
 
 _BY_NAME = re.compile(r"servicePrincipalNames/any\(\s*(\w+)\s*:\s*\1\s+eq\s+'([^']*)'\s*\)")
 _BY_FIELD = re.compile(r"(appId|id|displayName)\s+eq\s+'([^']*)'", re.IGNORECASE)
@@ -68,10 +70,10 @@ def graph(cloud: Cloud) -> ASGIApp:
 
     async def get_by_ids(request: Request) -> JSONResponse:
         await run_in_threadpool(authenticate, request)
-        body = await request.json()
+        ids = _ids(await request.body())
 
         def find() -> list[dict[str, Any]]:
-            found = (cloud.principals.find(object_id=str(one)) for one in body.get("ids", []))
+            found = (cloud.principals.find(object_id=one) for one in ids)
             return [_render(one) for one in found if one is not None]
 
         return JSONResponse({"value": await run_in_threadpool(find)})
@@ -94,6 +96,17 @@ def graph(cloud: Cloud) -> ASGIApp:
         ],
         exception_handlers={CloudError: refuse},
     )
+
+
+def _ids(content: bytes) -> list[str]:
+    try:
+        body = json.loads(content)
+        check_shape(body, {"ids": [str]})
+    except ValueError as error:  # not JSON, or of another shape
+        raise CloudError(
+            400, "BadRequest", f"Unable to read JSON request payload: {error}"
+        ) from None
+    return list(body.get("ids") or [])
 
 
 def _render(principal: Principal) -> dict[str, Any]:
