@@ -123,6 +123,13 @@ class Permissions:
                     held.append(found)
         return held
 
+    def any_role(self, object_id: str) -> bool:
+        """Whether ``object_id`` holds any role, anywhere in the subscription."""
+        return any(
+            assignment.properties["principalId"].lower() == object_id.lower()
+            for assignment in self._store.find(type=ASSIGNMENT_TYPE)
+        )
+
     def allowed(self, object_id: str, action: str, scope: str, *, data: bool = False) -> bool:
         """Whether ``object_id`` may do ``action`` at ``scope``; ``data``: a data-plane action."""
         return any(held.allows(action, data=data) for held in self.roles_at(object_id, scope))

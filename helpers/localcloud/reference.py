@@ -41,7 +41,9 @@ class Reference:
         first, slash, after = rest.partition("/")
         is_host = bool(slash) and ("." in first or ":" in first or first == "localhost")
         registry, path = (first, after) if is_host else (DOCKER_HUB, rest)
-        name, _, tag = path.rpartition(":") if ":" in path.rsplit("/", 1)[-1] else (path, "", "")
+        name, colon, tag = (
+            path.rpartition(":") if ":" in path.rsplit("/", 1)[-1] else (path, "", "")
+        )
         if registry.lower() in _HUB_NAMES:
             registry = DOCKER_HUB
             name = name if "/" in name else f"library/{name}"
@@ -49,7 +51,7 @@ class Reference:
             raise InvalidReferenceError(
                 f"invalid reference format: repository name ({name}) must be lowercase"
             )
-        if not _REPOSITORY.fullmatch(name) or (tag and not _TAG.fullmatch(tag)):
+        if not _REPOSITORY.fullmatch(name) or (colon and not _TAG.fullmatch(tag)):
             raise InvalidReferenceError(f"invalid reference format: {text!r}")
         return cls(registry.lower(), name, tag or ("" if digest else "latest"), digest)
 

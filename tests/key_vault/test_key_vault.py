@@ -196,6 +196,61 @@ def test_a_deleted_vault_is_kept_until_it_is_purged(local_cloud: LocalCloud, vau
         vaults.get_deleted(vault, "eastus")
 
 
+def test_a_vault_made_again_after_purge_has_no_old_secret(
+    local_cloud: LocalCloud, vault: str
+) -> None:
+    secrets(local_cloud, vault).set_secret("token", "one")
+    vaults = local_cloud.client(KeyVaultManagementClient).vaults
+    vaults.delete(GROUP, vault)
+    store = Store(local_cloud.home / "state.db")
+    assert store.query("SELECT name FROM secrets WHERE vault=?", (vault,))
+    vaults.begin_purge_deleted(vault, "eastus").result()
+    assert store.query("SELECT name FROM secrets WHERE vault=?", (vault,)) == []
+    store.close()
+
+
+def test_purge_protection_cannot_be_taken_back(local_cloud: LocalCloud, vault: str) -> None:
+    vaults = local_cloud.client(KeyVaultManagementClient).vaults
+    vaults.update(GROUP, vault, {"properties": {"enablePurgeProtection": True}})
+    with pytest.raises(HttpResponseError, match="cannot be set to false"):
+        vaults.update(GROUP, vault, {"properties": {"enablePurgeProtection": False}})
+    before = vaults.get(GROUP, vault)
+    properties = {
+        "tenantId": before.properties.tenant_id,
+        "sku": {"family": "A", "name": "standard"},
+        "accessPolicies": [],
+    }
+    replaced = {"location": "eastus", "properties": properties}
+    vaults.begin_create_or_update(GROUP, vault, replaced).result()
+    assert vaults.get(GROUP, vault).properties.enable_purge_protection
+    vaults.delete(GROUP, vault)
+    with pytest.raises(HttpResponseError, match="purge protection"):
+        vaults.begin_purge_deleted(vault, "eastus").result()
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"value": 5}, "'value' must be a string"),
+        ({"value": "a", "tags": ["b"]}, "'tags' must be an object"),
+        ({"value": "a", "attributes": {"exp": "soon"}}, "'attributes.exp' must be an integer"),
+        ({"value": "a", "attributes": {"enabled": "no"}}, "must be true or false"),
+    ],
+)
+def test_a_secret_of_other_types_is_refused(
+    local_cloud: LocalCloud, vault: str, body: dict[str, Any], field: str
+) -> None:
+    answer = local_cloud.http().put(
+        f"https://{vault}.vault.azure.net/secrets/name?api-version=7.4",
+        json=body,
+        headers={"Authorization": f"Bearer {local_cloud.token('https://vault.azure.net')}"},
+    )
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "BadParameter"
+    assert field in answer.json()["error"]["message"]
+    assert list(secrets(local_cloud, vault).list_properties_of_secrets()) == []
+
+
 def test_the_challenge_names_tenant_and_resource(local_cloud: LocalCloud, vault: str) -> None:
     answer = local_cloud.http().get(f"https://{vault}.vault.azure.net/secrets?api-version=7.4")
     assert answer.status_code == 401

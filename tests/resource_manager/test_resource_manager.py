@@ -153,6 +153,60 @@ def test_tokens_and_scope_maps(local_cloud: LocalCloud) -> None:
         ).result()
 
 
+def test_a_password_that_is_deleted_opens_nothing(local_cloud: LocalCloud) -> None:
+    group = make_group(local_cloud)
+    name = make_registry(local_cloud, group)
+    client = registries(local_cloud)
+    scope_map = client.scope_maps.get(group, name, "_repositories_pull")
+    token = client.tokens.begin_create(
+        group, name, "some-token", {"properties": {"scopeMapId": scope_map.id}}
+    ).result()
+    made = client.registries.begin_generate_credentials(group, name, {"tokenId": token.id}).result()
+
+    def statuses() -> list[int]:
+        http = local_cloud.http()
+        url = f"https://{name}.azurecr.io/v2/"
+        return [
+            http.get(url, auth=("some-token", str(one.value))).status_code for one in made.passwords
+        ]
+
+    assert statuses() == [200, 200]
+    client.tokens.begin_update(group, name, "some-token", {"properties": {"status": "enabled"}})
+    assert statuses() == [200, 200]
+    kept = {"properties": {"credentials": {"passwords": [{"name": "password2"}]}}}
+    changed = client.tokens.begin_update(group, name, "some-token", kept).result()
+    assert [one.name for one in changed.credentials.passwords] == ["password2"]
+    assert statuses() == [401, 200]
+
+
+def test_a_password_is_never_taken_for_an_option(local_cloud: LocalCloud) -> None:
+    from helpers.localcloud.passwords import new_password
+
+    made = {new_password() for _ in range(500)}
+    assert len(made) == 500
+    assert all(one.isalnum() and one.isascii() and len(one) == 52 for one in made)
+    assert local_cloud.account.client_secret.isalnum()
+
+
+def test_a_registry_made_again_is_empty_and_keeps_what_is_pushed(local_cloud: LocalCloud) -> None:
+    group = make_group(local_cloud)
+    name = make_registry(local_cloud, group)
+    client = registries(local_cloud)
+    image = {
+        "source": {"registryUri": "docker.io", "sourceImage": "library/node:15-alpine"},
+        "targetTags": ["node:1"],
+    }
+    parameters = {"location": "eastus", "sku": {"name": "Basic"}}
+    store = Store(local_cloud.home / "state.db")
+    query = "SELECT tag FROM registry_tags WHERE registry=?"
+    for _ in range(3):
+        client.registries.begin_import_image(group, name, image).result()
+        client.registries.begin_delete(group, name).result()
+        assert store.query(query, (f"{name}.azurecr.io",)) == []
+        client.registries.begin_create(group, name, parameters).result()
+    store.close()
+
+
 def test_without_a_role_nothing_is_allowed(local_cloud: LocalCloud) -> None:
     group = make_group(local_cloud)
     store = Store(local_cloud.home / "state.db")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
@@ -16,12 +17,18 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ..cloud import Cloud
-from ..errors import CloudError
-from ..events import ResourceDeleted
+from ..errors import CloudError, no_space
+from ..shapes import TAGS, Shape, ShapeError, check_shape
 from .access import authenticate, check, vault_of
 from .secrets import Secrets
 
 _NAME = r"(?P<name>[^/]+)"
+_BODY: Shape = {
+    "value": str,
+    "contentType": str,
+    "tags": TAGS,
+    "attributes": {"enabled": bool, "nbf": int, "exp": int},
+}
 _OPERATIONS = [
     (method, re.compile(pattern), permission, name)
     for method, pattern, permission, name in (
@@ -43,12 +50,6 @@ def app(cloud: Cloud) -> ASGIApp:
     """The service for the vaults' hosts."""
     secrets = Secrets(cloud)
 
-    def forget(event: ResourceDeleted) -> None:
-        if event.type == "Microsoft.KeyVault/deletedVaults":
-            secrets.forget_vault(event.resource_id.rsplit("/", 1)[-1])
-
-    cloud.events.subscribe(ResourceDeleted, forget)
-
     def answer(request: Request, content: bytes) -> Response:
         host = request.headers["host"].split(":")[0].lower()
         path = unquote(request.url.path)
@@ -58,13 +59,18 @@ def app(cloud: Cloud) -> ASGIApp:
             permission, operation, params = _find(secrets, request.method, path)
             check(cloud, vault, principal, permission, params.get("name"))
             body = _parse(content) if request.method in ("PUT", "PATCH") else {}
-            reply = operation(vault, params, body)
+            if request.method == "GET":
+                reply = operation(vault, params, body)
+            else:  # what it has read still holds when it writes
+                with cloud.store.transaction():
+                    reply = operation(vault, params, body)
         except CloudError as error:
-            rendered: dict[str, Any] = {"code": error.code, "message": error.message}
-            inner = error.headers.pop("innererror", None)
-            if inner:
-                rendered["innererror"] = {"code": inner}
-            return JSONResponse({"error": rendered}, error.status, error.headers)
+            return _failure(error)
+        except sqlite3.Error as error:
+            full = no_space(error)
+            if full is None:
+                raise
+            return _failure(full)
         if reply is None:
             return Response(status_code=204)
         return JSONResponse(reply, headers={"Cache-Control": "no-cache"})
@@ -74,6 +80,14 @@ def app(cloud: Cloud) -> ASGIApp:
 
     methods = ["GET", "PUT", "POST", "PATCH", "DELETE"]
     return Starlette(routes=[Route("/{path:path}", endpoint, methods=methods)])
+
+
+def _failure(error: CloudError) -> Response:
+    rendered: dict[str, Any] = {"code": error.code, "message": error.message}
+    inner = error.headers.pop("innererror", None)
+    if inner:
+        rendered["innererror"] = {"code": inner}
+    return JSONResponse({"error": rendered}, error.status, error.headers)
 
 
 def _find(
@@ -93,4 +107,8 @@ def _parse(content: bytes) -> dict[str, Any]:
         parsed = None
     if not isinstance(parsed, dict):
         raise CloudError(400, "BadParameter", "The request body is not a JSON object.")
+    try:
+        check_shape(parsed, _BODY)
+    except ShapeError as error:
+        raise CloudError(400, "BadParameter", f"The request body is not valid: {error}") from None
     return parsed

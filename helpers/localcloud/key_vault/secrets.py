@@ -11,7 +11,7 @@ from typing import Any
 
 from ..cloud import Cloud
 from ..errors import CloudError
-from ..store import Resource
+from ..store import Resource, Store
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS secrets (
@@ -29,6 +29,12 @@ CREATE TABLE IF NOT EXISTS deleted_secrets (
 _LIMIT = 25 * 1024  # bytes of a secret's value (Key Vault service limits)
 _Params = dict[str, str]
 _Body = dict[str, Any]
+
+
+def forget_vault(store: Store, name: str) -> None:
+    """Drop everything of a purged vault."""
+    for table in ("secrets", "deleted_secrets"):
+        store.execute(f"DELETE FROM {table} WHERE vault=?", (name.lower(),))  # noqa: S608
 
 
 class Secrets:
@@ -98,7 +104,8 @@ class Secrets:
     def update(self, vault: Resource, params: _Params, body: _Body) -> _Body:
         """UpdateSecret: attributes, content type and tags; never the value."""
         row = self._row(vault, params["name"], params["version"])
-        attributes = body.get("attributes") or {}
+        given = (body.get("attributes") or {}).items()
+        attributes = {name: value for name, value in given if value is not None}
         self._store.execute(
             "UPDATE secrets SET content_type=?, tags=?, enabled=?, not_before=?, expires=?,"
             " updated=? WHERE sequence=?",
@@ -180,11 +187,6 @@ class Secrets:
                 "DELETE FROM secrets WHERE vault=? AND name=?",
                 (vault.name.lower(), params["name"]),
             )
-
-    def forget_vault(self, name: str) -> None:
-        """Drop everything of a purged vault."""
-        for table in ("secrets", "deleted_secrets"):
-            self._store.execute(f"DELETE FROM {table} WHERE vault=?", (name.lower(),))  # noqa: S608
 
     # -- rows --------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from ..cloud import Cloud
 from ..content import digest_of
 from ..errors import CloudError
 from ..events import ManifestPushed
+from ..store import Store
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS registry_repositories (
@@ -300,12 +301,6 @@ class Catalog:
                 (merged, *key),
             )
 
-    def forget_registry(self, registry: str) -> None:
-        """Drop everything of a deleted registry; blobs stay until the state is reset."""
-        with self._store.transaction() as connection:
-            for table in _TABLES:
-                connection.execute(f"DELETE FROM {table} WHERE registry=?", (registry,))  # noqa: S608
-
     # -- blobs -------------------------------------------------------------------------------
 
     def link_blob(self, registry: str, repository: str, digest: str) -> None:
@@ -330,6 +325,13 @@ class Catalog:
             (registry, repository, digest),
         )
         return bool(rows) and self._cloud.content.has(digest)
+
+
+def forget_registry(store: Store, registry: str) -> None:
+    """Drop everything of a deleted registry; blobs stay until the state is reset."""
+    with store.transaction() as connection:
+        for table in _TABLES:
+            connection.execute(f"DELETE FROM {table} WHERE registry=?", (registry,))  # noqa: S608
 
 
 def disallowed(name: str) -> CloudError:

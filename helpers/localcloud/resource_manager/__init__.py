@@ -14,10 +14,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ..cloud import Cloud
-from ..errors import CloudError
+from ..errors import CloudError, no_space
 from . import (
     container_groups,
     groups,
+    image_import,
     providers,
     registries,
     roles,
@@ -35,6 +36,7 @@ _PROVIDERS = (
     providers,
     groups,
     registries,
+    image_import,
     tokens,
     tasks,
     runs,
@@ -75,15 +77,22 @@ def _answer(cloud: Cloud, router: Router, request: Request, content: bytes) -> R
             request.headers.get("authorization"),
         )
     except CloudError as error:
-        body = {"error": {"code": error.code, "message": error.message}}
-        return Reply(error.status, body, error.headers)
-    except Exception:
+        return _failure(error)
+    except Exception as error:
+        full = no_space(error)
+        if full is not None:
+            return _failure(full)
         log.exception("%s %s failed", request.method, path)
         message = (
             f"The local cloud failed at {request.method} {path}. That is a defect of the local "
             "cloud; its log has the details: daemon.log in its state folder."
         )
         return Reply(500, {"error": {"code": "InternalServerError", "message": message}})
+
+
+def _failure(error: CloudError) -> Reply:
+    body = {"error": {"code": error.code, "message": error.message}}
+    return Reply(error.status, body, error.headers)
 
 
 def _parse(content: bytes) -> dict[str, object]:

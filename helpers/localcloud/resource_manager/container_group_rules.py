@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 from ..errors import CloudError
+from ..shapes import TAGS, Shape
 from ..store import Resource
 from .routing import invalid
 
@@ -15,6 +16,37 @@ GROUP_TYPE = "Microsoft.ContainerInstance/containerGroups"
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # learn.microsoft.com, naming rules
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
 MAXIMUM_CONTAINERS = 60  # learn.microsoft.com, "Quotas and limits for Azure Container Instances"
+_VARIABLE: Shape = {"name": str, "value": str, "secureValue": str}
+_PORT: Shape = {"protocol": str, "port": int}
+_RESOURCES: Shape = {"cpu": float, "memoryInGB": float}
+BODY: Shape = {
+    "location": str,
+    "tags": TAGS,
+    "identity": {"type": str},
+    "properties": {
+        "osType": str,
+        "restartPolicy": str,
+        "sku": str,
+        "containers": [
+            {
+                "name": str,
+                "properties": {
+                    "image": str,
+                    "command": [str],
+                    "ports": [_PORT],
+                    "environmentVariables": [_VARIABLE],
+                    "resources": {"requests": _RESOURCES, "limits": _RESOURCES},
+                    "volumeMounts": [{"name": str, "mountPath": str, "readOnly": bool}],
+                },
+            }
+        ],
+        "imageRegistryCredentials": [
+            {"server": str, "username": str, "password": str, "identity": str}
+        ],
+        "ipAddress": {"type": str, "ports": [_PORT], "dnsNameLabel": str, "ip": str},
+        "volumes": [{"name": str, "secret": {str: str}}],
+    },
+}
 _LACKING = {
     "diagnostics": "log analytics of container groups",
     "dnsConfig": "the DNS configuration of container groups",
@@ -110,7 +142,7 @@ def _check_container(group: str, container: Any) -> None:
             f"The command of the container '{name}' must be a list of strings.", "InvalidCommand"
         )
     for variable in properties.get("environmentVariables") or []:
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", str(variable.get("name"))):
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", variable.get("name") or ""):
             raise invalid(
                 f"The environment variable name '{variable.get('name')}' in the container '{name}' "
                 f"of container group '{group}' is invalid.",

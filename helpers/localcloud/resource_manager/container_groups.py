@@ -12,11 +12,12 @@ from ..cloud import Cloud
 from ..container_instances import addresses, logs
 from ..errors import CloudError
 from ..events import ContainerGroupChanged
+from ..shapes import TAGS
 from ..store import Resource
-from .container_group_rules import GROUP_TYPE, check, check_update
+from .container_group_rules import BODY, GROUP_TYPE, check, check_update
 from .deletion import delete
-from .locations import location_of
-from .routing import Call, Reply, Router, invalid, not_found
+from .locations import keep_location, location_of
+from .routing import Call, Reply, Router, atomic, invalid, not_found, readable
 
 _SUBSCRIPTION = "/subscriptions/{subscription}/providers/Microsoft.ContainerInstance"
 _GROUPS = (
@@ -29,9 +30,16 @@ BUSY = {"retry-after-ms": "200"}
 router = Router()
 
 
-@router.operation("PUT", _GROUP, f"{GROUP_TYPE}/write")
+@router.operation("PUT", _GROUP, f"{GROUP_TYPE}/write", BODY)
 def create_or_update(call: Call) -> Reply:
     """ContainerGroups_CreateOrUpdate: recorded at once, carried out by the worker."""
+    reply = _record(call)
+    call.cloud.events.publish(ContainerGroupChanged(call.resource_id, "apply"))
+    return reply
+
+
+@atomic
+def _record(call: Call) -> Reply:
     name = call.params["name"]
     location = location_of(call.body)
     if (call.body.get("identity") or {}).get("type", "None") != "None":
@@ -41,6 +49,7 @@ def create_or_update(call: Call) -> Reply:
     ports = _container_ports(complete, existing)
     check(name, complete)
     if existing is not None:
+        keep_location(existing, location)
         check_update(existing, complete)
     resource = existing or Resource(call.resource_id, GROUP_TYPE, name, call.params["group"], {})
     address = _address(call.cloud, resource) if ports else ""
@@ -70,11 +79,11 @@ def create_or_update(call: Call) -> Reply:
         "properties": shown,
     }
     call.cloud.store.put(resource)
-    call.cloud.events.publish(ContainerGroupChanged(call.resource_id, "apply"))
     return Reply(200 if existing else 201, resource.body, BUSY)
 
 
-@router.operation("PATCH", _GROUP, f"{GROUP_TYPE}/write")
+@router.operation("PATCH", _GROUP, f"{GROUP_TYPE}/write", {"tags": TAGS})
+@atomic
 def update(call: Call) -> Reply:
     """ContainerGroups_Update: tags only, as on Azure."""
     resource = call.get(GROUP_TYPE)
@@ -100,10 +109,10 @@ def list_by_resource_group(call: Call) -> Reply:
     return Reply(200, {"value": [_listed(resource) for resource in found]})
 
 
-@router.operation("GET", _SUBSCRIPTION + "/containerGroups", f"{GROUP_TYPE}/read")
+@router.operation("GET", _SUBSCRIPTION + "/containerGroups", "")
 def list_all(call: Call) -> Reply:
-    """ContainerGroups_List, without the instance view."""
-    found = call.cloud.store.find(type=GROUP_TYPE)
+    """ContainerGroups_List: what the caller may read, without the instance view."""
+    found = readable(call, call.cloud.store.find(type=GROUP_TYPE))
     return Reply(200, {"value": [_listed(resource) for resource in found]})
 
 

@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..cloud import Cloud
 from ..events import ResourceDeleted
 from ..permissions import ASSIGNMENT_TYPE
+from ..registry.catalog import forget_registry
 from ..store import Resource
+
+_REGISTRY_TYPE = "microsoft.containerregistry/registries"
 
 
 def delete(cloud: Cloud, resource_id: str) -> list[Resource]:
     """Delete a resource and all below it; returns what was deleted, children first."""
-    removed = cloud.store.remove(resource_id)
-    cloud.principals.remove_identity_of(resource_id)
-    scope = resource_id.lower()
-    for assignment in cloud.store.find(type=ASSIGNMENT_TYPE):
-        granted = assignment.properties["scope"].lower()
-        if granted == scope or granted.startswith(scope + "/"):
-            cloud.store.remove(assignment.id)
+    removed = remove(cloud, resource_id)
+    announce(cloud, removed)
+    return removed
+
+
+def remove(cloud: Cloud, resource_id: str) -> list[Resource]:
+    """Delete in one transaction, and tell nobody yet: :func:`announce` it once that has committed.
+
+    What registries held goes with them here, not when the event is handled: until then there may
+    be a new registry of the same name.
+    """
+    with cloud.store.transaction():
+        removed = cloud.store.remove(resource_id)
+        cloud.principals.remove_identity_of(resource_id)
+        scope = resource_id.lower()
+        for assignment in cloud.store.find(type=ASSIGNMENT_TYPE):
+            granted = assignment.properties["scope"].lower()
+            if granted == scope or granted.startswith(scope + "/"):
+                cloud.store.remove(assignment.id)
+        for resource in removed:
+            if resource.type.lower() == _REGISTRY_TYPE:
+                forget_registry(cloud.store, resource.properties["loginServer"])
+    return removed
+
+
+def announce(cloud: Cloud, removed: Iterable[Resource]) -> None:
+    """Tell everybody that resources are gone."""
     for resource in removed:
         cloud.events.publish(ResourceDeleted(resource.id, resource.type))
-    return removed

@@ -6,15 +6,18 @@ import re
 import uuid
 
 from ..errors import CloudError
+from ..shapes import TAGS, Shape
 from ..store import Resource
-from .deletion import delete
+from .deletion import announce
+from .deletion import remove as remove_all
 from .locations import location_of
-from .routing import GROUP_TYPE, Call, Reply, Router
+from .routing import GROUP_TYPE, Call, Reply, Router, atomic, readable
 
 router = Router()
 _GROUPS = "/subscriptions/{subscription}/resourceGroups"
 _GROUP = _GROUPS + "/{group}"
 _ACTION = "Microsoft.Resources/subscriptions/resourceGroups"
+_BODY: Shape = {"location": str, "tags": TAGS}
 
 
 def _find(call: Call) -> Resource:
@@ -28,7 +31,8 @@ def _find(call: Call) -> Resource:
     return found
 
 
-@router.operation("PUT", _GROUP, f"{_ACTION}/write")
+@router.operation("PUT", _GROUP, f"{_ACTION}/write", _BODY)
+@atomic
 def create_or_update(call: Call) -> Reply:
     """ResourceGroups_CreateOrUpdate; a group cannot move to another location."""
     name = call.params["group"]
@@ -74,7 +78,8 @@ def exists(call: Call) -> Reply:
     return Reply(204 if call.cloud.store.get(call.resource_id) else 404)
 
 
-@router.operation("PATCH", _GROUP, f"{_ACTION}/write")
+@router.operation("PATCH", _GROUP, f"{_ACTION}/write", _BODY)
+@atomic
 def update(call: Call) -> Reply:
     """ResourceGroups_Update: the tags."""
     resource = _find(call)
@@ -84,10 +89,10 @@ def update(call: Call) -> Reply:
     return Reply(200, resource.body)
 
 
-@router.operation("GET", _GROUPS, f"{_ACTION}/read")
+@router.operation("GET", _GROUPS, "")
 def list_groups(call: Call) -> Reply:
-    """ResourceGroups_List."""
-    found = call.cloud.store.find(type=GROUP_TYPE)
+    """ResourceGroups_List: those that the caller may read."""
+    found = readable(call, call.cloud.store.find(type=GROUP_TYPE))
     return Reply(200, {"value": [resource.body for resource in found]})
 
 
@@ -100,9 +105,12 @@ def remove(call: Call) -> Reply:
     from .vaults import VAULT_TYPE, soft_delete
 
     group = _find(call)
-    for vault in call.cloud.store.find(type=VAULT_TYPE, resource_group=group.name):
-        soft_delete(call.cloud, vault)
-    delete(call.cloud, group.id)
+    with call.cloud.store.transaction():
+        removed = []
+        for vault in call.cloud.store.find(type=VAULT_TYPE, resource_group=group.name):
+            removed += soft_delete(call.cloud, vault)
+        removed += remove_all(call.cloud, group.id)
+    announce(call.cloud, removed)
     location = (
         f"https://management.azure.com{call.cloud.subscription}/operationresults/{uuid.uuid4()}"
         "?api-version=2025-04-01"

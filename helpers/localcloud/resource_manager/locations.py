@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..errors import CloudError
+from ..store import Resource
 from .routing import invalid
 
 LOCATIONS = {
@@ -62,3 +64,16 @@ def location_of(body: dict[str, Any], default: str | None = None) -> str:
             "LocationNotAvailableForResourceType",
         )
     return location
+
+
+def keep_location(existing: Resource, location: str) -> None:
+    """Raise 409 InvalidResourceLocation when a resource would move to another region."""
+    if existing.body["location"] != location:
+        raise CloudError(
+            409,
+            "InvalidResourceLocation",
+            f"The resource '{existing.name}' already exists in location "
+            f"'{existing.body['location']}' in resource group '{existing.resource_group}'. A "
+            f"resource with the same name cannot be created in location '{location}'. Please "
+            "select a new resource name.",
+        )

@@ -9,8 +9,9 @@ from typing import Any
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..permissions import ASSIGNMENT_TYPE, ROLES, Role, role
+from ..shapes import Shape
 from ..store import Resource
-from .routing import Call, Reply, Router, invalid
+from .routing import Call, Reply, Router, atomic, invalid
 from .subscriptions import conditions
 
 DEFINITION_TYPE = "Microsoft.Authorization/roleDefinitions"
@@ -20,15 +21,23 @@ _SCOPES = (
     "/subscriptions/{subscription}/resourceGroups/{group}",
     "/subscriptions/{subscription}/resourceGroups/{group}/providers/{provider}/{type}/{resource}",
 )
+_BODY: Shape = {
+    "properties": {
+        "roleDefinitionId": str,
+        "principalId": str,
+        "principalType": str,
+        "condition": str,
+    }
+}
 router = Router()
 
 
 def _everywhere(
-    method: str, path: str, permission: str
+    method: str, path: str, permission: str, body: Shape = None
 ) -> Callable[[Callable[[Call], Reply]], Callable[[Call], Reply]]:
     def register(operation: Callable[[Call], Reply]) -> Callable[[Call], Reply]:
         for scope in _SCOPES:
-            router.operation(method, scope + path, permission)(operation)
+            router.operation(method, scope + path, permission, body)(operation)
         return operation
 
     return register
@@ -101,7 +110,8 @@ def _no_role(name: str) -> CloudError:
     )
 
 
-@_everywhere("PUT", "/providers/Microsoft.Authorization/roleAssignments/{name}", _WRITE)
+@_everywhere("PUT", "/providers/Microsoft.Authorization/roleAssignments/{name}", _WRITE, _BODY)
+@atomic
 def create(call: Call) -> Reply:
     """RoleAssignments_Create: one assignment per principal, role and scope."""
     scope = _scope(call)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..principals import MANAGEMENT, Principal, TokenError
+from ..shapes import Shape, ShapeError, check_shape
 from ..store import Resource
 
 GROUP_TYPE = "Microsoft.Resources/resourceGroups"
@@ -69,6 +71,7 @@ class _Route:
     pattern: re.Pattern[str]
     permission: str
     operation: Operation
+    body: Shape
 
 
 class Router:
@@ -78,12 +81,13 @@ class Router:
         self.routes: list[_Route] = []
 
     def operation(
-        self, method: str, template: str, permission: str
+        self, method: str, template: str, permission: str, body: Shape = None
     ) -> Callable[[Operation], Operation]:
         """Register a function for ``method`` and a path template with ``{names}``.
 
-        ``permission`` is Azure's action name, checked at the path of the request; "" lets every
-        authenticated caller in. Paths compare without case, as ARM does.
+        ``permission`` is Azure's action name, checked at the resource that the request is about;
+        "" lets every authenticated caller in. ``body`` is the shape that the request's body must
+        have. Paths compare without case, as ARM does.
         """
         names = _PARAMETER.split(template)
         pattern = "".join(
@@ -93,7 +97,7 @@ class Router:
 
         def register(operation: Operation) -> Operation:
             compiled = re.compile(pattern, re.IGNORECASE)
-            self.routes.append(_Route(method, template, compiled, permission, operation))
+            self.routes.append(_Route(method, template, compiled, permission, operation, body))
             return operation
 
         return register
@@ -121,8 +125,9 @@ class Router:
         _check_subscription(cloud, params)
         resource_id = _resource_id(cloud, route, params, path)
         if route.permission:
-            authorize(cloud, principal, route.permission, path)
+            authorize(cloud, principal, route.permission, _scope(route, path, resource_id))
         _check_group(cloud, route, params)
+        _check_body(route, body)
         call = Call(cloud, principal, method, params, query, body, resource_id, path)
         return route.operation(call)
 
@@ -173,6 +178,30 @@ def authorize(cloud: Cloud, principal: Principal, action: str, scope: str) -> No
         )
 
 
+def readable(call: Call, found: Iterable[Resource]) -> list[Resource]:
+    """What the caller may read out of ``found``: a subscription's listing leaves out the rest.
+
+    Raises 403 AuthorizationFailed for a caller that has no role anywhere in the subscription.
+    """
+    permissions, caller = call.cloud.permissions, call.principal
+    if not permissions.any_role(caller.object_id):
+        authorize(call.cloud, caller, "Microsoft.Resources/subscriptions/read", call.resource_id)
+    return [
+        one for one in found if permissions.allowed(caller.object_id, f"{one.type}/read", one.id)
+    ]
+
+
+def atomic(operation: Operation) -> Operation:
+    """Run an operation in one transaction: what it has read still holds when it writes."""
+
+    @functools.wraps(operation)
+    def run(call: Call) -> Reply:
+        with call.cloud.store.transaction():
+            return operation(call)
+
+    return run
+
+
 def not_found(type: str, resource_id: str) -> CloudError:
     """404 ResourceNotFound in ARM's words."""
     words = resource_id.strip("/").split("/")
@@ -194,6 +223,17 @@ def not_found(type: str, resource_id: str) -> CloudError:
 def invalid(message: str, code: str = "InvalidRequestContent") -> CloudError:
     """400 for a request body that breaks a rule."""
     return CloudError(400, code, message)
+
+
+def _check_body(route: _Route, body: dict[str, Any]) -> None:
+    if route.body is None:
+        return
+    try:
+        check_shape(body, route.body)
+    except ShapeError as error:
+        raise invalid(
+            f"The request content was invalid and could not be deserialized: {error}"
+        ) from None
 
 
 def _check_subscription(cloud: Cloud, params: Mapping[str, str]) -> None:
@@ -226,6 +266,11 @@ def _resource_id(cloud: Cloud, route: _Route, params: Mapping[str, str], path: s
         if group is not None and wanted.lower().startswith(prefix.lower()):
             wanted = group.id + wanted[len(prefix) :]
     return wanted
+
+
+def _scope(route: _Route, path: str, resource_id: str) -> str:
+    """Where a caller needs the permission: at the resource; not at its action or listing."""
+    return path if route.template.endswith("}") and not _is_action(route.template) else resource_id
 
 
 def _is_action(template: str) -> bool:

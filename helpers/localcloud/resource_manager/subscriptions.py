@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ..store import Resource
 from .locations import LOCATIONS
-from .routing import GROUP_TYPE, Call, Reply, Router, invalid
+from .routing import Call, Reply, Router, invalid, readable
 
 router = Router()
 # What `/resources` does not list: groups, assignments, and what exists only inside a resource.
@@ -32,19 +33,11 @@ def render(call: Call) -> dict[str, Any]:
     }
 
 
-def _visible(call: Call) -> bool:
-    """A caller sees a subscription in which it holds any role at all."""
-    object_id = call.principal.object_id
-    return any(
-        assignment.properties["principalId"].lower() == object_id.lower()
-        for assignment in call.cloud.store.find(type="Microsoft.Authorization/roleAssignments")
-    )
-
-
 @router.operation("GET", "/subscriptions", "")
 def list_subscriptions(call: Call) -> Reply:
-    """Subscriptions_List."""
-    value = [render(call)] if _visible(call) else []
+    """Subscriptions_List: a caller sees a subscription in which it holds any role at all."""
+    seen = call.cloud.permissions.any_role(call.principal.object_id)
+    value = [render(call)] if seen else []
     return Reply(200, {"value": value, "count": {"type": "Total", "value": len(value)}})
 
 
@@ -98,11 +91,7 @@ def conditions(filter: str) -> dict[str, str]:
     return found
 
 
-@router.operation(
-    "GET",
-    "/subscriptions/{subscription}/resources",
-    "Microsoft.Resources/subscriptions/resources/read",
-)
+@router.operation("GET", "/subscriptions/{subscription}/resources", "")
 def list_resources(call: Call) -> Reply:
     """Resources_List, with the filters ``resourceType``, ``name``, ``resourceGroup``, ``location``."""
     return Reply(200, {"value": listing(call, None)})
@@ -118,6 +107,11 @@ def list_group_resources(call: Call) -> Reply:
     return Reply(200, {"value": listing(call, call.params["group"])})
 
 
+def _listed(resource: Resource) -> bool:
+    kind = resource.type.lower()
+    return not kind.startswith(_HIDDEN) and kind.count("/") == 1
+
+
 def listing(call: Call, group: str | None) -> list[dict[str, Any]]:
     """Top-level resources, in the generic form that ARM lists them in."""
     wanted = conditions(call.query.get("$filter", ""))
@@ -130,10 +124,7 @@ def listing(call: Call, group: str | None) -> list[dict[str, Any]]:
         resource_group=group or wanted.get("resourcegroup"),
     )
     value = []
-    for resource in found:
-        kind = resource.type.lower()
-        if kind == GROUP_TYPE.lower() or kind.startswith(_HIDDEN) or kind.count("/") > 1:
-            continue
+    for resource in readable(call, (one for one in found if _listed(one))):
         location = str(resource.body.get("location", ""))
         if wanted.get("location", location) != location:
             continue

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-import secrets
 from datetime import datetime, timezone
 from typing import Any
 
 from ..errors import CloudError
+from ..passwords import new_password
+from ..shapes import Shape
 from ..store import Resource
 from .deletion import delete
 from .registries import REGISTRY, REGISTRY_TYPE, SCOPE_MAP_TYPE, now, of
-from .routing import Call, Reply, Router, invalid
+from .routing import Call, Reply, Router, atomic, invalid
 
 TOKEN_TYPE = f"{REGISTRY_TYPE}/tokens"
 _SCOPE_MAPS = REGISTRY + "/scopeMaps"
@@ -23,6 +24,14 @@ _ACTION = re.compile(
     r"repositories/(\*|[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?:/\*)?)/(content|metadata)/(\w+)"
 )
 _VERBS = {"content": ("read", "write", "delete"), "metadata": ("read", "write")}
+_SCOPE_MAP_BODY: Shape = {"properties": {"description": str, "actions": [str]}}
+_TOKEN_BODY: Shape = {
+    "properties": {
+        "scopeMapId": str,
+        "status": str,
+        "credentials": {"passwords": [{"name": str}], "certificates": [{}]},
+    }
+}
 
 router = Router()
 
@@ -44,7 +53,8 @@ def _parts(call: Call, type: str) -> Resource:
 # -- scope maps ----------------------------------------------------------------------------------
 
 
-@router.operation("PUT", _SCOPE_MAP, f"{SCOPE_MAP_TYPE}/write")
+@router.operation("PUT", _SCOPE_MAP, f"{SCOPE_MAP_TYPE}/write", _SCOPE_MAP_BODY)
+@atomic
 def create_scope_map(call: Call) -> Reply:
     """ScopeMaps_Create: actions of the form repositories/NAME/content/read."""
     registry = of(call)
@@ -110,7 +120,8 @@ def list_scope_maps(call: Call) -> Reply:
     return Reply(200, {"value": [resource.body for resource in found]})
 
 
-@router.operation("PATCH", _SCOPE_MAP, f"{SCOPE_MAP_TYPE}/write")
+@router.operation("PATCH", _SCOPE_MAP, f"{SCOPE_MAP_TYPE}/write", _SCOPE_MAP_BODY)
+@atomic
 def update_scope_map(call: Call) -> Reply:
     """ScopeMaps_Update: the actions are replaced as a whole."""
     resource = _parts(call, SCOPE_MAP_TYPE)
@@ -149,7 +160,8 @@ def delete_scope_map(call: Call) -> Reply:
 # -- tokens --------------------------------------------------------------------------------------
 
 
-@router.operation("PUT", _TOKEN, f"{TOKEN_TYPE}/write")
+@router.operation("PUT", _TOKEN, f"{TOKEN_TYPE}/write", _TOKEN_BODY)
+@atomic
 def create_token(call: Call) -> Reply:
     """Tokens_Create; passwords are made by generateCredentials."""
     registry = of(call)
@@ -157,8 +169,7 @@ def create_token(call: Call) -> Reply:
     existing = call.cloud.store.get(call.resource_id)
     if existing is None:
         _check_name("token", name)
-    if (call.properties.get("credentials") or {}).get("certificates"):
-        raise CloudError.not_implemented("tokens with certificates")
+    _refuse_certificates(call)
     resource = existing or Resource(
         call.resource_id,
         TOKEN_TYPE,
@@ -182,6 +193,11 @@ def create_token(call: Call) -> Reply:
     }
     call.cloud.store.put(resource)
     return Reply(200 if existing else 201, resource.body)
+
+
+def _refuse_certificates(call: Call) -> None:
+    if (call.properties.get("credentials") or {}).get("certificates"):
+        raise CloudError.not_implemented("tokens with certificates")
 
 
 def _scope_map(call: Call, registry: Resource, given: Any) -> str:
@@ -227,10 +243,23 @@ def list_tokens(call: Call) -> Reply:
     return Reply(200, {"value": [resource.body for resource in found]})
 
 
-@router.operation("PATCH", _TOKEN, f"{TOKEN_TYPE}/write")
+@router.operation("PATCH", _TOKEN, f"{TOKEN_TYPE}/write", _TOKEN_BODY)
+@atomic
 def update_token(call: Call) -> Reply:
-    """Tokens_Update: status, scope map; the passwords stay."""
+    """Tokens_Update: status, scope map; of the passwords those stay that the request names.
+
+    A request without ``credentials`` keeps all. ``az acr token credential delete`` sends those
+    that it does not delete.
+    """
     token = _parts(call, TOKEN_TYPE)
+    _refuse_certificates(call)
+    kept = (call.properties.get("credentials") or {}).get("passwords")
+    if kept is not None:
+        names = {password.get("name") for password in kept}
+        token.private["passwords"] = {
+            name: password for name, password in token.private["passwords"].items() if name in names
+        }
+        token.properties["credentials"]["passwords"] = _shown(token)
     if call.properties.get("scopeMapId") is not None:
         token.properties["scopeMapId"] = _scope_map(call, of(call), call.properties["scopeMapId"])
     if call.properties.get("status") is not None:
@@ -246,8 +275,12 @@ def delete_token(call: Call) -> Reply:
 
 
 @router.operation(
-    "POST", REGISTRY + "/generateCredentials", f"{REGISTRY_TYPE}/generateCredentials/action"
+    "POST",
+    REGISTRY + "/generateCredentials",
+    f"{REGISTRY_TYPE}/generateCredentials/action",
+    {"tokenId": str, "name": str, "expiry": str},
 )
+@atomic
 def generate_credentials(call: Call) -> Reply:
     """Registries_GenerateCredentials: new passwords, shown this once and stored as hashes.
 
@@ -268,7 +301,7 @@ def generate_credentials(call: Call) -> Reply:
     expiry = _expiry(call.body.get("expiry"))
     fresh = {}
     for one in [name] if name else ["password1", "password2"]:
-        fresh[one] = secrets.token_urlsafe(39)
+        fresh[one] = new_password()
         token.private["passwords"][one] = {
             "sha256": hashlib.sha256(fresh[one].encode()).hexdigest(),
             "expiry": expiry,

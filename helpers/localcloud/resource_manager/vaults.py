@@ -9,11 +9,13 @@ from typing import Any
 
 from ..cloud import Cloud
 from ..errors import CloudError
-from ..events import ResourceDeleted
+from ..key_vault.secrets import forget_vault
+from ..shapes import TAGS, Shape
 from ..store import Resource
-from .deletion import delete
-from .locations import location_of
-from .routing import Call, Reply, Router, authorize, invalid
+from .deletion import announce
+from .deletion import remove as remove_all
+from .locations import keep_location, location_of
+from .routing import Call, Reply, Router, atomic, authorize, invalid, readable
 
 VAULT_TYPE = "Microsoft.KeyVault/vaults"
 DELETED_TYPE = "Microsoft.KeyVault/deletedVaults"
@@ -32,6 +34,28 @@ SECRET_PERMISSIONS = (
     "recover",
     "purge",
 )
+_POLICY: Shape = {
+    "tenantId": str,
+    "objectId": str,
+    "applicationId": str,
+    "permissions": {str: [str]},
+}
+_BODY: Shape = {
+    "location": str,
+    "tags": TAGS,
+    "properties": {
+        "tenantId": str,
+        "sku": {"family": str, "name": str},
+        "accessPolicies": [_POLICY],
+        "enabledForDeployment": bool,
+        "enableSoftDelete": bool,
+        "softDeleteRetentionInDays": int,
+        "enableRbacAuthorization": bool,
+        "enablePurgeProtection": bool,
+        "createMode": str,
+        "networkAcls": {"defaultAction": str},
+    },
+}
 router = Router()
 
 
@@ -55,7 +79,8 @@ def deleted_id(cloud: Cloud, name: str, location: str) -> str:
     return f"{cloud.subscription}/providers/Microsoft.KeyVault/locations/{location}/deletedVaults/{name}"
 
 
-@router.operation("PUT", _VAULT, f"{VAULT_TYPE}/write")
+@router.operation("PUT", _VAULT, f"{VAULT_TYPE}/write", _BODY)
+@atomic
 def create_or_update(call: Call) -> Reply:
     """Vaults_CreateOrUpdate; createMode ``recover`` brings a deleted vault back."""
     name = call.params["vault"]
@@ -85,19 +110,21 @@ def create_or_update(call: Call) -> Reply:
     if recover and not existing:
         raise CloudError(404, "VaultNotFound", f"There is no deleted vault '{name}' to recover.")
     resource = existing or Resource(call.resource_id, VAULT_TYPE, name, call.params["group"], {})
+    if existing is not None:
+        keep_location(existing, location)
     resource.body = {
         "id": resource.id,
         "name": name,
         "type": VAULT_TYPE,
         "location": location,
         "tags": call.body.get("tags") or {},
-        "properties": _properties(call, name),
+        "properties": _properties(call, name, existing),
     }
     call.cloud.store.put(resource)
     return Reply(200 if existing else 201, resource.body)
 
 
-def _properties(call: Call, name: str) -> dict[str, Any]:
+def _properties(call: Call, name: str, existing: Resource | None) -> dict[str, Any]:
     given = call.properties
     tenant = str(given.get("tenantId") or "")
     if tenant.lower() != call.cloud.account.tenant_id:
@@ -115,6 +142,14 @@ def _properties(call: Call, name: str) -> dict[str, Any]:
     acls = given.get("networkAcls") or {}
     if acls.get("defaultAction") == "Deny":
         raise CloudError.not_implemented("vaults with networkAcls.defaultAction=Deny")
+    if given.get("enablePurgeProtection") is False:
+        raise invalid(
+            'The property "enablePurgeProtection" cannot be set to false. Enabling the purge '
+            "protection for a vault is an irreversible action.",
+            "BadRequest",
+        )
+    before = existing.properties if existing else {}
+    protected = given.get("enablePurgeProtection") or before.get("enablePurgeProtection")
     rbac = given.get("enableRbacAuthorization")
     return {
         "sku": {"family": "A", "name": str(sku["name"]).lower()},
@@ -124,7 +159,7 @@ def _properties(call: Call, name: str) -> dict[str, Any]:
         "enableSoftDelete": True,
         "softDeleteRetentionInDays": int(days),
         "enableRbacAuthorization": bool(rbac),
-        **({"enablePurgeProtection": True} if given.get("enablePurgeProtection") else {}),
+        **({"enablePurgeProtection": True} if protected else {}),
         "vaultUri": f"https://{name.lower()}.vault.azure.net/",
         "provisioningState": "Succeeded",
         "publicNetworkAccess": "Enabled",
@@ -162,14 +197,15 @@ def list_in_group(call: Call) -> Reply:
     return Reply(200, {"value": [resource.body for resource in found]})
 
 
-@router.operation("GET", _PROVIDER + "/vaults", f"{VAULT_TYPE}/read")
+@router.operation("GET", _PROVIDER + "/vaults", "")
 def list_all(call: Call) -> Reply:
-    """Vaults_ListBySubscription."""
-    found = call.cloud.store.find(type=VAULT_TYPE)
+    """Vaults_ListBySubscription: what the caller may read."""
+    found = readable(call, call.cloud.store.find(type=VAULT_TYPE))
     return Reply(200, {"value": [resource.body for resource in found]})
 
 
-@router.operation("PATCH", _VAULT, f"{VAULT_TYPE}/write")
+@router.operation("PATCH", _VAULT, f"{VAULT_TYPE}/write", _BODY)
+@atomic
 def update(call: Call) -> Reply:
     """Vaults_Update: what is not named stays."""
     resource = call.get(VAULT_TYPE)
@@ -187,12 +223,18 @@ def update(call: Call) -> Reply:
         resource.id,
         call.url,
     )
-    resource.body["properties"] = _properties(changed, resource.name)
+    resource.body["properties"] = _properties(changed, resource.name, resource)
     call.cloud.store.put(resource)
     return Reply(200, resource.body)
 
 
-@router.operation("PUT", _VAULT + "/accessPolicies/{kind}", f"{VAULT_TYPE}/accessPolicies/write")
+@router.operation(
+    "PUT",
+    _VAULT + "/accessPolicies/{kind}",
+    f"{VAULT_TYPE}/accessPolicies/write",
+    {"properties": {"accessPolicies": [_POLICY]}},
+)
+@atomic
 def update_access_policy(call: Call) -> Reply:
     """Vaults_UpdateAccessPolicy: ``add`` to, ``replace`` or ``remove`` an identity's permissions."""
     kind = call.params["kind"].lower()
@@ -235,8 +277,11 @@ def _changed(kind: str, old: dict[str, Any], new: dict[str, Any]) -> dict[str, A
 # -- deleting ------------------------------------------------------------------------------------
 
 
-def soft_delete(cloud: Cloud, vault: Resource) -> None:
-    """Keep the vault and its secrets as deleted, until they are purged or recovered."""
+def soft_delete(cloud: Cloud, vault: Resource) -> list[Resource]:
+    """Keep the vault and its secrets as deleted, until they are purged or recovered.
+
+    Returns what has left the store, to be announced.
+    """
     now = datetime.now(timezone.utc)
     purge = now + timedelta(days=vault.properties["softDeleteRetentionInDays"])
     tombstone = deleted_id(cloud, vault.name, vault.body["location"])
@@ -253,8 +298,10 @@ def soft_delete(cloud: Cloud, vault: Resource) -> None:
             "purgeProtectionEnabled": bool(vault.properties.get("enablePurgeProtection")),
         },
     }
-    cloud.store.put(Resource(tombstone, DELETED_TYPE, vault.name, "", body, {"body": vault.body}))
-    delete(cloud, vault.id)
+    kept = Resource(tombstone, DELETED_TYPE, vault.name, "", body, {"body": vault.body})
+    with cloud.store.transaction():
+        cloud.store.put(kept)
+        return remove_all(cloud, vault.id)
 
 
 @router.operation("DELETE", _VAULT, f"{VAULT_TYPE}/delete")
@@ -263,7 +310,7 @@ def remove(call: Call) -> Reply:
     vault = call.cloud.store.get(call.resource_id)
     if vault is None:
         return Reply(204)
-    soft_delete(call.cloud, vault)
+    announce(call.cloud, soft_delete(call.cloud, vault))
     return Reply(200)
 
 
@@ -323,8 +370,10 @@ def purge(call: Call) -> Reply:
             f"Operation 'DeletedVaultPurge' is not allowed: '{tombstone.name}' has purge "
             f"protection, and is purged on {tombstone.properties['scheduledPurgeDate']}.",
         )
-    call.cloud.store.remove(tombstone.id)
-    call.cloud.events.publish(ResourceDeleted(tombstone.id, DELETED_TYPE))
+    with call.cloud.store.transaction():
+        removed = call.cloud.store.remove(tombstone.id)
+        forget_vault(call.cloud.store, tombstone.name)
+    announce(call.cloud, removed)
     return Reply(200)
 
 

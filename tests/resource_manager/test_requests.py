@@ -1,0 +1,201 @@
+"""What every request to the resource manager goes through: types, rights, and who comes first."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import pytest
+import requests
+from azure.core.exceptions import HttpResponseError
+from azure.identity import ClientSecretCredential
+from azure.mgmt.authorization import AuthorizationManagementClient
+from azure.mgmt.containerregistry import ContainerRegistryManagementClient
+from azure.mgmt.resource.resources import ResourceManagementClient
+
+from helpers.localcloud.principals import Principals
+from helpers.localcloud.shapes import ShapeError, check_shape
+from helpers.localcloud.store import Store
+from tests.conftest import LocalCloud
+from tests.resource_manager.test_resource_manager import make_group, make_registry
+
+REGISTRIES = "providers/Microsoft.ContainerRegistry/registries"
+VAULTS = "providers/Microsoft.KeyVault/vaults"
+CONTAINERS = "providers/Microsoft.ContainerInstance/containerGroups"
+
+
+def send(cloud: LocalCloud, method: str, path: str, body: Any) -> requests.Response:
+    return cloud.http().request(
+        method,
+        f"https://management.azure.com{cloud.subscription}/{path}?api-version=2025-11-01",
+        json=body,
+        headers={"Authorization": f"Bearer {cloud.token()}"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("", {"location": "eastus", "tags": ["a"]}, "'tags' must be an object"),
+        ("", {"location": "eastus", "tags": {"a": 1}}, "'tags.a' must be a string"),
+        ("", {"location": ["eastus"]}, "'location' must be a string"),
+        (f"{REGISTRIES}/somename1", {"location": "eastus", "sku": "Basic"}, "'sku' must be"),
+        (
+            f"{REGISTRIES}/somename1",
+            {"location": "eastus", "properties": {"adminUserEnabled": "false"}},
+            "'properties.adminUserEnabled' must be true or false",
+        ),
+        (
+            f"{VAULTS}/somevault",
+            {"properties": {"accessPolicies": [{"permissions": {"secrets": "get"}}]}},
+            "'properties.accessPolicies[0].permissions.secrets' must be a list",
+        ),
+        (
+            f"{VAULTS}/somevault",
+            {"properties": {"softDeleteRetentionInDays": "7"}},
+            "'properties.softDeleteRetentionInDays' must be an integer",
+        ),
+        (
+            f"{CONTAINERS}/somegroup",
+            {"properties": {"containers": [None]}},
+            "'properties.containers[0]' must be an object",
+        ),
+        (
+            f"{CONTAINERS}/somegroup",
+            {"properties": {"ipAddress": {"ports": [{"port": "80"}]}}},
+            "'properties.ipAddress.ports[0].port' must be an integer",
+        ),
+    ],
+)
+def test_a_field_of_another_type_is_refused_and_named(
+    local_cloud: LocalCloud, path: str, body: Any, field: str
+) -> None:
+    group = make_group(local_cloud)
+    answer = send(local_cloud, "PUT", f"resourceGroups/{group}/{path}".rstrip("/"), body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "InvalidRequestContent"
+    assert field in answer.json()["error"]["message"]
+    shown = local_cloud.client(ResourceManagementClient).resource_groups.get(group)
+    assert not shown.tags
+
+
+@pytest.mark.parametrize(
+    ("value", "shape"),
+    [(True, int), (1.5, int), (2**60, int), (True, float), (math.inf, float), ("", [str]), (1, {})],
+)
+def test_what_is_no_such_thing(value: Any, shape: Any) -> None:
+    with pytest.raises(ShapeError, match="must be"):
+        check_shape({"a": value}, {"a": shape})
+    check_shape({"a": None, "b": value}, {"a": shape})
+
+
+@pytest.mark.parametrize(
+    ("properties", "named"),
+    [
+        ({"networkRuleSet": {"defaultAction": "Deny"}}, "networkRuleSet.defaultAction=Deny"),
+        ({"policies": {"trustPolicy": {"status": "enabled"}}}, "policies.trustPolicy.status"),
+        ({"anonymousPullEnabled": True}, "anonymousPullEnabled=True"),
+        ({"roleAssignmentMode": "AbacRepositoryPermissions"}, "roleAssignmentMode"),
+    ],
+)
+def test_a_setting_that_is_missing_is_not_accepted_in_silence(
+    local_cloud: LocalCloud, properties: dict[str, Any], named: str
+) -> None:
+    group = make_group(local_cloud)
+    path = f"resourceGroups/{group}/{REGISTRIES}/{make_registry(local_cloud, group)}"
+    answer = send(local_cloud, "PATCH", path, {"properties": properties})
+    assert answer.status_code == 501
+    assert named in answer.json()["error"]["message"]
+
+
+def test_of_many_that_create_one_name_at_once_one_gets_it(local_cloud: LocalCloud) -> None:
+    groups = [make_group(local_cloud) for _ in range(8)]
+    body = {"location": "eastus", "sku": {"name": "Basic"}}
+    headers = {"Authorization": f"Bearer {local_cloud.token()}"}
+    together = Barrier(len(groups))
+
+    def create(group: str) -> list[int]:
+        http, answers = local_cloud.http(), []
+        base = f"https://management.azure.com{local_cloud.subscription}/resourceGroups/{group}"
+        http.get(base, headers=headers)  # the connection is there before it begins
+        for number in range(5):
+            url = f"{base}/{REGISTRIES}/{name}{number}"
+            together.wait(30)
+            answers.append(http.put(url, json=body, headers=headers).status_code)
+        return answers
+
+    name = f"race{uuid.uuid4().hex[:8]}x"
+    with ThreadPoolExecutor(len(groups)) as pool:
+        rounds = zip(*pool.map(create, groups), strict=True)
+        assert [sorted(answers) for answers in rounds] == [[201, *[409] * 7]] * 5
+
+
+@pytest.fixture
+def reader(local_cloud: LocalCloud) -> Iterator[tuple[str, ClientSecretCredential]]:
+    """A service principal that may read one resource group; returns the group, too."""
+    group = make_group(local_cloud)
+    store = Store(local_cloud.home / "state.db")
+    tenant = local_cloud.account.tenant_id
+    one = Principals(store, tenant, local_cloud.home / "signing-key.pem").add("r", secret="its")
+    authorization = local_cloud.client(AuthorizationManagementClient)
+    scope = f"{local_cloud.subscription}/resourceGroups/{group}"
+    [role] = authorization.role_definitions.list(scope, filter="roleName eq 'Reader'")
+    body = {"properties": {"roleDefinitionId": role.id, "principalId": one.object_id}}
+    authorization.role_assignments.create(scope, str(uuid.uuid4()), body)
+    yield group, ClientSecretCredential(tenant, one.app_id, "its", **local_cloud.options)
+    store.close()
+
+
+def test_a_subscription_lists_to_a_caller_what_it_may_read(
+    local_cloud: LocalCloud, reader: tuple[str, ClientSecretCredential]
+) -> None:
+    group, credential = reader
+    own, other = (
+        make_registry(local_cloud, group),
+        make_registry(local_cloud, make_group(local_cloud)),
+    )
+    arguments = (credential, local_cloud.account.subscription_id)
+    resources = ResourceManagementClient(*arguments, **local_cloud.options)
+    registries = ContainerRegistryManagementClient(*arguments, **local_cloud.options)
+    assert [one.name for one in resources.resource_groups.list()] == [group]
+    kind = "Microsoft.ContainerRegistry/registries"
+    found = resources.resources.list(filter=f"resourceType eq '{kind}'")
+    assert [one.name for one in found] == [own]
+    assert [one.name for one in registries.registries.list()] == [own]
+    everything = local_cloud.client(ContainerRegistryManagementClient).registries.list()
+    assert {own, other} <= {one.name for one in everything}
+
+
+def test_a_refusal_names_the_resource_not_its_action(
+    local_cloud: LocalCloud, reader: tuple[str, ClientSecretCredential]
+) -> None:
+    group, credential = reader
+    name = make_registry(local_cloud, group)
+    theirs = ContainerRegistryManagementClient(
+        credential, local_cloud.account.subscription_id, **local_cloud.options
+    )
+    with pytest.raises(HttpResponseError) as caught:
+        theirs.registries.list_credentials(group, name)
+    scope = f"{local_cloud.subscription}/resourceGroups/{group}/{REGISTRIES}/{name}"
+    assert (
+        f"perform action 'Microsoft.ContainerRegistry/registries/listCredentials/action' over scope "
+        f"'{scope}' or the scope is invalid"
+    ) in caught.value.message
+
+
+@pytest.mark.parametrize("image", ["library/NODE:1", "library/node:", "a//b:1", "a:b:c"])
+def test_an_import_of_what_is_no_image_is_refused(local_cloud: LocalCloud, image: str) -> None:
+    group = make_group(local_cloud)
+    path = f"resourceGroups/{group}/{REGISTRIES}/{make_registry(local_cloud, group)}/importImage"
+    source = {"registryUri": "docker.io", "sourceImage": image}
+    answer = send(local_cloud, "POST", path, {"source": source, "targetTags": ["a:1"]})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "InvalidImageReference"
+    source["sourceImage"] = "library/node:15-alpine"
+    answer = send(local_cloud, "POST", path, {"source": source, "targetTags": [image]})
+    assert answer.status_code == 400
+    assert "invalid reference format" in answer.json()["error"]["message"]
