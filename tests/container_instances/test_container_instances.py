@@ -50,6 +50,7 @@ class Images:
 def images(monkeypatch: pytest.MonkeyPatch) -> Images:
     images = Images()
     monkeypatch.setattr(group, "pull", images.pull)
+    monkeypatch.setattr(container_groups, "pull", images.pull)
     monkeypatch.setattr(group, "FIRST_DELAY", 0.05)
     monkeypatch.setattr(group, "GRACE", 0.5)
     return images
@@ -195,7 +196,7 @@ def test_a_page_on_its_own_address_and_the_same_after_an_update(
         )
 
     images.pull = pull  # type: ignore[method-assign]
-    group.pull = pull
+    group.pull = container_groups.pull = pull
     ports = {
         "container": {"ports": [{"port": 80, "protocol": "TCP"}]},
         "ipAddress": {"type": "Public", "ports": [{"port": 80, "protocol": "TCP"}]},
@@ -285,14 +286,36 @@ def test_stop_start_restart(azure: Azure) -> None:
     assert azure.view()["currentState"]["startTime"] > began
 
 
-def test_an_image_that_cannot_be_pulled(azure: Azure) -> None:
-    azure.put(image="app.azurecr.io/secret:1")
+def test_an_image_that_cannot_be_pulled_is_not_accepted(azure: Azure) -> None:
+    with pytest.raises(CloudError) as caught:
+        azure.put(image="app.azurecr.io/secret:1")
+    assert (caught.value.status, caught.value.code) == (400, "InaccessibleImage")
+    assert caught.value.message.startswith(
+        "The image 'app.azurecr.io/secret:1' in container group 'web' is not accessible. Please "
+        "check the image and registry credential."
+    )
+    assert "authentication required" in caught.value.message
+    assert azure.call("GET").body["value"] == []
+    azure.put()
+    running = azure.state("Running")
+    with pytest.raises(CloudError):
+        azure.put(image="app.azurecr.io/secret:1")
+    assert azure.get() == running
+
+
+def test_an_image_that_is_gone_when_it_is_pulled_again(azure: Azure, images: Images) -> None:
+    azure.put()
+    azure.state("Running")
+    known, images.known = images.known, {}
+    assert azure.call("POST", "web/restart").status == 204
     found = azure.until(lambda found: found["provisioningState"] == "Failed")
     view = found["containers"][0]["properties"]["instanceView"]
     assert view["currentState"]["state"] == "Waiting"
-    assert [event["name"] for event in view["events"]] == ["Pulling", "Failed"]
-    assert "app.azurecr.io/secret:1: authentication required" in view["events"][1]["message"]
+    pulling = next(event for event in view["events"] if event["name"] == "Pulling")
+    assert (pulling["count"], view["events"][-1]["name"]) == (2, "Failed")
+    assert "app.azurecr.io/loop:1: authentication required" in view["events"][-1]["message"]
     # Once the image is there, the same PUT succeeds.
+    images.known = known
     azure.put()
     assert azure.state("Running")["provisioningState"] == "Succeeded"
 

@@ -104,13 +104,11 @@ def test_an_image_that_does_not_exist(local_cloud: LocalCloud) -> None:
     try:
         wanted = _group("blue")
         wanted["properties"]["containers"][0]["properties"]["image"] = "nothing.azurecr.io/x:1"
-        with pytest.raises(HttpResponseError):
-            groups.begin_create_or_update("aci-bad", "web", wanted).result()
-        found = groups.get("aci-bad", "web")
-        assert found.provisioning_state == "Failed"
-        events = found.containers[0].instance_view.events
-        assert [event.name for event in events] == ["Pulling", "Failed"]
-        assert "nothing.azurecr.io/x:1" in events[1].message
+        with pytest.raises(HttpResponseError, match="InaccessibleImage") as caught:
+            groups.begin_create_or_update("aci-bad", "web", wanted)
+        assert "nothing.azurecr.io/x:1" in caught.value.message
+        with pytest.raises(ResourceNotFoundError):
+            groups.get("aci-bad", "web")
     finally:
         resources.resource_groups.begin_delete("aci-bad").result()
 

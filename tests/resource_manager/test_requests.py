@@ -199,3 +199,11 @@ def test_an_import_of_what_is_no_image_is_refused(local_cloud: LocalCloud, image
     answer = send(local_cloud, "POST", path, {"source": source, "targetTags": [image]})
     assert answer.status_code == 400
     assert "invalid reference format" in answer.json()["error"]["message"]
+
+
+def test_repeated_slashes_are_one(local_cloud: LocalCloud) -> None:
+    group = make_group(local_cloud)
+    name = make_registry(local_cloud, group)
+    kind = "providers/Microsoft.ContainerRegistry//registries"  # az container export sends such
+    answer = send(local_cloud, "GET", f"resourceGroups/{group}/{kind}/{name}", None)
+    assert answer.json()["name"] == name

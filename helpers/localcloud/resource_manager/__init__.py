@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import uuid
 
 from starlette.applications import Starlette
@@ -66,7 +67,7 @@ def app(cloud: Cloud) -> ASGIApp:
 
 
 def _answer(cloud: Cloud, router: Router, request: Request, content: bytes) -> Reply:
-    path = request.url.path.rstrip("/")
+    path = re.sub("/{2,}", "/", request.url.path).rstrip("/")  # az container export sends //
     try:
         return router.handle(
             cloud,

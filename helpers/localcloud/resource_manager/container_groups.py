@@ -10,6 +10,7 @@ from typing import Any
 
 from ..cloud import Cloud
 from ..container_instances import addresses, logs
+from ..container_instances.image import pull
 from ..errors import CloudError
 from ..events import ContainerGroupChanged
 from ..shapes import TAGS
@@ -33,24 +34,46 @@ router = Router()
 @router.operation("PUT", _GROUP, f"{GROUP_TYPE}/write", BODY)
 def create_or_update(call: Call) -> Reply:
     """ContainerGroups_CreateOrUpdate: recorded at once, carried out by the worker."""
+    _check_images(call, _wanted(call)[1])
     reply = _record(call)
     call.cloud.events.publish(ContainerGroupChanged(call.resource_id, "apply"))
     return reply
 
 
-@atomic
-def _record(call: Call) -> Reply:
-    name = call.params["name"]
+def _wanted(call: Call) -> tuple[Resource | None, dict[str, Any], list[int]]:
+    """The group that there is, what it is to become, and the container ports that it publishes."""
     location = location_of(call.body)
     if (call.body.get("identity") or {}).get("type", "None") != "None":
         raise CloudError.not_implemented("managed identities of container groups")
     existing = call.cloud.store.get(call.resource_id)
     complete = _defaults(copy.deepcopy(call.properties))
     ports = _container_ports(complete, existing)
-    check(name, complete)
+    check(call.params["name"], complete)
     if existing is not None:
         keep_location(existing, location)
         check_update(existing, complete)
+    return existing, complete, ports
+
+
+def _check_images(call: Call, properties: dict[str, Any]) -> None:
+    """Raise 400 InaccessibleImage, as Azure does before it accepts a group, and say why."""
+    for container in properties["containers"]:
+        image = container["properties"]["image"]
+        try:
+            pull(call.cloud, image, properties.get("imageRegistryCredentials") or [])
+        except (CloudError, ValueError) as error:
+            raise invalid(
+                f"The image '{image}' in container group '{call.params['name']}' is not "
+                f"accessible. Please check the image and registry credential. ({error})",
+                "InaccessibleImage",
+            ) from None
+
+
+@atomic
+def _record(call: Call) -> Reply:
+    name = call.params["name"]
+    location = location_of(call.body)
+    existing, complete, ports = _wanted(call)
     resource = existing or Resource(call.resource_id, GROUP_TYPE, name, call.params["group"], {})
     address = _address(call.cloud, resource) if ports else ""
     kept = {int(p["container"]): int(p["host"]) for p in resource.private.get("ports", [])}
