@@ -90,6 +90,22 @@ def test_shallow_fetch_and_many_commits(local_cloud: LocalCloud, tmp_path: Path)
     assert (tmp_path / "shallow/file").read_text().startswith("29\n")
 
 
+@pytest.mark.parametrize("wanted", ["blob:none", "tree:0"])
+def test_a_partial_clone_gets_everything(
+    local_cloud: LocalCloud, tmp_path: Path, wanted: str
+) -> None:
+    name = create(local_cloud)
+    commit = push_something(local_cloud, tmp_path, name)
+    url = f"https://github.com/{name}"
+    cloned = git(local_cloud, tmp_path, "clone", f"--filter={wanted}", url, "clone")
+    assert cloned.returncode == 0, cloned.stderr
+    assert "filtering not recognized by server, ignoring" in cloned.stderr
+    assert (tmp_path / "clone/file").read_text() == "content\n"
+    checked = git(local_cloud, tmp_path / "clone", "fsck", "--full")
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert git(local_cloud, tmp_path / "clone", "rev-parse", "HEAD").stdout.strip() == commit
+
+
 def test_a_commit_that_no_branch_points_to_can_be_fetched(
     local_cloud: LocalCloud, tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ import io
 import logging
 import re
 import zlib
+from collections.abc import Iterable
 from typing import cast
 
 from dulwich.errors import GitProtocolError, HangupException
@@ -34,12 +35,24 @@ log = logging.getLogger(__name__)
 
 
 class _UploadPack(UploadPackHandler):
-    """Like GitHub's, it also gives a commit that no branch points to any more."""
+    """Like GitHub's, it also gives a commit that no branch points to any more.
+
+    Filters are not offered: then git says so, and clones everything. dulwich (1.2) leaves objects
+    out, but does not give them later, when a partial clone asks for them by their names.
+    """
 
     def capabilities(self) -> list[bytes]:
         """What is advertised to clients."""
         more = (b"allow-tip-sha1-in-want", b"allow-reachable-sha1-in-want")
-        return [*super().capabilities(), *more]
+        return [*_without_filter(super().capabilities()), *more]
+
+    def set_client_capabilities(self, caps: Iterable[bytes]) -> None:
+        """What the client asks for; git (2.39) asks for filters although there are none."""
+        super().set_client_capabilities(_without_filter(caps))
+
+
+def _without_filter(capabilities: Iterable[bytes]) -> list[bytes]:
+    return [one for one in capabilities if one != b"filter"]
 
 
 class _AnyCommit(Repo):
