@@ -65,6 +65,18 @@ class Context:
         assert isinstance(code, int)
         return code, "\n".join(lines)
 
+    def entry(self, result: BuildResult, path: str) -> tuple[int, int, int]:
+        """Mode, user and group of a path in the topmost layer that has it."""
+        for layer in reversed(ImageStore(self.cloud).image(result.digest).layers):
+            with (
+                self.cloud.content.open(layer["digest"]) as file,
+                tarfile.open(fileobj=file) as tar,
+            ):
+                if path in tar.getnames():
+                    member = tar.getmember(path)
+                    return member.mode, member.uid, member.gid
+        raise AssertionError(path)
+
     def config(self, result: BuildResult) -> dict[str, Any]:
         return dict(ImageStore(self.cloud).image(result.digest).settings)
 
@@ -124,11 +136,11 @@ LABEL a=b "c d"="e f"
 ENV X=1 Y="two words"
 ENV OLD old form
 WORKDIR /work
-WORKDIR sub
-EXPOSE 80 443/udp 8000-8001
+WORKDIR a/../sub/
+EXPOSE 80 443/UDP 8000-8001
 VOLUME ["/data"]
 STOPSIGNAL SIGINT
-HEALTHCHECK --interval=30s --retries=2 CMD test -f /x
+HEALTHCHECK --interval=30s --start-interval=5s --retries=2 CMD test -f /x
 SHELL ["/bin/sh", "-ec"]
 USER 1000:1000
 MAINTAINER somebody
@@ -146,6 +158,7 @@ CMD ["a", "b"]
     assert config["Healthcheck"] == {
         "Test": ["CMD-SHELL", "test -f /x"],
         "Interval": 30_000_000_000,
+        "StartInterval": 5_000_000_000,
         "Retries": 2,
     }
     assert config["Shell"] == ["/bin/sh", "-ec"]
@@ -189,14 +202,96 @@ two
     assert context.run("sh", "-c", "ls -l /renamed | cut -c1-10")[1] == "-rw-------"
 
 
+def test_links_of_the_context_are_followed(context: Context) -> None:
+    context.write("folder/file", "text")
+    (context.folder / "link").symlink_to("folder")
+    context.build(f"FROM {BASE}\nCOPY link /whole\nCOPY link/file /one\nCOPY link/f* /some/\n")
+    assert context.run("cat", "/whole/file", "/one", "/some/file")[1] == "text" * 3
+
+
+def test_what_is_ignored_cannot_be_copied(context: Context) -> None:
+    context.write("a", "a")
+    context.write("b", "b")
+    context.write(".dockerignore", "Dockerfile\n.dockerignore\na\n")
+    (context.folder / "alias").symlink_to("a")
+    context.build(f"FROM {BASE}\nCOPY . /all\n")
+    assert context.run("sh", "-c", "ls -A /all")[1].split() == ["alias", "b"]
+    with pytest.raises(BuildError, match=r"excluded by \.dockerignore: stat a"):
+        context.build(f"FROM {BASE}\nCOPY alias /x\n")
+    context.write("Dockerfile.dockerignore", "b\nDockerfile*\n")
+    context.build(f"FROM {BASE}\nCOPY . /all\n")
+    assert context.run("sh", "-c", "ls -A /all")[1].split() == [".dockerignore", "a", "alias"]
+
+
+def test_the_dockerfile_lies_in_the_context(context: Context) -> None:
+    secret = context.folder.parent / "secret"
+    secret.write_text("hidden")
+    (context.folder / "Linked").symlink_to(secret)
+    for name in ("Linked", "../secret"):
+        with pytest.raises(BuildError, match="must be within the build context") as raised:
+            context.session.build(context.folder, dockerfile=name, log=context.log.append)
+        assert "hidden" not in str(raised.value)
+
+
 def test_add_unpacks_local_archives(context: Context) -> None:
     with tarfile.open(context.folder / "a.tar.gz", "w:gz") as archive:
         member = tarfile.TarInfo("in/file")
-        member.size = 4
+        member.size, member.uid, member.gid = 4, 12, 34
         archive.addfile(member, io.BytesIO(b"text"))
-    context.build(f"FROM {BASE}\nADD a.tar.gz /unpacked/\nCOPY a.tar.gz /kept/\n")
+    result = context.build(
+        f"FROM {BASE}\nADD a.tar.gz /unpacked/\nCOPY a.tar.gz /kept/\n"
+        "ADD --chown=5:6 a.tar.gz /mine/\n"
+    )
     assert context.run("cat", "/unpacked/in/file")[1] == "text"
     assert context.run("ls", "/kept")[1] == "a.tar.gz"
+    assert context.entry(result, "unpacked/in/file")[1:] == (12, 34)
+    assert context.entry(result, "mine/in/file")[1:] == (5, 6)
+
+
+def test_modes_and_owners_are_docker_s(context: Context) -> None:
+    context.write("key", "secret", 0o600)
+    context.write("folder/deep/file", "text")
+    result = context.build(
+        f"""FROM {BASE} AS builder
+RUN mkdir -p /out && mkdir -m 1777 /out/shared && mkdir -m 700 /out/own && echo x > /out/own/x \\
+ && chmod 4710 /out/own/x && echo u:x:1000:1000::/home/u:/bin/sh >> /etc/passwd
+FROM builder
+COPY key /key
+COPY --from=builder /out /copied
+COPY --chown=1000:1000 key /home/u/new/key
+COPY --chmod=750 folder /modes
+COPY key /home/u/new/second
+RUN echo more >> /home/u/new/key && echo roots > /home/u/new/roots
+USER u
+RUN echo mine > /home/u/new/mine && ln /home/u/new/mine /home/u/new/same
+"""
+    )
+    for path, expected in {
+        "key": (0o600, 0, 0),
+        "copied/shared": (0o1777, 0, 0),
+        "copied/own": (0o700, 0, 0),
+        "copied/own/x": (0o4710, 0, 0),
+        "modes": (0o755, 0, 0),
+        "modes/deep": (0o750, 0, 0),
+        "modes/deep/file": (0o750, 0, 0),
+        "home/u/new": (0o755, 1000, 1000),
+        "home/u/new/key": (0o600, 1000, 1000),
+        "home/u/new/second": (0o600, 0, 0),
+        "home/u/new/roots": (0o644, 0, 0),
+        "home/u/new/mine": (0o644, 1000, 1000),
+    }.items():
+        assert context.entry(result, path) == expected, path
+    assert context.run("stat", "-c", "%h", "/home/u/new/same", image="test:1")[1][-1] == "2"
+    (context.folder / "key").chmod(0o644)
+    assert context.build((context.folder / "Dockerfile").read_text()).digest != result.digest
+
+
+def test_what_root_has_closed_is_packed_all_the_same(context: Context) -> None:
+    context.build(
+        f"FROM {BASE}\nRUN mkdir /shut && echo text > /shut/file && chmod 0 /shut/file /shut\n"
+        "RUN cat /shut/file && stat -c %a /shut /shut/file\n"
+    )
+    assert context.log[-7:-4] == ["text", "0", "0"]
 
 
 def test_stages_targets_and_what_they_are_based_on(context: Context) -> None:
@@ -217,9 +312,10 @@ RUN echo $TAG > /tag
     assert result.runtime is not None
     assert (result.runtime.reference, result.buildtime) == ("node:15", ())
     assert result.runtime.digest.startswith("sha256:")
-    context.build(text, target="builder", tag="test:2")
-    assert context.run("cat", "/out/file", image="test:2")[1] == "built"
-    assert "Step 6/11" not in "\n".join(context.log)
+    for target in ("builder", "BUILDER", "1"):
+        context.build(text, target=target, tag="test:2")
+        assert context.run("cat", "/out/file", image="test:2")[1] == "built"
+        assert "Step 6/11" not in "\n".join(context.log)
 
 
 def test_run_forms_arguments_and_deletions(context: Context) -> None:
@@ -234,9 +330,20 @@ RUN <<EOF
 echo one > /here
 echo two >> /here
 EOF
+RUN <<EOF
+#!/usr/bin/env node
+require('fs').writeFileSync('/node', process.argv[1])
+EOF
+RUN X=2 && echo $((1<<X)) > /shift
+ARG TARGETPLATFORM
+RUN echo "$TARGETPLATFORM" > /platform
+RUN --network=none env > /without
 RUN rm /etc/nsswitch.conf && rm -r /srv && mkdir /srv && touch /srv/new
 """
     )
+    written = context.run("cat", "/node", "/shift", "/platform")[1]
+    assert written == "/dev/pipes/EOF4\nlinux/amd64"
+    assert "PROXY" not in context.run("cat", "/without")[1]
     assert context.run("cat", "/shell", "/exec", "/here")[1] == "default env\nexec\none\ntwo"
     assert context.run("ls", "/etc/nsswitch.conf")[0] != 0
     assert context.run("ls", "/srv")[1] == "new"
@@ -281,6 +388,22 @@ def test_on_build_runs_in_the_image_that_is_built_on_it(context: Context) -> Non
         ("FROM ghcr.io/a/b:1", "the local cloud refuses ghcr.io"),
         ("ARG X\nFROM $X", "should not be blank"),
         ("FROM {} AS", "either one or three arguments"),
+        ("FROM {} AS 1a", "Dockerfile:1: .*invalid name for build stage: '1a'"),
+        ("FROM {0} AS a\nFROM {0} AS A", "Dockerfile:2: .*a stage name already used"),
+        ("FROM {} AS a\nCOPY --from=b /x /", "Dockerfile:2: .*manifest for b:latest not found"),
+        ("FROM {}\nCOPY leaking/secret /x", "forbidden path outside the build context: leaking"),
+        ("FROM {}\nCOPY loop /x", "Dockerfile:2: .*symbolic links"),
+        ("FROM {}\nCOPY folder /etc/passwd", "cannot copy to non-directory: /etc/passwd"),
+        ("FROM {}\nWORKDIR /etc/passwd", "not a directory"),
+        ("FROM {}\nHEALTHCHECK --retries=x CMD true", "Dockerfile:2: .*must be a number"),
+        ("FROM {}\nHEALTHCHECK --interval=x CMD true", "invalid duration 'x'"),
+        ("FROM {}\nSTOPSIGNAL NOPE", "Invalid signal: NOPE"),
+        ("FROM {}\nEXPOSE 80/http", "invalid proto: http"),
+        ("FROM {}\nEXPOSE 90-80", "invalid containerPort"),
+        ('FROM {}\nVOLUME [""]', "can not be an empty string"),
+        ("FROM {}\nENV =x", "names can not be blank"),
+        ("FROM {}\nRUN []", "Dockerfile:2: .*no command to run"),
+        ("FROM {}\nRUN echo \0", "Dockerfile:2: .*zero byte"),
     ],
 )
 def test_bad_input_names_file_line_and_reason(context: Context, text: str, message: str) -> None:
@@ -290,6 +413,9 @@ def test_bad_input_names_file_line_and_reason(context: Context, text: str, messa
     secret.write_text("secret")
     (context.folder / "leak").symlink_to(secret)
     (context.folder / "secret-folder").symlink_to(context.folder.parent)
+    (context.folder / "leaking").symlink_to(context.folder.parent)
+    (context.folder / "loop").symlink_to("loop")
+    context.write("folder/file", "a")
     with pytest.raises(BuildError, match=message):
         context.build(text.format(BASE) + "\n")
     assert context.session.inspect("test:1") is None

@@ -23,6 +23,11 @@ def test_escape_directive_and_windows_line_ends() -> None:
     assert names(text)[1] == ("RUN", "one  two\\three", 4)
 
 
+def test_what_does_not_go_on() -> None:
+    assert names("FROM a\nRUN one \\\\\nENV A=1\n")[2] == ("ENV", "A=1", 3)
+    assert parse("FROM a\nRUN echo $((1<<X))\n").instructions[1].here_documents == ()
+
+
 def test_flags_and_here_documents() -> None:
     text = """FROM --platform=linux/amd64 a AS b
 COPY --from=b --chown=1:2 x y /z/

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from docker.utils.build import exclude_paths
+from docker.utils.build import PatternMatcher
 
 from .root_file_system import RootFileSystem
 
@@ -21,19 +21,32 @@ class ContextError(ValueError):
 class BuildContext:
     """The folder of a build. No path, and no symbolic link, leads out of it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, dockerfile: str = "Dockerfile") -> None:
         self.folder = folder.resolve()
+        self._dockerfile = dockerfile
 
     @cached_property
     def files(self) -> list[str]:
-        """Every path of the context, relative, sorted; what .dockerignore excludes is missing."""
-        ignore = self.folder / ".dockerignore"
+        """Every path of the context, relative, sorted; what .dockerignore excludes is missing.
+
+        An ignore file that is named like the Dockerfile goes before (Docker, "Build context").
+        """
         patterns: list[str] = []
-        if ignore.is_file():
-            lines = ignore.read_text(errors="replace").splitlines()
-            patterns = [line.strip() for line in lines]
-            patterns = [line for line in patterns if line and not line.startswith("#")]
-        return sorted(path for path in exclude_paths(str(self.folder), patterns) if path != ".")
+        for name in (f"{self._dockerfile}.dockerignore", ".dockerignore"):
+            ignore = self.folder / name
+            if ignore.is_file() and ignore.resolve().is_relative_to(self.folder):
+                lines = ignore.read_text(errors="replace").splitlines()
+                patterns = [line.strip() for line in lines]
+                patterns = [line for line in patterns if line and not line.startswith("#")]
+                break
+        matcher = PatternMatcher(patterns)
+        matcher.patterns.pop()  # what it adds itself: a client sends .dockerignore in any case
+        return sorted(matcher.walk(str(self.folder)))
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        parents = (str(parent) for name in self.files for parent in PurePosixPath(name).parents)
+        return frozenset((*self.files, *parents))
 
     @property
     def size(self) -> int:
@@ -51,37 +64,53 @@ class BuildContext:
         wanted = clean(pattern)
         if wanted == ".":
             return ["."]
-        known = {*self.files, *(str(p) for f in self.files for p in PurePosixPath(f).parents)}
-        if any(character in wanted for character in "*?["):
-            found = sorted(path for path in known if matches(path, wanted))
+        folder, _, name = wanted.rpartition("/")
+        if folder and not _is_pattern(folder):  # a link in between is followed
+            wanted = str(PurePosixPath(self._real(folder), name))
+        if _is_pattern(wanted):
+            found = sorted(path for path in self._known if matches(path, wanted))
             if not found:
                 raise ContextError("no source files were specified: nothing matches " + pattern)
             return found
-        if wanted not in known:
-            raise ContextError(
-                f"file not found in build context or excluded by .dockerignore: stat {wanted}: "
-                "file does not exist"
-            )
+        if wanted not in self._known:
+            raise _not_found(wanted)
         return [wanted]
 
     def path(self, relative: str) -> Path:
-        """Where a source lies on the host. Raises :class:`ContextError` when a link leads out."""
+        """Where a source lies on the host, links followed. Raises :class:`ContextError`."""
+        real = self._real(relative)
+        if real not in self._known and real != ".":
+            raise _not_found(real)
+        return self.folder / real
+
+    def _real(self, relative: str) -> str:
+        """The path without links in it. Raises :class:`ContextError` when one leads out."""
         path = self.folder / relative
-        real = path.resolve()
+        try:
+            real = path.resolve()
+        except (OSError, RuntimeError):  # before Python 3.13 a loop is a RuntimeError
+            real = path
         if real != self.folder and self.folder not in real.parents:
             raise ContextError(
                 f"forbidden path outside the build context: {relative} is a symbolic link to "
                 f"{path.readlink() if path.is_symlink() else 'outside'}"
             )
-        return path
+        if real.is_symlink():
+            raise ContextError(f"stat {relative}: too many levels of symbolic links")
+        return real.relative_to(self.folder).as_posix()
 
     def below(self, relative: str) -> Iterator[tuple[str, Path]]:
         """Everything inside a directory: path relative to it, and where it lies."""
-        prefix = "" if relative == "." else relative + "/"
+        real = self._real(relative)
+        prefix = "" if real == "." else real + "/"
         for name in self.files:
             if name.startswith(prefix):
-                self.path(str(PurePosixPath(name).parent))
                 yield name[len(prefix) :], self.folder / name
+
+    @staticmethod
+    def directory_mode(status: os.stat_result) -> int:  # noqa: ARG004 - the same for all
+        """The mode of a copied directory: 755, for its own depends on the umask of a checkout."""
+        return 0o755
 
 
 class ImageTree:
@@ -94,7 +123,7 @@ class ImageTree:
     def find(self, pattern: str) -> list[str]:
         """Paths relative to the root that a source names."""
         wanted = clean(pattern)
-        if any(character in wanted for character in "*?["):
+        if _is_pattern(wanted):
             parent = str(PurePosixPath(wanted).parent)
             names = self._children("" if parent == "." else parent)
             found = sorted(
@@ -131,6 +160,11 @@ class ImageTree:
 
         yield from visit(resolved, "")
 
+    @staticmethod
+    def directory_mode(status: os.stat_result) -> int:
+        """The mode of a copied directory: as it is in the image."""
+        return stat.S_IMODE(status.st_mode)
+
     def _children(self, folder: str) -> dict[str, Path]:
         """Entries of a directory, merged over the layers as overlayfs does."""
         hidden: set[str] = set()
@@ -150,6 +184,17 @@ class ImageTree:
             if RootFileSystem._hides(layer, PurePosixPath(folder, "x")):
                 break
         return found
+
+
+def _is_pattern(path: str) -> bool:
+    return any(character in path for character in "*?[")
+
+
+def _not_found(path: str) -> ContextError:
+    return ContextError(
+        f"file not found in build context or excluded by .dockerignore: stat {path}: "
+        "file does not exist"
+    )
 
 
 def clean(path: str) -> str:

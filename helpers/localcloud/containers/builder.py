@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from ..cloud import Cloud
 from ..errors import CloudError
 from .build_cache import BuildCache
 from .build_context import BuildContext, ContextError, ImageTree
+from .container import Mount
 from .dockerfile import BuildError, Dockerfile, Instruction, parse
 from .images import LAYER, Descriptor, Image, ImageStore
 from .instructions import apply
@@ -23,6 +25,15 @@ from .variables import VariableError, expand, pairs, split
 Log = Callable[[str], None]
 _PREDEFINED = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 PREDEFINED = frozenset((*_PREDEFINED, *(name.lower() for name in _PREDEFINED)))
+# Dockerfile reference, "Automatic platform ARGs in the global scope".
+PLATFORM = {
+    f"{side}{part}": value
+    for side in ("TARGET", "BUILD")
+    for part, value in (
+        *(("PLATFORM", "linux/amd64"), ("OS", "linux"), ("ARCH", "amd64"), ("VARIANT", "")),
+    )
+}
+_STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
 
 
 class Host(Protocol):
@@ -39,6 +50,9 @@ class Host(Protocol):
         argv: list[str],
         environment: Mapping[str, str],
         log: Log,
+        *,
+        network: str = "default",
+        mounts: Sequence[Mount] = (),
     ) -> int:
         """Run a command on the layers of a stage; what it writes goes to ``upper``."""
 
@@ -87,22 +101,23 @@ class Build:
     def run(self) -> BuildResult:
         """Build every stage that is needed. Raises :class:`BuildError`."""
         known = [i for i in self.dockerfile.instructions if i.name == "FROM"]
-        if self.target and not any(self._is_target(n, one) for n, one in enumerate(known)):
+        names = [words[2] if len(words := one.rest.split()) == 3 else "" for one in known]
+        if self.target and not any(self._is_target(*one) for one in enumerate(names)):
             raise BuildError(
                 f"failed to reach build target {self.target} in {self.dockerfile.name}"
             )
         total = len(self.dockerfile.instructions)
-        arguments: dict[str, str] = {}
+        arguments = {name: self.build_args.get(name, value) for name, value in PLATFORM.items()}
         stage: Stage | None = None
         for number, instruction in enumerate(self.dockerfile.instructions, 1):
             if instruction.name == "FROM":
-                if stage is not None and self.target in (stage.name, str(stage.index)):
+                if stage is not None and self._is_target(stage.index, stage.name):
                     break
                 self.log(f"Step {number}/{total} : {instruction.text}")
                 with self._guard(instruction):
                     stage = self._begin(instruction, arguments)
                 self.log(f" ---> {stage.short_id}")
-                self._triggers(stage, instruction)
+                self._triggers(stage, instruction, arguments)
             elif stage is None:
                 self.log(f"Step {number}/{total} : {instruction.text}")
                 with self._guard(instruction):
@@ -113,10 +128,8 @@ class Build:
         assert stage is not None
         return self._finish(stage)
 
-    def _is_target(self, index: int, instruction: Instruction) -> bool:
-        words = instruction.rest.split()
-        name = words[2].lower() if len(words) == 3 else ""
-        return (self.target or "").lower() in (name, str(index))
+    def _is_target(self, index: int, name: str) -> bool:
+        return bool(self.target) and str(self.target).lower() in (name.lower(), str(index))
 
     @contextmanager
     def _guard(self, instruction: Instruction) -> Iterator[None]:
@@ -129,6 +142,8 @@ class Build:
             raise
         except CloudError as error:
             raise self.dockerfile.error(instruction, error.message) from None
+        except OSError as error:
+            raise self.dockerfile.error(instruction, str(error)) from None
 
     def _begin(self, instruction: Instruction, arguments: Mapping[str, str]) -> Stage:
         words = [
@@ -137,6 +152,13 @@ class Build:
         if len(words) not in (1, 3) or (len(words) == 3 and words[1].lower() != "as"):
             raise VariableError("FROM requires either one or three arguments")
         base, name = words[0], words[2].lower() if len(words) == 3 else ""
+        if len(words) == 3 and not _STAGE_NAME.fullmatch(name):
+            raise VariableError(
+                f"invalid name for build stage: {words[2]!r}, name can't start with a number or "
+                "contain symbols"
+            )
+        if name and any(earlier.name == name for earlier in self.stages):
+            raise VariableError(f"{name} stage name already used")
         if not base:
             raise VariableError(
                 f"base name ({instruction.rest}) should not be blank: give its argument a value "
@@ -160,7 +182,9 @@ class Build:
         self.stages.append(stage)
         return stage
 
-    def _triggers(self, stage: Stage, instruction: Instruction) -> None:
+    def _triggers(
+        self, stage: Stage, instruction: Instruction, arguments: Mapping[str, str]
+    ) -> None:
         """ONBUILD of the base image: run now, as if they followed FROM."""
         triggers = stage.settings.pop("OnBuild", None) or []
         if triggers:
@@ -175,7 +199,7 @@ class Build:
                 inner.text,
                 inner.here_documents,
             )
-            self._step(stage, moved, {})
+            self._step(stage, moved, arguments)
 
     def _global_argument(self, instruction: Instruction, arguments: dict[str, str]) -> None:
         for name, default in declared(instruction, arguments, self.dockerfile.escape).items():

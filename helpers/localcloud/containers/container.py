@@ -17,6 +17,22 @@ _MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platf
 _OWN_PLATFORMS = ("", "linux/amd64", f"linux/{_MACHINE}")
 
 
+def signal_of(text: str) -> int | None:
+    """The number of a signal as STOPSIGNAL names it: 9, TERM, SIGTERM, SIGRTMIN+3; else None."""
+    name, _, offset = text.upper().removeprefix("SIG").partition("+")
+    if name.isascii() and name.isdigit() and not offset:
+        return int(name) if 1 <= int(name) <= signal.SIGRTMAX else None
+    number = getattr(signal, f"SIG{name}", None)
+    if not name.isalnum() or not isinstance(number, signal.Signals):
+        return None
+    if not offset:
+        return int(number)
+    if name != "RTMIN" or not (offset.isascii() and offset.isdigit()):
+        return None
+    total = number + int(offset)
+    return total if total <= signal.SIGRTMAX else None
+
+
 class ContainerTimeoutError(SandboxError, TimeoutError):
     """The container did not end in time, and was killed."""
 

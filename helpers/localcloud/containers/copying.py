@@ -11,20 +11,29 @@ from pathlib import Path, PurePosixPath
 
 from .build_context import BuildContext, ContextError, ImageTree
 from .layers import Entry
+from .owners import ROOT, Owners
 from .root_file_system import RootFileSystem, UnknownUserError
 
 Source = BuildContext | ImageTree
 
 
 class Copy:
-    """One COPY or ADD onto the root file system that ``lowers`` give."""
+    """One COPY or ADD onto the root file system that ``lowers`` and ``owners`` give."""
 
     def __init__(
-        self, lowers: Sequence[Path], working_dir: str, *, owner: str = "", mode: str = ""
+        self,
+        lowers: Sequence[Path],
+        working_dir: str,
+        owners: Owners,
+        *,
+        owner: str = "",
+        mode: str = "",
     ) -> None:
         self._root = RootFileSystem(lowers) if lowers else None
+        self._owners = owners
         self._working_dir = working_dir
         self._entries: dict[PurePosixPath, Entry] = {}
+        self._chown = bool(owner)
         self._uid, self._gid = self._owner(owner)
         if mode and not re.fullmatch(r"[0-7]{3,4}", mode):
             raise ContextError(f"invalid chmod parameter: '{mode}'. it should be octal string")
@@ -67,14 +76,11 @@ class Copy:
                 target = self._target(destination)
                 self._directory(target)
                 for below, item in source.below(name):
-                    self._item(target / below, item)
+                    self._item(source, target / below, item)
             elif unpack and _is_archive(path):
                 self._unpack(path, self._target(destination))
             else:
-                self._item(
-                    self._file_target(destination, name),
-                    path.resolve() if isinstance(source, BuildContext) else path,
-                )
+                self._item(source, self._file_target(destination, name), path)
 
     def add_text(self, name: str, content: str, destination: str) -> None:
         """A here-document as a file."""
@@ -106,13 +112,14 @@ class Copy:
             return None
         return self._root.find("/" + str(path)) if path.parts else None
 
-    def _item(self, path: PurePosixPath, item: Path) -> None:
+    def _item(self, source: Source, path: PurePosixPath, item: Path) -> None:
         status = item.lstat()
         if stat.S_ISDIR(status.st_mode):
-            self._directory(path, stat.S_IMODE(status.st_mode))
+            mode = source.directory_mode(status) if self._mode is None else self._mode
+            self._directory(path, mode)
             return
         self._parents(path)
-        mode = _plain(stat.S_IMODE(status.st_mode)) if self._mode is None else self._mode
+        mode = stat.S_IMODE(status.st_mode) if self._mode is None else self._mode
         if stat.S_ISLNK(status.st_mode):
             target = str(item.readlink())
             self._put(Entry(path, 0o777, "link", target=target, uid=self._uid, gid=self._gid))
@@ -127,23 +134,27 @@ class Copy:
         self._parents(path)
         existing = self._existing(path)
         if existing is not None and existing.is_dir():
-            mode = stat.S_IMODE(existing.stat().st_mode)
-            self._put(Entry(path, mode, "directory"))
+            self._again(path, existing)
+        elif existing is not None:
+            raise ContextError(f"cannot copy to non-directory: /{path}")
         else:
-            self._put(
-                Entry(path, _plain(mode, directory=True), "directory", uid=self._uid, gid=self._gid)
-            )
+            self._put(Entry(path, mode, "directory", uid=self._uid, gid=self._gid))
 
     def _parents(self, path: PurePosixPath) -> None:
-        """Parents as the image has them: a layer must not change their mode."""
+        """Parents: those of the image as they are, new ones for the new owner."""
         for parent in reversed(path.parents):
             if not parent.parts or parent in self._entries:
                 continue
             existing = self._existing(parent)
-            mode = 0o755
             if existing is not None and existing.is_dir():
-                mode = stat.S_IMODE(existing.stat().st_mode)
-            self._put(Entry(parent, mode, "directory"))
+                self._again(parent, existing)
+            else:
+                self._put(Entry(parent, 0o755, "directory", uid=self._uid, gid=self._gid))
+
+    def _again(self, path: PurePosixPath, existing: Path) -> None:
+        """A directory of the image: a layer must change neither its mode nor its owner."""
+        uid, gid = self._owners.of(path) or ROOT
+        self._put(Entry(path, stat.S_IMODE(existing.stat().st_mode), "directory", uid=uid, gid=gid))
 
     def _put(self, entry: Entry) -> None:
         self._entries[entry.path] = entry
@@ -151,7 +162,7 @@ class Copy:
     # -- archives ----------------------------------------------------------------------------
 
     def _unpack(self, archive: Path, target: PurePosixPath) -> None:
-        """ADD of a local archive: its content, checked entry by entry."""
+        """ADD of a local archive: its content with its owners, checked entry by entry."""
         self._directory(target)
         with tarfile.open(archive, "r:*") as source:
             for member in source:
@@ -162,7 +173,8 @@ class Copy:
                 if path == target:
                     continue
                 self._parents(path)
-                mode, uid, gid = member.mode & 0o7777, self._uid, self._gid
+                mode = member.mode & 0o7777
+                uid, gid = (self._uid, self._gid) if self._chown else (member.uid, member.gid)
                 if member.isdir():
                     self._put(Entry(path, mode, "directory", uid=uid, gid=gid))
                 elif member.issym():
@@ -173,17 +185,6 @@ class Copy:
                     self._put(Entry(path, mode, source=content.read(), uid=uid, gid=gid))
                 else:
                     raise ContextError(f"{archive.name} holds the special file {member.name}")
-
-
-def _plain(mode: int, *, directory: bool = False) -> int:
-    """The mode without the part that depends on the umask of whoever checked the files out.
-
-    git knows only "executable or not"; so the same commit gives the same layer everywhere.
-    """
-    if directory:
-        return 0o755
-    special = mode & 0o7000
-    return special | (0o755 if mode & 0o100 else 0o644)
 
 
 def _is_archive(path: Path) -> bool:

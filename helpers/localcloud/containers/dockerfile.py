@@ -27,7 +27,8 @@ FLAGS = {
 }
 _DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*")
 _FLAG = re.compile(r"--([a-z-]+)(?:=(\S*))?\s*")
-_HEREDOC = re.compile(r"""<<(-?)(?:"(\w+)"|'(\w+)'|(\w+))""")
+# A word of its own, as BuildKit reads it: the shift in $((1<<X)) is none.
+_HEREDOC = re.compile(r"""(?:^|(?<=\s))\d*<<(-?)(?:"(\w+)"|'(\w+)'|(\w+))""")
 
 
 class BuildError(CloudError):
@@ -135,7 +136,7 @@ def _logical_line(lines: list[str], position: int, escape: str) -> tuple[str, in
                 continue
             return "", position
         bare = line.rstrip()
-        if bare.endswith(escape):
+        if bare.endswith(escape) and not bare.endswith(escape * 2):
             joined += bare[:-1] if joined else bare[:-1].lstrip()
             continue
         return (joined + line).strip(), position

@@ -210,6 +210,11 @@ class Session:
         if platform not in (None, "", "linux", "linux/amd64"):
             raise BuildError(f"the local cloud builds for linux/amd64 only, not for {platform}")
         path = (context / dockerfile).resolve()
+        if not path.is_relative_to(context.resolve()):
+            raise BuildError(
+                f"unable to prepare context: the Dockerfile ({dockerfile}) must be within the "
+                "build context"
+            )
         if not path.is_file():
             raise BuildError(
                 f"unable to prepare context: unable to evaluate symlinks in Dockerfile path: lstat "
@@ -219,7 +224,7 @@ class Session:
             text = path.read_text()
         except UnicodeDecodeError:
             raise BuildError(f"{dockerfile} is not UTF-8 text") from None
-        source = BuildContext(context)
+        source = BuildContext(context, dockerfile)
         log(f"Sending build context to Docker daemon  {human_size(source.size)}")
         build = Build(
             self._cloud,
@@ -364,6 +369,9 @@ class _Host:
         argv: list[str],
         environment: Mapping[str, str],
         log: Log,
+        *,
+        network: str = "default",
+        mounts: Sequence[Mount] = (),
     ) -> int:
         """A RUN."""
         session = self._session
@@ -377,7 +385,9 @@ class _Host:
             user=stage.settings.get("User") or "",
             hostname=name,
             upper=upper,
-            network=session._own_network(),
+            mounts=tuple(mounts),
+            network=None if network == "none" else session._own_network(),
+            proxy=network != "none",
             platform=stage.platform,
         )
         try:

@@ -14,6 +14,7 @@ from ..cloud import Cloud
 from ..content import digest_of
 from ..errors import CloudError
 from . import layers
+from .owners import Owner, Owners, write_owners
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -135,6 +136,10 @@ class ImageStore:
             return [self._flat(descriptors)]
         return found
 
+    def owners(self, descriptors: Sequence[Descriptor]) -> Owners:
+        """Whose the files of these layers are."""
+        return Owners([self._layer(descriptor) for descriptor in descriptors])
+
     def _layer(self, descriptor: Descriptor) -> Path:
         digest = str(descriptor["digest"])
         name = digest.removeprefix("sha256:")
@@ -146,11 +151,15 @@ class ImageStore:
                 fresh = self._folder / f"{name}.new"
                 _remove(fresh)
                 fresh.mkdir(mode=0o755)
+                owners: dict[str, Owner] = {}
                 try:
-                    complete = layers.extract(self._content.path(digest), fresh, digest)
+                    complete = layers.extract(
+                        self._content.path(digest), fresh, digest, owners=owners
+                    )
                 except BaseException:
                     _remove(fresh)
                     raise
+                write_owners(target, owners)
                 if not complete:
                     (self._folder / f"{name}.whiteouts").touch()
                 fresh.rename(target)

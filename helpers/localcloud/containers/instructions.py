@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from .container import Mount, signal_of
 from .copying import Copy
 from .dockerfile import Instruction, parse
 from .layers import changes
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 _URL = re.compile(r"(https?://|git@|git://)")
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
+_PORTS = re.compile(r"([0-9]+)(?:-([0-9]+))?(?:/(\w*))?")
 _SHEBANG = "#!"
 
 
@@ -81,19 +84,25 @@ def _user(build: Build, stage: Stage, instruction: Instruction) -> None:
 
 
 def _stop_signal(build: Build, stage: Stage, instruction: Instruction) -> None:
-    stage.settings["StopSignal"] = _expanded(build, stage, instruction.rest)
+    text = _expanded(build, stage, instruction.rest)
+    if signal_of(text) is None:
+        raise VariableError(f"Invalid signal: {text}")
+    stage.settings["StopSignal"] = text
     build.metadata(stage, f"STOPSIGNAL {stage.settings['StopSignal']}")
 
 
 def _expose(build: Build, stage: Stage, instruction: Instruction) -> None:
     exposed = dict(stage.settings.get("ExposedPorts") or {})
     for word in split(_expanded(build, stage, instruction.rest)):
-        port, _, protocol = word.partition("/")
-        first, _, last = port.partition("-")
-        if not first.isdigit() or (last and not last.isdigit()) or int(last or first) > 65535:
+        match = _PORTS.fullmatch(word)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if match is None or not first <= last <= 65535:
             raise VariableError(f"invalid containerPort: {word}")
-        for number in range(int(first), int(last or first) + 1):
-            exposed[f"{number}/{protocol or 'tcp'}"] = {}
+        protocol = (match[3] or "tcp").lower()
+        if protocol not in ("tcp", "udp", "sctp"):
+            raise VariableError(f"invalid proto: {protocol}")
+        for number in range(first, last + 1):
+            exposed[f"{number}/{protocol}"] = {}
     stage.settings["ExposedPorts"] = exposed
     build.metadata(stage, f"EXPOSE {instruction.rest}")
 
@@ -101,6 +110,8 @@ def _expose(build: Build, stage: Stage, instruction: Instruction) -> None:
 def _volume(build: Build, stage: Stage, instruction: Instruction) -> None:
     words = instruction.exec_form or split(instruction.rest)
     paths = [_expanded(build, stage, word) for word in words]
+    if not all(path.strip() for path in paths):
+        raise VariableError("VOLUME specified can not be an empty string")
     stage.settings["Volumes"] = {**(stage.settings.get("Volumes") or {}), **{p: {} for p in paths}}
     build.metadata(stage, f"VOLUME {json.dumps(paths)}")
 
@@ -119,11 +130,15 @@ def _health_check(build: Build, stage: Stage, instruction: Instruction) -> None:
         ("interval", "Interval"),
         ("timeout", "Timeout"),
         ("start-period", "StartPeriod"),
+        ("start-interval", "StartInterval"),
     ):
         if flag in instruction.flags:
             check[name] = _nanoseconds(instruction.flags[flag])
-    if "retries" in instruction.flags:
-        check["Retries"] = int(instruction.flags["retries"])
+    retries = instruction.flags.get("retries", "")
+    if retries:
+        if not re.fullmatch(r"[0-9]+", retries):
+            raise VariableError(f"--retries must be a number of at least 1, not {retries!r}")
+        check["Retries"] = int(retries)
     stage.settings["Healthcheck"] = check
     build.metadata(stage, f"HEALTHCHECK {json.dumps(check)}")
 
@@ -147,14 +162,16 @@ def _on_build(build: Build, stage: Stage, instruction: Instruction) -> None:
 
 def _working_dir(build: Build, stage: Stage, instruction: Instruction) -> None:
     path = _expanded(build, stage, instruction.rest)
-    whole = str(PurePosixPath("/", stage.working_dir, path))
+    whole = os.path.normpath(str(PurePosixPath("/", stage.working_dir, path)))
     lowers = build.images.unpacked(stage.layers)
     stage.settings["WorkingDir"] = whole
     existing = RootFileSystem(lowers).find(whole) if lowers else None
     if existing is not None and existing.is_dir():
         build.metadata(stage, f"WORKDIR {whole}")
         return
-    copy = Copy(lowers, "/")
+    if existing is not None:
+        raise VariableError(f"mkdir {whole}: not a directory")
+    copy = Copy(lowers, "/", build.images.owners(stage.layers))
     copy.make_directory(whole)
     build.layer(stage, f"WORKDIR {whole}", copy.entries)
 
@@ -172,6 +189,7 @@ def _copy(build: Build, stage: Stage, instruction: Instruction) -> None:
     copy = Copy(
         build.images.unpacked(stage.layers),
         stage.working_dir,
+        build.images.owners(stage.layers),
         owner=flags.get("chown", ""),
         mode=flags.get("chmod", ""),
     )
@@ -206,10 +224,15 @@ def _run(build: Build, stage: Stage, instruction: Instruction) -> None:
             )
     if instruction.flags.get("network", "default") not in ("default", "none"):
         raise VariableError("the local cloud has no --network=host: containers never see the host")
-    argv, shown = _run_words(stage, instruction)
+    network = instruction.flags.get("network", "default")
+    argv, shown, script = _run_words(stage, instruction)
+    if not argv or any("\0" in word for word in argv):
+        raise VariableError("there is no command to run, or it holds a zero byte")
     environment = build.run_environment(stage)
     declared = {k: v for k, v in environment.items() if k not in stage.environment}
-    key = build.cache.key(stage.id, json.dumps(argv), json.dumps(declared, sort_keys=True))
+    key = build.cache.key(
+        stage.id, json.dumps([argv, script, network]), json.dumps(declared, sort_keys=True)
+    )
     known, layer = build.cache.get(key)
     if known and not build.no_cache:
         build.log(" ---> Using cache")
@@ -221,38 +244,52 @@ def _run(build: Build, stage: Stage, instruction: Instruction) -> None:
         lowers = build.images.unpacked(stage.layers)
         if not lowers:
             raise VariableError("the stage is empty (FROM scratch): there is nothing to run")
-        status = build.host.execute(stage, lowers, upper, argv, environment, build.log)
+        mounts = []
+        if script:
+            file = scratch / "script"
+            file.write_text(script)
+            file.chmod(0o755)
+            mounts.append(Mount(file, argv[0], read_only=True))
+        status = build.host.execute(
+            *(stage, lowers, upper, argv, environment, build.log), network=network, mounts=mounts
+        )
         if status != 0:
             command = shlex.join(argv) if instruction.exec_form else " ".join(argv)
             raise build.dockerfile.error(
                 instruction, f"The command '{command}' returned a non-zero code: {status}", status
             )
-        layer = build.store(changes(upper)) if upper.exists() else None
+        layer = None
+        if upper.exists():
+            account = RootFileSystem(lowers).account(stage.settings.get("User") or "")
+            owners = build.images.owners(stage.layers)
+            layer = build.store(owners.give(changes(upper), (account.uid, account.gid)))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     build.cache.put(key, layer)
     stage.record(shown, layer)
 
 
-def _run_words(stage: Stage, instruction: Instruction) -> tuple[list[str], str]:
-    """The command of a RUN and how the history shows it."""
+def _run_words(stage: Stage, instruction: Instruction) -> tuple[list[str], str, str]:
+    """The command of a RUN, how the history shows it, and the script that the command names.
+
+    A here-document that begins with ``#!`` is a program, at the place where BuildKit puts it.
+    """
     words = instruction.exec_form
     if words is not None:
-        return words, shlex.join(words)
+        return words, shlex.join(words), ""
     if not instruction.here_documents:
-        return [*stage.shell, instruction.rest], " ".join([*stage.shell, instruction.rest])
+        return [*stage.shell, instruction.rest], " ".join([*stage.shell, instruction.rest]), ""
     first = instruction.here_documents[0]
     if instruction.rest.split() and re.fullmatch(
         r"""<<-?["']?\w+["']?""", instruction.rest.strip()
     ):
         text = first.content
         if text.startswith(_SHEBANG):
-            interpreter = text[2:].split("\n", 1)[0].strip()
-            return [*shlex.split(interpreter), "-c", text], f"RUN <<{first.name}"
+            return [f"/dev/pipes/{first.name}"], f"RUN <<{first.name}", text
     else:
         bodies = "".join(f"{d.content}{d.name}\n" for d in instruction.here_documents)
         text = f"{instruction.rest}\n{bodies}"
-    return [*stage.shell, text], f"RUN {instruction.rest}"
+    return [*stage.shell, text], f"RUN {instruction.rest}", ""
 
 
 _HANDLERS: dict[str, Callable[[Build, Stage, Instruction], None]] = {

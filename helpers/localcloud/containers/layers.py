@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import lzma
 import os
 import shutil
 import stat
@@ -33,7 +34,7 @@ class Entry:
 
     path: PurePosixPath  # relative to the root
     mode: int
-    kind: str = "file"  # "file" | "directory" | "link"
+    kind: str = "file"  # "file" | "directory" | "link" | "hard link" (to an entry before it)
     source: Path | bytes = b""
     target: str = ""
     uid: int = 0
@@ -65,6 +66,9 @@ def _add(archive: tarfile.TarFile, entry: Entry) -> None:
         archive.addfile(member)
     elif entry.kind == "link":
         member.type, member.linkname, member.mode = tarfile.SYMTYPE, entry.target, 0o777
+        archive.addfile(member)
+    elif entry.kind == "hard link":
+        member.type, member.linkname = tarfile.LNKTYPE, entry.target
         archive.addfile(member)
     elif isinstance(entry.source, bytes):
         member.size = len(entry.source)
@@ -108,8 +112,12 @@ class _Sink(io.RawIOBase):
 
 
 def changes(upper: Path) -> list[Entry]:
-    """What a container changed, as entries of a layer, from the upper directory of its overlay."""
+    """What a container changed, as entries of a layer, from the upper directory of its overlay.
+
+    Its modes do not stay as they are: an ordinary user could not read what root in there closed.
+    """
     found: list[Entry] = []
+    known: dict[int, str] = {}  # inode -> the first of its names
 
     def visit(folder: Path, relative: PurePosixPath) -> None:
         for item in sorted(os.scandir(folder), key=lambda one: one.name):
@@ -122,10 +130,16 @@ def changes(upper: Path) -> list[Entry]:
                 found.append(Entry(path, 0o777, "link", target=str(Path(item.path).readlink())))
             elif item.is_dir(follow_symlinks=False):
                 found.append(Entry(path, mode, "directory"))
+                Path(item.path).chmod(mode | stat.S_IRWXU)
                 if _is_opaque(item.path):
                     found.append(Entry(path / OPAQUE, 0o644))
                 visit(Path(item.path), path)
             elif item.is_file(follow_symlinks=False):
+                first = known.setdefault(status.st_ino, str(path))
+                if first != str(path):
+                    found.append(Entry(path, mode, "hard link", target=first))
+                    continue
+                Path(item.path).chmod(mode | stat.S_IRUSR)
                 found.append(Entry(path, mode, source=Path(item.path)))
             # sockets, pipes and devices of a build are no content
 
@@ -144,10 +158,18 @@ def _is_opaque(path: str) -> bool:
 # -- reading -------------------------------------------------------------------------------------
 
 
-def extract(archive: Path, root: Path, name: str, *, onto: bool = False) -> bool:
+def extract(
+    archive: Path,
+    root: Path,
+    name: str,
+    *,
+    onto: bool = False,
+    owners: dict[str, tuple[int, int]] | None = None,
+) -> bool:
     """Unpack a layer into ``root``; ``onto`` applies it to what lower layers left there.
 
     Without ``onto`` deletions become overlay's whiteouts; False when this user cannot make them.
+    ``owners`` gets the user and group of every path that is not root's.
     Raises :class:`BuildError`, naming the layer, for an archive that is damaged, writes outside
     its root or holds devices.
     """
@@ -157,8 +179,17 @@ def extract(archive: Path, root: Path, name: str, *, onto: bool = False) -> bool
         with tarfile.open(archive, "r:*") as source:
             for member in source:
                 complete &= _extract_member(source, member, root, name, directories, onto=onto)
-    except (tarfile.TarError, EOFError, zlib.error) as error:
+                if owners is not None and (member.uid or member.gid):
+                    path = _inside(root, member.name, name).relative_to(root)
+                    owners[str(path)] = (member.uid, member.gid)
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OverflowError) as error:
         raise BuildError(f"layer {name} is not a readable archive: {error}") from None
+    except (FileExistsError, NotADirectoryError, IsADirectoryError, ValueError) as error:
+        raise BuildError(f"layer {name} contradicts itself: {error}") from None
+    except OSError as error:
+        raise BuildError(
+            f"layer {name} cannot be unpacked here: {error.strerror or error}"
+        ) from None
     for path, mode in reversed(directories):
         path.chmod(mode)
     return complete
@@ -192,7 +223,10 @@ def _extract_member(
         return True
     if member.islnk():
         linked = _inside(root, member.linkname, name)
-        if not linked.exists() or linked.is_symlink():
+        if linked.is_symlink():
+            path.symlink_to(linked.readlink())
+            return True
+        if not linked.is_file():
             raise BuildError(
                 f"layer {name}: {member.name} links to {member.linkname}, which it lacks"
             )

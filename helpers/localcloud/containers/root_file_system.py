@@ -31,7 +31,7 @@ class RootFileSystem:
     def __init__(self, layers: Sequence[Path]) -> None:
         self._layers = tuple(reversed(layers))
 
-    def _entry(self, path: PurePosixPath) -> Path | None:
+    def entry(self, path: PurePosixPath) -> Path | None:
         """The topmost entry for ``path``, whose parent is free of links; None when there is none."""
         relative = path.relative_to("/")
         for layer in self._layers:
@@ -80,7 +80,7 @@ class RootFileSystem:
             if part == "..":
                 resolved = resolved.parent
                 continue
-            entry = self._entry(resolved / part)
+            entry = self.entry(resolved / part)
             if entry is not None and entry.is_symlink():
                 links += 1
                 if links > LINKS:
@@ -96,7 +96,7 @@ class RootFileSystem:
     def find(self, path: str) -> Path | None:
         """Where the file or directory ``path`` really lies on the host; None when missing."""
         resolved = self.resolve(path)
-        return self._layers[0] if str(resolved) == "/" else self._entry(resolved)
+        return self._layers[0] if str(resolved) == "/" else self.entry(resolved)
 
     def read(self, path: str) -> str:
         """The text of a file; '' when it is missing."""

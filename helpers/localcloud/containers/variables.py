@@ -136,5 +136,8 @@ def pairs(
             raise VariableError(
                 f"syntax error - can't find = in {word!r}. Must be of the form: name=value"
             )
-        found[expand(name, variables, escape)] = expand(value, variables, escape)
+        name = expand(name, variables, escape)
+        if not name:
+            raise VariableError(f"names can not be blank: {word!r}")
+        found[name] = expand(value, variables, escape)
     return found
