@@ -13,6 +13,8 @@ import pytest
 
 from helpers.localcloud.containers.dockerfile import BuildError
 from helpers.localcloud.containers.layers import Entry, changes, extract, pack
+from helpers.localcloud.containers.owners import Owners, write_owners
+from helpers.localcloud.containers.root_file_system import RootFileSystem
 from helpers.localcloud.content import ContentStore
 
 
@@ -41,6 +43,11 @@ def archive(path: Path, *members: tuple[str, bytes, dict[str, object]]) -> Path:
         ("pipe", tarfile.FIFOTYPE, {}, "device node or special file"),
         ("hard", tarfile.LNKTYPE, {"linkname": "../../etc/passwd"}, "writes outside its root"),
         ("hard", tarfile.LNKTYPE, {"linkname": "missing"}, "which it lacks"),
+        (".wh...", tarfile.REGTYPE, {}, "deletes outside its root"),
+        ("a/.wh..", tarfile.REGTYPE, {}, "deletes outside its root"),
+        ("a/.wh.", tarfile.REGTYPE, {}, "deletes outside its root"),
+        ("n" * 300, tarfile.REGTYPE, {}, "cannot be unpacked at 'nnn.*File name too long"),
+        ("a", tarfile.REGTYPE, {"mtime": 1e20}, "not a readable archive: timestamp"),
     ],
 )
 def test_an_archive_that_would_leave_its_root_is_refused(
@@ -53,6 +60,48 @@ def test_an_archive_that_would_leave_its_root_is_refused(
         extract(path, root, "sha256:name")
     assert "layer sha256:name" in str(caught.value)
     assert [one.name for one in (tmp_path / "inside").iterdir()] == ["root"]
+
+
+def test_an_archive_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
+    path = archive(tmp_path / "layer.tar", ("a", tarfile.REGTYPE, {}), ("a/b", tarfile.REGTYPE, {}))
+    (tmp_path / "root").mkdir()
+    with pytest.raises(BuildError, match="layer name cannot be unpacked at 'a/b': "):
+        extract(path, tmp_path / "root", "name")
+
+
+def test_a_layer_deletes_in_lower_layers_only(tmp_path: Path) -> None:
+    path = archive(
+        tmp_path / "layer.tar",
+        ("kept", tarfile.REGTYPE, {}),
+        (".wh.kept", tarfile.REGTYPE, {}),
+        (".wh.anew", tarfile.REGTYPE, {}),
+        ("anew", tarfile.DIRTYPE, {}),
+    )
+    layer, lower = tmp_path / "layer", tmp_path / "lower"
+    layer.mkdir()
+    (lower / "anew" / "old").mkdir(parents=True)
+    assert extract(path, layer, "name")
+    root = RootFileSystem([lower, layer])
+    assert root.read("/kept") == "content"
+    assert root.find("/anew") is not None
+    assert root.find("/anew/old") is None
+
+
+def test_owners_are_kept_beside_a_layer(tmp_path: Path) -> None:
+    path = archive(
+        tmp_path / "layer.tar",
+        ("home", tarfile.DIRTYPE, {"uid": 12, "gid": 34}),
+        ("home/roots", tarfile.REGTYPE, {}),
+    )
+    layer = tmp_path / "layer"
+    layer.mkdir()
+    owners: dict[str, tuple[int, int]] = {}
+    extract(path, layer, "name", owners=owners)
+    write_owners(layer, owners)
+    known = Owners([layer])
+    assert known.of(PurePosixPath("home")) == (12, 34)
+    assert known.of(PurePosixPath("home/roots")) == (0, 0)
+    assert known.of(PurePosixPath("home/new")) is None
 
 
 def test_links_are_followed_inside_the_root_only(tmp_path: Path) -> None:
@@ -81,6 +130,14 @@ def test_a_damaged_archive_is_an_error(tmp_path: Path) -> None:
 def write(path: Path, text: str = "text") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
+
+
+def test_a_compression_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "layer.tar.zst"
+    path.write_bytes(b"\x28\xb5\x2f\xfd" + bytes(600))
+    (tmp_path / "root").mkdir()
+    with pytest.raises(BuildError, match="compressed with zstd; push the image with gzip"):
+        extract(path, tmp_path / "root", "name")
 
 
 def test_the_same_content_gives_the_same_digest(tmp_path: Path) -> None:

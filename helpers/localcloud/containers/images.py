@@ -99,6 +99,8 @@ class ImageStore:
             manifest = json.loads(self._content.read(digest))
             config = self._content.read(manifest["config"]["digest"])
             parsed = json.loads(config)
+            if len(parsed["rootfs"]["diff_ids"]) != len(manifest["layers"]):
+                raise ValueError("its configuration is for other layers")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CloudError(
                 400, "MANIFEST_INVALID", f"{digest} is not an image that can be run: {error!r}"

@@ -26,6 +26,7 @@ EPOCH = 1577836800  # 2020-01-01: every entry has it, so the same content gives 
 WHITEOUT, OPAQUE = ".wh.", ".wh..wh..opq"
 _OPAQUE_ATTRIBUTES = ("user.overlay.opaque", "trusted.overlay.opaque")
 _BLOCK = 1024 * 1024
+_ZSTANDARD = b"\x28\xb5\x2f\xfd"
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def changes(upper: Path) -> list[Entry]:
             path = relative / item.name
             status = item.stat(follow_symlinks=False)
             mode = stat.S_IMODE(status.st_mode)
-            if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0:
+            if _is_whiteout(Path(item.path)):
                 found.append(Entry(path.with_name(WHITEOUT + item.name), 0o644))
             elif item.is_symlink():
                 found.append(Entry(path, 0o777, "link", target=str(Path(item.path).readlink())))
@@ -174,22 +175,24 @@ def extract(
     its root or holds devices.
     """
     complete = True
+    place = "its beginning"
     directories: list[tuple[Path, int]] = []
     try:
         with tarfile.open(archive, "r:*") as source:
             for member in source:
+                place = repr(member.name)
                 complete &= _extract_member(source, member, root, name, directories, onto=onto)
                 if owners is not None and (member.uid or member.gid):
                     path = _inside(root, member.name, name).relative_to(root)
                     owners[str(path)] = (member.uid, member.gid)
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OverflowError) as error:
-        raise BuildError(f"layer {name} is not a readable archive: {error}") from None
-    except (FileExistsError, NotADirectoryError, IsADirectoryError, ValueError) as error:
-        raise BuildError(f"layer {name} contradicts itself: {error}") from None
-    except OSError as error:
-        raise BuildError(
-            f"layer {name} cannot be unpacked here: {error.strerror or error}"
-        ) from None
+        reason = str(error).partition("\n")[0]
+        if _begins_with(archive, _ZSTANDARD):
+            reason = "it is compressed with zstd; push the image with gzip"
+        raise BuildError(f"layer {name} is not a readable archive: {reason}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", "") or str(error)
+        raise BuildError(f"layer {name} cannot be unpacked at {place}: {reason}") from None
     for path, mode in reversed(directories):
         path.chmod(mode)
     return complete
@@ -211,13 +214,17 @@ def _extract_member(
     if path.name == OPAQUE:
         return _make_opaque(path.parent, onto=onto)
     if path.name.startswith(WHITEOUT):
-        return _make_whiteout(path.with_name(path.name.removeprefix(WHITEOUT)), onto=onto)
+        gone = path.name.removeprefix(WHITEOUT)
+        if gone in ("", ".", ".."):
+            raise BuildError(f"layer {name} deletes outside its root: {member.name!r} is refused")
+        return _make_whiteout(path.with_name(gone), onto=onto)
+    replaced = _is_whiteout(path)
     if not (member.isdir() and path.is_dir() and not path.is_symlink()):
         _clear(path)
     if member.isdir():
         path.mkdir(exist_ok=True)
         directories.append((path, member.mode & 0o7777))
-        return True
+        return not replaced or _make_opaque(path, onto=onto)
     if member.issym():
         path.symlink_to(member.linkname)
         return True
@@ -256,6 +263,19 @@ def _inside(root: Path, given: str, name: str) -> Path:
     return root / parent.relative_to("/") / parts[-1]
 
 
+def _begins_with(file: Path, mark: bytes) -> bool:
+    with file.open("rb") as opened:
+        return opened.read(len(mark)) == mark
+
+
+def _is_whiteout(path: Path) -> bool:
+    try:
+        status = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
+
+
 def _clear(path: Path) -> None:
     if path.is_symlink() or path.is_file():
         path.unlink()
@@ -280,6 +300,8 @@ def _make_opaque(folder: Path, *, onto: bool) -> bool:
 def _make_whiteout(path: Path, *, onto: bool) -> bool:
     if onto:
         _clear(path)
+        return True
+    if path.is_symlink() or path.exists():  # what the layer itself has is not deleted
         return True
     try:
         os.mknod(path, stat.S_IFCHR, 0)
