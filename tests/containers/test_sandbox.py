@@ -18,6 +18,7 @@ import pytest
 
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers import network as network_module
+from helpers.localcloud.containers.output import LONGEST, LineSplitter
 from helpers.localcloud.containers.sandbox import (
     ContainerSpec,
     ContainerTimeoutError,
@@ -96,6 +97,31 @@ def test_nothing_of_the_host_is_there(any_cloud: Cloud, tmp_path: Path) -> None:
     assert "No such file" in text
     assert "PYTEST" not in text
     assert code == 0
+
+
+def test_the_kernel_s_settings_are_out_of_reach(cloud: Cloud) -> None:
+    setting = "/proc/sys/kernel/core_pattern"
+    # The value that is there already: a sandbox that is broken shall not break the machine, too.
+    code, text = sh(cloud, f'value=$(cat {setting}); echo "$value" > {setting}')
+    assert code != 0
+    assert "Read-only file system" in text or "Permission denied" in text
+
+
+def test_a_container_has_docker_s_capabilities_at_most(cloud: Cloud) -> None:
+    granted = {}
+    for user in ("", "1000"):
+        code, text = sh(cloud, "grep Cap /proc/self/status", user=user)
+        assert code == 0
+        granted[user] = {
+            line.split()[0]: int(line.split()[1], 16)
+            for line in text.splitlines()
+            if line.startswith("Cap")
+        }
+    default = 0xA80425FB  # moby, oci/caps
+    for name in ("CapEff:", "CapBnd:"):
+        assert granted[""][name]
+        assert granted[""][name] & ~default == 0
+    assert granted["1000"]["CapEff:"] == 0
 
 
 def test_environment_working_directory_and_name_resolution(any_cloud: Cloud) -> None:
@@ -257,6 +283,30 @@ def test_a_time_limit_ends_the_whole_tree(any_cloud: Cloud) -> None:
         sh(any_cloud, "sleep 30 & sleep 30 & wait", timeout=0.5)
     assert time.monotonic() - began < 10
     assert list((any_cloud.home / "sandbox").iterdir()) == []
+
+
+def test_very_many_processes_end_at_once(any_cloud: Cloud) -> None:
+    script = "n=0; while [ $n -lt 400 ]; do sleep 30 & n=$((n+1)); done; echo up; wait"
+    output: list[bytes] = []
+    container = Sandbox(any_cloud).start(
+        ContainerSpec((base_layer(),), ("sh", "-c", script)), output.append
+    )
+    _until(lambda: b"up\n" in output, 30)
+    began = time.monotonic()
+    assert container.kill() == 137
+    assert time.monotonic() - began < 5
+
+
+def test_a_line_without_an_end_is_handed_on_in_pieces() -> None:
+    lines: list[str] = []
+    splitter = LineSplitter(lines.append)
+    for _ in range(100):
+        splitter.write(b"x" * 5000)
+    assert max(map(len, lines)) == LONGEST
+    splitter.write(b"\nnext\r\nlast")
+    splitter.close()
+    assert "".join(lines[:-2]) == "x" * 500_000
+    assert lines[-2:] == ["next", "last"]
 
 
 def test_stop_is_polite_first(cloud: Cloud) -> None:

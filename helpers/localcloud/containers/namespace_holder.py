@@ -34,6 +34,7 @@ PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 SIOCSIFFLAGS = 0x8914  # linux/sockios.h
 IFF_UP_RUNNING = 0x1 | 0x40  # linux/if.h
 MESSAGE = 65536  # bytes
+PARENT, SESSION = 1, 3  # columns of /proc/PID/stat
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _children: dict[int, int] = {}  # process id -> descriptor that is told the exit status
@@ -69,17 +70,17 @@ def _write(path: str, text: str) -> None:
 
 def children_of(parent: int) -> list[int]:
     """Process ids whose parent is ``parent``."""
-    return _processes_with(1, parent)
+    return _processes_by(PARENT).get(parent, [])
 
 
 def session_of(leader: int) -> list[int]:
     """Process ids of the session that ``leader`` began."""
-    return _processes_with(3, leader)
+    return _processes_by(SESSION).get(leader, [])
 
 
-def _processes_with(column: int, value: int) -> list[int]:
-    """Process ids by a column of /proc/PID/stat, counted from the state (proc(5))."""
-    found = []
+def _processes_by(column: int) -> dict[int, list[int]]:
+    """All process ids by a column of /proc/PID/stat, counted from the state (proc(5))."""
+    found: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
             with (
@@ -87,17 +88,18 @@ def _processes_with(column: int, value: int) -> list[int]:
                 open(f"/proc/{name}/stat", "rb") as stat,
             ):
                 # The command's name stands in parentheses and may hold spaces.
-                if int(stat.read().rpartition(b")")[2].split()[column]) == value:
-                    found.append(int(name))
+                value = int(stat.read().rpartition(b")")[2].split()[column])
+                found.setdefault(value, []).append(int(name))
     return found
 
 
 def descendants_of(parent: int) -> list[int]:
     """All processes below ``parent``, nearest first."""
-    found = children_of(parent)
-    for process in list(found):
-        found += descendants_of(process)
-    return found
+    children = _processes_by(PARENT)  # one look at all: there may be thousands
+    found = [parent]
+    for process in found:
+        found += children.get(process, ())
+    return found[1:]
 
 
 def start_sandboxed(command: list[str], descriptors: list[int]) -> int:
@@ -180,7 +182,7 @@ def send_signal(process: int, number: int, sandboxed: bool) -> None:
 
 def _frozen_tree(process: int) -> list[int]:
     """A process and all below it, stopped first: what is just being started is not missed."""
-    known: list[int] = []
+    known: dict[int, None] = {}
     for _ in range(100):
         fresh = [one for one in (process, *descendants_of(process)) if one not in known]
         if not fresh:
@@ -188,8 +190,8 @@ def _frozen_tree(process: int) -> list[int]:
         for one in fresh:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(one, signal.SIGSTOP)
-        known += fresh
-    return known[::-1]
+        known.update(dict.fromkeys(fresh))
+    return list(known)[::-1]
 
 
 def reap() -> None:

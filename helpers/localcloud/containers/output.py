@@ -5,9 +5,14 @@ from __future__ import annotations
 import codecs
 from collections.abc import Callable
 
+LONGEST = 1 << 16  # characters that are kept waiting for the end of their line
+
 
 class LineSplitter:
-    """Collects bytes and hands on whole lines, without their ends; call :meth:`close` for the rest."""
+    """Collects bytes and hands on whole lines, without their ends; call :meth:`close` for the rest.
+
+    A line of more than :data:`LONGEST` characters is handed on in pieces.
+    """
 
     def __init__(self, log: Callable[[str], None]) -> None:
         self._log = log
@@ -16,10 +21,13 @@ class LineSplitter:
 
     def write(self, data: bytes) -> None:
         """Take bytes as they come."""
-        self._rest += self._decoder.decode(data)
-        *lines, self._rest = self._rest.split("\n")
+        *lines, rest = (self._rest + self._decoder.decode(data)).split("\n")
         for line in lines:
             self._log(line.removesuffix("\r"))
+        while len(rest) >= LONGEST:
+            self._log(rest[:LONGEST])
+            rest = rest[LONGEST:]
+        self._rest = rest
 
     def close(self) -> None:
         """Hand on what has no line end."""

@@ -43,6 +43,9 @@ CAPABILITIES = (
     *("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID"),
     *("CAP_SETUID", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_SETFCAP"),
 )
+# As in Docker (moby, oci/defaults): where the local cloud runs as root, the kernel takes the root
+# of a container for its own root, and would let it set the host's kernel.core_pattern.
+READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 NOT_FOUND, NOT_EXECUTABLE, KILLED, FOREIGN = 127, 126, 137, 255
 CANNOT_START = 125  # as `docker run` when the container could not be created
 # One page holds the options of mount(2); bubblewrap adds a prefix to each path.
@@ -228,6 +231,8 @@ class _Start:
             *("--die-with-parent", "--new-session", "--hostname", hostname),
             *("--uid", str(account.uid), "--gid", str(account.gid)),
         ]
+        # The holder of the network is root in its namespace: bubblewrap would hand all of it on.
+        options += ["--cap-drop", "ALL"]
         for capability in CAPABILITIES if account.uid == 0 else ():
             options += ["--cap-add", capability]
         for lower in (*spec.lowers, initial):
@@ -248,6 +253,8 @@ class _Start:
                 "with a shorter path (LOCALCLOUD_HOME), or fewer layers"
             )
         options += ["--dev", "/dev", "--proc", "/proc"]
+        for path in READ_ONLY:
+            options += ["--ro-bind-try", path, path]
         options += ["--ro-bind", str(self.network.hosts_file), self._in_etc("hosts")]
         for mount in mounts:
             kind = "--ro-bind" if mount.read_only else "--bind"
@@ -334,7 +341,7 @@ class _Start:
 
     def _copy_output(self, read_output: int) -> bytes:
         """Hand the output on; returns it instead when all there is are words of bubblewrap."""
-        held = b""
+        held = recent = b""
         marker = b"bwrap: "
         holding = True
         with os.fdopen(read_output, "rb", buffering=0) as stream:
@@ -347,7 +354,8 @@ class _Start:
                     if holding:
                         continue
                     chunk, held = held, b""
-                if b"ownership" in chunk and os.strerror(errno.EINVAL).encode() in chunk:
+                recent = recent[-256:] + chunk  # one message may come in pieces
+                if b"ownership" in recent and os.strerror(errno.EINVAL).encode() in recent:
                     self.refused_owner = True  # chown(1) to a user that is not mapped
                 self.output(chunk)
         return held
