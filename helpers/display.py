@@ -20,11 +20,13 @@ SITE_TYPE = "application/vnd.consume-public-content.site+json"
 _LARGEST_PAGE = 1 << 20  # bytes
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]")
 _STAMP = re.compile(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ")
-# The first pattern that matches decides the colour of a line; both themes of JupyterLab are legible.
+# As far from the white of JupyterLab's light theme as from the #111 of its dark one.
+RED, BLUE, GREEN, GREY = "#d9403c", "#1a7bd6", "#2e8b3d", "#7a7a7a"
+# The first pattern that matches decides the colour of a line.
 _COLORS = (
-    (re.compile(r"error|fail|refused|denied|unauthorized|timed out", re.I), "#c62828"),
-    (re.compile(r"^(Executing step ID|Step \d+/\d+|Launching container|Pushing image)"), "#1565c0"),
-    (re.compile(r"success|^ACCEPTED|Login Succeeded", re.I), "#2e7d32"),
+    (re.compile(r"error|fail|refused|denied|unauthorized|timed out", re.I), RED),
+    (re.compile(r"^(Executing step ID|Step \d+/\d+|Launching container|Pushing image)"), BLUE),
+    (re.compile(r"success|^ACCEPTED|Login Succeeded", re.I), GREEN),
 )
 
 
@@ -87,10 +89,12 @@ class Log:
     def _repr_html_(self) -> str:
         title = html.escape(f"{self.title}: {self.status}" if self.status else self.title)
         body = "\n".join(_colored(line) for line in self.lines)
+        # A reversed column is scrolled to its end: what was written last is in sight while it grows.
         return (
             f"<details open><summary>{title}</summary>"
-            '<pre style="max-height:24em;overflow:auto;font-size:85%;padding:0.5em;'
-            f'border:1px solid #8888">{body}</pre></details>'
+            '<div style="display:flex;flex-direction:column-reverse;max-height:24em;overflow:auto;'
+            'border:1px solid #8888"><pre style="flex:none;margin:0;padding:0.5em;font-size:85%">'
+            f"{body}</pre></div></details>"
         )
 
 
@@ -202,10 +206,13 @@ class Page:
         }
 
     def _repr_html_(self) -> str:
-        # The page is someone else's: a sandboxed frame keeps its scripts from running here.
+        # The page is someone else's: a sandboxed frame keeps its scripts from running here. Where
+        # no frame is shown (a notebook that is not trusted yet, GitHub), the line above it is.
+        caption = html.escape(repr(self))
         return (
-            f'<iframe sandbox title="{html.escape(repr(self))}" srcdoc="{html.escape(self.html)}" '
-            'style="box-sizing:border-box;width:100%;height:21em;border:1px solid #8888"></iframe>'
+            f'<div style="font-size:85%">{caption}</div>'
+            f'<iframe sandbox title="{caption}" srcdoc="{html.escape(self.html)}" '
+            'style="box-sizing:border-box;width:100%;height:26rem;border:1px solid #8888"></iframe>'
         )
 
 

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from helpers.display import SITE_TYPE, Log, SiteError, Table, live, site
+from helpers.display import BLUE, GREEN, GREY, RED, SITE_TYPE, Log, SiteError, Table, live, site
 
 PAGE = """<!DOCTYPE html><title>x</title><style>body { background-color: DeepSkyBlue }</style>
 <dl><dt>Version</dt><dd id="version">15&#45;alpine</dd><dd id="color">DeepSkyBlue</dd></dl>
@@ -50,11 +50,25 @@ def test_a_log_is_coloured_and_escaped() -> None:
     assert "<script>" not in page
     assert "\x1b" not in page
     assert "Run &lt;1&gt;: Failed" in page
-    assert '<span style="color:#c62828">failed to run step' in page
-    assert '<span style="color:#1565c0">Executing step' in page
+    assert f'<span style="color:{RED}">failed to run step' in page
+    assert f'<span style="color:{BLUE}">Executing step' in page
     assert repr(log).splitlines()[1] == "<script>alert(1)</script>"
     assert "run step" in log
     assert "nothing" not in log
+
+
+@pytest.mark.parametrize("color", [RED, BLUE, GREEN, GREY])
+@pytest.mark.parametrize("background", ["#ffffff", "#111111"])
+def test_colours_are_legible_in_both_themes(color: str, background: str) -> None:
+    # Contrast as WCAG 2.1 defines it: 4.5 for text, 3 for large text; both themes at once allow 4.3.
+    lighter, darker = sorted((luminance(color), luminance(background)), reverse=True)
+    assert (lighter + 0.05) / (darker + 0.05) > 4.2
+
+
+def luminance(color: str) -> float:
+    shares = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [s / 12.92 if s <= 0.03928 else ((s + 0.055) / 1.055) ** 2.4 for s in shares]
+    return sum(weight * one for weight, one in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 def test_outside_of_a_notebook_new_lines_are_printed_once(
@@ -111,6 +125,11 @@ def test_a_page_is_fetched_as_soon_as_it_answers(
     assert bundle["text/plain"] == "Hello World: version 15-alpine, background DeepSkyBlue"
     assert bundle[SITE_TYPE] == {"color": "DeepSkyBlue", "version": "15-alpine"}
     assert "<iframe sandbox " in bundle["text/html"]
+    # Where frames are not shown, as in a notebook that is not trusted yet, a line tells the same.
+    assert (
+        ">Hello World: version 15-alpine, background DeepSkyBlue</div><iframe"
+        in bundle["text/html"]
+    )
     assert "<script>" not in bundle["text/html"]
 
 
