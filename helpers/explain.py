@@ -13,6 +13,7 @@ from .runs import images_of, trigger_of
 _AZURE = ".azurecr.io"
 _SHORT = 19  # characters of a digest that are shown: sha256: and twelve digits
 _GOING_ON = ("Queued", "Started", "Running")
+_UNSUCCESSFUL = ("Failed", "Canceled", "Error", "Timeout")
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def why(connection: Connection, group: str, registry: str, task: str) -> Explana
     facts += _waiting(recent)
     trigger = found.trigger
     facts += _source(trigger.source_triggers if trigger else None)
-    facts += _base_image(connection, registry, found)
+    facts += _base_image(connection, registry, found, recent)
     facts += _timer(trigger.timer_triggers if trigger else None)
     return Explanation(task, registry, facts)
 
@@ -67,7 +68,10 @@ def why(connection: Connection, group: str, registry: str, task: str) -> Explana
 def _task(task: Any) -> str:
     if plain(task.status) == "Enabled":
         return "it is enabled"
-    return "it is disabled: no trigger starts it. Enable it: az acr task update --status Enabled"
+    return (
+        "it is disabled: no trigger starts it, whatever is said of them here. Enable it: "
+        "az acr task update --status Enabled"
+    )
 
 
 def _last_run(recent: list[Any]) -> str:
@@ -101,10 +105,16 @@ def _source_text(trigger: Any) -> str:
     branch = repository.branch or named.partition(":")[0] or "main"
     if plain(trigger.status) == "Disabled":
         return f"the source trigger {trigger.name} is disabled"
+    events = [plain(one).lower() for one in trigger.source_trigger_events or []]
+    if "commit" not in events:
+        listens = ", ".join(events) or "nothing"
+        return f"the source trigger {trigger.name} listens to {listens}: no commit starts it"
     return f"a push to {branch} of {address} starts it, a push to another branch does not"
 
 
-def _base_image(connection: Connection, registry: str, task: Any) -> list[tuple[str, str]]:
+def _base_image(
+    connection: Connection, registry: str, task: Any, recent: list[Any]
+) -> list[tuple[str, str]]:
     about = "base image"
     trigger = task.trigger.base_image_trigger if task.trigger else None
     if trigger is None:
@@ -121,11 +131,18 @@ def _base_image(connection: Connection, registry: str, task: Any) -> list[tuple[
             )
         ]
     only_runtime = plain(trigger.base_image_trigger_type).lower() == "runtime"
-    return [(about, _tracked(connection, registry, task, one, only_runtime)) for one in tracked]
+    return [
+        (about, _tracked(connection, registry, task, recent, one, only_runtime)) for one in tracked
+    ]
 
 
 def _tracked(
-    connection: Connection, registry: str, task: Any, image: Any, only_runtime: bool
+    connection: Connection,
+    registry: str,
+    task: Any,
+    recent: list[Any],
+    image: Any,
+    only_runtime: bool,
 ) -> str:
     name = f"{image.registry}/{image.repository}"
     if not image.tag:
@@ -145,12 +162,38 @@ def _tracked(
     if now == image.digest:
         return (
             f"{name} points to {built_on}…, and the last successful run was built on that: only "
-            "another digest is an update"
+            f"another digest is an update{_refused(connection, image)}"
         )
     return (
-        f"{name} points to {now[:_SHORT]}…, and the last successful run was built on {built_on}…: a "
-        "run that this has started has failed or has not ended yet"
+        f"{name} points to {now[:_SHORT]}…, and the last successful run was built on {built_on}…: "
+        f"{_started(recent, now)}"
     )
+
+
+def _started(recent: list[Any], digest: str) -> str:
+    """What became of the update to ``digest``."""
+    for run in recent:
+        images = run.image_update_trigger.images if run.image_update_trigger else []
+        if digest in [one.digest for one in images or []]:
+            return f"that has started {run.run_id}, which is {plain(run.status)}"
+    return (
+        "no recent run was started by that. The image came while the task or its trigger was disabled, "
+        "or differently set; what was missed is not made up for. Start one by hand: az acr task run"
+    )
+
+
+def _refused(connection: Connection, image: Any) -> str:
+    """When the newest run in the registry of ``image`` has ended without success: that it has."""
+    for found in connection.clients.registries.registries.list():
+        if found.login_server.lower() == image.registry.lower():
+            group = found.id.split("/")[4]
+            for run in connection.clients.tasks.runs.list(group, found.name, top=1):
+                if plain(run.status) in _UNSUCCESSFUL:
+                    return (
+                        f"; the newest run there, {run.run_id} of {run.task}, has ended with "
+                        f"{plain(run.status)}"
+                    )
+    return ""
 
 
 def _credential_missing(registry: str, task: Any, server: str) -> str:

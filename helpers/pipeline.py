@@ -10,31 +10,32 @@ from typing import Any
 
 from . import runs
 from .clouds import Connection
-from .display import Table, plain, redrawn
+from .display import BLUE, GREEN, GREY, RED, Table, plain, redrawn
 from .settings import Settings
 
 BASE_IMAGE = "node:15-alpine"
 NOT_STARTED = "not started"
 
-# The border of a stage by its status; both themes of JupyterLab are legible.
-_COLORS = {
-    "Succeeded": "#2e7d32",
-    NOT_STARTED: "#9e9e9e",
-    "Queued": "#1565c0",
-    "Running": "#1565c0",
-}
-_OTHERWISE = "#c62828"
+EARLIER = " (earlier)"
+
+# The border of a stage by its status.
+_COLORS = {"Succeeded": GREEN, NOT_STARTED: GREY, "Queued": BLUE, "Running": BLUE}
 
 
 @dataclass
 class Stage:
-    """One task of the pipeline, and its run: None as long as nothing has started it."""
+    """One task of the pipeline, and its run: None as long as nothing has started it.
+
+    ``earlier``: the run is older than the commit. The very same image came by before, and what the
+    task was built on last starts nothing.
+    """
 
     title: str
     group: str
     registry: str
     task: str
     run: Any | None = None
+    earlier: bool = False
 
     @property
     def status(self) -> str:
@@ -45,6 +46,11 @@ class Stage:
     def trigger(self) -> str:
         """What started the run; '' while there is none."""
         return runs.trigger_of(self.run) if self.run is not None else ""
+
+    @property
+    def cause(self) -> str:
+        """The trigger, and whether that was earlier."""
+        return f"{self.trigger}{EARLIER if self.earlier else ''}"
 
 
 @dataclass
@@ -63,26 +69,27 @@ class Pipeline:
 
     def __repr__(self) -> str:
         """A row for each registry."""
-        rows = [(one.registry, one.task, one.trigger, one.status) for one in self.stages]
+        rows = [(one.registry, one.task, one.cause, one.status) for one in self.stages]
         return repr(Table(["REGISTRY", "TASK", "TRIGGER", "STATUS"], rows))
 
     def _repr_html_(self) -> str:
         arrow = '<div style="align-self:center;font-size:160%" aria-hidden="true">→</div>'
         boxes = arrow.join(_box(stage) for stage in self.stages)
-        return f'<div style="display:flex;gap:0.6em;flex-wrap:wrap">{boxes}</div>'
+        return f'<div style="display:flex;gap:0.6em">{boxes}</div>'
 
 
 def _box(stage: Stage) -> str:
-    color = _COLORS.get(stage.status, _OTHERWISE)
+    color = _COLORS.get(stage.status, RED)
     lines = [
         f'<div style="opacity:0.7">{html.escape(stage.title)}</div>',
-        f"<div><b>{html.escape(stage.task)}</b> in {html.escape(stage.registry)}</div>",
+        f"<div><b>{html.escape(stage.task)}</b></div>",
+        f"<div>in {html.escape(stage.registry)}</div>",
         f'<div style="color:{color}"><b>{html.escape(stage.status)}</b></div>',
-        f"<div>{html.escape(f'by {stage.trigger}' if stage.trigger else '—')}</div>",
+        f"<div>{html.escape(f'by {stage.cause}' if stage.trigger else '—')}</div>",
     ]
     return (
         f'<div style="border:2px solid {color};border-radius:0.5em;padding:0.5em 0.9em;'
-        f'min-width:13em">{"".join(lines)}</div>'
+        f'flex:0 1 15em;min-width:0;overflow-wrap:anywhere">{"".join(lines)}</div>'
     )
 
 
@@ -118,7 +125,13 @@ def watch(
     def by_image(stage: Stage, before: Stage) -> Any:
         digest = runs.digest_of(before.run, BASE_IMAGE)
         place = (stage.group, stage.registry, stage.task)
-        return runs.started_by_image(connection, *place, digest, timeout=timeout)
+        tracked = connection.clients.tasks.tasks.get(*place).step.base_image_dependencies or []
+        if digest in [one.digest for one in tracked]:
+            # What the task was built on last starts nothing: if its run is not there, none will be.
+            return runs.started_by_image(connection, *place, digest, timeout=0)
+        return runs.started_by_image(
+            connection, *place, digest, after=seen.public.run, timeout=timeout
+        )
 
     steps: list[tuple[Stage, Callable[[], Any]]] = [
         (seen.public, by_commit),
@@ -126,7 +139,9 @@ def watch(
         (seen.site, lambda: by_image(seen.site, seen.gate)),
     ]
     for stage, start in steps:
-        stage.run = start()
+        stage.run = found = start()
+        first = seen.public.run or found
+        stage.earlier = found.create_time < first.create_time
         _until_it_ends(connection, stage, show, timeout)
         if stage.status != "Succeeded":
             break

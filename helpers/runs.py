@@ -169,15 +169,19 @@ def started_by_image(
     task: str,
     digest: str,
     *,
+    after: Any | None = None,
     timeout: float = 300.0,
 ) -> Any:
     """Wait until there is a run of ``task`` that a base image with ``digest`` started; the newest.
 
     It is also found when it ended long ago: an image that comes back unchanged, and that the task
-    was last built on, starts none. Raises :class:`RunTimeout` after ``timeout`` seconds.
+    was last built on, starts none. ``after``: a run that it has to be younger than, perhaps of
+    another task. Raises :class:`RunTimeout` after ``timeout`` seconds.
     """
 
     def wanted(run: Any) -> bool:
+        if after is not None and run.create_time < after.create_time:
+            return False
         images = run.image_update_trigger.images if run.image_update_trigger else []
         return digest in [one.digest for one in images or []]
 

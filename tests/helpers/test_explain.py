@@ -80,7 +80,7 @@ def test_the_reasons_from_the_first_run_to_the_second(world: World) -> None:
     refused, _ = world.next_run("basereg", before)
     text = told(world, BASE, "base-import-node")
     assert f"last run: {refused.properties.run_id}, by Image Update, Failed" in text
-    assert "a run that this has started has failed or has not ended yet" in text
+    assert f"that has started {refused.properties.run_id}, which is Failed" in text
 
     # Without its credential the task could not even pull.
     answer = world.connection.clients.tasks.tasks.create(*BASE, "base-import-node", _bare(created))
@@ -136,6 +136,15 @@ def test_what_is_disabled_or_missing_is_told(world: World) -> None:
     assert "base image: the base image trigger" in text
     assert "is disabled" in text.split("base image:")[1]
     assert "timer: t1 starts it at 0 3 * * * (cron, in UTC)" in text
+
+
+def test_a_source_trigger_that_does_not_listen_to_commits(world: World) -> None:
+    trigger = world.listening("hello-world")
+    trigger["sourceTriggers"][0]["sourceTriggerEvents"] = ["pullrequest"]
+    world.task("teamreg", "requests-only", "hello-world", {}, trigger=trigger)
+    text = told(world, ("teamreg-rg", "teamreg"), "requests-only")
+    assert "listens to pullrequest: no commit starts it" in text
+    assert "a push to main" not in text
 
 
 def test_a_task_that_is_not_there(world: World) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from azure.mgmt.containerregistrytasks import ContainerRegistryTasksMgmtClient
 
-from helpers import forks, pipeline, runs
+from helpers import explain, forks, pipeline, runs
+from helpers.display import GREEN, RED
 from helpers.settings import Settings
 from tests.scenario.world import World, make_gated_world
 
@@ -36,7 +38,8 @@ def test_green_goes_through_and_each_change_is_drawn(
     assert first.count("not started") == 3
     assert later[-1] == repr(seen)
     assert len(set(later)) == len(later)  # drawn again only when something has changed
-    assert seen._repr_html_().count("#2e7d32") == 2 * 3
+    assert seen._repr_html_().count(GREEN) == 2 * 3
+    assert "earlier" not in repr(seen)
 
     # The same commit again: its runs are found, nothing is started.
     before = [len(world.runs(name)) for name in ("publicreg", "basereg", "teamreg")]
@@ -50,7 +53,64 @@ def test_red_ends_at_the_gate(world: World) -> None:
     seen = pipeline.watch(world.connection, NAMES, commit, timeout=60)
     assert [stage.status for stage in seen.stages] == ["Succeeded", "Failed", "not started"]
     assert seen.site.trigger == ""
-    assert "#c62828" in seen._repr_html_()
+    assert RED in seen._repr_html_()
+
+    # Why the site was not built: nothing new was offered to it, and this is the reason of that.
+    reasons = explain.why(world.connection, "teamreg-rg", "teamreg", "hello-world").reasons
+    assert seen.gate.run is not None
+    refused = (
+        f"the newest run there, {seen.gate.run.run_id} of base-import-node, has ended with Failed"
+    )
+    assert refused in reasons[-1]
+
+
+def test_an_image_that_comes_back_is_not_taken_for_a_run_that_was_not_started(world: World) -> None:
+    # Back to the image that the gate was built on: that starts nothing, and it is said.
+    before = [len(world.runs(name)) for name in ("publicreg", "basereg", "teamreg")]
+    seen = pipeline.watch(
+        world.connection, NAMES, forks.set_color(world.connection, "Green"), timeout=60
+    )
+    assert [stage.earlier for stage in seen.stages] == [False, True, True]
+    assert repr(seen).count("Image Update (earlier)  Succeeded") == 2
+    assert seen._repr_html_().count("by Image Update (earlier)") == 2
+    after = [len(world.runs(name)) for name in ("publicreg", "basereg", "teamreg")]
+    assert after == [before[0] + 1, *before[1:]]
+
+    # An image that was refused before is tested again, and the new run is the one that is shown.
+    seen = pipeline.watch(
+        world.connection, NAMES, forks.set_color(world.connection, "Red"), timeout=60
+    )
+    assert seen.gate.run is not None
+    assert not seen.gate.earlier
+    assert seen.gate.run.run_id == world.runs("basereg")[-1].properties.run_id
+    assert len(world.runs("basereg")) == after[1] + 1
+
+
+def test_an_image_that_came_in_by_another_way_is_not_waited_for(world: World) -> None:
+    place = ("basereg-rg", "basereg", "base-import-node")
+    set_base_image_trigger(world, "Disabled")
+    commit = forks.set_color(world.connection, "Teal")
+    public = runs.started_by_commit(
+        world.connection, "publicreg-rg", "publicreg", "node-public", commit, timeout=60
+    )
+    runs.follow(world.connection, public)
+    set_base_image_trigger(world, "Enabled")
+    missed = explain.why(world.connection, *place).reasons[-1]
+    assert "no recent run was started by that" in missed
+    assert "while the task or its trigger was disabled" in missed
+
+    task = world.connection.clients.tasks.tasks.get(*place)
+    run, log = world.run("basereg", task.id)
+    assert run.properties.status == "Succeeded", log
+    with pytest.raises(runs.RunTimeout, match="only another digest is an update"):
+        pipeline.watch(world.connection, NAMES, commit, timeout=60)
+
+
+def set_base_image_trigger(world: World, status: str) -> None:
+    base = {"name": "defaultBaseimageTriggerName", "status": status}
+    update = {"properties": {"trigger": {"baseImageTrigger": base}}}
+    tasks = world.client(ContainerRegistryTasksMgmtClient).tasks
+    tasks.update("basereg-rg", "basereg", "base-import-node", update)
 
 
 def test_a_commit_that_nobody_pushed_is_waited_for_and_explained(world: World) -> None:
