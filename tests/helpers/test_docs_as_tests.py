@@ -150,3 +150,13 @@ def test_no_pattern_hides_a_claim() -> None:
         for _, _, pattern in entries():
             assert not re.fullmatch(pattern, true), name
             assert not re.fullmatch(pattern, lie), name
+
+
+def test_no_pattern_hides_which_registry_a_task_belongs_to() -> None:
+    [watch] = [chapter for chapter in chapters() if chapter.number == "08"]
+    [cell] = [c for c in nbformat.read(watch.path, as_version=4).cells if c.id == "red-pipeline"]
+    shown = cell.outputs[0].data["text/plain"]
+    for _, _, pattern in entries():
+        shown = re.sub(pattern, "", shown)
+    for name in ("publicregistry", "acmebaseartifacts", "acmerockets"):
+        assert name in shown
