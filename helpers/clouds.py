@@ -81,7 +81,7 @@ class Connection:
         value = self.environment.get(name) or os.environ.get(name, "")
         if not value:
             raise ConnectError(
-                f"The environment variable {name} is not set. It names {meaning}. Set it in the "
+                f"The environment variable {name} is not set. It holds {meaning}. Set it in the "
                 "shell that starts Jupyter, never in a notebook, then start Jupyter again."
             )
         return value

@@ -27,7 +27,7 @@ def run(first: str, last: str, parameters: Mapping[str, str], output: Path | Non
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # a warning of every kernel
     started = time.monotonic()
     console = Console(highlight=False, soft_wrap=True)
-    with _Bar(console, len(chosen)) as bar:
+    with tutorial.claim(folder), _Bar(console, len(chosen)) as bar:
         results = tutorial.run(chosen, parameters, folder, bar.cell, bar.finished)
         bar.note("writing the report")
         index = report.write(results, folder, settings.cloud)

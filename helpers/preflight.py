@@ -184,10 +184,15 @@ def _group_in(resource_id: str) -> str:
 
 
 def _github(connection: Connection, _: Settings) -> str:
-    try:
-        owner, token = connection.github_owner, connection.git_token
-    except ConnectError as error:
-        raise _ProblemError(str(error)) from None
+    missing = []
+    for name in ("github_owner", "git_token"):
+        try:
+            getattr(connection, name)
+        except ConnectError as error:
+            missing.append(str(error))
+    if missing:
+        raise _ProblemError(" ".join(missing))
+    owner, token = connection.github_owner, connection.git_token
     try:
         answer = requests.get(
             f"{API}/user", headers={"Authorization": f"Bearer {token}"}, timeout=_TIMEOUT
@@ -211,7 +216,7 @@ def sufficient(scopes: str | None) -> str:
         return "the token does not tell its permissions (a fine-grained one?)"
     given = {one.strip() for one in scopes.split(",")}
     missing = []
-    if not given & {"repo", "public_repo"}:
+    if "repo" not in given and not given >= {"public_repo", "repo:status"}:
         missing.append("repo (or, for public repositories, public_repo and repo:status)")
     if "admin:repo_hook" not in given:
         missing.append("admin:repo_hook")

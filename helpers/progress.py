@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -116,7 +118,9 @@ def catch_up(
     last = max(earlier for earlier in _EVIDENCE if earlier < number)
     print(f"Not everything is in place: running the notebooks {first} to {last} first.")
     command = [sys.executable, "-m", "helpers", "run", "--from", first, "--to", last]
-    command += ["--output", str(_ROOT / "build" / "catch-up")]
+    # A folder of its own: other notebooks may be catching up at the same time.
+    output = Path(tempfile.mkdtemp(prefix="catch-up-"))
+    command += ["--output", str(output)]
     for name, value in settings.parameters().items():
         command += ["-p", name, value]
     try:
@@ -136,6 +140,7 @@ def catch_up(
         ) from None
     if done.returncode:
         raise HelpersError(f"Catching up failed.\n{(done.stdout + done.stderr).strip()}")
+    shutil.rmtree(output)
     print("Done: everything that this notebook builds on is in place.")
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import fcntl
+import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,7 @@ from typing import Any
 from .display import SITE_TYPE
 from .errors import HelpersError
 from .progress import catch_up
-from .settings import Settings
+from .settings import Settings, check_color
 
 __all__ = [
     "NOTEBOOKS",
@@ -26,6 +29,7 @@ __all__ = [
     "catch_up",
     "chapters",
     "check_parameters",
+    "claim",
     "describe",
     "run",
 ]
@@ -115,6 +119,9 @@ def check_parameters(chosen: Sequence[Chapter], parameters: Mapping[str, str]) -
             f"No notebook has a parameter {', '.join(unknown)}. There are: "
             f"{', '.join(sorted(known))}."
         )
+    for name, value in parameters.items():
+        if name.endswith("_color"):
+            check_color(name, value)
     names = {one.name for one in fields(Settings)}
     return Settings(**{name: value for name, value in parameters.items() if name in names})
 
@@ -130,10 +137,7 @@ def run(
 
     ``progress`` is told of every cell, ``finished`` of every notebook that ran.
     """
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise HelpersError(f"The folder {output} is not writable: {error.strerror}.") from None
+    _make(output)
     results = [Result(chapter, _title(chapter)) for chapter in chosen]
     for result in results:
         _execute(result, parameters, output, progress)
@@ -142,6 +146,34 @@ def run(
         if result.status == "failed":
             break
     return results
+
+
+@contextmanager
+def claim(output: Path) -> Iterator[None]:
+    """Keep other runs from writing into ``output`` at the same time.
+
+    Raises :class:`HelpersError` when one does.
+    """
+    _make(output)
+    folder = os.open(output, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise HelpersError(
+                f"Another run is writing its report into {output}. Wait for it, or give this one a "
+                "folder of its own: --output FOLDER"
+            ) from None
+        yield
+    finally:
+        os.close(folder)
+
+
+def _make(output: Path) -> None:
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HelpersError(f"The folder {output} is not writable: {error.strerror}.") from None
 
 
 def _execute(

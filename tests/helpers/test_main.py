@@ -148,6 +148,7 @@ def test_a_running_cloud_is_not_deleted(local_cloud: LocalCloud) -> None:
         (["run", "-p", "registry", "no"], "5 to 50 characters"),
         (["run", "-p", "colour", "Red"], "No notebook has a parameter colour"),
         (["run", "-p", "cloud", "azure"], "unique in the whole world"),
+        (["run", "-p", "bad_color", "7"], "a colour is one English word"),
         (["run", "-p", "cloud", "moon"], "'local' or 'azure'"),
     ],
 )

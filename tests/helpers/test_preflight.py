@@ -96,6 +96,9 @@ def test_a_missing_variable_is_named(
     without = dataclasses.replace(connection, environment={})
     with pytest.raises(HelpersError, match="GIT_TOKEN is not set"):
         preflight.check(without, settings())
+    monkeypatch.delenv("GITHUB_OWNER")
+    with pytest.raises(HelpersError, match="GITHUB_OWNER is not set.* GIT_TOKEN is not set"):
+        preflight.check(without, settings())
 
 
 # As ARM answers for https://management.azure.com/subscriptions/{id} of other people's offers.
@@ -131,6 +134,7 @@ def test_free_credit_is_found_out(state: str, offer: str, problem: str | None) -
         (None, None),
         ("repo", "lacks admin:repo_hook"),
         ("admin:repo_hook", "lacks repo "),
+        ("admin:repo_hook, public_repo", "public_repo and repo:status"),
         ("", "it has: nothing"),
         ("repo:status, read:org", "lacks repo .* and admin:repo_hook"),
     ],

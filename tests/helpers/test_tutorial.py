@@ -130,6 +130,18 @@ def test_a_folder_that_cannot_be_written_is_named(folder: Path, tmp_path: Path) 
         tutorial.run(tutorial.chapters("01", "01", folder), {}, tmp_path / "file" / "out")
 
 
+def test_two_runs_do_not_write_into_one_report(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    with (
+        tutorial.claim(output),
+        pytest.raises(HelpersError, match=r"Another run is writing.*--output"),
+        tutorial.claim(output),
+    ):
+        pass
+    with tutorial.claim(output), tutorial.claim(tmp_path / "other"):
+        pass
+
+
 def test_a_long_cell_is_shown_briefly() -> None:
     source = "\n".join(f"line {number}" for number in range(100))
     shown = tutorial.describe(tutorial.Failure(source, "Error: x"))
