@@ -47,7 +47,7 @@ notebooks: $(STAMP)  ## run all notebooks and store the outputs that have change
 	@$(BIN)/python -m helpers.record $(ARGS)
 
 lab: $(STAMP)  ## open JupyterLab on the notebooks
-	@$(BIN)/jupyter lab --notebook-dir notebooks $(ARGS)
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/jupyter lab --notebook-dir notebooks $(ARGS)
 
 lint: $(STAMP)  ## ruff and mypy --strict
 	@$(BIN)/ruff check .
