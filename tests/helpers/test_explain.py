@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from azure.mgmt.containerregistrytasks import ContainerRegistryTasksMgmtClient
 
-from helpers import HelpersError, explain
+from helpers import HelpersError, explain, forks
 from tests.scenario.world import World, allow_secrets, credential, make_world, pull_token
 
 PUBLIC = ("publicreg-rg", "publicreg")
@@ -150,3 +150,47 @@ def test_a_source_trigger_that_does_not_listen_to_commits(world: World) -> None:
 def test_a_task_that_is_not_there(world: World) -> None:
     with pytest.raises(HelpersError, match="There is no task nothing in the registry publicreg"):
         explain.why(world.connection, *PUBLIC, "nothing")
+
+
+STAGES = """\
+FROM publicreg.azurecr.io/node:15-alpine AS tools
+FROM docker.io/library/node:15-alpine
+COPY --from=tools /bin/sh /tools/sh
+"""
+BUILD = """\
+version: v1.1.0
+steps:
+  - build: -t $Registry/staged:{{.Run.ID}} .
+"""
+
+
+def test_an_image_of_a_build_stage_and_a_tag_that_is_gone(world: World) -> None:
+    checkout = forks.Checkout(world.connection, forks.fork(world.connection, "hello-world"))
+    checkout.write("Dockerfile", STAGES)
+    checkout.write("acr-task.yaml", BUILD)
+    checkout.commit("Two stages")
+    checkout.push()
+    place = ("teamreg-rg", "teamreg")
+    task = world.task(
+        "teamreg",
+        "staged",
+        "hello-world",
+        {},
+        trigger=world.listening("hello-world"),
+        credentials={"customRegistries": {"publicreg.azurecr.io": credential("publicreg")}},
+    )
+    allow_secrets(world, task.identity.principal_id)
+    run, log = world.run("teamreg", task.id)
+    assert run.properties.status == "Succeeded", log
+    text = told(world, place, "staged")
+    assert "publicreg.azurecr.io/node:15-alpine is used by a build stage only" in text
+    assert "library/node:15-alpine is in a public registry" in text
+
+    # With a trigger for all stages, that image counts; unless nobody can pull it any more.
+    base = {"name": "defaultBaseimageTriggerName", "baseImageTriggerType": "All"}
+    update = {"properties": {"trigger": {"baseImageTrigger": base}}}
+    tasks(world).update(*place, "staged", update)
+    assert "build stage only" not in told(world, place, "staged")
+    world.connection.clients.registry("publicreg.azurecr.io").delete_tag("node", "15-alpine")
+    text = told(world, place, "staged")
+    assert "publicreg.azurecr.io/node:15-alpine does not exist any more" in text
