@@ -85,6 +85,47 @@ def test_runs_are_executed_once_in_order_within_the_limits(
     assert most["all"] <= 3
 
 
+def test_runs_of_one_task_follow_one_another_and_leave_room_for_other_tasks(
+    cloud: Cloud, worker: Callable[[Execute], Worker]
+) -> None:
+    runs = Runs(cloud)
+    both = threading.Barrier(2)  # broken unless a run of each task goes on at the same time
+    lock = threading.Lock()
+    going: list[str] = []
+    order: list[str] = []
+
+    def execute(cloud: Cloud, run: Run, stop: Stop) -> None:
+        with lock:
+            assert run.task not in going
+            going.append(run.task)
+            order.append(run.run_id)
+        both.wait(10)
+        with lock:
+            going.remove(run.task)
+        runs.update(run, status="Succeeded")
+
+    where = registry(cloud)
+    queued = []
+    for name in ("one", "one", "other", "other"):
+        step = {"type": "EncodedTask", "encodedTaskContent": REQUEST["encodedTaskContent"]}
+        task = cloud.store.put(
+            Resource(
+                f"{where.id}/tasks/{name}",
+                f"{TYPE}/tasks",
+                name,
+                "g",
+                {},
+                {"properties": {"status": "Enabled", "step": step}},
+                where.id,
+            )
+        )
+        queued.append(runs.queue(where, {"type": "TaskRunRequest", "taskId": task.id}, task))
+    assert worker(execute).idle(20)
+    assert [runs.get(where.id, run.run_id).status for run in queued] == ["Succeeded"] * 4
+    for first, second in (queued[:2], queued[2:]):
+        assert order.index(first.run_id) < order.index(second.run_id)
+
+
 def test_cancel_reaches_the_run_that_is_going_on(
     cloud: Cloud, worker: Callable[[Execute], Worker]
 ) -> None:
