@@ -364,7 +364,13 @@ def test_wrong_registry_password_is_told_without_it(registry: Registry) -> None:
     task = "version: v1.1.0\nsteps:\n  - cmd: bash -c true\n"
     ended = registry.wait(registry.text(task, credentials=credentials))
     assert ended.status == "Failed"
-    assert f"failed to login to registry {registry.server}" in ended.log
+    in_order(
+        ended.lines,
+        rf"Logging in to registry: {registry.server}",
+        r"failed to login, ran out of retries: failed to set docker credentials: unauthorized: .*",
+        rf"Run ID: {ended.id} failed after \d+s\. Error: failed during run, err: exit status 1",
+    )
+    assert registry.server in ended.properties["runErrorMessage"]
     assert "wr0ng-passw0rd" not in ended.log
     assert ended.properties["customRegistries"] == [registry.server]
 

@@ -14,7 +14,6 @@ from .build_dependencies import BuildDependency
 from .session import RunSession
 from .step_commands import StepCommands
 
-LOGIN_ATTEMPTS = 3
 UNSUPPORTED = {
     "privileged": "containers of the local cloud never get more rights than their run",
     "cpus": "the local cloud does not limit processors",
@@ -100,7 +99,10 @@ class Steps:
             try:
                 self._session.login(server, credential)
             except CloudError as error:
-                raise StepError(f"failed to login to registry {server}: {error}") from None
+                # The engine tries three times; the answer of a registry that is here is final.
+                raise StepError(
+                    f"failed to login, ran out of retries: failed to set docker credentials: {error}"
+                ) from None
             self._log.line(f"Successfully logged into {server}")
 
     def _end_others(self) -> None:
