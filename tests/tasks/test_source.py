@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import os
+import re
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -166,8 +167,27 @@ def test_missing_and_empty_repositories(cloud: Cloud, tmp_path: Path) -> None:
 
 
 def test_hosts_outside_the_cloud_are_refused(cloud: Cloud, tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"unable to clone https://example\.org/a\.git"):
-        run(cloud, "https://example.org/a.git#main", tmp_path)
+    with pytest.raises(SourceError, match=r"unable to clone https://example\.org/o/a\.git"):
+        run(cloud, "https://example.org/o/a.git#main", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("context", "message"),
+    [
+        ("https://example.org/o/a.git#main", "refuses this host, since nothing leaves"),
+        ("https://example.org/a.tar.gz", "refuses this host, since nothing leaves"),
+        ("https://github.com/owner", "a repository is https://github.com/OWNER/NAME.git"),
+        ("https://[bad/x.git", "is no URL: Invalid IPv6 URL"),
+        ("https://github.com:99999/o/n.git", "is no URL: Port out of range"),
+        ("http://github.com/nobody/nothing.git", "unable to clone https://github.com/nobody/"),
+    ],
+)
+def test_what_is_wrong_with_a_context_is_told(
+    cloud: Cloud, tmp_path: Path, context: str, message: str
+) -> None:
+    with pytest.raises(SourceError, match=re.escape(message)) as caught:
+        run(cloud, context, tmp_path)
+    assert "HTTPSConnectionPool" not in str(caught.value)
 
 
 # -- archives ------------------------------------------------------------------------------------

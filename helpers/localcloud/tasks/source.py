@@ -26,6 +26,10 @@ from ..cloud import Cloud
 from ..gateway import session
 
 LARGEST = 4 << 30  # bytes that an archive may unpack to
+_REFUSED = (
+    "the local cloud refuses this host, since nothing leaves this machine. It has repositories at "
+    "https://github.com/OWNER/NAME.git: push yours there"
+)
 _HASH = re.compile(r"[0-9a-f]{7,40}")
 _HEADS, _TAGS, _HEAD = "refs/heads/", "refs/tags/", Ref(b"HEAD")
 
@@ -55,13 +59,22 @@ class GitContext:
 
     @classmethod
     def parse(cls, text: str) -> GitContext | None:
-        """The parts, or None where ``text`` is no URL of a git repository."""
+        """The parts, or None where ``text`` is no URL of a git repository.
+
+        Raises :class:`SourceError` for a URL that cannot be read.
+        """
         address, _, fragment = text.strip().partition("#")
-        parts = urlsplit(address)
+        try:
+            parts = urlsplit(address)
+            assert parts.port is None or parts.port >= 0  # reading it checks it
+        except ValueError as error:
+            raise SourceError(f"the source '{address}' is no URL: {error}") from None
         if parts.scheme not in ("http", "https") or not parts.hostname:
             return None
         if not (address.endswith(".git") or fragment or parts.hostname.lower() == "github.com"):
             return None
+        if parts.hostname.lower() == "github.com":  # which sends http to https
+            address = urlunsplit(("https", *parts[1:]))
         reference, _, folder = fragment.partition(":")
         return cls(address.rstrip("/"), reference, folder.strip("/"))
 
@@ -135,6 +148,10 @@ class _Connections(urllib3.ProxyManager):
 
 
 def _clone(cloud: Cloud, git: GitContext, folder: Path, token: str, commit: str) -> Source:
+    if len(git.name.split("/")) != 2:
+        raise SourceError(
+            f"unable to clone {git.shown}: a repository is https://github.com/OWNER/NAME.git"
+        )
     bare = folder.with_name(folder.name + ".git")
     files = folder.with_name(folder.name + ".files") if git.folder else folder
     bare.mkdir(parents=True)
@@ -265,6 +282,9 @@ def _not_found(git: GitContext, with_token: bool) -> str:
 
 
 def _words(error: Exception) -> str:
+    cause = error.__cause__ or error  # the git client wraps what its connections raise
+    if isinstance(getattr(cause, "reason", cause), urllib3.exceptions.ProxyError):
+        return _REFUSED
     return str(error) or type(error).__name__
 
 
@@ -287,6 +307,8 @@ def _download(cloud: Cloud, url: str, folder: Path) -> Source:
             with archive.open("wb") as file:
                 for chunk in answer.iter_content(1 << 20):
                     file.write(chunk)
+    except requests.exceptions.ProxyError:
+        raise SourceError(f"unable to download {shown}: {_REFUSED}") from None
     except requests.RequestException as error:
         raise SourceError(f"unable to download {shown}: {type(error).__name__}") from None
     try:
