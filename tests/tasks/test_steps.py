@@ -226,3 +226,15 @@ def test_what_a_task_is_built_on_follows_its_last_run(registry: Registry) -> Non
     assert built_on("FROM node:15-alpine\n", cache="enabled") == []
     assert built_on("FROM node:15-alpine\n") == ["library/node"]
     assert built_on("FROM scratch\nCOPY Dockerfile /\n") == []
+
+
+def test_an_image_may_have_the_same_layer_twice(registry: Registry) -> None:
+    """As when a task builds on an image that it has built: the same step, the same layer."""
+    same = "RUN echo same > /file\n"
+    dockerfile = f"FROM node:15-alpine\n{same}RUN rm /file\n{same}RUN echo it is the $(cat /file)\n"
+    task = f"{HEAD}  - build: -t twice .\n  - cmd: twice cat /file\n"
+    files = registry.upload({"task.yaml": task, "Dockerfile": dockerfile})
+    body = {"type": "FileTaskRunRequest", "taskFilePath": "task.yaml", "sourceLocation": files}
+    ended = registry.wait(registry.schedule(body))
+    assert ended.status == "Succeeded", ended.log
+    assert {"it is the same", "same"} <= set(ended.lines)

@@ -136,7 +136,8 @@ class ImageStore:
         found = [self._layer(descriptor) for descriptor in descriptors]
         if any((path.parent / f"{path.name}.whiteouts").exists() for path in found):
             return [self._flat(descriptors)]
-        return found
+        # An overlay takes a directory once; of equal layers the uppermost hides the others.
+        return list(dict.fromkeys(reversed(found)))[::-1]
 
     def owners(self, descriptors: Sequence[Descriptor]) -> Owners:
         """Whose the files of these layers are."""
