@@ -42,7 +42,12 @@ def complete(properties: dict[str, Any]) -> dict[str, Any]:
     if base_image:
         base_image.setdefault("status", "Enabled")
         base_image.setdefault("updateTriggerPayloadType", "Default")
-    if not (properties.get("credentials") or {}):
+    credentials = properties.get("credentials") or {}
+    registries = credentials.get("customRegistries") or {}
+    if None in registries.values():  # removed, where an update names it so
+        kept = {server: one for server, one in registries.items() if one is not None}
+        properties["credentials"] = {**credentials, "customRegistries": kept}
+    if not credentials:
         properties.pop("credentials", None)
     if not trigger:
         properties.pop("trigger", None)

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from ..cloud import Cloud
+from ..errors import CloudError
 from ..store import Resource
 from ..tasks import shapes
 from . import task_rules
@@ -58,16 +59,18 @@ def _save(cloud: Cloud, resource: Resource, properties: dict[str, Any]) -> None:
 
 def _identity(call: Call, resource: Resource, given: dict[str, Any] | None) -> None:
     """Give the task the managed identity that the request asks for, or take it away."""
+    shapes.check(given, shapes.IDENTITY, "identity")
     kind = str((given or {}).get("type") or "None")
     principals = call.cloud.principals
     if kind == "None":
         resource.body.pop("identity", None)
         principals.remove_identity_of(resource.id)
         return
+    if "UserAssigned" in kind:
+        raise CloudError.not_implemented(f"user-assigned identities of tasks (type {kind})")
     if kind != "SystemAssigned":
         raise invalid(
-            f"The identity type '{kind}' is not supported: the local cloud has SystemAssigned and "
-            "None.",
+            f"The identity type '{kind}' is invalid: it is SystemAssigned or None.",
             "IdentityTypeNotSupported",
         )
     principal = principals.find(resource_id=resource.id) or principals.add(

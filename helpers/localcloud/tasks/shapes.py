@@ -60,6 +60,7 @@ _COMMON = {
     "timeout": int,
     "credentials": _CREDENTIALS,
 }
+IDENTITY = {"type": str}
 TASK = {
     **_COMMON,
     "status": str,
