@@ -103,6 +103,8 @@ steps:
         ("- {<<: x, cmd: y}", "yaml: line 3: expected a mapping or list of mappings for merging"),
         ("- " + "[" * 5000 + "]" * 5000, "yaml: it is nested too deeply"),
         ("[]", "has no steps"),
+        ('- cmd: "bash \\0"', "cmd must be a text without NUL"),
+        ('- cmd: x\n  env: ["A=\\0"]', "line 4: .*env must be a text without NUL"),
     ],
 )
 def test_wrong_steps_in_the_engines_words(steps: str, message: str) -> None:

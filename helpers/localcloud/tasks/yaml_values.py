@@ -93,9 +93,11 @@ class Properties:
     def _text(self, node: Node | None, name: str) -> str:
         if node is None or _is_null(node):
             return ""
-        if isinstance(node, ScalarNode):
+        if isinstance(node, ScalarNode) and "\0" not in node.value:
             return str(node.value)
-        self._document.refuse(node, "string", "a text", name)
+        # No command line, variable or path can hold a NUL.
+        wanted = "a text without NUL" if isinstance(node, ScalarNode) else "a text"
+        self._document.refuse(node, "string", wanted, name)
         return ""
 
     def texts(self, name: str) -> list[str]:
