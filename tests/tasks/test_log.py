@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from helpers.localcloud.blobs.account import Blob, BlobAccount
 from helpers.localcloud.cloud import Cloud
+from helpers.localcloud.tasks.go_values import to_json
 from helpers.localcloud.tasks.log import RunLog, complete
 from helpers.localcloud.tasks.masking import Masker, MaskingStream
 
@@ -81,6 +83,13 @@ def test_longest_secret_first_and_other_spellings() -> None:
     assert masker.mask("abcdef abc abcd") == "*** *** ***d"
     assert masker.mask(r"q\"uo/te q%22uo%2Fte") == "*** ***"
     assert Masker(["", "a", "80"]).mask("a port 80") == "a port 80"
+
+
+def test_a_secret_in_the_values_as_json_is_masked() -> None:
+    secret = 'https://x/y?sig=a&b=<c>"d'
+    masker = Masker([secret])
+    for text in (to_json({"url": secret}), json.dumps({"url": secret})):
+        assert masker.mask(text).replace(" ", "") == '{"url":"***"}'
 
 
 @pytest.mark.parametrize("secret", ["hunter2-is-long", "s3cr3t-" * 23])

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
+from .go_values import to_json
+
 MASK = "***"
 # Shorter values would blot out ordinary text ("a", "80") and so tell more than they hide.
 SHORTEST = 3
@@ -92,7 +94,7 @@ def _forms(value: str) -> set[bytes]:
         form
         for part in parts
         if len(part) >= SHORTEST
-        for form in (part, json.dumps(part)[1:-1], quote(part, safe=""))
+        for form in (part, json.dumps(part)[1:-1], to_json(part)[1:-1], quote(part, safe=""))
     }
     plain = {form.encode("utf-8", "surrogateescape") for form in forms}
     whole = value.encode("utf-8", "surrogateescape")
