@@ -66,6 +66,15 @@ def test_plain_http_to_a_foreign_host_is_refused(local_cloud: LocalCloud) -> Non
     assert "refuses example.org" in result.stdout
 
 
+def test_plain_http_gives_the_proxys_own_status_and_no_other_port(local_cloud: LocalCloud) -> None:
+    assert f'"pid":{local_cloud.pid}' in curl(local_cloud, local_cloud.proxy_url).stdout
+    for url in ("http://127.0.0.1:22/", "http://localhost/", "http://127.0.0.1/"):
+        result = curl(local_cloud, "--noproxy", "", "-x", local_cloud.proxy_url, url)
+        assert "refuses" in result.stdout, (url, result.stdout)
+    result = curl(local_cloud, "-x", local_cloud.proxy_url, "http://management.azure.com/tenants")
+    assert result.stdout == "The local cloud answers for management.azure.com over HTTPS only.\n"
+
+
 def test_a_connection_is_kept_alive(local_cloud: LocalCloud) -> None:
     url = "https://management.azure.com/nothing"
     with requests.Session() as session:

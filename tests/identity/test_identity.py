@@ -80,6 +80,14 @@ def subscriptions(cloud: LocalCloud, token: str) -> tuple[int, str]:
     return answer.status_code, answer.json().get("error", {}).get("code", "")
 
 
+def test_another_way_to_sign_in_says_that_it_is_missing(local_cloud: LocalCloud) -> None:
+    base = "https://login.microsoftonline.com/organizations"
+    answer = local_cloud.http().post(f"{base}/oauth2/v2.0/devicecode", data={"client_id": "a"})
+    assert (answer.status_code, answer.json()["error"]) == (501, "not_implemented")
+    assert "POST /organizations/oauth2/v2.0/devicecode" in answer.json()["error_description"]
+    assert "az login --service-principal" in answer.json()["error_description"]
+
+
 def test_expired_foreign_and_forged_tokens_are_refused(local_cloud: LocalCloud) -> None:
     principals = directory(local_cloud)
     owner = principals.find(object_id=local_cloud.account.object_id)

@@ -190,6 +190,33 @@ def test_a_manifest_needs_its_blobs_in_its_repository(place: Place) -> None:
     assert place.put("holds", "v1", data, "text/plain").status_code == 415
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"subject": 5},
+        {"annotations": {"a": 1}},
+        {"config": None},
+        {"config": {"digest": digest(b"{}"), "size": "x"}},
+        {"config": {"digest": "sha256:short", "size": 1}},
+        {"layers": [{"digest": 5}]},
+        {"layers": "none"},
+        {"layers": [{"size": 1}]},
+    ],
+)
+def test_a_malformed_manifest_is_refused(place: Place, change: dict[str, Any]) -> None:
+    manifest = {**json.loads(place.manifest("malformed")), **change}
+    answer = place.put("malformed", "latest", json.dumps(manifest).encode())
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "MANIFEST_INVALID")
+    assert place.http.head(place.url("malformed/manifests/latest")).status_code == 404
+
+
+def test_what_a_registry_lacks_names_itself(place: Place) -> None:
+    assert place.http.head(place.url("")).status_code == 200
+    answer = place.http.get(f"https://{place.server}/acr/v1/_deleted/app/_manifests")
+    assert answer.status_code == 501
+    assert "GET /acr/v1/_deleted/app/_manifests" in answer.json()["errors"][0]["message"]
+
+
 def test_mount_from_another_repository(place: Place) -> None:
     blob = place.push_blob("source", b"mounted")["digest"]
     mounted = place.http.post(

@@ -143,5 +143,5 @@ def _target(head: bytes) -> tuple[str, str]:
     """Host and port of a CONNECT request line (RFC 9110, section 9.3.6)."""
     words = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
     authority = words[1] if len(words) > 1 else ""
-    host, _, port = authority.rpartition(":")
-    return host.lower(), port
+    host, colon, port = authority.rpartition(":")
+    return (host.lower(), port) if colon else (authority.lower(), "")

@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -43,10 +44,18 @@ class PlainDispatch:
         host = _host(scope)
         if host == METADATA_HOST:
             await self._identity(scope, receive, send)
-        elif host in ("127.0.0.1", "localhost") and scope["path"] == "/":
+        elif self._is_own(scope) and scope["path"] == "/":
             await JSONResponse(dict(self._status))(scope, receive, send)
+        elif service_for(host) is not None:
+            text = f"The local cloud answers for {host} over HTTPS only.\n"
+            await PlainTextResponse(text, 403)(scope, receive, send)
         else:
             await PlainTextResponse(refusal(host), 403)(scope, receive, send)
+
+    def _is_own(self, scope: Scope) -> bool:
+        """Whether a request is to the proxy itself, not by way of it to another port."""
+        own = urlsplit(str(self._status["proxy_url"]))
+        return _authority(scope) in (own.netloc, f"localhost:{own.port}")
 
 
 class FrontDoor:
@@ -103,8 +112,13 @@ def loopback_listener(port: int) -> socket.socket:
 
 
 def _host(scope: Scope) -> str:
+    text = _authority(scope)
+    return text.rsplit(":", 1)[0] if ":" in text else text
+
+
+def _authority(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"host":
             text: str = value.decode("latin-1")
-            return text.rsplit(":", 1)[0].lower() if ":" in text else text.lower()
+            return text.lower()
     return ""

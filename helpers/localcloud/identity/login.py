@@ -17,6 +17,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ..cloud import Cloud
+from ..errors import CloudError
 from ..principals import AUDIENCES, LIFETIME
 
 _HOST = "https://login.microsoftonline.com"
@@ -199,6 +200,18 @@ def login(cloud: Cloud) -> ASGIApp:
             return error.render()
         return JSONResponse(answer, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
 
+    def missing(request: Request) -> JSONResponse:
+        lacking = CloudError.not_implemented(f"{request.method} {request.url.path} of Entra ID")
+        return JSONResponse(
+            {
+                "error": "not_implemented",
+                "error_description": f"{lacking.message} Locally, sign in as the service principal "
+                "of the environment: az login --service-principal -u $AZURE_CLIENT_ID "
+                "-p $AZURE_CLIENT_SECRET --tenant $AZURE_TENANT_ID",
+            },
+            lacking.status,
+        )
+
     return Starlette(
         routes=[
             Route("/common/discovery/instance", instance),
@@ -208,6 +221,7 @@ def login(cloud: Cloud) -> ASGIApp:
             Route("/{tenant}/discovery/keys", keys),
             Route("/{tenant}/oauth2/v2.0/token", token, methods=["POST"]),
             Route("/{tenant}/oauth2/token", token, methods=["POST"]),
+            Route("/{path:path}", missing, methods=["GET", "POST"]),
         ]
     )
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..cloud import Cloud
-from ..content import digest_of
+from ..content import DIGEST, digest_of
 from ..errors import CloudError
 from ..events import ManifestPushed
+from ..shapes import Shape, check_shape
 from ..store import Store
 
 _SCHEMA = """
@@ -43,6 +44,15 @@ DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 MEDIA_TYPES = (OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST)
 INDEXES = (OCI_INDEX, DOCKER_LIST)
 _TABLES = ("registry_tags", "registry_manifests", "registry_blobs", "registry_repositories")
+_DESCRIPTOR: Shape = {"mediaType": str, "digest": str, "size": int, "urls": [str]}
+_MANIFEST: Shape = {  # OCI image spec 1.1, manifest and index
+    "config": _DESCRIPTOR,
+    "layers": [_DESCRIPTOR],
+    "manifests": [{**_DESCRIPTOR, "platform": {"os": str, "architecture": str}}],
+    "subject": _DESCRIPTOR,
+    "artifactType": str,
+    "annotations": {str: str},
+}
 ATTRIBUTES = ("deleteEnabled", "writeEnabled", "readEnabled", "listEnabled")
 
 
@@ -366,9 +376,15 @@ def parse_manifest(data: bytes, media_type: str) -> dict[str, Any]:
             f"manifest says mediaType {parsed['mediaType']}, the request {media_type}",
         )
     try:
-        references(parsed)
-    except (KeyError, TypeError, ValueError) as error:
+        check_shape(parsed, _MANIFEST)
+        needed = references(parsed)
+    except KeyError as error:
+        raise CloudError(400, "MANIFEST_INVALID", f"manifest lacks {error}") from None
+    except (TypeError, ValueError) as error:
         raise CloudError(400, "MANIFEST_INVALID", f"manifest is malformed: {error}") from None
+    for digest in needed:
+        if not DIGEST.fullmatch(digest):
+            raise CloudError(400, "MANIFEST_INVALID", f"manifest has the invalid digest {digest!r}")
     return parsed
 
 

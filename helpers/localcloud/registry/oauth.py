@@ -64,6 +64,7 @@ def _answer(request: Exchange, caller: Caller, scopes: Iterable[str], *, offline
 def get_token(request: Exchange) -> Response:
     """GET /oauth2/token: for basic authentication, or for nobody where that is allowed."""
     query = request.request.query_params
+    _check_service(request, query.get("service", ""))
     caller = caller_of(
         request.cloud, request.registry, request.request.headers.get("authorization")
     )

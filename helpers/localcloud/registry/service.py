@@ -26,6 +26,9 @@ from .uploads import Uploads
 
 log = logging.getLogger(__name__)
 _NAME = r"(?P<name>.+?)"
+_ACR_NAME = (
+    r"(?P<name>[^_].*?)"  # what begins with an underscore is an operation: _catalog, _deleted
+)
 _HUB = {
     DOCKER_HUB,
     "registry-1.docker.io",
@@ -38,6 +41,7 @@ AsyncHandler = Callable[[Exchange], Awaitable[Response]]
 
 _BLOCKING: list[tuple[str, str, Handler]] = [
     ("GET", r"/v2/?", manifests.version),
+    ("HEAD", r"/v2/?", manifests.version),
     ("GET", r"/v2/_catalog", manifests.catalog),
     ("GET", rf"/v2/{_NAME}/tags/list", manifests.tags),
     ("GET", rf"/v2/{_NAME}/referrers/(?P<digest>[^/]+)", manifests.referrers),
@@ -47,16 +51,16 @@ _BLOCKING: list[tuple[str, str, Handler]] = [
     ("DELETE", rf"/v2/{_NAME}/manifests/(?P<reference>[^/]+)", manifests.delete),
     ("DELETE", rf"/v2/{_NAME}/blobs/(?P<digest>sha256:[^/]+)", blobs.delete),
     ("GET", r"/acr/v1/_catalog", acr.catalog),
-    ("GET", rf"/acr/v1/{_NAME}/_tags", acr.list_tags),
-    ("GET", rf"/acr/v1/{_NAME}/_tags/(?P<tag>[^/]+)", acr.get_tag),
-    ("PATCH", rf"/acr/v1/{_NAME}/_tags/(?P<tag>[^/]+)", acr.update_tag),
-    ("DELETE", rf"/acr/v1/{_NAME}/_tags/(?P<tag>[^/]+)", acr.delete_tag),
-    ("GET", rf"/acr/v1/{_NAME}/_manifests", acr.list_manifests),
-    ("GET", rf"/acr/v1/{_NAME}/_manifests/(?P<digest>[^/]+)", acr.get_manifest),
-    ("PATCH", rf"/acr/v1/{_NAME}/_manifests/(?P<digest>[^/]+)", acr.update_manifest),
-    ("GET", rf"/acr/v1/{_NAME}", acr.get_repository),
-    ("PATCH", rf"/acr/v1/{_NAME}", acr.update_repository),
-    ("DELETE", rf"/acr/v1/{_NAME}", acr.delete_repository),
+    ("GET", rf"/acr/v1/{_ACR_NAME}/_tags", acr.list_tags),
+    ("GET", rf"/acr/v1/{_ACR_NAME}/_tags/(?P<tag>[^/]+)", acr.get_tag),
+    ("PATCH", rf"/acr/v1/{_ACR_NAME}/_tags/(?P<tag>[^/]+)", acr.update_tag),
+    ("DELETE", rf"/acr/v1/{_ACR_NAME}/_tags/(?P<tag>[^/]+)", acr.delete_tag),
+    ("GET", rf"/acr/v1/{_ACR_NAME}/_manifests", acr.list_manifests),
+    ("GET", rf"/acr/v1/{_ACR_NAME}/_manifests/(?P<digest>[^/]+)", acr.get_manifest),
+    ("PATCH", rf"/acr/v1/{_ACR_NAME}/_manifests/(?P<digest>[^/]+)", acr.update_manifest),
+    ("GET", rf"/acr/v1/{_ACR_NAME}", acr.get_repository),
+    ("PATCH", rf"/acr/v1/{_ACR_NAME}", acr.update_repository),
+    ("DELETE", rf"/acr/v1/{_ACR_NAME}", acr.delete_repository),
     ("POST", r"/oauth2/exchange", oauth.exchange_token),
     ("GET", r"/oauth2/token|/token|/v2/token", oauth.get_token),
     ("POST", r"/oauth2/token|/token", oauth.post_token),
