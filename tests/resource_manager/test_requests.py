@@ -207,3 +207,39 @@ def test_repeated_slashes_are_one(local_cloud: LocalCloud) -> None:
     kind = "providers/Microsoft.ContainerRegistry//registries"  # az container export sends such
     answer = send(local_cloud, "GET", f"resourceGroups/{group}/{kind}/{name}", None)
     assert answer.json()["name"] == name
+
+
+def test_listings_are_filtered_by_tag(local_cloud: LocalCloud) -> None:
+    client = local_cloud.client(ResourceManagementClient)
+    mark, group, other = uuid.uuid4().hex, make_group(local_cloud), make_group(local_cloud)
+    name = make_registry(local_cloud, group)
+    client.resource_groups.create_or_update(group, {"location": "eastus", "tags": {mark: "1"}})
+    client.resource_groups.create_or_update(other, {"location": "eastus", "tags": {mark: "2"}})
+    registry = f"resourceGroups/{group}/{REGISTRIES}/{name}"
+    assert send(local_cloud, "PATCH", registry, {"tags": {mark: "3"}}).status_code == 200
+
+    def groups(text: str) -> list[str]:
+        return [one.name for one in client.resource_groups.list(filter=text)]
+
+    assert groups(f"tagName eq '{mark.upper()}'") == [group, other]
+    assert groups(f"tagName eq '{mark}' and tagValue eq '2'") == [other]
+    assert groups(f"tagName eq '{mark}' and tagValue eq '3'") == []
+    found = client.resources.list(filter=f"tagname eq '{mark}' and tagvalue eq '3'")
+    assert [one.name for one in found] == [name]
+    with pytest.raises(HttpResponseError, match="InvalidFilterInQueryString"):
+        groups("name eq 'a'")
+
+
+def test_every_type_names_the_version_that_generic_clients_ask_for(local_cloud: LocalCloud) -> None:
+    client = local_cloud.client(ResourceManagementClient)
+    for provider in client.providers.list():
+        assert all(one.api_versions for one in provider.resource_types), provider.namespace
+    group = make_group(local_cloud)
+    name = make_registry(local_cloud, group)
+    place = f"{local_cloud.subscription}/resourceGroups/{group}/{REGISTRIES}/{name}"
+    [versions] = [
+        one.api_versions
+        for one in client.providers.get("Microsoft.ContainerRegistry").resource_types
+        if one.resource_type == "registries"
+    ]
+    assert client.resources.get_by_id(place, api_version=versions[0]).name == name

@@ -12,6 +12,7 @@ from .deletion import announce
 from .deletion import remove as remove_all
 from .locations import location_of
 from .routing import GROUP_TYPE, Call, Reply, Router, atomic, readable
+from .subscriptions import tag_conditions, tagged
 
 router = Router()
 _GROUPS = "/subscriptions/{subscription}/resourceGroups"
@@ -91,9 +92,10 @@ def update(call: Call) -> Reply:
 
 @router.operation("GET", _GROUPS, "")
 def list_groups(call: Call) -> Reply:
-    """ResourceGroups_List: those that the caller may read."""
+    """ResourceGroups_List: those that the caller may read; ``$filter`` names a tag."""
+    wanted = tag_conditions(call.query.get("$filter", ""))
     found = readable(call, call.cloud.store.find(type=GROUP_TYPE))
-    return Reply(200, {"value": [resource.body for resource in found]})
+    return Reply(200, {"value": [group.body for group in found if tagged(group, wanted)]})
 
 
 @router.operation("DELETE", _GROUP, f"{_ACTION}/delete")

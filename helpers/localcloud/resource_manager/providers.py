@@ -24,6 +24,14 @@ _TYPES = {
     "Microsoft.KeyVault": ("deletedVaults", "vaults"),
     "Microsoft.Resources": ("resourceGroups", "subscriptions"),
 }
+# Operations are the same in all versions; az resource asks for the newest that a type names.
+_VERSIONS = {
+    "Microsoft.Authorization": "2022-04-01",
+    "Microsoft.ContainerInstance": "2023-05-01",
+    "Microsoft.ContainerRegistry": "2025-11-01",
+    "Microsoft.KeyVault": "2026-02-01",
+    "Microsoft.Resources": "2025-04-01",
+}
 
 
 def _render(cloud: Cloud, namespace: str) -> dict[str, Any]:
@@ -34,7 +42,7 @@ def _render(cloud: Cloud, namespace: str) -> dict[str, Any]:
         "registrationPolicy": "RegistrationRequired",
         "registrationState": "Registered",
         "resourceTypes": [
-            {"resourceType": name, "locations": regions, "apiVersions": []}
+            {"resourceType": name, "locations": regions, "apiVersions": [_VERSIONS[namespace]]}
             for name in _TYPES[namespace]
         ],
     }

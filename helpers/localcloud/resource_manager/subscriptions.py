@@ -12,6 +12,7 @@ from .routing import Call, Reply, Router, invalid, readable
 router = Router()
 # What `/resources` does not list: groups, assignments, and what exists only inside a resource.
 _HIDDEN = ("microsoft.resources/", "microsoft.authorization/", "microsoft.keyvault/deletedvaults")
+_TAG = ("tagname", "tagvalue")
 _CONDITION = re.compile(r"\s*(\w+(?:/\w+)*)\s+eq\s+'((?:[^']|'')*)'\s*", re.IGNORECASE)
 
 
@@ -93,7 +94,7 @@ def conditions(filter: str) -> dict[str, str]:
 
 @router.operation("GET", "/subscriptions/{subscription}/resources", "")
 def list_resources(call: Call) -> Reply:
-    """Resources_List, with the filters ``resourceType``, ``name``, ``resourceGroup``, ``location``."""
+    """Resources_List, with the filters resource type, name, group, location and tag."""
     return Reply(200, {"value": listing(call, None)})
 
 
@@ -107,6 +108,32 @@ def list_group_resources(call: Call) -> Reply:
     return Reply(200, {"value": listing(call, call.params["group"])})
 
 
+def _refuse_unknown(wanted: dict[str, str], known: set[str]) -> None:
+    unknown = set(wanted) - known
+    if unknown:
+        raise invalid(
+            f"The filter on {', '.join(sorted(unknown))} is not supported: the local cloud has "
+            f"{', '.join(sorted(known))}.",
+            "InvalidFilterInQueryString",
+        )
+
+
+def tag_conditions(filter: str) -> dict[str, str]:
+    """A filter that may name a tag only. Raises 400 InvalidFilterInQueryString."""
+    wanted = conditions(filter)
+    _refuse_unknown(wanted, set(_TAG))
+    return wanted
+
+
+def tagged(resource: Resource, wanted: dict[str, str]) -> bool:
+    """Whether a resource has the tag of ``tagName eq`` (any case) and ``tagValue eq``."""
+    tags = {name.lower(): value for name, value in (resource.body.get("tags") or {}).items()}
+    if "tagname" not in wanted:
+        return "tagvalue" not in wanted or wanted["tagvalue"] in tags.values()
+    value = tags.get(wanted["tagname"].lower())
+    return value is not None and wanted.get("tagvalue", value) == value
+
+
 def _listed(resource: Resource) -> bool:
     kind = resource.type.lower()
     return not kind.startswith(_HIDDEN) and kind.count("/") == 1
@@ -115,9 +142,7 @@ def _listed(resource: Resource) -> bool:
 def listing(call: Call, group: str | None) -> list[dict[str, Any]]:
     """Top-level resources, in the generic form that ARM lists them in."""
     wanted = conditions(call.query.get("$filter", ""))
-    unknown = set(wanted) - {"resourcetype", "name", "resourcegroup", "location"}
-    if unknown:
-        raise invalid(f"The filter on {', '.join(sorted(unknown))} is not supported.")
+    _refuse_unknown(wanted, {"resourcetype", "name", "resourcegroup", "location", *_TAG})
     found = call.cloud.store.find(
         type=wanted.get("resourcetype"),
         name=wanted.get("name"),
@@ -126,7 +151,7 @@ def listing(call: Call, group: str | None) -> list[dict[str, Any]]:
     value = []
     for resource in readable(call, (one for one in found if _listed(one))):
         location = str(resource.body.get("location", ""))
-        if wanted.get("location", location) != location:
+        if wanted.get("location", location) != location or not tagged(resource, wanted):
             continue
         shown = ("location", "tags", "sku", "identity", "kind")
         value.append(
