@@ -89,6 +89,11 @@ class ContentStore:
         self.uploads.mkdir(parents=True, exist_ok=True, mode=0o700)
         (root / "sha256").mkdir(exist_ok=True, mode=0o700)
 
+    def sweep(self) -> None:
+        """Drop what uploads that a killed daemon was receiving have left; when none is going on."""
+        for path in self.uploads.iterdir():
+            path.unlink(missing_ok=True)
+
     def path(self, digest: str) -> Path:
         """Where ``digest`` is or would be stored. Raises ValueError on a malformed digest."""
         if not DIGEST.fullmatch(digest):

@@ -211,6 +211,7 @@ async def serve(home: Path, port: int | None, announce: Callable[[Running], None
 
     listener = loopback_listener(port) if port is not None else _usual_listener(home)
     cloud = Cloud(home)
+    cloud.content.sweep()
     cloud.proxy_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     (home / "port").write_text(str(listener.getsockname()[1]))
     running = Running(

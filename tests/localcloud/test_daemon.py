@@ -51,8 +51,11 @@ def test_a_killed_daemon_comes_back_with_the_same_account_and_address(tmp_path: 
     os.kill(first.pid, signal.SIGKILL)
     os.waitpid(first.pid, 0)
     assert daemon.status(tmp_path / "cloud") is None
+    uploads = tmp_path / "cloud" / "content" / "uploads"
+    (uploads / "half").write_bytes(b"of a layer")
     second = daemon.up(tmp_path / "cloud")
     try:
+        assert list(uploads.iterdir()) == []
         assert second.account == first.account
         assert second.proxy_url == first.proxy_url
         assert second.pid != first.pid

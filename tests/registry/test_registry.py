@@ -267,6 +267,18 @@ def test_tags_are_paged(place: Place) -> None:
     ]
 
 
+def test_listings_by_time_are_paged_too(place: Place) -> None:
+    names = ["b", "c", "a", "d"]
+    for name in names:
+        place.push("timed", name, text=name.encode())
+    sdk = place.sdk()
+    for order, wanted in (("timeasc", names), ("timedesc", names[::-1])):
+        found = sdk.list_tag_properties("timed", order_by=order, results_per_page=1)
+        assert [tag.name for tag in found] == wanted
+        manifests = sdk.list_manifest_properties("timed", order_by=order, results_per_page=3)
+        assert [one.tags for one in manifests] == [[name] for name in wanted]
+
+
 def test_scopes_are_enforced_action_by_action(place: Place) -> None:
     pushed = place.push("hello-world", "v1")
     place.push("node", "15")

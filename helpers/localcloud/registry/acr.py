@@ -120,9 +120,9 @@ def _ordered(exchange: Exchange, entries: list[Entry]) -> tuple[list[Entry], dic
     by_name = {one.name: one for one in entries}
     if order in ("timedesc", "timeasc"):
         found = sorted(entries, key=lambda one: one.updated, reverse=order == "timedesc")
-        count = exchange.request.query_params.get("n", "")
-        return (found[: int(count)] if count.isdigit() else found), {}
-    names, headers = exchange.page(sorted(by_name))
+        names, headers = exchange.page([one.name for one in found], ordered=False)
+    else:
+        names, headers = exchange.page(sorted(by_name))
     return [by_name[name] for name in names], headers
 
 

@@ -52,11 +52,20 @@ class Exchange:
         header = self.request.headers.get("authorization")
         authorize(self.cloud, self.registry, header, "", action)
 
-    def page(self, names: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-        """The part of sorted ``names`` that ``n`` and ``last`` ask for, and the Link to the next."""
+    def page(
+        self, names: Sequence[str], *, ordered: bool = True
+    ) -> tuple[list[str], dict[str, str]]:
+        """The part of ``names`` that ``n`` and ``last`` ask for, and the Link to the next.
+
+        ``ordered``: by name, so that ``last`` need not be one of them.
+        """
         query = self.request.query_params
         last, text = query.get("last", ""), query.get("n", "")
-        found = [name for name in names if name > last] if last else list(names)
+        found = list(names)
+        if last and ordered:
+            found = [name for name in names if name > last]
+        elif last in names:
+            found = found[found.index(last) + 1 :]
         if not text:
             return found, {}
         if not text.isdigit():
@@ -66,5 +75,5 @@ class Exchange:
         if count == 0 or len(found) <= count:
             return part, {}
         path = quote(self.request.scope["path"])
-        following = urlencode({"last": part[-1], "n": count})
+        following = urlencode({**query, "last": part[-1], "n": count})
         return part, {"Link": f'<{path}?{following}>; rel="next"'}

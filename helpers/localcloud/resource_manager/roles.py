@@ -12,7 +12,7 @@ from ..permissions import ASSIGNMENT_TYPE, ROLES, Role, role
 from ..shapes import Shape
 from ..store import Resource
 from .routing import Call, Reply, Router, atomic, invalid
-from .subscriptions import conditions
+from .subscriptions import conditions, refuse_unknown
 
 DEFINITION_TYPE = "Microsoft.Authorization/roleDefinitions"
 _WRITE, _READ, _DELETE = (f"{ASSIGNMENT_TYPE}/{verb}" for verb in ("write", "read", "delete"))
@@ -206,7 +206,9 @@ def list_assignments(call: Call) -> Reply:
         p for p in text.split(" and ") if p.strip().lower() not in ("atscope()", "")
     )
     assigned = text.lower().startswith("assignedto(")
-    wanted = text[12:-2] if assigned else conditions(text).get("principalid")
+    given = {} if assigned else conditions(text)
+    refuse_unknown(given, {"principalid"})
+    wanted = text[12:-2] if assigned else given.get("principalid")
     scope = _scope(call).lower()
     value = []
     for assignment in call.cloud.store.find(type=ASSIGNMENT_TYPE):

@@ -108,7 +108,8 @@ def list_group_resources(call: Call) -> Reply:
     return Reply(200, {"value": listing(call, call.params["group"])})
 
 
-def _refuse_unknown(wanted: dict[str, str], known: set[str]) -> None:
+def refuse_unknown(wanted: dict[str, str], known: set[str]) -> None:
+    """Raise 400 InvalidFilterInQueryString for conditions on other fields than ``known``."""
     unknown = set(wanted) - known
     if unknown:
         raise invalid(
@@ -121,7 +122,7 @@ def _refuse_unknown(wanted: dict[str, str], known: set[str]) -> None:
 def tag_conditions(filter: str) -> dict[str, str]:
     """A filter that may name a tag only. Raises 400 InvalidFilterInQueryString."""
     wanted = conditions(filter)
-    _refuse_unknown(wanted, set(_TAG))
+    refuse_unknown(wanted, set(_TAG))
     return wanted
 
 
@@ -142,7 +143,7 @@ def _listed(resource: Resource) -> bool:
 def listing(call: Call, group: str | None) -> list[dict[str, Any]]:
     """Top-level resources, in the generic form that ARM lists them in."""
     wanted = conditions(call.query.get("$filter", ""))
-    _refuse_unknown(wanted, {"resourcetype", "name", "resourcegroup", "location", *_TAG})
+    refuse_unknown(wanted, {"resourcetype", "name", "resourcegroup", "location", *_TAG})
     found = call.cloud.store.find(
         type=wanted.get("resourcetype"),
         name=wanted.get("name"),
