@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ import pytest
 import requests
 from azure.containerregistry import ContainerRegistryClient
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.mgmt.authorization import AuthorizationManagementClient
 from azure.mgmt.containerregistry import ContainerRegistryManagementClient
 
+from helpers.localcloud.principals import Principals
+from helpers.localcloud.store import Store
 from tests.conftest import LocalCloud
 from tests.resource_manager.test_resource_manager import make_group, make_registry
 
@@ -321,6 +325,46 @@ def test_an_access_token_holds_only_what_is_allowed(place: Place) -> None:
     assert 'error="insufficient_scope"' in refused.headers["WWW-Authenticate"]
     other = Place(place.cloud)
     assert http.get(other.url(""), headers=bearer).status_code == 401
+
+
+def refreshed(place: Place, token: str) -> int:
+    form = {"grant_type": "refresh_token", "service": place.server, "refresh_token": token}
+    return place.cloud.http().post(f"https://{place.server}/oauth2/token", data=form).status_code
+
+
+def test_who_was_switched_off_gets_no_more_tokens(place: Place) -> None:
+    client = place.cloud.client(ContainerRegistryManagementClient)
+    where = (place.group, place.name)
+    client.registries.begin_update(*where, {"properties": {"adminUserEnabled": True}}).result()
+    admin = client.registries.list_credentials(*where)
+    token = place.token("switched", "repositories/a/content/read")
+    query = {"service": place.server, "offline_token": "true"}
+    refresh = [
+        place.as_user(user).get(f"https://{place.server}/oauth2/token", params=query).json()
+        for user in (token, (admin.username, admin.passwords[0].value))
+    ]
+    assert [refreshed(place, one["refresh_token"]) for one in refresh] == [200, 200]
+    client.tokens.begin_update(*where, "switched", {"properties": {"status": "disabled"}}).result()
+    client.registries.begin_update(*where, {"properties": {"adminUserEnabled": False}}).result()
+    assert [refreshed(place, one["refresh_token"]) for one in refresh] == [401, 401]
+
+
+def test_a_principal_without_a_role_cannot_log_in(place: Place) -> None:
+    store = Store(place.cloud.home / "state.db")
+    key = place.cloud.home / "signing-key.pem"
+    one = Principals(store, place.cloud.account.tenant_id, key).add("no-role", secret="secret-1")
+    http = place.as_user((one.app_id, "secret-1"))
+    token = f"https://{place.server}/oauth2/token"
+    assert http.get(place.url("")).status_code == 401
+    assert http.get(token, params={"service": place.server}).status_code == 401
+    authorization = place.cloud.client(AuthorizationManagementClient)
+    scope = f"{place.cloud.subscription}/resourceGroups/{place.group}"
+    [role] = authorization.role_definitions.list(scope, filter="roleName eq 'AcrPull'")
+    body = {"properties": {"roleDefinitionId": role.id, "principalId": one.object_id}}
+    authorization.role_assignments.create(scope, str(uuid.uuid4()), body)
+    assert http.get(place.url("")).status_code == 200
+    assert http.get(token, params={"service": place.server}).status_code == 200
+    store.close()
 
 
 def test_the_sdk_lists_and_locks(place: Place) -> None:

@@ -8,7 +8,6 @@ from fnmatch import fnmatchcase
 
 from ..cloud import Cloud
 from ..errors import CloudError
-from ..principals import Principal
 from ..reference import DOCKER_HUB
 from ..store import Resource
 
@@ -118,9 +117,18 @@ def may_list(cloud: Cloud, registry: Registry, caller: Caller) -> bool:
     )
 
 
-def still_there(cloud: Cloud, caller: Caller) -> bool:
-    """Whether the principal behind a caller still exists."""
-    found: Principal | None = None
+def admitted(cloud: Cloud, registry: Registry, caller: Caller) -> bool:
+    """Whether a caller may log in: a principal needs a role at the registry, whichever."""
+    return caller.kind != "principal" or bool(allowed(cloud, registry, caller, "*"))
+
+
+def still_there(cloud: Cloud, registry: Registry, caller: Caller) -> bool:
+    """Whether the caller that a token was issued to may still get tokens."""
     if caller.kind == "principal":
-        found = cloud.principals.find(object_id=caller.name)
-    return caller.kind != "principal" or found is not None
+        return cloud.principals.find(object_id=caller.name) is not None
+    if registry.resource is not None and caller.kind == "admin":
+        return bool(registry.resource.properties["adminUserEnabled"])
+    if registry.resource is not None and caller.kind == "token":
+        token = cloud.store.get(f"{registry.resource.id}/tokens/{caller.name}")
+        return token is not None and token.properties["status"] == "enabled"
+    return True

@@ -12,7 +12,16 @@ from datetime import datetime, timezone
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..store import Resource
-from .access import ANONYMOUS, IDENTITY_USER, UNAUTHORIZED, Caller, Registry, allowed, may_list
+from .access import (
+    ANONYMOUS,
+    IDENTITY_USER,
+    UNAUTHORIZED,
+    Caller,
+    Registry,
+    admitted,
+    allowed,
+    may_list,
+)
 from .tokens import access_of, caller_of_refresh_token
 
 
@@ -38,6 +47,12 @@ def login(cloud: Cloud, registry: Registry, user: str, password: str) -> Caller 
         principal = cloud.principals.find(app_id=user)
         return Caller("principal", principal.object_id) if principal else None
     return None
+
+
+def enter(cloud: Cloud, registry: Registry, user: str, password: str) -> Caller | None:
+    """The caller that may log in with user name and password, as ``docker login`` does, or None."""
+    caller = login(cloud, registry, user, password)
+    return caller if caller is not None and admitted(cloud, registry, caller) else None
 
 
 def _token_password(token: Resource, password: str) -> bool:
@@ -72,7 +87,7 @@ def caller_of(cloud: Cloud, registry: Registry, authorization: str | None) -> Ca
     pair = basic(authorization)
     if pair is None:
         return ANONYMOUS
-    found = login(cloud, registry, *pair)
+    found = enter(cloud, registry, *pair)
     if found is None:
         raise CloudError(401, "UNAUTHORIZED", UNAUTHORIZED)
     return found
@@ -112,7 +127,7 @@ def authorize(
     pair = basic(authorization)
     if pair is None:
         raise _refuse(registry, scope, "")
-    caller = login(cloud, registry, *pair)
+    caller = enter(cloud, registry, *pair)
     if caller is None:
         raise _refuse(registry, scope, "invalid_token")
     if not action:

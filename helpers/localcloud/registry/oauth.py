@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from ..errors import CloudError
 from .access import UNAUTHORIZED, Caller
-from .authentication import caller_of, login
+from .authentication import caller_of, enter
 from .exchange import Exchange
 from .tokens import (
     ACCESS_LIFETIME,
@@ -86,7 +86,7 @@ def post_token(request: Exchange) -> Response:
         caller = caller_of_refresh_token(request.cloud, request.server, given)
     elif grant == "password":
         user, password = form.get("username", ""), form.get("password", "")
-        caller = login(request.cloud, request.registry, user, password)
+        caller = enter(request.cloud, request.registry, user, password)
     else:
         raise CloudError(
             400, "UNSUPPORTED", f"grant_type {grant!r} is neither refresh_token nor password"

@@ -21,6 +21,7 @@ from .access import (
     UNAUTHORIZED,
     Caller,
     Registry,
+    admitted,
     allowed,
     may_list,
     registry_of,
@@ -78,7 +79,7 @@ def caller_of_refresh_token(cloud: Cloud, server: str, token: str) -> Caller | N
     if claims is None:
         return None
     caller = Caller(claims["caller"], claims["sub"])
-    return caller if still_there(cloud, caller) else None
+    return caller if still_there(cloud, registry_of(cloud, server), caller) else None
 
 
 def access_token(cloud: Cloud, registry: Registry, caller: Caller, scopes: Iterable[str]) -> str:
@@ -118,7 +119,7 @@ def exchange(cloud: Cloud, registry: Registry, entra_token: str) -> str:
     except TokenError as error:
         raise CloudError(401, "UNAUTHORIZED", f"{UNAUTHORIZED} {error.message}") from None
     caller = Caller("principal", principal.object_id)
-    if not allowed(cloud, registry, caller, "*"):
+    if not admitted(cloud, registry, caller):
         raise CloudError(401, "UNAUTHORIZED", UNAUTHORIZED)
     return refresh_token(cloud, registry.server, caller)
 
