@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import socket
 import ssl
 from collections.abc import Callable
 from typing import Any, cast
@@ -17,6 +19,7 @@ from .hosts import EXPECTED_REFUSALS, refusal, service_for
 log = logging.getLogger(__name__)
 
 _HEAD_LIMIT = 64 * 1024  # bytes of a request head before TLS; real ones have a few hundred
+_SMALL = 16 * 1024  # bytes; more is acknowledged soon anyway
 _ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 
@@ -26,9 +29,12 @@ class HttpConnection(HttpToolsProtocol):
     def __init__(self, config: Config, state: ServerState) -> None:
         super().__init__(config, state, app_state={})
         self._early: bytes | None = b""  # None once the transport is here
+        self._tcp: socket.socket | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        raw = transport.get_extra_info("socket")
+        self._tcp = raw if raw is not None and raw.family == socket.AF_INET else None
         early, self._early = self._early, None
         if early:
             self.data_received(early)
@@ -38,7 +44,18 @@ class HttpConnection(HttpToolsProtocol):
         if self._early is not None:
             self._early += data
         else:
+            self._acknowledge(len(data))
             super().data_received(data)
+
+    def _acknowledge(self, size: int) -> None:
+        """Have the kernel acknowledge a small segment at once, not after 40 ms.
+
+        A client that sends a request's head and body apart, with Nagle's algorithm on, waits for
+        it before the body: urllib3 does through a proxy, and so every call of the SDK.
+        """
+        if self._tcp is not None and size < _SMALL:
+            with contextlib.suppress(OSError):  # the connection is gone
+                self._tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
 class HttpConnections:
