@@ -54,7 +54,7 @@ class Account:
         try:
             return cls(**json.loads(path.read_text()))
         except (TypeError, ValueError) as error:
-            raise ValueError(f"{path.name} is damaged: {error}") from None
+            raise ValueError(f"{path.name}: {error}") from None
 
 
 class Cloud:

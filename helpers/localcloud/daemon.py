@@ -299,13 +299,13 @@ def main(arguments: list[str] | None = None) -> int:
     except CloudError as error:
         print(error.message, file=sys.stderr)
         return 1
-    except OSError as error:
+    except (OSError, sqlite3.OperationalError) as error:  # rights, space
         print(f"The state folder {home} cannot be used: {error}", file=sys.stderr)
         return 1
     except (ValueError, sqlite3.Error) as error:
-        log.exception("the state cannot be used")
+        log.exception("the state is damaged")
         print(
-            f"The state in {home} cannot be used: {error}. To begin anew: python -m helpers reset",
+            f"The state in {home} is damaged: {error}. To begin anew: python -m helpers reset",
             file=sys.stderr,
         )
         return 1

@@ -125,5 +125,20 @@ def test_damaged_state_is_named_with_the_way_out(tmp_path: Path, name: str, cont
     home = tmp_path / "cloud"
     home.mkdir()
     (home / name).write_text(content)
-    with pytest.raises(daemon.DaemonError, match=r"cannot be used: .*python -m helpers reset"):
+    with pytest.raises(daemon.DaemonError, match=r"is damaged: .*python -m helpers reset"):
         daemon.up(home)
+
+
+def test_state_that_cannot_be_written_is_named_and_not_given_up(tmp_path: Path) -> None:
+    home = tmp_path / "cloud"
+    account = daemon.up(home).account
+    daemon.down(home)
+    # Where a test runs as root, rights stop nobody: a folder in the place of the journal does.
+    (home / "state.db-wal").unlink(missing_ok=True)
+    (home / "state.db-wal").mkdir()
+    with pytest.raises(daemon.DaemonError, match="state folder .* cannot be used") as caught:
+        daemon.up(home)
+    assert "reset" not in str(caught.value)
+    (home / "state.db-wal").rmdir()
+    assert daemon.up(home).account == account
+    daemon.down(home)
