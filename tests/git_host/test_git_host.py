@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import itertools
+import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
+from dulwich.protocol import Protocol
 
+from helpers.localcloud.git_host.smart_http import _Protocol
 from tests.conftest import LocalCloud
 
 _numbers = itertools.count(1)
@@ -88,6 +93,33 @@ def test_shallow_fetch_and_many_commits(local_cloud: LocalCloud, tmp_path: Path)
     cloned = git(local_cloud, tmp_path, "clone", "-q", "--depth", "1", url, "shallow")
     assert cloned.returncode == 0, cloned.stderr
     assert (tmp_path / "shallow/file").read_text().startswith("29\n")
+
+
+def test_a_big_file_comes_back_whole(local_cloud: LocalCloud, tmp_path: Path) -> None:
+    name = create(local_cloud)
+    push_something(local_cloud, tmp_path, name)
+    content = os.urandom(8 * 1024 * 1024)
+    (tmp_path / "work/big").write_bytes(content)
+    git(local_cloud, tmp_path / "work", "add", "big")
+    git(local_cloud, tmp_path / "work", "commit", "-qm", "big")
+    pushed = git(local_cloud, tmp_path / "work", "push", with_token(local_cloud, name), "main")
+    assert pushed.returncode == 0, pushed.stderr
+    cloned = git(local_cloud, tmp_path, "clone", "-q", f"https://github.com/{name}", "clone")
+    assert cloned.returncode == 0, cloned.stderr
+    assert (tmp_path / "clone/big").read_bytes() == content
+
+
+def test_packets_take_time_in_proportion_to_the_size() -> None:
+    sent = io.BytesIO()
+    protocol = _Protocol(io.BytesIO().read, sent.write)
+    data = bytes(48 * 1024 * 1024)
+    began = time.process_time()
+    protocol.write_sideband(1, data)
+    assert time.process_time() - began < 1  # with a copy of the rest for each packet: 4 s and more
+    protocol.write_pkt_line(None)
+    sent.seek(0)
+    packets = Protocol(sent.read, sent.write).read_pkt_seq()
+    assert b"".join(packet[1:] for packet in packets) == data
 
 
 @pytest.mark.parametrize("wanted", ["blob:none", "tree:0"])
