@@ -226,6 +226,12 @@ def test_listings_are_filtered_by_tag(local_cloud: LocalCloud) -> None:
     assert groups(f"tagName eq '{mark}' and tagValue eq '3'") == []
     found = client.resources.list(filter=f"tagname eq '{mark}' and tagvalue eq '3'")
     assert [one.name for one in found] == [name]
+    text = f"resourceGroup eq '{group}'"
+    [shown] = client.resources.list(filter=text, expand="createdTime,changedTime,provisioningState")
+    assert shown.created_time <= shown.changed_time
+    assert shown.provisioning_state == "Succeeded"
+    [shown] = client.resources.list(filter=text)
+    assert (shown.created_time, shown.provisioning_state) == (None, None)
     with pytest.raises(HttpResponseError, match="InvalidFilterInQueryString"):
         groups("name eq 'a'")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timezone
 from typing import Any
 
 from ..store import Resource
@@ -108,6 +109,15 @@ def list_group_resources(call: Call) -> Reply:
     return Reply(200, {"value": listing(call, call.params["group"])})
 
 
+def _times(resource: Resource) -> dict[str, str]:
+    """What ``$expand`` may ask for: az resource list asks for all of it."""
+    return {
+        "createdTime": datetime.fromtimestamp(resource.created, timezone.utc).isoformat(),
+        "changedTime": datetime.fromtimestamp(resource.updated, timezone.utc).isoformat(),
+        "provisioningState": str(resource.properties.get("provisioningState", "Succeeded")),
+    }
+
+
 def refuse_unknown(wanted: dict[str, str], known: set[str]) -> None:
     """Raise 400 InvalidFilterInQueryString for conditions on other fields than ``known``."""
     unknown = set(wanted) - known
@@ -149,6 +159,7 @@ def listing(call: Call, group: str | None) -> list[dict[str, Any]]:
         name=wanted.get("name"),
         resource_group=group or wanted.get("resourcegroup"),
     )
+    expanded = call.query.get("$expand", "").lower().replace(" ", "").split(",")
     value = []
     for resource in readable(call, (one for one in found if _listed(one))):
         location = str(resource.body.get("location", ""))
@@ -158,5 +169,6 @@ def listing(call: Call, group: str | None) -> list[dict[str, Any]]:
         value.append(
             {"id": resource.id, "name": resource.name, "type": resource.type}
             | {key: resource.body[key] for key in shown if key in resource.body}
+            | {key: text for key, text in _times(resource).items() if key.lower() in expanded}
         )
     return value
