@@ -221,6 +221,17 @@ def test_bad_credentials_are_named(local_cloud: LocalCloud) -> None:
     assert (answer.status_code, answer.json()["message"]) == (401, "Bad credentials")
 
 
+def test_a_branchs_name_is_text_on_the_page(local_cloud: LocalCloud, tmp_path: Path) -> None:
+    name = create(local_cloud)
+    push_something(local_cloud, tmp_path, name)
+    branch = "main:<script>"
+    pushed = git(local_cloud, tmp_path / "work", "push", with_token(local_cloud, name), branch)
+    assert pushed.returncode == 0, pushed.stderr
+    page = local_cloud.http().get(f"https://github.com/{name}").text
+    assert "&lt;script&gt;" in page
+    assert "<script>" not in page
+
+
 def test_force_push_and_branch_deletion(local_cloud: LocalCloud, tmp_path: Path) -> None:
     name = create(local_cloud)
     push_something(local_cloud, tmp_path, name)

@@ -11,6 +11,7 @@ import logging
 import re
 import zlib
 from collections.abc import Iterable
+from html import escape
 from typing import cast
 
 from dulwich.errors import GitProtocolError, HangupException
@@ -166,7 +167,7 @@ def smart_http(cloud: Cloud, repositories: Repositories) -> ASGIApp:
         if isinstance(found, Response):
             return PlainTextResponse("Not Found\n", 404)
         rows = "".join(
-            f"<li>{name}: <code>{commit}</code>" for name, commit in branches(found).items()
+            f"<li>{escape(name)}: <code>{commit}</code>" for name, commit in branches(found).items()
         )
         return HTMLResponse(
             f"<!DOCTYPE html><title>{found.owner}/{found.name}</title>"
