@@ -254,16 +254,16 @@ def test_modes_and_owners_are_docker_s(context: Context) -> None:
     result = context.build(
         f"""FROM {BASE} AS builder
 RUN mkdir -p /out && mkdir -m 1777 /out/shared && mkdir -m 700 /out/own && echo x > /out/own/x \\
- && chmod 4710 /out/own/x && echo u:x:1000:1000::/home/u:/bin/sh >> /etc/passwd
+ && chmod 4710 /out/own/x && echo u:x:1000:1000::/srv/u:/bin/sh >> /etc/passwd
 FROM builder
 COPY key /key
 COPY --from=builder /out /copied
-COPY --chown=1000:1000 key /home/u/new/key
+COPY --chown=1000:1000 key /srv/u/new/key
 COPY --chmod=750 folder /modes
-COPY key /home/u/new/second
-RUN echo more >> /home/u/new/key && echo roots > /home/u/new/roots
+COPY key /srv/u/new/second
+RUN echo more >> /srv/u/new/key && echo roots > /srv/u/new/roots
 USER u
-RUN echo mine > /home/u/new/mine && ln /home/u/new/mine /home/u/new/same
+RUN echo mine > /srv/u/new/mine && ln /srv/u/new/mine /srv/u/new/same
 """
     )
     for path, expected in {
@@ -274,14 +274,14 @@ RUN echo mine > /home/u/new/mine && ln /home/u/new/mine /home/u/new/same
         "modes": (0o755, 0, 0),
         "modes/deep": (0o750, 0, 0),
         "modes/deep/file": (0o750, 0, 0),
-        "home/u/new": (0o755, 1000, 1000),
-        "home/u/new/key": (0o600, 1000, 1000),
-        "home/u/new/second": (0o600, 0, 0),
-        "home/u/new/roots": (0o644, 0, 0),
-        "home/u/new/mine": (0o644, 1000, 1000),
+        "srv/u/new": (0o755, 1000, 1000),
+        "srv/u/new/key": (0o600, 1000, 1000),
+        "srv/u/new/second": (0o600, 0, 0),
+        "srv/u/new/roots": (0o644, 0, 0),
+        "srv/u/new/mine": (0o644, 1000, 1000),
     }.items():
         assert context.entry(result, path) == expected, path
-    assert context.run("stat", "-c", "%h", "/home/u/new/same", image="test:1")[1][-1] == "2"
+    assert context.run("stat", "-c", "%h", "/srv/u/new/same", image="test:1")[1][-1] == "2"
     (context.folder / "key").chmod(0o644)
     assert context.build((context.folder / "Dockerfile").read_text()).digest != result.digest
 
