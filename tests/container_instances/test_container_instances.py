@@ -6,6 +6,7 @@ import base64
 import http.client
 import json
 import os
+import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -432,6 +433,43 @@ def test_what_is_lacking_says_so(azure: Azure, changes: dict[str, Any]) -> None:
     assert refused.value.status == 501
 
 
+@pytest.mark.parametrize(
+    ("path", "wrong", "words"),
+    [
+        ("containers", {"a": 1}, "'properties.containers' must be a list"),
+        ("containers.0", "x", r"'properties.containers\[0\]' must be an object"),
+        ("containers.0.properties", [5], r"containers\[0\].properties' must be an object"),
+        ("containers.0.properties.resources", "1", "resources' must be an object"),
+        ("containers.0.properties.command", "sleep 1", "command' must be a list"),
+        ("containers.0.properties.command", [1], r"command\[0\]' must be a string"),
+        ("containers.0.properties.ports", [80], r"ports\[0\]' must be an object"),
+        ("containers.0.properties.ports", [{"port": "80"}], "port' must be an integer"),
+        ("containers.0.properties.environmentVariables", ["A=1"], "must be an object"),
+        (
+            "containers.0.properties.environmentVariables",
+            [{"name": "A", "value": 1}],
+            r"environmentVariables\[0\].value' must be a string",
+        ),
+        ("ipAddress", "Public", "'properties.ipAddress' must be an object"),
+        ("imageRegistryCredentials", {"server": "a"}, "must be a list"),
+        ("volumes", [{"name": "v", "secret": {"k": 5}}], "secret.k' must be a string"),
+    ],
+)
+def test_a_property_of_the_wrong_type_is_named(
+    azure: Azure, path: str, wrong: Any, words: str
+) -> None:
+    sent = body()
+    place: Any = sent["properties"]
+    *parents, last = path.split(".")
+    for key in parents:
+        place = place[int(key) if key.isdigit() else key]
+    place[int(last) if last.isdigit() else last] = wrong
+    with pytest.raises(CloudError, match=words) as refused:
+        azure.call("PUT", "web", sent)
+    assert (refused.value.status, refused.value.code) == (400, "InvalidRequestContent")
+    assert azure.call("GET").body["value"] == []
+
+
 def test_an_identity_is_lacking_and_says_so(azure: Azure) -> None:
     with pytest.raises(CloudError, match="managed identities of container groups"):
         azure.call("PUT", "web", {**body(), "identity": {"type": "SystemAssigned"}})
@@ -465,6 +503,40 @@ def test_logs_are_bounded(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None
     assert logs.read(cloud, "/ID", "c", tail=2) == "line 298\nline 299\n"
     logs.forget(cloud, "/id")
     assert logs.read(cloud, "/id", "c") == ""
+    log = logs.Log(cloud, "/id", "c")
+    for _ in range(300):
+        log.append(b"x" * 20)  # one line that never ends
+    text = logs.read(cloud, "/id", "c")
+    assert 1900 < len(text) <= 4000
+    assert set(text) == {"x"}
+
+
+def test_a_carriage_return_ends_no_line(cloud: Cloud) -> None:
+    log = logs.Log(cloud, "group", "main")
+    for data in (b"10%\r", b"20%\r", b"done\n", b"\x00\xff\r\n", b"last"):
+        log.append(data)
+    assert logs.read(cloud, "group", "main") == "10%\r20%\rdone\n\x00\ufffd\nlast"
+    assert logs.read(cloud, "group", "main", tail=2) == "\x00\ufffd\nlast"
+    stamped = logs.read(cloud, "group", "main", timestamps=True)
+    assert stamped.count("Z ") == 3
+
+
+def test_stop_sends_the_signal_of_the_image(azure: Azure, images: Images) -> None:
+    script = "trap 'echo asked; exit 0' INT; echo up; while :; do sleep 0.05; done"
+
+    def pull(cloud: Cloud, name: str, credentials: Any) -> PulledImage:
+        given = ("sh", "-c", script)
+        return PulledImage(
+            "sha256:" + "0" * 64, (base_layer(),), {}, given, "/", "", stop_signal=signal.SIGINT
+        )
+
+    images.pull = pull  # type: ignore[method-assign]
+    group.pull = pull
+    azure.put()
+    _until(lambda: "up" in azure.call("GET", "web/containers/main/logs").body["content"])
+    azure.call("POST", "web/stop")
+    assert azure.view()["currentState"]["exitCode"] == 0
+    assert azure.call("GET", "web/containers/main/logs").body["content"] == "up\nasked\n"
 
 
 def test_addresses_are_stable_and_apart() -> None:

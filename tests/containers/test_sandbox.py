@@ -18,6 +18,7 @@ import pytest
 
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers import network as network_module
+from helpers.localcloud.containers.container import signal_of
 from helpers.localcloud.containers.output import LONGEST, LineSplitter
 from helpers.localcloud.containers.sandbox import (
     ContainerSpec,
@@ -307,6 +308,31 @@ def test_a_line_without_an_end_is_handed_on_in_pieces() -> None:
     splitter.close()
     assert "".join(lines[:-2]) == "x" * 500_000
     assert lines[-2:] == ["next", "last"]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        *(
+            ("TERM", 15),
+            ("SIGQUIT", 3),
+            ("sigint", 2),
+            ("9", 9),
+            ("SIGRTMIN+3", signal.SIGRTMIN + 3),
+        ),
+        *(
+            ("NOPE", None),
+            ("0", None),
+            ("99", None),
+            ("", None),
+            ("SIG_DFL", None),
+            ("TERM+1", None),
+        ),
+        ("SIGRTMIN+99", None),
+    ],
+)
+def test_signals_as_images_name_them(text: str, number: int | None) -> None:
+    assert signal_of(text) == number
 
 
 def test_stop_is_polite_first(cloud: Cloud) -> None:

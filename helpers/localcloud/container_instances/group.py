@@ -346,14 +346,13 @@ class GroupWorker:
         if group is None:
             return {}
         codes: dict[str, int] = {}
-        running = [(item.name, item.container) for item in group.containers.values()]
         threads = []
-        for name, container in running:
-            if container is None:
+        for item in group.containers.values():
+            if item.container is None:
                 continue
 
-            def stop(name: str = name, container: Container = container) -> None:
-                codes[name] = container.stop(grace)
+            def stop(item: _Running = item, container: Container = item.container) -> None:
+                codes[item.name] = container.stop(grace, item.image.stop_signal)
 
             threads.append(threading.Thread(target=stop, name="stop"))
             threads[-1].start()

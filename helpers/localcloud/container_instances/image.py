@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ class PulledImage:
     working_dir: str
     user: str
     platform: str = ""
+    stop_signal: int = signal.SIGTERM
 
 
 def pull(cloud: Cloud, name: str, credentials: Sequence[dict[str, Any]]) -> PulledImage:
@@ -28,6 +30,7 @@ def pull(cloud: Cloud, name: str, credentials: Sequence[dict[str, Any]]) -> Pull
 
     Raises CloudError naming image and reason, ValueError for what is no image reference.
     """
+    from ..containers.container import signal_of
     from ..containers.images import ImageStore
     from ..reference import Reference
     from ..registry.client import Credential, RegistryClient
@@ -52,6 +55,7 @@ def pull(cloud: Cloud, name: str, credentials: Sequence[dict[str, Any]]) -> Pull
         working_dir=image.working_dir,
         user=image.user,
         platform=image.platform,
+        stop_signal=signal_of(str(image.settings.get("StopSignal", ""))) or signal.SIGTERM,
     )
 
 

@@ -34,12 +34,22 @@ def read(
         data = (_folder(cloud, group_id) / f"{container}.log").read_bytes()
     except FileNotFoundError:
         return ""
-    lines = data.splitlines(keepends=True)
+    lines = _lines(data)
     if tail is not None:
         lines = lines[len(lines) - min(tail, len(lines)) :]
     if not timestamps:
         lines = [line[STAMP:] for line in lines]
     return b"".join(lines).decode(errors="replace")
+
+
+def _stamp() -> bytes:
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ ").encode()
+
+
+def _lines(data: bytes) -> list[bytes]:
+    """Lines with their ends; a carriage return, as progress bars use it, is none."""
+    *lines, last = data.split(b"\n")
+    return [line + b"\n" for line in lines] + ([last] if last else [])
 
 
 def forget(cloud: Cloud, group_id: str) -> None:
@@ -65,8 +75,8 @@ class Log:
 
     def append(self, data: bytes) -> None:
         """Add what the container has written."""
-        stamp = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ ").encode()
-        pieces = data.replace(b"\r\n", b"\n").splitlines(keepends=True)
+        stamp = _stamp()
+        pieces = _lines(data.replace(b"\r\n", b"\n"))
         with self._lock:
             first = b"" if self._open_line else stamp
             text = first + stamp.join(pieces)
@@ -83,5 +93,6 @@ class Log:
         temporary = self._path.with_suffix(".new")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data[data.find(b"\n") + 1 :])
+            begin = data.find(b"\n") + 1
+            file.write(data[begin:] if begin else _stamp() + data)
         temporary.replace(self._path)

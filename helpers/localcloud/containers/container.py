@@ -12,6 +12,7 @@ from pathlib import Path
 from .network import Network, SandboxError
 
 Output = Callable[[bytes], None]
+TERMINATE = int(signal.SIGTERM)
 # The stand-in images are this machine's; agents of tasks are linux/amd64 wherever this runs.
 _MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 _OWN_PLATFORMS = ("", "linux/amd64", f"linux/{_MACHINE}")
@@ -96,9 +97,9 @@ class Container:
         if not self._ended.is_set():
             self.network.signal(self.pid, number, sandboxed=self._sandboxed)
 
-    def stop(self, grace: float = 10.0) -> int:
-        """SIGTERM, then SIGKILL after ``grace`` seconds; returns the exit code."""
-        self.signal(signal.SIGTERM)
+    def stop(self, grace: float = 10.0, number: int = TERMINATE) -> int:
+        """A polite signal, then SIGKILL after ``grace`` seconds; returns the exit code."""
+        self.signal(number)
         if self.wait(grace) is None:
             self.kill()
         assert self.exit_code is not None

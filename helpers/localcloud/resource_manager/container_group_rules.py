@@ -44,7 +44,7 @@ BODY: Shape = {
             {"server": str, "username": str, "password": str, "identity": str}
         ],
         "ipAddress": {"type": str, "ports": [_PORT], "dnsNameLabel": str, "ip": str},
-        "volumes": [{"name": str, "secret": {str: str}}],
+        "volumes": [{"name": str, "secret": {str: str}, "emptyDir": {}}],
     },
 }
 _LACKING = {

@@ -190,7 +190,7 @@ def list_logs(call: Call) -> Reply:
             f"It has: {', '.join(known)}.",
         )
     tail = call.query.get("tail")
-    if tail is not None and not tail.isdigit():
+    if tail is not None and not (tail.isascii() and tail.isdigit()):
         raise invalid(f"The value '{tail}' of 'tail' is not a number of lines.", "InvalidTail")
     content = logs.read(
         call.cloud,
