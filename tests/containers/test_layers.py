@@ -75,7 +75,7 @@ def test_a_layer_deletes_in_lower_layers_only(tmp_path: Path) -> None:
         ("kept", tarfile.REGTYPE, {}),
         (".wh.kept", tarfile.REGTYPE, {}),
         (".wh.anew", tarfile.REGTYPE, {}),
-        ("anew", tarfile.DIRTYPE, {}),
+        ("anew", tarfile.DIRTYPE, {"mode": 0o755}),
     )
     layer, lower = tmp_path / "layer", tmp_path / "lower"
     layer.mkdir()
@@ -90,7 +90,7 @@ def test_a_layer_deletes_in_lower_layers_only(tmp_path: Path) -> None:
 def test_owners_are_kept_beside_a_layer(tmp_path: Path) -> None:
     path = archive(
         tmp_path / "layer.tar",
-        ("home", tarfile.DIRTYPE, {"uid": 12, "gid": 34}),
+        ("home", tarfile.DIRTYPE, {"mode": 0o755, "uid": 12, "gid": 34}),
         ("home/roots", tarfile.REGTYPE, {}),
     )
     layer = tmp_path / "layer"
