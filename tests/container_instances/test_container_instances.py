@@ -328,6 +328,16 @@ def test_an_image_without_a_command(azure: Azure) -> None:
     assert "No command specified" in view["currentState"]["detailStatus"]
 
 
+def test_a_command_that_cannot_start_is_an_event(azure: Azure) -> None:
+    azure.put(container={"command": ["/missing"]})
+    azure.state("Failed")
+    view = azure.view()
+    assert view["currentState"]["exitCode"] == 127
+    [failed] = [event for event in view["events"] if event["name"] == "Failed"]
+    assert failed["type"] == "Warning"
+    assert 'exec: "/missing": stat /missing: no such file or directory' in failed["message"]
+
+
 def test_containers_of_a_group_share_volumes_and_network(azure: Azure, images: Images) -> None:
     secret = base64.b64encode(b"in a file").decode()
     requests = {"resources": {"requests": {"cpu": 0.5, "memoryInGB": 0.5}}}

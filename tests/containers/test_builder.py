@@ -421,6 +421,18 @@ def test_bad_input_names_file_line_and_reason(context: Context, text: str, messa
     assert context.session.inspect("test:1") is None
 
 
+def test_an_artifact_is_no_image(context: Context) -> None:
+    content = context.cloud.content
+    empty, layer = content.put(b"{}"), content.put(b"text")
+    digest = content.put(
+        json.dumps(
+            {"schemaVersion": 2, "config": {"digest": empty}, "layers": [{"digest": layer}]}
+        ).encode()
+    )
+    with pytest.raises(CloudError, match="is not an image that can be run"):
+        ImageStore(context.cloud).image(digest)
+
+
 def test_an_unknown_target_and_unused_arguments(context: Context) -> None:
     with pytest.raises(BuildError, match="failed to reach build target nope"):
         context.build(f"FROM {BASE}\n", target="nope")

@@ -284,6 +284,8 @@ class GroupWorker:
         code = container.exit_code if container is not None else None
         assert code is not None
         running.container, running.exit_code = None, code
+        if container is not None and container.refusal:
+            group.state.event(name, "Failed", f"Error: {container.refusal}", "Warning")
         outcome = "Completed" if code == 0 else "Error"
         group.state.container(
             name, "Terminated", exitCode=code, finishTime=now(), detailStatus=outcome

@@ -82,6 +82,7 @@ class Container:
         self.name = name
         self.pid = 0
         self.exit_code: int | None = None
+        self.refusal = ""  # why its command could not be started at all
         self.network = network
         self.owns_network = own_network
         self._ended = threading.Event()

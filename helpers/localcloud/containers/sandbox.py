@@ -125,13 +125,14 @@ class _Start:
     def begin(self) -> Container:
         spec, container = self.spec, self.container
         if spec.foreign:
-            self.say(f"exec {spec.argv[0]}: exec format error\n")
+            container.refusal = f"exec {spec.argv[0]}: exec format error"
+            self.say(f"{container.refusal}\n")
             return self._never_started(FOREIGN)
         image = RootFileSystem(spec.lowers)
         try:
             account = image.account(spec.user)
         except UnknownUserError as error:
-            self.say(f"docker: Error response from daemon: {error}.\n")
+            self.refuse(f"{error}.")
             return self._never_started(CANNOT_START)
         hostname = spec.hostname or container.name[:12]
         self.network.add_name(hostname)
@@ -308,6 +309,11 @@ class _Start:
 
     # -- while it runs, and after -----------------------------------------------------------------
 
+    def refuse(self, text: str) -> None:
+        """Tell that the command did not start, as Docker tells it."""
+        self.container.refusal = text
+        self.say(f"docker: Error response from daemon: {text}\n")
+
     def say(self, text: str) -> None:
         self.output(text.encode())
 
@@ -368,7 +374,7 @@ class _Start:
             self.output(words)
             return code
         if not text.startswith(prefix):
-            self.say(f"docker: Error response from daemon: {text.removeprefix('bwrap: ')}\n")
+            self.refuse(text.removeprefix("bwrap: "))
             return CANNOT_START
         reason = text.removeprefix(prefix)
         command = json.dumps(self.spec.argv[0])
@@ -379,10 +385,10 @@ class _Start:
             explained, code = found, NOT_FOUND
         else:
             explained, code = reason.lower(), NOT_EXECUTABLE
-        self.say(
-            "docker: Error response from daemon: failed to create task for container: failed to "
-            "create shim task: OCI runtime create failed: runc create failed: unable to start "
-            f"container process: exec: {command}: {explained}: unknown.\n"
+        self.refuse(
+            "failed to create task for container: failed to create shim task: OCI runtime create "
+            "failed: runc create failed: unable to start container process: exec: "
+            f"{command}: {explained}: unknown."
         )
         return code
 
