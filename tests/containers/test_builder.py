@@ -246,6 +246,23 @@ def test_add_unpacks_local_archives(context: Context) -> None:
     assert context.run("ls", "/kept")[1] == "a.tar.gz"
     assert context.entry(result, "unpacked/in/file")[1:] == (12, 34)
     assert context.entry(result, "mine/in/file")[1:] == (5, 6)
+    assert list(context.cloud.folder("sandbox").glob("add-*")) == []
+
+
+def test_add_of_a_damaged_archive_names_it(context: Context) -> None:
+    with tarfile.open(context.folder / "a.tar", "w") as archive:
+        member = tarfile.TarInfo("file")
+        member.size = 100_000
+        archive.addfile(member, io.BytesIO(bytes(100_000)))
+    whole = (context.folder / "a.tar").read_bytes()
+    (context.folder / "a.tar").write_bytes(whole[:5000])
+    with tarfile.open(context.folder / "b.tar", "w") as archive:
+        member = tarfile.TarInfo("link")
+        member.type, member.linkname = tarfile.LNKTYPE, "missing"
+        archive.addfile(member)
+    for name in ("a.tar", "b.tar"):
+        with pytest.raises(BuildError, match=f"Dockerfile:2: .*{name} is a damaged archive: "):
+            context.build(f"FROM {BASE}\nADD {name} /x/\n")
 
 
 def test_modes_and_owners_are_docker_s(context: Context) -> None:

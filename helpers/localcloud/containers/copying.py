@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import re
+import shutil
 import stat
 import tarfile
+import tempfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -61,9 +65,17 @@ class Copy:
     # -- what is copied ----------------------------------------------------------------------
 
     def add(
-        self, source: Source, patterns: Sequence[str], destination: str, *, unpack: bool = False
+        self,
+        source: Source,
+        patterns: Sequence[str],
+        destination: str,
+        *,
+        unpack_in: Path | None = None,
     ) -> None:
-        """Copy what the patterns name. Raises :class:`ContextError` in Docker's words."""
+        """Copy what the patterns name. Raises :class:`ContextError` in Docker's words.
+
+        ``unpack_in`` is a folder for what archives hold; without it they are copied as they are.
+        """
         found = [name for pattern in patterns for name in source.find(pattern)]
         if len(found) > 1 and not destination.endswith("/") and destination not in (".", "./"):
             raise ContextError(
@@ -77,8 +89,11 @@ class Copy:
                 self._directory(target)
                 for below, item in source.below(name):
                     self._item(source, target / below, item)
-            elif unpack and _is_archive(path):
-                self._unpack(path, self._target(destination))
+            elif unpack_in is not None and _is_archive(path):
+                try:
+                    self._unpack(path, self._target(destination), unpack_in)
+                except (tarfile.TarError, KeyError, EOFError, zlib.error, lzma.LZMAError) as error:
+                    raise ContextError(f"{name} is a damaged archive: {error}") from None
             else:
                 self._item(source, self._file_target(destination, name), path)
 
@@ -161,7 +176,7 @@ class Copy:
 
     # -- archives ----------------------------------------------------------------------------
 
-    def _unpack(self, archive: Path, target: PurePosixPath) -> None:
+    def _unpack(self, archive: Path, target: PurePosixPath, scratch: Path) -> None:
         """ADD of a local archive: its content with its owners, checked entry by entry."""
         self._directory(target)
         with tarfile.open(archive, "r:*") as source:
@@ -182,7 +197,11 @@ class Copy:
                 elif member.isreg() or member.islnk():
                     content = source.extractfile(member)
                     assert content is not None
-                    self._put(Entry(path, mode, source=content.read(), uid=uid, gid=gid))
+                    # On disk: archives of whole root file systems are larger than memory should be.
+                    descriptor, file = tempfile.mkstemp(dir=scratch)
+                    with os.fdopen(descriptor, "wb") as unpacked:
+                        shutil.copyfileobj(content, unpacked, 1 << 20)
+                    self._put(Entry(path, mode, source=Path(file), uid=uid, gid=gid))
                 else:
                     raise ContextError(f"{archive.name} holds the special file {member.name}")
 

@@ -209,11 +209,13 @@ def _copy(build: Build, stage: Stage, instruction: Instruction) -> None:
             )
         else:
             plain.append(source)
-    if plain:
-        origin = build.source(stage, flags["from"]) if "from" in flags else build.context
-        copy.add(origin, plain, destination, unpack=instruction.name == "ADD")
     shown = f"{instruction.name} {' '.join(sources)} in {destination}"
-    build.layer(stage, shown, copy.entries)
+    with tempfile.TemporaryDirectory(prefix="add-", dir=build.cloud.folder("sandbox")) as scratch:
+        if plain:
+            origin = build.source(stage, flags["from"]) if "from" in flags else build.context
+            unpack_in = Path(scratch) if instruction.name == "ADD" else None
+            copy.add(origin, plain, destination, unpack_in=unpack_in)
+        build.layer(stage, shown, copy.entries)
 
 
 def _run(build: Build, stage: Stage, instruction: Instruction) -> None:
