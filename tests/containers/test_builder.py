@@ -438,6 +438,21 @@ def test_bad_input_names_file_line_and_reason(context: Context, text: str, messa
     assert context.session.inspect("test:1") is None
 
 
+def test_a_volume_is_there(context: Context) -> None:
+    context.build(f'FROM {BASE}\nVOLUME /data ["/d"]\nVOLUME /data\nRUN echo x > /data/file\n')
+    assert context.run("sh", "-c", "touch /data/new && ls /data")[1] == "file\nnew"
+
+
+def test_an_image_may_have_as_many_layers_as_docker_s(context: Context) -> None:
+    steps = [f"RUN echo {n} > /n{n} && rm -f /n{n - 1}" for n in range(50)]
+    steps[5] = "RUN mkdir /shut && echo 5 > /n5 && chmod 555 /shut"
+    steps[6] = "RUN touch /shut/file && echo 6 > /n6"
+    context.build("\n".join([f"FROM {BASE}", *steps, "RUN rm /n5"]))
+    assert context.run("sh", "-c", "echo /n* /shut/*; stat -c %a /shut")[1] == (
+        "/n4 /n49 /shut/file\n555"
+    )
+
+
 def test_an_artifact_is_no_image(context: Context) -> None:
     content = context.cloud.content
     empty, layer = content.put(b"{}"), content.put(b"text")

@@ -253,6 +253,7 @@ class GroupWorker:
             mounts=running.mounts,
             network=group.network,
             platform=image.platform,
+            volumes=image.volumes,
         )
         running.restart_at, running.exit_code = None, None
         try:

@@ -23,6 +23,7 @@ class PulledImage:
     user: str
     platform: str = ""
     stop_signal: int = signal.SIGTERM
+    volumes: tuple[str, ...] = ()
 
 
 def pull(cloud: Cloud, name: str, credentials: Sequence[dict[str, Any]]) -> PulledImage:
@@ -55,6 +56,7 @@ def pull(cloud: Cloud, name: str, credentials: Sequence[dict[str, Any]]) -> Pull
         working_dir=image.working_dir,
         user=image.user,
         platform=image.platform,
+        volumes=image.volumes,
         stop_signal=signal_of(str(image.settings.get("StopSignal", ""))) or signal.SIGTERM,
     )
 

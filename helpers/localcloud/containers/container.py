@@ -54,7 +54,7 @@ class ContainerSpec:
     ``lowers`` are the layers, lowest first; ``upper`` keeps what the container writes (None: it
     is thrown away); without ``network`` it has an empty one of its own; ``proxy`` tells it the
     way to the local cloud (HTTPS_PROXY and a CA file); ``platform`` is the image's, like
-    linux/amd64.
+    linux/amd64; ``volumes`` are the image's: directories that are there in any case.
     """
 
     lowers: tuple[Path, ...]
@@ -68,6 +68,7 @@ class ContainerSpec:
     network: Network | None = None
     proxy: bool = True
     platform: str = ""
+    volumes: tuple[str, ...] = ()
 
     @property
     def foreign(self) -> bool:

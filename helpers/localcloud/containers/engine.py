@@ -289,6 +289,7 @@ class Session:
             network=None if network == "none" else self._own_network(),
             proxy=network != "none",
             platform=image.platform,
+            volumes=image.volumes,
         )
         if spec.foreign:
             log(
@@ -389,6 +390,7 @@ class _Host:
             network=None if network == "none" else session._own_network(),
             proxy=network != "none",
             platform=stage.platform,
+            volumes=tuple(stage.settings.get("Volumes") or {}),
         )
         try:
             code = session._start(spec, name, log, None)

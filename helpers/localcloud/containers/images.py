@@ -19,6 +19,8 @@ from .owners import Owner, Owners, write_owners
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
+# Layers that become one directory: the options of an overlay mount have a page for their paths.
+MANY = 24
 Descriptor = dict[str, Any]
 _locks: dict[str, threading.Lock] = {}
 _guard = threading.Lock()
@@ -81,6 +83,11 @@ class Image:
         return list(self.settings.get("ExposedPorts") or {})
 
     @property
+    def volumes(self) -> tuple[str, ...]:
+        """Directories that a container has in any case."""
+        return tuple(self.settings.get("Volumes") or {})
+
+    @property
     def labels(self) -> dict[str, str]:
         """Labels."""
         return dict(self.settings.get("Labels") or {})
@@ -136,8 +143,10 @@ class ImageStore:
         found = [self._layer(descriptor) for descriptor in descriptors]
         if any((path.parent / f"{path.name}.whiteouts").exists() for path in found):
             return [self._flat(descriptors)]
+        flat = len(found) - len(found) % MANY
+        layers = [self._flat(descriptors[:flat]), *found[flat:]] if flat else found
         # An overlay takes a directory once; of equal layers the uppermost hides the others.
-        return list(dict.fromkeys(reversed(found)))[::-1]
+        return list(dict.fromkeys(reversed(layers)))[::-1]
 
     def owners(self, descriptors: Sequence[Descriptor]) -> Owners:
         """Whose the files of these layers are."""
@@ -169,7 +178,7 @@ class ImageStore:
         return target
 
     def _flat(self, descriptors: Sequence[Descriptor]) -> Path:
-        """One directory of all layers, where this user cannot make overlay's whiteouts."""
+        """One directory of the layers: they are many, or have whiteouts that nobody may make here."""
         chain = digest_of(encode([one["digest"] for one in descriptors])).removeprefix("sha256:")
         target = self._folder / f"{chain}.flat"
         with _lock(str(target)):
@@ -177,9 +186,13 @@ class ImageStore:
                 fresh = self._folder / f"{chain}.new"
                 _remove(fresh)
                 fresh.mkdir(mode=0o755)
-                for one in descriptors:
-                    digest = str(one["digest"])
-                    layers.extract(self._content.path(digest), fresh, digest, onto=True)
+                try:
+                    for one in descriptors:
+                        digest = str(one["digest"])
+                        layers.extract(self._content.path(digest), fresh, digest, onto=True)
+                except BaseException:
+                    _remove(fresh)
+                    raise
                 fresh.rename(target)
         return target
 

@@ -176,7 +176,7 @@ def extract(
     """
     complete = True
     place = "its beginning"
-    directories: list[tuple[Path, int]] = []
+    directories: dict[Path, int] = {}
     try:
         with tarfile.open(archive, "r:*") as source:
             for member in source:
@@ -193,8 +193,9 @@ def extract(
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", "") or str(error)
         raise BuildError(f"layer {name} cannot be unpacked at {place}: {reason}") from None
-    for path, mode in reversed(directories):
-        path.chmod(mode)
+    for path in sorted(directories, key=lambda one: len(one.parts), reverse=True):
+        if path.is_dir() and not path.is_symlink():
+            path.chmod(directories[path])
     return complete
 
 
@@ -203,7 +204,7 @@ def _extract_member(
     member: tarfile.TarInfo,
     root: Path,
     name: str,
-    directories: list[tuple[Path, int]],
+    directories: dict[Path, int],
     *,
     onto: bool,
 ) -> bool:
@@ -211,6 +212,10 @@ def _extract_member(
     if path == root:
         return True
     path.parent.mkdir(parents=True, exist_ok=True)
+    if onto and not os.access(path.parent, os.W_OK | os.X_OK):
+        # A lower layer has closed it; it gets its mode back in the end.
+        directories.setdefault(path.parent, stat.S_IMODE(path.parent.stat().st_mode))
+        path.parent.chmod(stat.S_IRWXU)
     if path.name == OPAQUE:
         return _make_opaque(path.parent, onto=onto)
     if path.name.startswith(WHITEOUT):
@@ -223,7 +228,7 @@ def _extract_member(
         _clear(path)
     if member.isdir():
         path.mkdir(exist_ok=True)
-        directories.append((path, member.mode & 0o7777))
+        directories[path] = member.mode & 0o7777
         return not replaced or _make_opaque(path, onto=onto)
     if member.issym():
         path.symlink_to(member.linkname)

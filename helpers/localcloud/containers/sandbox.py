@@ -210,7 +210,7 @@ class _Start:
             layer,
             image,
             files=files,
-            directories=("/dev", "/proc", working_dir),
+            directories=("/dev", "/proc", working_dir, *self.spec.volumes),
             mounts=[(mount.source, mount.target) for mount in mounts],
         )
         return layer
