@@ -125,6 +125,22 @@ def test_a_container_has_docker_s_capabilities_at_most(cloud: Cloud) -> None:
     assert granted["1000"]["CapEff:"] == 0
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="chroot needs root")
+def test_root_in_a_chroot_cannot_leave_it(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCALCLOUD_SANDBOX", "chroot")
+    output: list[bytes] = []
+    spec = ContainerSpec((base_layer(),), ("sh", "-c", "echo up; sleep 30 & wait"))
+    container = Sandbox(cloud).start(spec, output.append)
+    _until(lambda: b"up\n" in output)
+    status = Path(f"/proc/{container.pid}/status").read_text()
+    container.kill()
+    [effective] = [line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")]
+    granted = int(effective, 16)
+    chown, sys_chroot, sys_admin, mknod = 1 << 0, 1 << 18, 1 << 21, 1 << 27  # linux/capability.h
+    assert granted & chown
+    assert granted & (sys_chroot | sys_admin | mknod) == 0
+
+
 def test_environment_working_directory_and_name_resolution(any_cloud: Cloud) -> None:
     code, text = sh(
         any_cloud,
