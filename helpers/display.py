@@ -93,8 +93,8 @@ class Log:
         return (
             f"<details open><summary>{title}</summary>"
             '<div style="display:flex;flex-direction:column-reverse;max-height:24em;overflow:auto;'
-            'border:1px solid #8888"><pre style="flex:none;margin:0;padding:0.5em;font-size:85%">'
-            f"{body}</pre></div></details>"
+            'border:1px solid #8888"><pre style="flex:none;margin:0;padding:0.5em;'
+            f'font:85% monospace,monospace">{body}</pre></div></details>'
         )
 
 
