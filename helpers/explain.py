@@ -50,9 +50,8 @@ def why(connection: Connection, group: str, registry: str, task: str) -> Explana
     try:
         found = connection.clients.tasks.tasks.get(group, registry, task)
     except ResourceNotFoundError as error:
-        raise HelpersError(
-            f"There is no task {task} in the registry {registry} ({plain(error.message)})."
-        ) from None
+        said = plain(error.message).partition("\n")[0]
+        raise HelpersError(f"There is no task {task} in the registry {registry}: {said}") from None
     recent = list(
         connection.clients.tasks.runs.list(group, registry, filter=f"TaskName eq '{task}'", top=10)
     )

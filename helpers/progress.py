@@ -105,10 +105,12 @@ def catch_up(
     Without ``settings`` with the names of the article, without ``connection`` in the cloud that
     the settings name. Raises :class:`HelpersError` with what the failing notebook said.
     """
-    if not re.fullmatch(r"\d\d", number):
+    if not isinstance(number, str) or not re.fullmatch(r"\d\d", number):
         raise HelpersError(
             f"catch_up({number!r}): a notebook is named by its two digits, like '06'."
         )
+    if not any((_ROOT / "notebooks").glob(f"{number}-*.ipynb")):
+        raise HelpersError(f"catch_up({number!r}): there is no notebook of that number.")
     settings = settings or Settings()
     connection = connection or connect(settings.cloud, github_owner=settings.github_owner)
     first = first_missing(number, settings, connection)

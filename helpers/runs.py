@@ -49,9 +49,10 @@ class _Address:
 
     @classmethod
     def of(cls, run: Any) -> _Address:
-        found = _ID.fullmatch(run.id or "")
+        number = getattr(run, "id", None)
+        found = _ID.fullmatch(number or "")
         if found is None:
-            raise HelpersError(f"This is not a run of a task: its id is {run.id!r}.")
+            raise HelpersError(f"This is not a run of a task: its id is {number!r}.")
         return cls(found["group"], found["registry"], found["run"])
 
 

@@ -150,6 +150,9 @@ def test_a_source_trigger_that_does_not_listen_to_commits(world: World) -> None:
 def test_a_task_that_is_not_there(world: World) -> None:
     with pytest.raises(HelpersError, match="There is no task nothing in the registry publicreg"):
         explain.why(world.connection, *PUBLIC, "nothing")
+    with pytest.raises(HelpersError, match="Resource group 'no-rg' could not be found") as told:
+        explain.why(world.connection, "no-rg", "publicreg", "nothing")
+    assert "\n" not in str(told.value)
 
 
 STAGES = """\

@@ -164,5 +164,8 @@ def test_a_gate_that_lets_red_pass_makes_notebook_08_fail(home: Path, tmp_path: 
 
 
 def test_catching_up_to_something_else_is_refused() -> None:
-    with pytest.raises(HelpersError, match="two digits, like '06'"):
-        catch_up("six")
+    for wrong in ("six", "8", 8, None):
+        with pytest.raises(HelpersError, match="two digits, like '06'"):
+            catch_up(wrong)  # type: ignore[arg-type]
+    with pytest.raises(HelpersError, match="no notebook of that number"):
+        catch_up("77")

@@ -97,12 +97,14 @@ def test_waiting_for_a_run_that_nobody_starts_ends(
         runs.wait_for(connection, *place, "task", after=None, trigger="Commit", timeout=0.6)
 
 
-def test_something_else_is_no_run(connection: Connection) -> None:
+def test_something_else_is_no_run(connection: Connection, place: tuple[str, str]) -> None:
     class Something:
         id = "/subscriptions/s/resourceGroups/g"
 
     with pytest.raises(HelpersError, match="not a run of a task"):
         runs.follow(connection, Something())
+    with pytest.raises(HelpersError, match="not a run of a task: its id is None"):
+        runs.log_of(connection, runs.newest(connection, *place, "nothing"))
 
 
 def test_a_run_may_be_expected_to_fail(connection: Connection, place: tuple[str, str]) -> None:
