@@ -6,12 +6,14 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from helpers.localcloud.cloud import Cloud
+from helpers.localcloud.containers.build_cache import BuildCache
 from helpers.localcloud.containers.builder import BuildResult
 from helpers.localcloud.containers.dockerfile import BuildError
 from helpers.localcloud.containers.engine import Engine, Session, human_size
@@ -525,3 +527,12 @@ def test_a_fresh_session_knows_no_images_and_push_needs_rights(
 def test_sizes_are_printed_as_docker_does() -> None:
     sizes = [human_size(n) for n in (0, 999, 3072, 14_500_000, 2e12)]
     assert sizes == ["0B", "999B", "3.072kB", "14.5MB", "2TB"]
+
+
+def test_builds_side_by_side_may_be_at_the_same_instruction(cloud: Cloud) -> None:
+    cache = BuildCache(cloud)
+    key = cache.key("RUN", "true")
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: cache.put(key, None), range(400)))
+    assert cache.get(key) == (True, None)
+    assert not list(cloud.folder("build-cache").glob("*.new"))

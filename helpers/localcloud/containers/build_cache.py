@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 
 from ..cloud import Cloud
 from ..content import digest_of
@@ -33,6 +34,7 @@ class BuildCache:
 
     def put(self, key: str, layer: Descriptor | None) -> None:
         """Remember what an instruction made."""
-        temporary = self._folder / f"{key}.new"
+        # A name of its own: runs side by side may be at the same instruction.
+        temporary = self._folder / f".{secrets.token_hex(8)}.new"
         temporary.write_text(json.dumps(layer))
         temporary.replace(self._folder / key)
