@@ -28,6 +28,7 @@ def run(first: str, last: str, parameters: Mapping[str, str], output: Path | Non
     started = time.monotonic()
     console = Console(highlight=False, soft_wrap=True)
     with tutorial.claim(folder), _Bar(console, len(chosen)) as bar:
+        (folder / report.INDEX).unlink(missing_ok=True)  # who interrupts this one must not read it
         results = tutorial.run(chosen, parameters, folder, bar.cell, bar.finished)
         bar.note("writing the report")
         index = report.write(results, folder, settings.cloud)

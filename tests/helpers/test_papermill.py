@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -161,6 +162,22 @@ def test_a_gate_that_lets_red_pass_makes_notebook_08_fail(home: Path, tmp_path: 
         "test.sh in repos/import-baseimage-node has to refuse it." in text
     )
     assert "Traceback" not in text
+
+
+@pytest.mark.timeout(120)
+def test_an_interrupted_run_leaves_no_report_of_an_earlier_one(home: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    output.mkdir()
+    (output / "index.html").write_text("10 of 10 notebooks passed")
+    process = start(home, *("-u", "-m", "helpers", "run", "--output", str(output)))
+    assert process.stdout is not None
+    assert "00-overview" in process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    status, text = end(process)
+    assert status == 130
+    assert text.endswith("Interrupted.\n")
+    assert "Traceback" not in text
+    assert not (output / "index.html").exists()
 
 
 def test_catching_up_to_something_else_is_refused() -> None:
