@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import socket
 import socketserver
 import subprocess
@@ -129,6 +130,29 @@ def test_a_port_that_nobody_publishes_is_out_of_reach(
     network.unpublish("127.0.0.1", port)
     with pytest.raises(ConnectionRefusedError):
         get("127.0.0.1", port)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a chroot needs root")
+def test_in_a_chroot_a_port_is_the_machines_and_one_networks(
+    cloud: Cloud, tools: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCALCLOUD_SANDBOX", "chroot")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        inside = free.getsockname()[1]
+    script = SERVER.replace("listen(80", f"listen({inside}, '127.0.0.1'")
+    with Network.create(cloud, "first") as first, Network.create(cloud, "second") as second:
+        assert (first.mode, second.mode) == ("chroot", "chroot")
+        with pytest.raises(OSError, match="listen there themselves"):
+            first.publish("127.0.0.1", inside, inside)
+        port = first.publish("127.0.0.1", 0, inside)
+        spec = ContainerSpec((base_layer(), tools), ("node", "-e", script), network=first)
+        Sandbox(cloud).start(spec, lambda _: None)
+        assert get("127.0.0.1", port) == "got 0 at /page\n"
+        # Else the second network's address would answer with what the first one serves.
+        with pytest.raises(SandboxError, match=f"port {inside} is used by another"):
+            second.publish("127.0.0.1", 0, inside)
+        first.close()
+        second.publish("127.0.0.1", 0, inside)
 
 
 def test_a_port_in_use_and_an_address_of_others(network: Network) -> None:

@@ -86,3 +86,37 @@ def test_a_later_notebook_catches_up_by_itself(home: Path, tmp_path: Path) -> No
     for _ in range(2):  # cleaning up twice does no harm
         done = run(home, "-m", "helpers", "run", "--from", "99", "--output", str(tmp_path))
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+# Of its own for this test: in a chroot the site listens on the machine's port 80.
+IN_A_NETWORK = """
+import os, sys
+from helpers.localcloud.containers.namespace_holder import bring_loopback_up
+bring_loopback_up()
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a chroot needs root")
+@pytest.mark.timeout(300)
+def test_where_namespaces_are_refused_the_site_runs_in_a_chroot(tmp_path: Path) -> None:
+    """As inside an ordinary Docker container, which is where CI often is."""
+    home, output = tmp_path / "cloud", tmp_path / "report"
+    try:
+        done = subprocess.run(
+            [
+                *("unshare", "--net", sys.executable, "-c", IN_A_NETWORK),
+                *("-m", "helpers", "run", "--to", "05", "--output", str(output)),
+            ],
+            cwd=ROOT,
+            env={**os.environ, "LOCALCLOUD_HOME": str(home), "LOCALCLOUD_SANDBOX": "chroot"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=280,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        index = (output / "index.html").read_text()
+        assert 'style="background:Orange"' in index
+    finally:
+        daemon.down(home)

@@ -56,12 +56,17 @@ def enter_namespaces() -> None:
     _write("/proc/self/setgroups", "deny")  # before gid_map: user_namespaces(7)
     _write("/proc/self/uid_map", f"0 {uid} 1")
     _write("/proc/self/gid_map", f"0 {gid} 1")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        request = struct.pack("16sh14x", b"lo", IFF_UP_RUNNING)
-        fcntl.ioctl(any_socket, SIOCSIFFLAGS, request)
+    bring_loopback_up()
     # Docker does the same: a server in a container may listen on port 80 whoever it runs as.
     with contextlib.suppress(OSError):
         _write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0")
+
+
+def bring_loopback_up() -> None:
+    """Let a new network namespace reach itself."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        request = struct.pack("16sh14x", b"lo", IFF_UP_RUNNING)
+        fcntl.ioctl(any_socket, SIOCSIFFLAGS, request)
 
 
 def _write(path: str, text: str) -> None:

@@ -43,6 +43,7 @@ WAYS_OUT = (
 
 
 _usable: bool | None = None  # whether bubblewrap works here; None: not tried yet
+_claimed: dict[int, Network] = {}  # in chroots: whose containers listen on a port of the machine
 
 
 class SandboxError(Exception):
@@ -212,10 +213,14 @@ class Network:
         """Relay ``host_address:host_port`` (0: any free one) into the network; returns the port.
 
         Raises OSError (EADDRINUSE, EACCES) when the address cannot be bound, ValueError when it
-        is not a loopback address.
+        is not a loopback address, :class:`SandboxError` when the port is another network's already.
         """
         if not host_address.startswith("127."):
             raise ValueError(f"{host_address} is not a loopback address")
+        if self.mode == "chroot":
+            self._claim(container_port)
+            if host_port == container_port:
+                raise OSError(errno.EADDRINUSE, "in a chroot, containers listen there themselves")
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -233,6 +238,15 @@ class Network:
             self._relaying().serve(listener, connect)
             self._published[host_address, port] = listener
         return port
+
+    def _claim(self, port: int) -> None:
+        """In a chroot the containers' ports are the machine's, so only one network can have each."""
+        if _claimed.setdefault(port, self) is not self:
+            raise SandboxError(
+                f"This machine refuses network namespaces, so containers share its ports, and port "
+                f"{port} is used by another container group. Delete that group, or let this one "
+                "listen on another port."
+            )
 
     def unpublish(self, host_address: str, host_port: int) -> None:
         """Stop listening there; unknown ports are ignored."""
@@ -329,6 +343,8 @@ class Network:
         self._closed = True
         if self._relay is not None:
             self._relay.close()
+        for port in [port for port, owner in list(_claimed.items()) if owner is self]:
+            _claimed.pop(port)
         self._control.close()
         try:
             self._holder.wait(10)
