@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from helpers.localcloud.blobs.account import Blob, BlobAccount
 from helpers.localcloud.cloud import Cloud
+from helpers.localcloud.containers.output import LONGEST, LineSplitter
 from helpers.localcloud.tasks.go_values import to_json
 from helpers.localcloud.tasks.log import RunLog, complete
-from helpers.localcloud.tasks.masking import Masker, MaskingStream
+from helpers.localcloud.tasks.masking import Masker
 
 
 @pytest.fixture
@@ -46,10 +47,10 @@ def test_parallel_writers_never_mix_within_a_line(blob: Blob) -> None:
     log = RunLog(blob)
 
     def work(letter: bytes) -> None:
-        with log.stream() as write:
-            for _ in range(200):
-                write(letter * 10)
-                write(letter * 10 + b"\n")
+        lines = LineSplitter(log.raw, log.masker.cut)
+        for _ in range(200):
+            lines.write(letter * 10)
+            lines.write(letter * 10 + b"\n")
 
     threads = [threading.Thread(target=work, args=(letter,)) for letter in (b"a", b"b", b"c")]
     for thread in threads:
@@ -65,9 +66,10 @@ def test_parallel_writers_never_mix_within_a_line(blob: Blob) -> None:
 def test_secrets_are_masked_in_lines_and_in_chunks(blob: Blob) -> None:
     log = RunLog(blob, Masker(["hunter2-secret"]))
     log.line("login with hunter2-secret")
-    with log.stream() as write:
-        for chunk in (b"pass=hun", b"ter2-", b"secret;\n", b"hunter2"):
-            write(chunk)
+    lines = LineSplitter(log.raw, log.masker.cut)
+    for chunk in (b"pass=hun", b"ter2-", b"secret;\n", b"hunter2"):
+        lines.write(chunk)
+    lines.close()
     log.masker.hide("added-later")
     log.raw("added-later")
     log.close("Succeeded")
@@ -108,20 +110,41 @@ def test_each_line_of_a_secret_of_many_lines_is_masked() -> None:
 
 
 @given(
-    st.lists(st.sampled_from(["aba", "abab", "bbb", "abcab"]), min_size=1, max_size=3),
-    st.text(alphabet="abc ", max_size=60),
+    st.lists(st.sampled_from(["aba", "abab", "bbb", "abcab", "cébb"]), min_size=1, max_size=3),
+    st.text(alphabet="abcé ", max_size=60),
     st.lists(st.integers(0, 60), max_size=6),
+    st.integers(0, 70),
 )
-def test_stream_masks_whatever_the_chunks(secrets: list[str], text: str, cuts: list[int]) -> None:
+def test_no_secret_is_cut_wherever_a_long_line_is(
+    secrets: list[str], text: str, cuts: list[int], before: int
+) -> None:
     masker = Masker(secrets)
-    shown = bytearray()
-    stream = MaskingStream(masker, shown.extend)
-    edges = [0, *sorted(cut for cut in cuts if cut < len(text)), len(text)]
-    for start, end in itertools.pairwise(edges):
-        stream.write(text[start:end].encode())
-    stream.close()
-    assert shown.decode() == masker.mask(text)
-    assert not any(secret in shown.decode() for secret in secrets)
+    line = "x" * (LONGEST - before) + text
+    pieces: list[str] = []
+    splitter = LineSplitter(pieces.append, masker.cut)
+    data = line.encode()
+    start = len(data) - len(text.encode())
+    edges = [0, *sorted(min(start + cut, len(data)) for cut in cuts), len(data)]
+    for begin, end in itertools.pairwise(edges):
+        splitter.write(data[begin:end])
+    splitter.close()
+    assert "".join(pieces) == line
+    assert max(map(len, pieces)) <= LONGEST
+    shown = "".join(map(masker.mask, pieces))
+    assert shown == masker.mask(line)
+    assert not any(secret in shown for secret in secrets)
+
+
+def test_a_secret_longer_than_a_piece_of_a_line_is_masked_as_a_whole() -> None:
+    secret = "".join(f"{number:05}" for number in range(LONGEST // 4))
+    masker = Masker([secret])
+    pieces: list[str] = []
+    splitter = LineSplitter(pieces.append, masker.cut)
+    data = f"key={secret};".encode()
+    for begin in range(0, len(data), 30_000):
+        splitter.write(data[begin : begin + 30_000])
+    splitter.close()
+    assert "".join(map(masker.mask, pieces)) == "key=***;"
 
 
 def test_log_that_a_crash_left_is_completed_once(blob: Blob) -> None:

@@ -99,6 +99,7 @@ secrets:
     keyvault: https://{{.Values.VAULT}}.vault.azure.net/secrets/word
 steps:
   - cmd: bash -c 'echo word={{index .Secrets "word"}}'
+  - cmd: bash -c 'printf "%0131060d%s%09d" 0 {{index .Secrets "word"}} 0; sleep 0.2; echo .'
 """
     repository = Repository(cloud)
     repository.commit("main", {"acr-task.yaml": (0o100644, task)})
@@ -136,6 +137,10 @@ steps:
     assert ended.status == "Succeeded", ended.log
     assert "word=***" in ended.log
     assert "xyzzy-from-the-vault" not in ended.log
+    # A line of more than 64 Ki characters is logged in pieces, of which none ends in a secret.
+    pieces = ended.lines[ended.lines.index("0" * 65536) :]
+    assert pieces[1:3] == ["0" * (131060 - 65536), "***000000000."]
+    assert "xyzzy" not in ended.log
 
 
 def test_values_of_one_run_and_a_disabled_task(registry: Registry, cloud: Cloud) -> None:

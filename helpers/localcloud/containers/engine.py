@@ -47,10 +47,14 @@ class Engine:
 
 
 class Session:
-    """One container host; close it when its run ends. Thread-safe."""
+    """One container host; close it when its run ends. Thread-safe.
 
-    def __init__(self, cloud: Cloud) -> None:
+    ``cut`` tells where a very long line of output may be cut; see :class:`LineSplitter`.
+    """
+
+    def __init__(self, cloud: Cloud, cut: Callable[[str], int] = len) -> None:
         self._cloud = cloud
+        self._cut = cut
         self._client = RegistryClient(cloud)
         self._store = ImageStore(cloud)
         self._sandbox = Sandbox(cloud)
@@ -307,7 +311,7 @@ class Session:
         *,
         detach: bool = False,
     ) -> int | Container:
-        lines = LineSplitter(log)
+        lines = LineSplitter(log, self._cut)
         with self._lock:
             if self._closed:
                 raise SandboxError("the run was stopped")

@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime, timezone
 
 from ..blobs.account import Blob
-from .masking import Masker, MaskingStream
+from .masking import Masker
 
 # What the blob's metadata ``Complete`` says of a run that has ended (azure-cli, acr/_stream_utils).
 COMPLETE = {
@@ -45,17 +43,6 @@ class RunLog:
         """Output of a container or a tool, as it is."""
         self._write(text)
 
-    @contextmanager
-    def stream(self) -> Iterator[Callable[[bytes], None]]:
-        """A function that takes output in chunks of any size, cut anywhere."""
-        lines = _Lines(self._append)
-        masked = MaskingStream(self.masker, lines.write)
-        try:
-            yield masked.write
-        finally:
-            masked.close()
-            lines.close()
-
     def close(self, status: str) -> None:
         """Mark the log as complete, with the run's final status. Later lines are dropped."""
         with self._lock:
@@ -75,24 +62,6 @@ class RunLog:
             view = memoryview(data)
             while view and not self._closed:
                 view = view[os.write(self._descriptor, view) :]
-
-
-class _Lines:
-    """Bytes in, whole lines with CR LF out, so that parallel steps never mix within a line."""
-
-    def __init__(self, output: Callable[[bytes], None]) -> None:
-        self._output = output
-        self._rest = b""
-
-    def write(self, data: bytes) -> None:
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        if lines:
-            self._output(b"".join(line.rstrip(b"\r") + b"\r\n" for line in lines))
-
-    def close(self) -> None:
-        if self._rest:
-            self._output(self._rest.rstrip(b"\r") + b"\r\n")
-            self._rest = b""
 
 
 def complete(blob: Blob, status: str, message: str) -> None:

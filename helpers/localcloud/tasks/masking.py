@@ -6,7 +6,7 @@ import base64
 import json
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from urllib.parse import quote
 
 from .go_values import to_json
@@ -43,49 +43,29 @@ class Masker:
         data = text.encode("utf-8", "surrogateescape")
         return pattern.sub(MASK.encode(), data).decode("utf-8", "surrogateescape")
 
-    def pending(self, data: bytes) -> int:
-        """Where in ``data`` a secret may begin whose rest has not come yet; len(data) if nowhere."""
-        forms = self._forms
-        longest = max(map(len, forms), default=0)
-        for start in range(max(0, len(data) - longest + 1), len(data)):
+    def cut(self, text: str) -> int:
+        """How many characters of ``text`` may be masked by themselves, whatever follows them.
+
+        A secret that began in them ends in them; 0 when ``text`` may itself begin with one.
+        """
+        with self._lock:
+            data = text.encode("utf-8", "surrogateescape")
+            start = 0
+            while True:
+                end = self._pending(data, start)
+                match = self._pattern.search(data, start) if self._pattern else None
+                if match is None or match.start() >= end:
+                    return len(data[:end].decode("utf-8", "surrogateescape"))
+                start = match.end()
+
+    def _pending(self, data: bytes, first: int) -> int:
+        """Where, from ``first`` on, a secret may begin whose rest has not come; else the end."""
+        longest = max(map(len, self._forms), default=0)
+        for start in range(max(first, len(data) - longest + 1), len(data)):
             tail = data[start:]
-            if any(len(form) > len(tail) and form.startswith(tail) for form in forms):
+            if any(len(form) > len(tail) and form.startswith(tail) for form in self._forms):
                 return start
         return len(data)
-
-    def split(self, data: bytes) -> tuple[bytes, bytes]:
-        """Masked output that is safe to show, and the rest to be kept until more has come."""
-        with self._lock:
-            shown = bytearray()
-            while True:
-                held = self.pending(data)
-                match = self._pattern.search(data) if self._pattern else None
-                if match is None or match.start() >= held:
-                    return bytes(shown + data[:held]), data[held:]
-                shown += data[: match.start()] + MASK.encode()
-                data = data[match.end() :]
-
-
-class MaskingStream:
-    """Bytes in, masked bytes out, whatever the chunks: a secret may be cut anywhere."""
-
-    def __init__(self, masker: Masker, output: Callable[[bytes], None]) -> None:
-        self._masker = masker
-        self._output = output
-        self._kept = b""
-
-    def write(self, data: bytes) -> None:
-        """Take a chunk and pass on what cannot be part of a secret."""
-        shown, self._kept = self._masker.split(self._kept + data)
-        if shown:
-            self._output(shown)
-
-    def close(self) -> None:
-        """Pass on what was kept: nothing follows."""
-        if self._kept:
-            masked = self._masker.mask(self._kept.decode("utf-8", "surrogateescape"))
-            self._kept = b""
-            self._output(masked.encode("utf-8", "surrogateescape"))
 
 
 def _forms(value: str) -> set[bytes]:

@@ -134,7 +134,7 @@ class _Runner:
             identity=identity,
         )
         task = self._define(agent, volume)
-        session = RunSession(self._cloud)
+        session = RunSession(self._cloud, self._log.masker.cut)
         with self._stop.action(agent.cancelled.set), self._stop.action(session.close):
             try:
                 steps = Steps(agent, session, task)

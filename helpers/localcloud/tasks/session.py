@@ -18,8 +18,8 @@ from ..reference import Reference
 class RunSession(Session):
     """A session whose pushes become the run's output images; each step is a thread of its own."""
 
-    def __init__(self, cloud: Cloud) -> None:
-        super().__init__(cloud)
+    def __init__(self, cloud: Cloud, cut: Callable[[str], int]) -> None:
+        super().__init__(cloud, cut)
         self._pushed: dict[Reference, str] = {}
         self._pushed_lock = threading.Lock()
         self._step = threading.local()
