@@ -40,7 +40,7 @@ class Resource:
     name: str
     resource_group: str
     body: dict[str, Any]
-    private: dict[str, Any] = field(default_factory=dict)
+    private: dict[str, Any] = field(default_factory=dict, repr=False)
     parent: str = ""
     created: float = 0.0
     updated: float = 0.0

@@ -32,6 +32,26 @@ def in_order(lines: list[str], *patterns: str) -> None:
         assert any(re.fullmatch(pattern, line) for line in rest), (pattern, "\n".join(lines))
 
 
+@pytest.mark.parametrize(
+    "before", ["reader:s3cret%2Fpass@", "s3cret%2Fpass@"], ids=["password", "token"]
+)
+def test_a_token_in_the_sources_url_is_in_no_log(registry: Registry, before: str) -> None:
+    source = f"https://{before}github.com:99999/o/n.git"
+    run = registry.schedule(
+        {
+            "type": "DockerBuildRequest",
+            "sourceLocation": source,
+            "dockerFilePath": "Dockerfile",
+            "platform": {"os": "Linux"},
+        }
+    )
+    ended = registry.wait(run)
+    assert ended.status == "Failed"
+    told = f"{ended.log} {ended.properties}"
+    assert "***@github.com:99999/o/n.git' is no URL" in told
+    assert "s3cret" not in told
+
+
 def test_quick_build_builds_pushes_and_logs_like_the_service(registry: Registry) -> None:
     source = registry.upload({"Dockerfile": DOCKERFILE})
     run = registry.schedule(

@@ -6,6 +6,7 @@ import base64
 import logging
 import shlex
 import time
+import traceback
 import uuid
 from typing import Any
 
@@ -77,8 +78,10 @@ class _Runner:
             )
         except StoppedError:
             status, message = self._stop.status, self._stop.message
-        except Exception as error:
-            log.exception("run %s", self._run.run_id)
+        except Exception as error:  # noqa: BLE001 - it is logged
+            # What has failed may quote a secret of the run.
+            trace = self._log.masker.mask(traceback.format_exc())
+            log.error("run %s\n%s", self._run.run_id, trace)
             status = "Error"
             message = (
                 f"The local cloud failed ({type(error).__name__}), which is a defect of it: see "
@@ -241,7 +244,7 @@ def _decode(content: str) -> str:
 def _secret_values(request: dict[str, Any]) -> list[str]:
     """Every value of the request that is a secret."""
     step = request["step"]
-    values = [step.get("contextAccessToken")]
+    values = [step.get("contextAccessToken"), *source.secrets_of(step.get("contextPath"))]
     for one in [*(step.get("values") or []), *(step.get("arguments") or [])]:
         if one.get("isSecret"):
             values.append(one.get("value"))

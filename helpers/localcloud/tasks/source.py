@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import requests
 import urllib3
@@ -30,6 +30,7 @@ _REFUSED = (
     "the local cloud refuses this host, since nothing leaves this machine. It has repositories at "
     "https://github.com/OWNER/NAME.git: push yours there"
 )
+_BEFORE_HOST = re.compile(r"[a-z]+://([^/@]*)@", re.IGNORECASE)
 _HASH = re.compile(r"[0-9a-f]{7,40}")
 _HEADS, _TAGS, _HEAD = "refs/heads/", "refs/tags/", Ref(b"HEAD")
 
@@ -94,6 +95,16 @@ class GitContext:
 def is_none(context: str | None) -> bool:
     """Whether a run has no source: the context is missing or /dev/null."""
     return not context or context.strip() == "/dev/null"
+
+
+def secrets_of(context: str | None) -> list[str]:
+    """What a URL has before its host: a token, or user name and password, as written and decoded."""
+    before = _BEFORE_HOST.match((context or "").strip())
+    if before is None:
+        return []
+    user, colon, password = before[1].partition(":")
+    secret = password if colon else user
+    return [secret, unquote(secret)]
 
 
 def fetch(
