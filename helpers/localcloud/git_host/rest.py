@@ -15,6 +15,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ..cloud import Cloud
+from ..errors import CloudError
+from ..request_body import read_body
 from .authentication import BadCredentialsError, authenticate
 from .repositories import Repositories, Repository, branches
 
@@ -103,7 +105,10 @@ def rest(cloud: Cloud, repositories: Repositories) -> ASGIApp:
 
     async def create(request: Request) -> Response:
         caller = await run_in_threadpool(required, request)
-        body = _object(await request.body())
+        try:
+            body = _object(await read_body(request))
+        except CloudError as error:
+            raise _Refused(error.status, error.message) from None
         owner = request.path_params.get("owner", caller)
         return await run_in_threadpool(create_for, owner, caller, body)
 

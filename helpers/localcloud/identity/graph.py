@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..principals import GRAPH, Principal, TokenError
+from ..request_body import read_body
 from ..shapes import check_shape
 
 _BY_NAME = re.compile(r"servicePrincipalNames/any\(\s*(\w+)\s*:\s*\1\s+eq\s+'([^']*)'\s*\)")
@@ -70,7 +71,7 @@ def graph(cloud: Cloud) -> ASGIApp:
 
     async def get_by_ids(request: Request) -> JSONResponse:
         await run_in_threadpool(authenticate, request)
-        ids = _ids(await request.body())
+        ids = _ids(await read_body(request))
 
         def find() -> list[dict[str, Any]]:
             found = (cloud.principals.find(object_id=one) for one in ids)

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..principals import AUDIENCES, LIFETIME
+from ..request_body import read_body
 
 _HOST = "https://login.microsoftonline.com"
 _ANY_TENANT = ("common", "organizations", "consumers")
@@ -188,8 +190,8 @@ def login(cloud: Cloud) -> ASGIApp:
         return answer
 
     async def token(request: Request) -> JSONResponse:
-        form = {k: v for k, v in (await request.form()).items() if isinstance(v, str)}
         try:
+            form = _form(await read_body(request))
             answer = await run_in_threadpool(
                 issue,
                 request.path_params["tenant"],
@@ -198,6 +200,8 @@ def login(cloud: Cloud) -> ASGIApp:
             )
         except LoginError as error:
             return error.render()
+        except CloudError as error:
+            return LoginError(error.status, "invalid_request", 900144, error.message).render()
         return JSONResponse(answer, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
 
     def missing(request: Request) -> JSONResponse:
@@ -224,6 +228,15 @@ def login(cloud: Cloud) -> ASGIApp:
             Route("/{path:path}", missing, methods=["GET", "POST"]),
         ]
     )
+
+
+def _form(body: bytes) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(body.decode(), keep_blank_values=True))
+    except UnicodeDecodeError:
+        raise LoginError(
+            400, "invalid_request", 900144, "The body of the request is not a form."
+        ) from None
 
 
 def _client(form: Mapping[str, str], authorization: str) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from ..cloud import Cloud
 from ..errors import CloudError, no_space
+from ..request_body import read_body
 from ..shapes import TAGS, Shape, ShapeError, check_shape
 from .access import authenticate, check, vault_of
 from .secrets import Secrets
@@ -76,7 +77,11 @@ def app(cloud: Cloud) -> ASGIApp:
         return JSONResponse(reply, headers={"Cache-Control": "no-cache"})
 
     async def endpoint(request: Request) -> Response:
-        return await run_in_threadpool(answer, request, await request.body())
+        try:
+            content = await read_body(request)
+        except CloudError as error:
+            return _failure(error)
+        return await run_in_threadpool(answer, request, content)
 
     methods = ["GET", "PUT", "POST", "PATCH", "DELETE"]
     return Starlette(routes=[Route("/{path:path}", endpoint, methods=methods)])

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from ..cloud import Cloud
 from ..errors import CloudError, no_space
 from ..reference import DOCKER_HUB
+from ..request_body import read_body
 from . import acr, blobs, manifests, oauth
 from .access import registry_of
 from .catalog import Catalog
@@ -114,7 +115,7 @@ async def _answer(cloud: Cloud, catalog: Catalog, uploads: Uploads, request: Req
     for method, pattern, blocking in _blocking:
         match = pattern.fullmatch(path)
         if match and method == request.method:
-            body = await _body(request)
+            body = await read_body(request, "MANIFEST_INVALID")
             exchange = Exchange(cloud, catalog, uploads, registry, request, match.groupdict(), body)
             return await run_in_threadpool(blocking, exchange)
     raise CloudError(
@@ -122,16 +123,6 @@ async def _answer(cloud: Cloud, catalog: Catalog, uploads: Uploads, request: Req
         "UNSUPPORTED",
         f"The local cloud does not implement {request.method} {path} of a container registry.",
     )
-
-
-async def _body(request: Request, limit: int = 4 * 1024 * 1024) -> bytes:
-    """The body of a request that is small by its nature. Raises 413 above ``limit`` bytes."""
-    content = bytearray()
-    async for chunk in request.stream():
-        content += chunk
-        if len(content) > limit:
-            raise CloudError(413, "MANIFEST_INVALID", f"the body exceeds {limit} bytes")
-    return bytes(content)
 
 
 def _render(error: CloudError) -> Response:

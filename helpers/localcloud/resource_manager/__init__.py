@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from ..cloud import Cloud
 from ..errors import CloudError, no_space
+from ..request_body import read_body
 from . import (
     container_groups,
     groups,
@@ -54,8 +55,12 @@ def app(cloud: Cloud) -> ASGIApp:
         router.include(provider.router)
 
     async def endpoint(request: Request) -> Response:
-        content = await request.body()
-        reply = await run_in_threadpool(_answer, cloud, router, request, content)
+        try:
+            content = await read_body(request)
+        except CloudError as error:
+            reply = _failure(error)
+        else:
+            reply = await run_in_threadpool(_answer, cloud, router, request, content)
         headers = {"x-ms-request-id": str(uuid.uuid4()), **reply.headers}
         if reply.body is None:
             return Response(status_code=reply.status, headers=headers)
