@@ -81,6 +81,7 @@ def test_a_new_value_is_a_new_version(local_cloud: LocalCloud, vault: str) -> No
     client = secrets(local_cloud, vault)
     first = client.set_secret("token", "one", content_type="text/plain", tags={"a": "b"})
     second = client.set_secret("token", "two")
+    assert (first.properties.tags, second.properties.tags) == ({"a": "b"}, {})
     assert client.get_secret("token").value == "two"
     assert client.get_secret("token", first.properties.version).value == "one"
     versions = list(client.list_properties_of_secret_versions("token"))
@@ -107,6 +108,35 @@ def test_delete_recover_purge(local_cloud: LocalCloud, vault: str) -> None:
     client.purge_deleted_secret("token")
     assert client.set_secret("token", "three").value == "three"
     assert len(list(client.list_properties_of_secret_versions("token"))) == 1
+
+
+def test_what_was_not_deleted_is_not_recovered_or_purged(
+    local_cloud: LocalCloud, vault: str
+) -> None:
+    client = secrets(local_cloud, vault)
+    client.set_secret("token", "one")
+    for refused in (
+        client.get_deleted_secret,
+        client.begin_recover_deleted_secret,
+        client.purge_deleted_secret,
+    ):
+        with pytest.raises(ResourceNotFoundError, match="SecretNotFound"):
+            refused("token")
+    assert client.get_secret("token").value == "one"
+
+
+def test_the_recovery_level_follows_the_vault(local_cloud: LocalCloud, vault: str) -> None:
+    client = secrets(local_cloud, vault)
+    made = client.set_secret("token", "one").properties
+    assert (made.recovery_level, made.recoverable_days) == ("Recoverable+Purgeable", 90)
+    vaults = local_cloud.client(KeyVaultManagementClient).vaults
+    vaults.update(GROUP, vault, {"properties": {"enablePurgeProtection": True}})
+    client.begin_delete_secret("token").wait()
+    with pytest.raises(HttpResponseError, match="purge protection is enabled"):
+        client.purge_deleted_secret("token")
+    assert client.get_deleted_secret("token").properties.recovery_level == "Recoverable"
+    client.begin_recover_deleted_secret("token").wait()
+    assert client.get_secret("token").value == "one"
 
 
 def test_a_disabled_secret_is_not_read(local_cloud: LocalCloud, vault: str) -> None:
@@ -232,13 +262,16 @@ def test_purge_protection_cannot_be_taken_back(local_cloud: LocalCloud, vault: s
     ("body", "field"),
     [
         ({"value": 5}, "'value' must be a string"),
+        ({}, "value must be a string of up to 25600 bytes"),
+        ({"value": "é" * 12801}, "value must be a string of up to 25600 bytes"),
+        ([], "not a JSON object"),
         ({"value": "a", "tags": ["b"]}, "'tags' must be an object"),
         ({"value": "a", "attributes": {"exp": "soon"}}, "'attributes.exp' must be an integer"),
         ({"value": "a", "attributes": {"enabled": "no"}}, "must be true or false"),
     ],
 )
 def test_a_secret_of_other_types_is_refused(
-    local_cloud: LocalCloud, vault: str, body: dict[str, Any], field: str
+    local_cloud: LocalCloud, vault: str, body: Any, field: str
 ) -> None:
     answer = local_cloud.http().put(
         f"https://{vault}.vault.azure.net/secrets/name?api-version=7.4",
@@ -249,6 +282,15 @@ def test_a_secret_of_other_types_is_refused(
     assert answer.json()["error"]["code"] == "BadParameter"
     assert field in answer.json()["error"]["message"]
     assert list(secrets(local_cloud, vault).list_properties_of_secrets()) == []
+
+
+def test_an_operation_that_is_missing_names_itself(local_cloud: LocalCloud, vault: str) -> None:
+    answer = local_cloud.http().post(
+        f"https://{vault}.vault.azure.net/secrets/name/backup?api-version=7.4",
+        headers={"Authorization": f"Bearer {local_cloud.token('https://vault.azure.net')}"},
+    )
+    assert (answer.status_code, answer.json()["error"]["code"]) == (501, "NotImplemented")
+    assert "POST /secrets/name/backup of Key Vault" in answer.json()["error"]["message"]
 
 
 def test_the_challenge_names_tenant_and_resource(local_cloud: LocalCloud, vault: str) -> None:

@@ -180,7 +180,15 @@ class Secrets:
         return self._bundle(vault, row, value=False)
 
     def purge(self, vault: Resource, params: _Params, body: _Body) -> None:  # noqa: ARG002
-        """PurgeDeletedSecret: every version is gone for good."""
+        """PurgeDeletedSecret: every version is gone for good, unless the vault is protected."""
+        if vault.properties.get("enablePurgeProtection"):
+            raise CloudError(
+                403,
+                "Forbidden",
+                'Operation "purge" is not allowed because purge protection is enabled for this '
+                "vault. Key Vault service will automatically purge it after the retention period "
+                "has passed.",
+            )
         with self._store.transaction():
             self._forget_deletion(vault, params["name"])
             self._store.execute(
@@ -236,9 +244,7 @@ class Secrets:
             **({"exp": row["expires"]} if row["expires"] else {}),
             "created": row["created"],
             "updated": row["updated"],
-            "recoveryLevel": "CustomizedRecoverable+Purgeable"
-            if vault.properties["softDeleteRetentionInDays"] < 90
-            else "Recoverable+Purgeable",
+            "recoveryLevel": _recovery_level(vault),
             "recoverableDays": vault.properties["softDeleteRetentionInDays"],
         }
         return {
@@ -259,3 +265,10 @@ class Secrets:
             "deletedDate": deleted["deleted"],
             "scheduledPurgeDate": deleted["purge"],
         }
+
+
+def _recovery_level(vault: Resource) -> str:
+    """Key Vault REST API, DeletionRecoveryLevel: what happens to a deleted secret."""
+    custom = "Customized" if vault.properties["softDeleteRetentionInDays"] < 90 else ""
+    purgeable = "" if vault.properties.get("enablePurgeProtection") else "+Purgeable"
+    return f"{custom}Recoverable{purgeable}"
