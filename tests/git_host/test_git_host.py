@@ -214,9 +214,13 @@ def test_a_body_that_is_no_object_is_refused(local_cloud: LocalCloud, body: byte
     assert answer.json()["message"] in ("Problems parsing JSON", "Body should be a JSON object")
 
 
-def test_bad_credentials_are_named(local_cloud: LocalCloud) -> None:
+@pytest.mark.parametrize(
+    "header",
+    ["token ghp_wrong", "Bearer", "Basic no-base64", "Basic /w==", "Digest username=x"],
+)
+def test_bad_credentials_are_named(local_cloud: LocalCloud, header: str) -> None:
     answer = local_cloud.http().get(
-        "https://api.github.com/user", headers={"Authorization": "token ghp_wrong"}
+        "https://api.github.com/user", headers={"Authorization": header}
     )
     assert (answer.status_code, answer.json()["message"]) == (401, "Bad credentials")
 

@@ -221,6 +221,52 @@ def test_what_a_registry_lacks_names_itself(place: Place) -> None:
     assert "GET /acr/v1/_deleted/app/_manifests" in answer.json()["errors"][0]["message"]
 
 
+def test_a_malformed_tag_is_refused(place: Place) -> None:
+    answer = place.put("tagged", "-v1", place.manifest("tagged"))
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "TAG_INVALID")
+    assert place.http.get(place.url("tagged/tags/list")).status_code == 404
+
+
+def test_referrers_are_told_by_artifact_type(place: Place) -> None:
+    subject = place.push("signed", "v1")
+    assert place.http.get(place.url(f"signed/referrers/{subject}")).json()["manifests"] == []
+    descriptor = {"mediaType": MANIFEST, "digest": subject, "size": 1}
+    more = {"subject": descriptor, "artifactType": "application/vnd.example.signature"}
+    manifest = {**json.loads(place.manifest("signed")), **more, "annotations": {"by": "me"}}
+    plain = {**json.loads(place.manifest("signed", b"sbom")), "subject": descriptor}
+    answer = place.put("signed", "signature", json.dumps(manifest).encode())
+    assert answer.headers["OCI-Subject"] == subject
+    assert place.put("signed", "sbom", json.dumps(plain).encode()).status_code == 201
+    found = place.http.get(place.url(f"signed/referrers/{subject}")).json()["manifests"]
+    assert [(one["artifactType"], one["annotations"]) for one in found] == [
+        ("application/vnd.example.signature", {"by": "me"}),
+        ("application/octet-stream", {}),
+    ]
+    only = place.http.get(
+        place.url(f"signed/referrers/{subject}"), params={"artifactType": more["artifactType"]}
+    )
+    assert only.headers["OCI-Filters-Applied"] == "artifactType"
+    assert only.json()["manifests"] == found[:1]
+
+
+def test_what_is_no_digest_is_refused(place: Place) -> None:
+    for method in ("GET", "HEAD", "DELETE"):
+        answer = place.http.request(method, place.url("app/blobs/sha256:short"))
+        assert answer.status_code == 400
+    answer = place.http.post(place.url("app/blobs/uploads/"), params={"digest": "short"}, data=b"")
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "DIGEST_INVALID")
+
+
+def test_a_blob_is_deleted_once_from_its_repository(place: Place) -> None:
+    blob = place.push_blob("deletes", b"deleted")["digest"]
+    place.push_blob("keeps", b"deleted")
+    assert place.http.delete(place.url(f"deletes/blobs/{blob}")).status_code == 202
+    assert place.http.get(place.url(f"deletes/blobs/{blob}")).status_code == 404
+    again = place.http.delete(place.url(f"deletes/blobs/{blob}"))
+    assert (again.status_code, again.json()["errors"][0]["code"]) == (404, "BLOB_UNKNOWN")
+    assert place.http.get(place.url(f"keeps/blobs/{blob}")).content == b"deleted"
+
+
 def test_mount_from_another_repository(place: Place) -> None:
     blob = place.push_blob("source", b"mounted")["digest"]
     mounted = place.http.post(
@@ -382,7 +428,10 @@ def test_the_sdk_lists_and_locks(place: Place) -> None:
     )
     with pytest.raises(HttpResponseError):
         client.delete_tag("locked", "v1")
-    client.update_tag_properties("locked", "v1", can_write=True)
+    client.update_tag_properties("locked", "v1", can_write=True, can_read=False)
+    for reference, status in (("v1", 405), (pushed, 200)):
+        answer = place.http.get(place.url(f"locked/manifests/{reference}"))
+        assert answer.status_code == status
     client.delete_tag("locked", "v1")
     with pytest.raises(ResourceNotFoundError):
         client.get_tag_properties("locked", "v1")
