@@ -71,7 +71,6 @@ class BuildResult:
     """``runtime`` is what the last stage begins with; ``buildtime`` are the other bases."""
 
     digest: str
-    image_id: str
     stages: tuple[BuiltStage, ...]
     runtime: BuiltStage | None = None
     buildtime: tuple[BuiltStage, ...] = field(default=())
@@ -291,7 +290,7 @@ class Build:
             origin = self.stages[origin.origin]
         runtime = next((built[s.index] for s in bases if s is origin), None)
         others = tuple(built[s.index] for s in bases if s is not origin)
-        return BuildResult(image.digest, image.id, built, runtime, others)
+        return BuildResult(image.digest, built, runtime, others)
 
 
 def declared(

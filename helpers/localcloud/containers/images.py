@@ -78,19 +78,9 @@ class Image:
         return self.settings.get("User") or ""
 
     @property
-    def exposed_ports(self) -> list[str]:
-        """Ports like 80/tcp."""
-        return list(self.settings.get("ExposedPorts") or {})
-
-    @property
     def volumes(self) -> tuple[str, ...]:
         """Directories that a container has in any case."""
         return tuple(self.settings.get("Volumes") or {})
-
-    @property
-    def labels(self) -> dict[str, str]:
-        """Labels."""
-        return dict(self.settings.get("Labels") or {})
 
 
 class ImageStore:

@@ -87,26 +87,6 @@ def provide(cloud: Cloud, registry: str, repository: str, tag: str) -> str | Non
         return str(digest)
 
 
-def ensure(cloud: Cloud, repository: str, tag: str) -> str:
-    """Have the stand-in of ``docker.io/library/node`` and the like; returns its digest.
-
-    Raises :class:`SandboxError` when there is none for that image.
-    """
-    registry, _, name = repository.partition("/")
-    digest = provide(cloud, registry, name, tag)
-    if digest is None:
-        known = ", ".join(f"{item.registry}/{item.repository}" for item in STAND_INS)
-        raise SandboxError(
-            f"the local cloud has no stand-in for {repository}:{tag}; it has one for: {known}"
-        )
-    return digest
-
-
-def ensure_defaults(cloud: Cloud) -> str:
-    """Have ``docker.io/library/node:15-alpine``; returns its digest."""
-    return ensure(cloud, "docker.io/library/node", "15-alpine")
-
-
 # -- assembling --------------------------------------------------------------------------------
 
 
