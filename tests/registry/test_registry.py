@@ -197,6 +197,7 @@ def test_a_manifest_needs_its_blobs_in_its_repository(place: Place) -> None:
 @pytest.mark.parametrize(
     "change",
     [
+        {"mediaType": INDEX},
         {"subject": 5},
         {"annotations": {"a": 1}},
         {"config": None},
@@ -371,6 +372,25 @@ def test_an_access_token_holds_only_what_is_allowed(place: Place) -> None:
     assert 'error="insufficient_scope"' in refused.headers["WWW-Authenticate"]
     other = Place(place.cloud)
     assert http.get(other.url(""), headers=bearer).status_code == 401
+
+
+def test_to_list_a_registry_is_no_right_in_a_repository_called_catalog(place: Place) -> None:
+    place.push("catalog", "v1")
+    http = place.cloud.http()
+
+    def bearer(scope: str) -> dict[str, str]:
+        answer = place.http.get(
+            f"https://{place.server}/oauth2/token", params={"service": place.server, "scope": scope}
+        )
+        return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+    lists = bearer("registry:catalog:*,pull,push")
+    assert "catalog" in http.get(place.url("_catalog"), headers=lists).json()["repositories"]
+    assert http.get(place.url("catalog/manifests/v1"), headers=lists).status_code == 401
+    assert http.post(place.url("catalog/blobs/uploads/"), headers=lists).status_code == 401
+    pulls = bearer("repository:catalog:*")
+    assert http.get(place.url("catalog/manifests/v1"), headers=pulls).status_code == 200
+    assert http.get(place.url("_catalog"), headers=pulls).status_code == 401
 
 
 def refreshed(place: Place, token: str) -> int:

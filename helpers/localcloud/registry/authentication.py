@@ -121,7 +121,8 @@ def authorize(
         access = access_of(cloud, registry.server, value.strip())
         if access is None:
             raise _refuse(registry, scope, "invalid_token")
-        if not action or _covers(access, name or "catalog", action):
+        kind = "repository" if name else "registry"
+        if not action or _covers(access, kind, name or "catalog", action):
             return
         raise _refuse(registry, scope, "insufficient_scope")
     pair = basic(authorization)
@@ -141,11 +142,11 @@ def authorize(
         raise _refuse(registry, scope, "insufficient_scope")
 
 
-def _covers(access: list[dict[str, object]], name: str, action: str) -> bool:
+def _covers(access: list[dict[str, object]], kind: str, name: str, action: str) -> bool:
     for one in access:
         actions = one["actions"]
         if (
-            one["name"] == name
+            (one["type"], one["name"]) == (kind, name)
             and isinstance(actions, list)
             and (action in actions or "*" in actions)
         ):

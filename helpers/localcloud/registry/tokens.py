@@ -101,7 +101,7 @@ def granted(cloud: Cloud, registry: Registry, caller: Caller, scopes: Iterable[s
             asked = wanted.split(",")
             actions = sorted(may) if "*" in asked else [one for one in asked if one in may]
         elif kind == "registry" and name == "catalog" and may_list(cloud, registry, caller):
-            actions = wanted.split(",")
+            actions = [one for one in wanted.split(",") if one == "*"]
         access.append({"type": kind, "name": name, "actions": actions})
     return access
 
