@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import yaml
@@ -150,6 +153,40 @@ steps:
         r"Step ID: write marked as successful .*",
         r"Step ID: read marked as successful .*",
     )
+
+
+def command_lines() -> str:
+    """The command lines of all processes of this machine, as everybody on it may read them."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended
+            found.append(path.read_bytes().decode(errors="replace"))
+    return "\n".join(found)
+
+
+def test_secrets_are_on_no_command_line_and_in_no_log_of_the_daemon(
+    registry: Registry, local_cloud: LocalCloud
+) -> None:
+    source = registry.upload({"Dockerfile": DOCKERFILE + "RUN sleep 300\n"})
+    run = registry.schedule(
+        {
+            "type": "DockerBuildRequest",
+            "sourceLocation": source,
+            "dockerFilePath": "Dockerfile",
+            "arguments": [{"name": "WHO", "value": "s3cret-argument", "isSecret": True}],
+            "platform": {"os": "Linux"},
+        }
+    )
+    registry.wait_for(run, "RUN sleep 300")
+    deadline = time.monotonic() + 30
+    while "sleep\x00300" not in (shown := command_lines()):
+        assert time.monotonic() < deadline
+    assert "s3cret-argument" not in shown
+    assert registry.call("POST", f"/runs/{run}/cancel").status_code in (200, 202)
+    ended = registry.wait(run)
+    assert "built for ***" in ended.lines
+    assert "s3cret-argument" not in ended.log
+    assert "s3cret-argument" not in (local_cloud.home / "daemon.log").read_text()
 
 
 def test_failing_step_ends_the_run(registry: Registry) -> None:
