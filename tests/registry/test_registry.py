@@ -459,6 +459,18 @@ def test_the_sdk_lists_and_locks(place: Place) -> None:
     assert "locked" not in list(client.list_repository_names())
 
 
+@pytest.mark.parametrize("body", [{"color": True}, {"writeEnabled": "no"}])
+def test_an_attribute_that_cannot_be_changed_is_named(place: Place, body: dict[str, Any]) -> None:
+    place.push("attributes", "v1")
+    sdk = place.sdk()
+    before = sdk.get_tag_properties("attributes", "v1")
+    url = f"https://{place.server}/acr/v1/attributes/_tags/v1"
+    answer = place.http.patch(url, json=body)
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "UNSUPPORTED")
+    assert f"{next(iter(body))} cannot be changed" in answer.json()["errors"][0]["message"]
+    assert sdk.get_tag_properties("attributes", "v1").can_write == before.can_write
+
+
 def skopeo(cloud: LocalCloud, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["skopeo", *arguments],
