@@ -342,7 +342,10 @@ class _LogStream:
             # A refused range carries no metadata: ask for the properties alone.
             head = self._session.head(self._link(), timeout=30)
             return b"", "x-ms-meta-complete" in head.headers
-        answer.raise_for_status()
+        if not answer.ok:  # requests' own words would show the link, which is a key to the log
+            raise HelpersError(
+                f"The log of run {self._address.run} cannot be read: HTTP {answer.status_code}."
+            )
         content = answer.content
         if answer.status_code == 200:
             content = content[self._position :]
