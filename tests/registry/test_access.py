@@ -14,7 +14,10 @@ from azure.identity import ClientSecretCredential
 from azure.mgmt.authorization import AuthorizationManagementClient
 from azure.mgmt.containerregistry import ContainerRegistryManagementClient
 
+from helpers.localcloud.cloud import Cloud
+from helpers.localcloud.errors import CloudError
 from helpers.localcloud.principals import Principal, Principals
+from helpers.localcloud.registry.client import Credential, RegistryClient
 from helpers.localcloud.store import Store
 from tests.conftest import LocalCloud
 from tests.registry.test_registry import Place, digest
@@ -84,6 +87,22 @@ def test_a_service_principal_may_do_what_its_role_says(
     assign(place, role, one)
     assert attempts(place, place.as_user((one.app_id, f"secret for {role}"))) == answers
     assert attempts(place, place.as_user((one.app_id, "wrong"))) == NOTHING
+
+
+def test_a_task_logs_in_with_a_role_only(place: Place, principals: Principals) -> None:
+    one = principals.add("logging in", secret="secret of one")
+    credential = Credential(one.app_id, "secret of one")
+    cloud = Cloud(place.cloud.home)
+    try:
+        client = RegistryClient(cloud)
+        with pytest.raises(CloudError, match=f"'{one.app_id}' has no role at {place.server}"):
+            client.login(place.server, credential)
+        assign(place, "AcrPull", one)
+        client.login(place.server, credential)
+        with pytest.raises(CloudError, match="the user name or password .* is wrong"):
+            client.login(place.server, Credential(one.app_id, "wrong"))
+    finally:
+        cloud.close()
 
 
 def test_the_admin_user_exists_only_while_it_is_enabled(place: Place) -> None:

@@ -11,7 +11,7 @@ import json
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..reference import Reference
-from .access import ANONYMOUS, Caller, Registry, allowed, registry_of
+from .access import ANONYMOUS, Caller, Registry, admitted, allowed, registry_of
 from .authentication import login
 from .catalog import INDEXES, Catalog, disallowed, references
 from .credentials import Credential
@@ -155,7 +155,16 @@ class RegistryClient:
 
     def login(self, server: str, credential: Credential) -> None:
         """Check a credential as ``docker login`` does. Raises :class:`CloudError`."""
-        self._caller(registry_of(self._cloud, server), credential)
+        registry = registry_of(self._cloud, server)
+        caller = self._caller(registry, credential)
+        if not admitted(self._cloud, registry, caller):
+            raise CloudError(
+                401,
+                "UNAUTHORIZED",
+                f"unauthorized: '{credential.username}' has no role at {registry.server}: "
+                "authentication required, visit https://aka.ms/acr/authorization for more "
+                "information.",
+            )
 
     def _digest(self, registry: Registry, reference: Reference) -> str | None:
         found = self._catalog.resolve(registry.server, reference.repository, reference.version)
