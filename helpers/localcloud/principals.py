@@ -105,15 +105,17 @@ class Principals:
         resource_id: str | None = None,
         display_name: str | None = None,
     ) -> Principal | None:
-        """The first principal that matches every given field, or None."""
+        """The first principal that matches every given field, or None; nobody has an empty one."""
         fields = {
             "object_id": object_id,
             "app_id": app_id,
-            "resource_id": resource_id.lower() if resource_id else None,
+            "resource_id": resource_id,
             "display_name": display_name,
         }
         given = {column: value for column, value in fields.items() if value is not None}
-        where = " AND ".join(f"{column}=? COLLATE NOCASE" for column in given) or "1"
+        if not given or not all(given.values()):
+            return None
+        where = " AND ".join(f"{column}=? COLLATE NOCASE" for column in given)
         rows = self._store.query(
             f"SELECT * FROM principals WHERE {where}",  # noqa: S608
             tuple(given.values()),

@@ -105,6 +105,44 @@ def test_expired_foreign_and_forged_tokens_are_refused(local_cloud: LocalCloud) 
     assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
 
 
+def test_claims_that_do_not_hold_are_refused(local_cloud: LocalCloud) -> None:
+    principals = directory(local_cloud)
+    owner = principals.find(object_id=local_cloud.account.object_id)
+    assert owner is not None
+    token = principals.issue(owner, MANAGEMENT)
+    claims = jwt.decode(token, options={"verify_signature": False})
+    for changed in (
+        {"iss": "https://sts.windows.net/00000000-0000-0000-0000-000000000000/"},
+        {"nbf": claims["exp"] - 60},
+        {"oid": "00000000-0000-0000-0000-000000000000"},
+    ):
+        other = principals.sign({**claims, **changed})
+        assert subscriptions(local_cloud, other) == (401, "InvalidAuthenticationToken")
+    for missing in ("iss", "exp", "aud", "oid"):
+        other = principals.sign({name: claims[name] for name in claims if name != missing})
+        assert subscriptions(local_cloud, other) == (401, "InvalidAuthenticationToken")
+    for key, algorithm in (("", "none"), ("a key of at least thirty-two bytes", "HS256")):
+        other = jwt.encode(claims, key, algorithm)
+        assert subscriptions(local_cloud, other) == (401, "InvalidAuthenticationToken")
+    assert subscriptions(local_cloud, principals.sign(claims)) == (200, "")
+
+
+def test_an_identity_that_is_gone_proves_nothing(local_cloud: LocalCloud) -> None:
+    principals = directory(local_cloud)
+    task = principals.add("gone", resource_id="/subscriptions/x/tasks/gone")
+    token = principals.issue(task, MANAGEMENT)
+    assert subscriptions(local_cloud, token) == (200, "")  # a list of none
+    principals.remove_identity_of("/subscriptions/x/tasks")
+    assert subscriptions(local_cloud, token) == (401, "InvalidAuthenticationToken")
+
+
+def test_nobody_is_found_by_nothing(local_cloud: LocalCloud) -> None:
+    principals = directory(local_cloud)
+    assert principals.find() is None
+    assert principals.find(resource_id="") is None
+    assert principals.find(app_id="") is None
+
+
 def test_managed_identity_by_session_secret(local_cloud: LocalCloud) -> None:
     principals = directory(local_cloud)
     task = principals.add("registry/tasks/one", resource_id="/subscriptions/x/tasks/one")
