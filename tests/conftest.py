@@ -62,7 +62,7 @@ class LocalCloud:
 
     def token(self, audience: str = "https://management.azure.com") -> str:
         """An access token of the tutorial's own service principal."""
-        return self.credential.get_token(f"{audience}/.default").token
+        return str(self.credential.get_token(f"{audience}/.default").token)
 
 
 def start(home: Path) -> LocalCloud:

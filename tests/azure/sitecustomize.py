@@ -19,7 +19,8 @@ _FILE = os.environ.get("REQUESTS_WRITTEN_TO")
 
 
 def _tap() -> None:
-    send_request = http.client.HTTPConnection._send_output
+    connection: Any = http.client.HTTPConnection
+    send_request = connection._send_output
 
     def written(self: Any, message_body: Any = None, encode_chunked: bool = False) -> None:
         head = b"\r\n".join(self._buffer).decode("latin-1")
@@ -35,12 +36,16 @@ def _tap() -> None:
             file.write(line + "\n")
         send_request(self, message_body, encode_chunked)
 
-    http.client.HTTPConnection._send_output = written  # type: ignore[method-assign]
+    connection._send_output = written
 
 
 def _hurry() -> None:
     sleep = time.sleep
-    time.sleep = lambda seconds: sleep(min(seconds, _LONGEST))
+
+    def shorter(seconds: Any) -> None:
+        sleep(min(seconds, _LONGEST))
+
+    time.sleep = shorter
 
 
 if _FILE:

@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import requests
@@ -28,7 +30,7 @@ class Client:
         self._session = requests.Session()
         self._session.trust_env = False
 
-    def send(self, method: str, url: str, data: object = None, **headers: str) -> requests.Response:
+    def send(self, method: str, url: str, data: Any = None, **headers: str) -> requests.Response:
         address = url.replace(f"https://{HOST}", self._address)
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         return self._session.request(
@@ -204,7 +206,7 @@ def test_key_is_kept_and_owner_only(cloud: Cloud, account: BlobAccount) -> None:
     url = account.url(account.run_log(REGISTRY, "ca1"), "r", 60)
     again = BlobAccount(cloud)
     query = dict(pair.split("=", 1) for pair in url.partition("?")[2].split("&"))
-    fields = {name: requests.utils.unquote(value) for name, value in query.items()}
+    fields = {name: unquote(value) for name, value in query.items()}
     blob = again.run_log(REGISTRY, "ca1")
     again.access.check(blob.container, blob.name, fields, "r")
     assert (account.folder / "account-key").stat().st_mode & 0o077 == 0

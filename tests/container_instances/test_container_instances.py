@@ -197,7 +197,7 @@ def test_a_page_on_its_own_address_and_the_same_after_an_update(
         )
 
     images.pull = pull  # type: ignore[method-assign]
-    group.pull = container_groups.pull = pull
+    group.pull = container_groups.pull = pull  # type: ignore[attr-defined]
     ports = {
         "container": {"ports": [{"port": 80, "protocol": "TCP"}]},
         "ipAddress": {"type": "Public", "ports": [{"port": 80, "protocol": "TCP"}]},
@@ -541,7 +541,7 @@ def test_stop_sends_the_signal_of_the_image(azure: Azure, images: Images) -> Non
         )
 
     images.pull = pull  # type: ignore[method-assign]
-    group.pull = pull
+    group.pull = pull  # type: ignore[attr-defined]
     azure.put()
     _until(lambda: "up" in azure.call("GET", "web/containers/main/logs").body["content"])
     azure.call("POST", "web/stop")

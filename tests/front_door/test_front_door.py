@@ -61,6 +61,14 @@ def test_other_ports_and_loopback_are_refused(local_cloud: LocalCloud, target: s
     assert "403" in result.stderr
 
 
+def test_a_refusal_is_logged_unless_clients_do_without(local_cloud: LocalCloud) -> None:
+    for host in ("logged.example.org", "azcliprod.blob.core.windows.net"):
+        assert curl(local_cloud, f"https://{host}/").returncode == 56
+    log = (local_cloud.home / "daemon.log").read_text()
+    assert "refused CONNECT logged.example.org:443" in log
+    assert "azcliprod" not in log
+
+
 def test_plain_http_to_a_foreign_host_is_refused(local_cloud: LocalCloud) -> None:
     result = curl(local_cloud, "-x", local_cloud.proxy_url, "http://example.org/")
     assert "refuses example.org" in result.stdout

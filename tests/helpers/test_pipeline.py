@@ -44,7 +44,9 @@ def test_green_goes_through_and_each_change_is_drawn(
     # The same commit again: its runs are found, nothing is started.
     before = [len(world.runs(name)) for name in ("publicreg", "basereg", "teamreg")]
     again = pipeline.watch(world.connection, NAMES, commit, timeout=60)
-    assert [one.run.run_id for one in again.stages] == [one.run.run_id for one in seen.stages]
+    runs = [[one.run and one.run.run_id for one in way.stages] for way in (seen, again)]
+    assert all(runs[0])
+    assert runs[0] == runs[1]
     assert [len(world.runs(name)) for name in ("publicreg", "basereg", "teamreg")] == before
 
 

@@ -63,7 +63,7 @@ def test_spellings_of_one_image_have_one_key() -> None:
 
 def test_dependencies_of_a_build_with_stages() -> None:
     run, build = BuiltStage("", "acme.azurecr.io/node:15", DIGEST), BuiltStage("b", "go:1", DIGEST)
-    result = BuildResult(DIGEST, DIGEST, (build, run), run, (build,))
+    result = BuildResult(DIGEST, (build, run), run, (build,))
     [found] = of_build(result, ["acme.azurecr.io/app:1"], "c0ffee")
     assert yaml.safe_load(yaml.safe_dump(found.describe())) == {
         "image": {
@@ -92,7 +92,7 @@ def test_dependencies_of_a_build_with_stages() -> None:
 
 
 def test_build_from_scratch_depends_on_nothing() -> None:
-    result = BuildResult(DIGEST, DIGEST, (BuiltStage("", "scratch", ""),))
+    result = BuildResult(DIGEST, (BuiltStage("", "scratch", ""),))
     [found] = of_build(result, [], "")
     assert found.describe() == {"git": {}}
     assert found.base_images() == []

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dulwich.objects import Blob, Commit, Tree
+from dulwich.objects import Blob, Commit, ObjectID, Tree
+from dulwich.refs import Ref
 from dulwich.repo import Repo
 
 from helpers.localcloud.blobs.account import BlobAccount
@@ -45,7 +46,7 @@ class Repository:
     def commit(self, branch: str, files: dict[str, tuple[int, str]]) -> str:
         """Put files (mode, content) as one commit on a branch; paths may name folders."""
         with Repo(str(self.path)) as repo:
-            ref = f"refs/heads/{branch}".encode()
+            ref = Ref(f"refs/heads/{branch}".encode())
             commit = Commit()
             commit.tree = self._tree(repo, files)
             commit.parents = [repo.refs[ref]] if ref in repo.refs else []
@@ -57,7 +58,7 @@ class Repository:
             repo.refs[ref] = commit.id
             return commit.id.decode()
 
-    def _tree(self, repo: Repo, files: dict[str, tuple[int, str]]) -> bytes:
+    def _tree(self, repo: Repo, files: dict[str, tuple[int, str]]) -> ObjectID:
         tree = Tree()
         for top in sorted({path.partition("/")[0] for path in files}):
             below = {

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -331,7 +331,7 @@ def listening(fresh_cloud: Any, tmp_path: Path) -> tuple[Any, Path, Any]:
     return cloud, folder, runs
 
 
-def wait_for(count: int, runs: Any) -> list[Any]:
+def wait_for(count: int, runs: Callable[[], list[Any]]) -> list[Any]:
     deadline = time.monotonic() + 20
     while len(found := runs()) < count and time.monotonic() < deadline:
         time.sleep(0.05)
