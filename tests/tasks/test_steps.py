@@ -149,6 +149,17 @@ def test_an_id_that_no_container_can_have(registry: Registry, name: str) -> None
     assert "must not happen" not in ended.lines
 
 
+@pytest.mark.parametrize("file", ["..", "a/b", "/etc/passwd"])
+def test_a_file_of_a_volume_has_a_plain_name(registry: Registry, file: str) -> None:
+    step = "  - cmd: bash -c 'echo must not happen'\n"
+    mount = "    volumeMounts: [{name: keys, mountPath: /keys}]\n"
+    volume = f"volumes:\n  - name: keys\n    secret: {{{file}: YWJj}}\n"
+    ended = registry.wait(registry.text(HEAD + step + mount + volume))
+    assert ended.status == "Failed"
+    assert f"volume 'keys': '{file}' is not the name of a file" in ended.log
+    assert "must not happen" not in ended.lines
+
+
 @pytest.mark.parametrize("network", ["theirs", "nowhere"])
 def test_a_network_that_the_run_does_not_have(registry: Registry, network: str) -> None:
     networks = "networks: [{name: mine}, {name: theirs, skipCreation: true}]\n"

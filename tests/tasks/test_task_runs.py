@@ -143,6 +143,18 @@ steps:
     assert "xyzzy" not in ended.log
 
 
+def test_an_id_of_a_step_leads_out_of_no_folder(
+    registry: Registry, cloud: Cloud, local_cloud: LocalCloud
+) -> None:
+    repository = Repository(cloud)
+    repository.commit("main", {"Dockerfile": (0o100644, "FROM scratch\n")})
+    step = f"  - id: x/../../../escaped\n    build: -t thing {repository.url}#main\n"
+    ended = registry.wait(registry.text(f"version: v1.1.0\nsteps:\n{step}"))
+    assert ended.status == "Failed"
+    assert "Invalid container name (x/../../../escaped)" in ended.log
+    assert list(local_cloud.home.rglob("escaped*")) == []
+
+
 def test_values_of_one_run_and_a_disabled_task(registry: Registry, cloud: Cloud) -> None:
     task = "version: v1.1.0\nsteps:\n  - cmd: bash -c 'echo {{.Values.A}} {{.Values.B}}'\n"
     repository = Repository(cloud)

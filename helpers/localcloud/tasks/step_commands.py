@@ -6,6 +6,7 @@ import base64
 import binascii
 import threading
 from pathlib import Path
+from secrets import token_hex
 
 from ..containers.builder import BuildResult
 from ..containers.dockerfile import BuildError, parse
@@ -83,7 +84,7 @@ class StepCommands:
         given = self._environment(step)
         command.build_args |= {name: given[name] for name in command.bare_args if name in given}
         folder = self._directory(step)
-        context = self._context(step, command, folder)
+        context = self._context(command, folder)
         dockerfile = self._dockerfile(command, context, folder)
         results: list[BuildResult] = []
         # The builder itself tells what it built on; what can fail early is the parsing.
@@ -109,9 +110,9 @@ class StepCommands:
         with self._lock:
             self._built[step.id] = results[-1]
 
-    def _context(self, step: definition.Step, command: BuildCommand, folder: Path) -> Path:
+    def _context(self, command: BuildCommand, folder: Path) -> Path:
         if "://" in command.context:
-            target = self._agent.folder / f"context-{step.id}"
+            target = self._agent.folder / f"context-{token_hex(8)}"
             try:
                 fetched = source.fetch(
                     self._agent.cloud,
@@ -270,7 +271,9 @@ class StepCommands:
             except binascii.Error:
                 raise StepError(f"the file '{file}' of volume '{name}' is not base64") from None
             self._log.masker.hide(decoded.decode(errors="ignore"))
-            (folder / Path(str(file)).name).write_bytes(decoded)
+            if not file or "/" in file or file in (".", ".."):
+                raise StepError(f"volume '{name}': '{file}' is not the name of a file")
+            (folder / file).write_bytes(decoded)
         return Mount(folder, target)
 
     def _explicit_pull(self, step: definition.Step) -> None:
