@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import itertools
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.mgmt.containerregistrytasks import ContainerRegistryTasksMgmtClient
 
+from helpers.localcloud.store import Store
 from tests.conftest import LocalCloud
 from tests.resource_manager.test_resource_manager import make_group, make_registry
 
@@ -139,6 +141,55 @@ def test_an_update_merges_but_values_are_replaced(
     updated = tasks(local_cloud).update(*place, name, {"properties": {"status": "Disabled"}})
     assert updated.properties.status == "Disabled"
     assert len(updated.properties.trigger.source_triggers) == 1
+
+
+def test_changes_at_the_same_time_lose_nothing(
+    local_cloud: LocalCloud, place: tuple[str, str]
+) -> None:
+    name, _ = create(local_cloud, place, file_task(local_cloud))
+    servers = [f"other{number}.azurecr.io" for number in range(8)]
+
+    def add(server: str) -> None:
+        more = {"customRegistries": {server: {"identity": "[system]"}}}
+        tasks(local_cloud).update(*place, name, {"properties": {"credentials": more}})
+
+    with ThreadPoolExecutor(len(servers)) as pool:
+        list(pool.map(add, servers))
+    found = tasks(local_cloud).get(*place, name).properties.credentials.custom_registries
+    assert set(found) == {"docker.io", *servers}
+
+
+def test_a_read_that_is_put_back_keeps_the_secrets_that_it_does_not_show(
+    local_cloud: LocalCloud, place: tuple[str, str]
+) -> None:
+    body = file_task(local_cloud)
+    timers = [{"name": name, "schedule": "0 0 1 1 *"} for name in ("t1", "t2")]
+    body["properties"]["trigger"]["timerTriggers"] = timers
+    name, _ = create(local_cloud, place, body)
+    # As az acr task timer remove does it.
+    read = tasks(local_cloud).get_details(*place, name)
+    del read.properties.trigger.timer_triggers[0]
+    put = tasks(local_cloud).create(*place, name, read)
+    assert [one.name for one in put.properties.trigger.timer_triggers] == ["t2"]
+    store = Store(local_cloud.home / "state.db")
+    stored = store.get(put.id)
+    store.close()
+    assert stored is not None
+    properties = stored.private["properties"]
+    given = body["properties"]
+    [trigger] = properties["trigger"]["sourceTriggers"]
+    [wanted] = given["trigger"]["sourceTriggers"]
+    access = "sourceControlAuthProperties"
+    assert trigger["sourceRepository"][access] == wanted["sourceRepository"][access]
+    assert properties["step"]["contextAccessToken"] == given["step"]["contextAccessToken"]
+    assert properties["step"]["values"] == given["step"]["values"]
+    assert properties["credentials"] == given["credentials"]
+
+    # The token is one of that repository, and of no other.
+    source = read.properties.trigger.source_triggers[0].source_repository
+    source.repository_url = repository(local_cloud)
+    with pytest.raises(HttpResponseError, match="needs a token of the repository"):
+        tasks(local_cloud).create(*place, name, read)
 
 
 def test_encoded_and_docker_steps(local_cloud: LocalCloud, place: tuple[str, str]) -> None:

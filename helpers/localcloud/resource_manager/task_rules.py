@@ -64,8 +64,8 @@ def _complete_step(step: dict[str, Any]) -> None:
         step.setdefault("arguments", [])
 
 
-def check(cloud: Cloud, properties: dict[str, Any]) -> None:
-    """Raise 400 with what is wrong, before anything is stored."""
+def check(properties: dict[str, Any]) -> None:
+    """Raise 400 with what is wrong, before anything is stored; :func:`check_sources` is the rest."""
     if properties["platform"]["os"] != "Linux":
         raise CloudError.not_implemented(f"tasks on {properties['platform']['os']} agents")
     if properties["platform"]["architecture"] not in ("amd64", "x86", None):
@@ -82,8 +82,6 @@ def check(cloud: Cloud, properties: dict[str, Any]) -> None:
     check_step(properties.get("step"))
     trigger = properties.get("trigger") or {}
     _check_triggers(trigger)
-    for one in trigger.get("sourceTriggers") or []:
-        _check_source(cloud, one)
     for one in trigger.get("timerTriggers") or []:
         if not _is_schedule(str(one.get("schedule", ""))):
             raise invalid(
@@ -175,6 +173,12 @@ def _check_credential(server: str, credential: Any) -> None:
             )
 
 
+def check_sources(cloud: Cloud, properties: dict[str, Any]) -> None:
+    """Raise 400 unless the webhooks of the source triggers can be set: GitHub is asked."""
+    for one in (properties.get("trigger") or {}).get("sourceTriggers") or []:
+        _check_source(cloud, one)
+
+
 def _check_source(cloud: Cloud, trigger: dict[str, Any]) -> None:
     """The service sets a webhook, so repository and token must be good when the task is made."""
     repository = trigger.get("sourceRepository") or {}
@@ -236,6 +240,39 @@ def merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         else:
             merged[name] = value
     return complete(merged)
+
+
+def keep_secrets(old: dict[str, Any], new: dict[str, Any]) -> None:
+    """A PUT of what was read has no secrets, since reads mask them: it keeps those it had.
+
+    ``az acr task timer remove`` puts the answer of listDetails back, less the timer. A token stays
+    with the same repository only, and a password with the same registry.
+    """
+    before, after = old["step"], new["step"]
+    if before.get("contextPath") == after.get("contextPath"):
+        _keep(before, after, "contextAccessToken")
+    triggers = {one["name"]: one for one in (old.get("trigger") or {}).get("sourceTriggers") or []}
+    for one in (new.get("trigger") or {}).get("sourceTriggers") or []:
+        source = triggers.get(one.get("name"), {}).get("sourceRepository") or {}
+        repository = one.get("sourceRepository") or {}
+        if source and source.get("repositoryUrl") == repository.get("repositoryUrl"):
+            access = repository.get("sourceControlAuthProperties") or {}
+            _keep(source.get("sourceControlAuthProperties") or {}, access, "token")
+            repository["sourceControlAuthProperties"] = access
+    registries = (old.get("credentials") or {}).get("customRegistries") or {}
+    for server, credential in (
+        (new.get("credentials") or {}).get("customRegistries") or {}
+    ).items():
+        for name in ("userName", "password"):
+            secret = (credential or {}).get(name) or {}
+            stored = (registries.get(server) or {}).get(name) or {}
+            if secret and secret.get("type", "Opaque") == stored.get("type", "Opaque"):
+                _keep(stored, secret, "value")
+
+
+def _keep(old: dict[str, Any], new: dict[str, Any], name: str) -> None:
+    if not new.get(name) and old.get(name):
+        new[name] = old[name]
 
 
 def _given(values: dict[str, Any]) -> dict[str, Any]:
