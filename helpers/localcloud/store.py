@@ -58,7 +58,7 @@ class Resource:
 
 
 class Store:
-    """SQLite in WAL mode: a connection per thread, short transactions, killed without loss.
+    """SQLite in WAL mode: a few connections that threads share, short transactions, killed without loss.
 
     ``synchronous=NORMAL`` keeps every committed transaction when the process is killed; only a
     power cut may lose the last ones (SQLite documentation, PRAGMA synchronous).
@@ -66,35 +66,55 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
+        self._local = threading.local()  # the connection that a thread uses now
+        self._free: list[sqlite3.Connection] = []
+        self._closed = False
         self._lock = threading.Lock()
         path.touch(mode=0o600, exist_ok=True)
         self.schema(_SCHEMA)
 
     def schema(self, script: str) -> None:
         """Run a service's ``CREATE TABLE IF NOT EXISTS`` statements."""
-        self._connection().executescript(script)
+        with self._connection() as connection:
+            connection.executescript(script)
 
-    def _connection(self) -> sqlite3.Connection:
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """The connection that this thread uses already, else one that no other uses.
+
+        Not one for each thread: every run has threads of its own, and a connection is two files.
+        """
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            # check_same_thread: close() is called by the thread that shuts the daemon down.
-            connection = sqlite3.connect(
-                self.path, timeout=30, isolation_level=None, check_same_thread=False
-            )
-            connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=NORMAL")
-            connection.execute("PRAGMA foreign_keys=ON")
-            self._local.connection = connection
+        if connection is not None:
+            yield connection
+            return
+        with self._lock:
+            connection = self._free.pop() if self._free else None
+        self._local.connection = connection = connection or self._connect()
+        try:
+            yield connection
+        finally:
+            self._local.connection = None
             with self._lock:
-                self._connections.append(connection)
+                if self._closed:
+                    connection.close()
+                else:
+                    self._free.append(connection)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=30, isolation_level=None, check_same_thread=False
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA foreign_keys=ON")
         return connection
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """All rows of a SELECT."""
-        return self._connection().execute(sql, parameters).fetchall()
+        with self._connection() as connection:
+            return connection.execute(sql, parameters).fetchall()
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Run one writing statement in its own transaction; returns the number of rows changed."""
@@ -107,17 +127,18 @@ class Store:
 
         Re-entrant in a thread: an inner transaction is part of the outer one.
         """
-        connection = self._connection()
-        if connection.in_transaction:
-            yield connection
-            return
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield connection
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
+        with self._connection() as connection:
+            if connection.in_transaction:
+                yield connection
+                return
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:  # not where SQLite itself has rolled back
+                    connection.execute("ROLLBACK")
+                raise
 
     # -- resources ---------------------------------------------------------------------------
 
@@ -181,12 +202,11 @@ class Store:
         return [_resource(row) for row in rows]
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, those in use as soon as they are free."""
         with self._lock:
-            for connection in self._connections:
-                connection.close()
-            self._connections.clear()
-        self._local = threading.local()
+            self._closed = True
+            while self._free:
+                self._free.pop().close()
 
 
 def _resource(row: sqlite3.Row) -> Resource:

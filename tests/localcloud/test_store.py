@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -45,6 +48,42 @@ def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="stop"):
         put_and_fail()
     assert store.find() == []
+    store.close()
+
+
+def test_a_commit_that_fails_leaves_nothing_for_who_comes_next(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state.db")
+    store.schema(
+        "CREATE TABLE a (id INTEGER PRIMARY KEY);"
+        "CREATE TABLE b (a INTEGER REFERENCES a DEFERRABLE INITIALLY DEFERRED);"
+    )
+    with pytest.raises(sqlite3.IntegrityError):
+        store.execute("INSERT INTO b VALUES (1)")
+    store.put(resource("a"))
+    other = Store(tmp_path / "state.db")
+    assert [one.name for one in other.find()] == ["a"]
+    assert other.query("SELECT * FROM b") == []
+    other.close()
+    store.close()
+
+
+def test_threads_that_have_ended_leave_no_open_files(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state.db")
+    store.put(resource("a"))
+
+    def work() -> None:
+        with store.transaction():
+            store.put(resource("b"))
+            assert len(store.find()) == 2
+
+    for _ in range(50):
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    with ThreadPoolExecutor(8) as pool:
+        assert {len(found) for found in pool.map(lambda _: store.find(), range(200))} == {2}
+    files = [file for file in Path("/proc/self/fd").iterdir() if file.is_symlink()]
+    assert [file.readlink() for file in files].count(tmp_path / "state.db") <= 9
     store.close()
 
 
