@@ -128,7 +128,8 @@ class Store:
         Re-entrant in a thread: an inner transaction is part of the outer one.
         """
         with self._connection() as connection:
-            if connection.in_transaction:
+            inner = connection.in_transaction
+            if inner:
                 yield connection
                 return
             connection.execute("BEGIN IMMEDIATE")

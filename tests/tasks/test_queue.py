@@ -11,7 +11,8 @@ import pytest
 
 from helpers.localcloud.blobs.account import BlobAccount
 from helpers.localcloud.cloud import Cloud
-from helpers.localcloud.events import ResourceDeleted
+from helpers.localcloud.registry.catalog import Catalog
+from helpers.localcloud.resource_manager import deletion
 from helpers.localcloud.store import Resource
 from helpers.localcloud.tasks.log import RunLog
 from helpers.localcloud.tasks.queue import Execute, Worker
@@ -28,6 +29,7 @@ REQUEST = {
 @pytest.fixture
 def cloud(tmp_path: Path) -> Iterator[Cloud]:
     cloud = Cloud(tmp_path / "home")
+    Catalog(cloud), Runs(cloud)  # their tables
     yield cloud
     cloud.close()
 
@@ -48,7 +50,8 @@ def worker(cloud: Cloud) -> Iterator[Callable[[Execute], Worker]]:
 
 def registry(cloud: Cloud, name: str = "acmerockets") -> Resource:
     resource_id = f"{cloud.subscription}/resourceGroups/g/providers/{TYPE}/{name}"
-    return cloud.store.put(Resource(resource_id, TYPE, name, "g", {}))
+    body = {"properties": {"loginServer": f"{name}.azurecr.io"}}
+    return cloud.store.put(Resource(resource_id, TYPE, name, "g", body))
 
 
 def test_runs_are_executed_once_in_order_within_the_limits(
@@ -226,11 +229,61 @@ def test_deleting_the_registry_forgets_its_runs_and_logs(
     where = registry(cloud)
     run = runs.queue(where, REQUEST)
     assert running.idle(10)
-    cloud.store.remove(where.id)
-    cloud.events.publish(ResourceDeleted(where.id, TYPE))
-    cloud.events.close()
+    deletion.delete(cloud, where.id)
     assert runs.list(where.id) == []
+    cloud.events.close()
     assert not BlobAccount(cloud).run_log(where.id, run.run_id).exists()
+
+
+def test_a_registry_that_is_made_again_at_once_has_runs_of_its_own(
+    cloud: Cloud, worker: Callable[[Execute], Worker]
+) -> None:
+    runs, account = Runs(cloud), BlobAccount(cloud)
+    started, may_end = threading.Event(), threading.Event()
+    ends: list[tuple[str, str]] = []
+
+    def execute(cloud: Cloud, run: Run, stop: Stop) -> None:
+        log = RunLog(account.run_log(run.registry_id, run.run_id))
+        if not started.is_set():
+            started.set()
+            assert stop.event.wait(10)
+        else:
+            assert may_end.wait(10)
+        ends.append((run.run_id, stop.status))
+        log.close("Succeeded")
+        runs.update(run, status="Succeeded")
+
+    running = worker(execute)
+    where = registry(cloud)
+    old = runs.queue(where, REQUEST)
+    assert started.wait(10)
+    removed = deletion.remove(cloud, where.id)
+    again = registry(cloud)
+    assert runs.list(again.id) == []
+    new = runs.queue(again, REQUEST)
+    assert new.run_id != old.run_id  # whose log is written still
+    deletion.announce(cloud, removed)
+    cloud.events.close()
+    may_end.set()
+    assert running.idle(10)
+    assert ends == [(old.run_id, "Canceled"), (new.run_id, "")]
+    assert [(run.run_id, run.status) for run in runs.list(again.id)] == [(new.run_id, "Succeeded")]
+    assert not account.run_log(again.id, old.run_id).exists()
+    assert account.run_log(again.id, new.run_id).metadata() == {"Complete": "successful"}
+
+
+def test_a_start_drops_the_files_of_registries_that_are_gone(
+    cloud: Cloud, worker: Callable[[Execute], Worker]
+) -> None:
+    account = BlobAccount(cloud)
+    where, gone = registry(cloud), registry(cloud, "other")
+    logs = [account.run_log(one.id, "ca1") for one in (where, gone)]
+    for log in logs:
+        RunLog(log).close("Succeeded")
+    deletion.remove(cloud, gone.id)  # and killed before anybody was told
+    worker(lambda *_: None)
+    assert [log.exists() for log in logs] == [True, False]
+    assert account.url(logs[0], "r", 60).startswith("https://")
 
 
 def test_time_runs_out_and_the_first_reason_counts() -> None:

@@ -81,6 +81,25 @@ def test_ids_are_a_prefix_of_the_registry_and_a_counter_in_base_36(
     assert base36(36 * 36) == "100"
 
 
+def test_listing_reads_on_until_it_has_enough(cloud: Cloud, registry: Resource) -> None:
+    runs = Runs(cloud)
+    with cloud.store.transaction():
+        first = runs.queue(registry, {"type": "TaskRunRequest"}, task(cloud, registry))
+        ids = [runs.queue(registry, encoded()).run_id for _ in range(250)]
+    assert [run.run_id for run in runs.list(registry.id)] == [*ids[::-1], first.run_id]
+    assert [run.run_id for run in runs.list(registry.id, top=3)] == ids[:-4:-1]
+    assert [run.run_id for run in runs.list(registry.id, "TaskName eq 'hello-world'", 2)] == [
+        first.run_id
+    ]
+    newest = runs.newest(registry.id, "Hello-World")
+    assert newest is not None
+    assert newest.run_id == first.run_id
+    assert [key for key, _, _ in runs.queued()][::250] == [
+        first.key,
+        f"{registry.key}/runs/{ids[-1]}",
+    ]
+
+
 def test_run_is_stored_before_the_engine_is_woken(cloud: Cloud, registry: Resource) -> None:
     seen: list[Run | None] = []
     runs = Runs(cloud)

@@ -8,8 +8,8 @@ import json
 import os
 import re
 import secrets
-import shutil
 import uuid
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,6 +129,22 @@ class BlobAccount:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         return path
 
-    def remove_container(self, registry_id: str) -> None:
-        """Delete every log and source of a registry."""
-        shutil.rmtree(self.folder / self.container_of(registry_id), ignore_errors=True)
+    def sweep(self, registry_id: str, keeps_log: Callable[[str], bool], before: float) -> None:
+        """Delete the logs whose run ``keeps_log`` does not know, and uploads from ``before`` then."""
+        root = self.folder / self.container_of(registry_id)
+        for path in [*root.rglob("*")]:  # a log's run was recorded before the log was made
+            kind, _, name = path.relative_to(root).as_posix().partition("/")
+            is_log = kind != "blocks" and name.startswith("logs/")
+            with contextlib.suppress(OSError):  # gone meanwhile
+                if path.is_dir():
+                    continue
+                if is_log and not keeps_log(name.split("/")[1]):
+                    path.unlink()
+                    path.parent.rmdir()
+                elif not is_log and path.stat().st_mtime < before:
+                    path.unlink()
+
+    def others(self, registry_ids: Iterable[str]) -> list[Path]:
+        """Folders of containers that belong to none of these registries."""
+        known = {self.container_of(registry_id) for registry_id in registry_ids}
+        return [one for one in self.folder.iterdir() if one.is_dir() and one.name not in known]

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from ..cloud import Cloud
 from ..errors import CloudError, no_space
 from ..request_body import read_body
+from ..tasks.runs import Runs
 from . import (
     container_groups,
     groups,
@@ -53,6 +54,7 @@ def app(cloud: Cloud) -> ASGIApp:
     router = Router()
     for provider in _PROVIDERS:
         router.include(provider.router)
+    Runs(cloud)  # its tables: deleting a registry clears them
 
     async def endpoint(request: Request) -> Response:
         try:

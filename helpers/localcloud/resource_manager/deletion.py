@@ -9,6 +9,7 @@ from ..events import ResourceDeleted
 from ..permissions import ASSIGNMENT_TYPE
 from ..registry.catalog import forget_registry
 from ..store import Resource
+from ..tasks.runs import forget_runs
 
 _REGISTRY_TYPE = "microsoft.containerregistry/registries"
 
@@ -23,8 +24,8 @@ def delete(cloud: Cloud, resource_id: str) -> list[Resource]:
 def remove(cloud: Cloud, resource_id: str) -> list[Resource]:
     """Delete in one transaction, and tell nobody yet: :func:`announce` it once that has committed.
 
-    What registries held goes with them here, not when the event is handled: until then there may
-    be a new registry of the same name.
+    What registries held, and their runs, go with them here, not when the event is handled: until
+    then there may be a new registry of the same name.
     """
     with cloud.store.transaction():
         removed = cloud.store.remove(resource_id)
@@ -37,6 +38,7 @@ def remove(cloud: Cloud, resource_id: str) -> list[Resource]:
         for resource in removed:
             if resource.type.lower() == _REGISTRY_TYPE:
                 forget_registry(cloud.store, resource.properties["loginServer"])
+                forget_runs(cloud.store, resource.id)
     return removed
 
 

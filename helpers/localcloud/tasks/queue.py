@@ -60,10 +60,17 @@ class Worker:
             self._abandon(run)
         for folder in self._cloud.folder(RUNS).iterdir():
             remove_tree(folder)
+        self._sweep()
         self._cloud.events.subscribe(RunQueued, lambda _: self._dispatch())
         self._cloud.events.subscribe(RunCancelled, self._cancel)
         self._cloud.events.subscribe(ResourceDeleted, self._forget)
         self._dispatch()
+
+    def _sweep(self) -> None:
+        """Drop the files of registries whose deletion was not handled any more."""
+        registries = [one.id for one in self._cloud.store.find(type=_REGISTRY_TYPE)]
+        for folder in BlobAccount(self._cloud).others(registries):
+            remove_tree(folder)
 
     def stop(self, grace: float = 10.0) -> None:
         """Stop the runs that are going on, mark them as Failed, and take no more."""
@@ -89,26 +96,26 @@ class Worker:
 
     def _dispatch(self) -> None:
         with self._lock:
-            if self._stopping:
+            if self._stopping or len(self._going) >= self._overall:
                 return
             busy = Counter(run.registry_id.lower() for run, _, _ in self._going.values())
             tasks = {(run.registry_id.lower(), run.task) for run, _, _ in self._going.values()}
-            for run in self._runs.with_status("Queued"):
+            for key, registry, task in self._runs.queued():
                 if len(self._going) >= self._overall:
                     return
-                registry = run.registry_id.lower()
                 # Runs of one task go one after the other: the last push must be the last result.
-                if run.task and (registry, run.task) in tasks:
+                if busy[registry] >= self._per_registry or (task and (registry, task) in tasks):
                     continue
-                if busy[registry] >= self._per_registry or not self._runs.claim(run):
+                run = self._runs.by_key(key)
+                if run is None or not self._runs.claim(run):
                     continue
                 busy[registry] += 1
-                tasks.add((registry, run.task))
+                tasks.add((registry, task))
                 stop = Stop()
                 thread = threading.Thread(
                     target=self._work, args=(run, stop), name=f"run-{run.run_id}", daemon=True
                 )
-                self._going[run.key] = (run, stop, thread)
+                self._going[key] = (run, stop, thread)
                 thread.start()
 
     def _work(self, run: Run, stop: Stop) -> None:
@@ -134,19 +141,21 @@ class Worker:
             going[1].request("Canceled", "The run was canceled.")
 
     def _forget(self, event: ResourceDeleted) -> None:
-        """A registry is gone: stop its runs, then forget them."""
+        """A registry is gone, and its runs with it: stop those that go on, drop their files.
+
+        A registry that was made again meanwhile has runs of its own, which go on.
+        """
         if event.type.lower() != _REGISTRY_TYPE:
             return
         registry = event.resource_id.lower()
-        if self._cloud.store.get(event.resource_id) is not None:
-            return  # made again meanwhile: its runs are new ones
         with self._lock:
             going = [one for one in self._going.values() if one[0].registry_id.lower() == registry]
-        for _, stop, _ in going:
+        gone = [one for one in going if self._runs.by_key(one[0].key) is None]
+        for _, stop, _ in gone:
             stop.request("Canceled", "The registry of the run was deleted.")
-        for _, _, thread in going:
+        for _, _, thread in gone:
             thread.join(10)
-        self._runs.remove(event.resource_id)
+        self._runs.sweep(event.resource_id)
 
     def _abandon(self, run: Run) -> None:
         self._finish(run, "Failed", STOPPED)

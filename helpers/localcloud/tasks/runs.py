@@ -7,16 +7,16 @@ import json
 import re
 import sqlite3
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from itertools import islice
 from typing import Any
 
 from ..blobs.account import BlobAccount
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..events import RunCancelled, RunFinished, RunQueued
-from ..store import Resource
+from ..store import Resource, Store
 from .log import complete
 from .snapshot import snapshot
 
@@ -37,7 +37,13 @@ CREATE TABLE IF NOT EXISTS runs (
 );
 CREATE INDEX IF NOT EXISTS runs_registry ON runs (registry COLLATE NOCASE, number);
 CREATE INDEX IF NOT EXISTS runs_status ON runs (status);
+CREATE INDEX IF NOT EXISTS runs_task ON runs (registry COLLATE NOCASE, task COLLATE NOCASE, number);
+CREATE TABLE IF NOT EXISTS run_numbers (
+    registry TEXT PRIMARY KEY COLLATE NOCASE,  -- of a registry that was deleted
+    last INTEGER NOT NULL                      -- number of its last run: one that may still go on
+);
 """
+_PAGE = 100  # rows that are read at a time
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _CLAUSE = re.compile(r"\s*(\w+)\s+(eq|ne|gt|ge|lt|le)\s+(?:'((?:[^']|'')*)'|([\w:.+-]+))\s*")
 _CONTAINS = re.compile(r"\s*contains\s*\(\s*(\w+)\s*,\s*'((?:[^']|'')*)'\s*\)\s*", re.IGNORECASE)
@@ -135,11 +141,7 @@ class Runs:
         if order["customRegistries"]:
             properties["customRegistries"] = sorted(order["customRegistries"])
         with self._store.transaction() as connection:
-            row = connection.execute(
-                "SELECT max(number) AS last FROM runs WHERE registry=? COLLATE NOCASE",
-                (registry.id,),
-            ).fetchone()
-            number = (row["last"] or 0) + 1
+            number = _last_number(connection, registry.id) + 1
             run = Run(
                 registry.id,
                 prefix(registry.id) + base36(number),
@@ -202,12 +204,38 @@ class Runs:
         Raises 400 for a filter that is not understood.
         """
         clauses = _parse_filter(filter or "")
+        found: list[Run] = []
+        before = None
+        while top is None or len(found) < top:  # in pages: the first ones are quick to have
+            rows = self._store.query(
+                "SELECT * FROM runs WHERE registry=? COLLATE NOCASE AND (? IS NULL OR number<?)"
+                " ORDER BY number DESC LIMIT ?",
+                (registry_id, before, before, _PAGE),
+            )
+            found += (
+                run for run in map(_run, rows) if all(clause.matches(run) for clause in clauses)
+            )
+            if len(rows) < _PAGE:
+                break
+            before = rows[-1]["number"]
+        return found[:top]
+
+    def newest(self, registry_id: str, task: str) -> Run | None:
+        """The newest run of a task, or None when there is none."""
         rows = self._store.query(
-            "SELECT * FROM runs WHERE registry=? COLLATE NOCASE ORDER BY number DESC",
-            (registry_id,),
+            "SELECT * FROM runs WHERE registry=? COLLATE NOCASE AND task=? COLLATE NOCASE"
+            " ORDER BY number DESC LIMIT 1",
+            (registry_id, task),
         )
-        found = (run for run in map(_run, rows) if all(clause.matches(run) for clause in clauses))
-        return list(islice(found, top))
+        return _run(rows[0]) if rows else None
+
+    def queued(self) -> Sequence[tuple[str, str, str]]:
+        """Key, registry (in lower case) and task of the runs that wait, the oldest first."""
+        rows = self._store.query(
+            "SELECT key, lower(registry) AS registry, task FROM runs WHERE status='Queued'"
+            " ORDER BY created, number"
+        )
+        return [(row["key"], row["registry"], row["task"]) for row in rows]
 
     def claim(self, run: Run) -> bool:
         """Queued → Started, once: whether this caller is the one that executes the run."""
@@ -247,16 +275,18 @@ class Runs:
 
         Raises 409 for a run that has ended.
         """
-        now = timestamp()
         with self._store.transaction() as connection:
             changed = connection.execute(
                 "UPDATE runs SET status='Canceled' WHERE key=? AND status='Queued'", (run.key,)
             ).rowcount
-        run = self.get(run.registry_id, run.run_id)
+            run = self.get(run.registry_id, run.run_id)
+            if changed:
+                # Its log ends in the transaction: a run that is Canceled has one that is complete.
+                message = f"Run ID: {run.run_id} was canceled before it started."
+                complete(self._blobs.run_log(run.registry_id, run.run_id), "Canceled", message)
+                now = timestamp()
+                run = self.update(run, finishTime=now, runErrorMessage="The run was canceled.")
         if changed:
-            message = f"Run ID: {run.run_id} was canceled before it started."
-            complete(self._blobs.run_log(run.registry_id, run.run_id), "Canceled", message)
-            run = self.update(run, finishTime=now, runErrorMessage="The run was canceled.")
             self._cloud.events.publish(RunFinished(run.key))
             return run
         if run.finished:
@@ -269,10 +299,18 @@ class Runs:
         self._cloud.events.publish(RunCancelled(run.key))
         return run
 
-    def remove(self, registry_id: str) -> None:
-        """Forget the runs of a registry, their logs and its uploaded sources."""
-        self._store.execute("DELETE FROM runs WHERE registry=? COLLATE NOCASE", (registry_id,))
-        self._blobs.remove_container(registry_id)
+    def sweep(self, registry_id: str) -> None:
+        """Delete the logs of runs that are forgotten, and what was uploaded to a registry before.
+
+        There may be a new registry of that id already: what belongs to it stays.
+        """
+        registry = self._store.get(registry_id)
+        before = registry.created if registry else time.time()
+        self._blobs.sweep(
+            registry_id,
+            lambda run_id: self.by_key(run_key(registry_id, run_id)) is not None,
+            before,
+        )
 
     def render(self, run: Run) -> dict[str, Any]:
         """The run as ARM shows it."""
@@ -282,6 +320,30 @@ class Runs:
             "type": RUN_TYPE,
             "properties": {"runId": run.run_id, "status": run.status, **run.properties},
         }
+
+
+def forget_runs(store: Store, registry_id: str) -> None:
+    """Drop the runs of a registry that is deleted; their files go with :meth:`Runs.sweep`.
+
+    Their numbers are not given again: one that goes on still must not be taken for another.
+    """
+    with store.transaction() as connection:
+        last = _last_number(connection, registry_id)
+        if last:
+            connection.execute(
+                "INSERT OR REPLACE INTO run_numbers VALUES (?,?)", (registry_id, last)
+            )
+        connection.execute("DELETE FROM runs WHERE registry=? COLLATE NOCASE", (registry_id,))
+
+
+def _last_number(connection: sqlite3.Connection, registry_id: str) -> int:
+    """The number of the newest run of a registry, or of one that had its id before; 0 for none."""
+    row = connection.execute(
+        "SELECT max(number) AS last FROM (SELECT max(number) AS number FROM runs WHERE registry=?1"
+        " COLLATE NOCASE UNION ALL SELECT last FROM run_numbers WHERE registry=?1)",
+        (registry_id,),
+    ).fetchone()
+    return int(row["last"] or 0)
 
 
 @dataclass(frozen=True)

@@ -173,8 +173,8 @@ class Triggers:
         Else a tag that goes back to the tracked digest is an update: a run on what it named in
         between has failed, or is not over yet.
         """
-        newest = self._runs.list(task.parent, f"TaskName eq '{task.name}'", top=1)
-        return not newest or newest[0].status == "Succeeded"
+        newest = self._runs.newest(task.parent, task.name)
+        return newest is None or newest.status == "Succeeded"
 
     # -- timers ------------------------------------------------------------------------------
 
@@ -209,6 +209,9 @@ class Triggers:
                 return found
 
             queued = self._start(wanted)
+            # As far as a clock that is set back may go and start nothing again.
+            past = (minute - timedelta(days=1)).isoformat()
+            connection.execute("DELETE FROM timer_occurrences WHERE occurrence<?", (past,))
         self._wake(queued)
         return queued
 
