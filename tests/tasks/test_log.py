@@ -43,6 +43,21 @@ def test_lines_are_there_at_once_with_time_and_crlf(blob: Blob) -> None:
     assert b"too late" not in blob.path.read_bytes()
 
 
+def test_output_without_end_is_cut_and_the_engine_still_heard(
+    blob: Blob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("helpers.localcloud.tasks.log.OUTPUT_LIMIT", 2 << 20)
+    log = RunLog(blob)
+    for _ in range(300):
+        log.output("y" * 10_000)
+    log.line("Container failed during run: endless. No retries remaining.")
+    log.close("Failed")
+    text = blob.path.read_text()
+    assert 2 << 20 < len(text) < (2 << 20) + 20_000
+    assert text.count("have printed more than 2 MiB") == 1
+    assert "No retries remaining." in text.splitlines()[-1]
+
+
 def test_parallel_writers_never_mix_within_a_line(blob: Blob) -> None:
     log = RunLog(blob)
 

@@ -48,7 +48,7 @@ class Attempts:
         for attempt in range(step.retries + 1):
             self._agent.check()
             self._log.line(f"Launching container with name: {step.id}")
-            output = _Output(self._log.raw, step.retry_on_errors)
+            output = _Output(self._log.output, step.retry_on_errors)
             failure = self._attempt(step, action, output)
             self._agent.check()
             if failure is None:

@@ -18,6 +18,7 @@ COMPLETE = {
     "Timeout": "timedout",
     "Error": "internalerror",
 }
+OUTPUT_LIMIT = 64 << 20  # characters; a program that prints without end must not fill the disk
 
 
 class RunLog:
@@ -33,6 +34,7 @@ class RunLog:
         blob.create("AppendBlob", "text/plain; charset=utf-8")
         self._descriptor = os.open(blob.path, os.O_WRONLY | os.O_APPEND)
         self._closed = False
+        self._printed = 0
 
     def line(self, text: str) -> None:
         """A line of the engine, with the time in front (UTC)."""
@@ -40,8 +42,21 @@ class RunLog:
         self._write(f"{stamp} {text}")
 
     def raw(self, text: str) -> None:
-        """Output of a container or a tool, as it is."""
+        """Text without a time in front."""
         self._write(text)
+
+    def output(self, text: str) -> None:
+        """What a container or a tool prints; beyond :data:`OUTPUT_LIMIT` it is not kept."""
+        with self._lock:
+            before = self._printed
+            self._printed = after = before + len(text)
+        if before <= OUTPUT_LIMIT:
+            self._write(text)
+            if after > OUTPUT_LIMIT:
+                self.line(
+                    f"The steps of this run have printed more than {OUTPUT_LIMIT >> 20} MiB. The "
+                    "run goes on, but what they print from here on is not kept."
+                )
 
     def close(self, status: str) -> None:
         """Mark the log as complete, with the run's final status. Later lines are dropped."""
