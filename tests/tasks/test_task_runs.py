@@ -174,14 +174,17 @@ def test_values_of_one_run_and_a_disabled_task(registry: Registry, cloud: Cloud)
     assert registry.call("POST", "/scheduleRun", other).status_code == 404
 
 
-def test_az_acts_as_the_tasks_identity(registry: Registry, cloud: Cloud) -> None:
+def test_az_acts_as_the_tasks_identity(registry: Registry, cloud: Cloud, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"  # where no container may have the engine write
     task = """
 version: v1.1.0
 steps:
+  - cmd: bash -c 'mkdir $HOME/.azure && ln -s OUTSIDE $HOME/.azure/login.json'
   - cmd: az login --identity --output none
   - cmd: az group show --name {{.Values.GROUP}} --query name --output tsv
 """
     repository = Repository(cloud)
+    task = task.replace("OUTSIDE", str(outside))
     repository.commit("main", {"acr-task.yaml": (0o100644, task)})
     made = registry.task("identity", file_task(repository, ("GROUP", registry.group)))
     refused = registry.wait(registry.start_task("identity"))
@@ -206,3 +209,4 @@ steps:
     ended = registry.wait(registry.start_task("identity"))
     assert ended.status == "Succeeded", ended.log
     assert registry.group in ended.lines
+    assert not outside.exists()

@@ -28,12 +28,12 @@ class Tools:
             session=Engine(cloud).session(),
             cloud=cloud,
             identity=None,
-            home=folder / "home",
+            state=folder / "state",
             workspace=folder / "workspace",
             environment={"GIVEN": "value"},
             log=self.lines.append,
         )
-        self.context.home.mkdir()
+        self.context.state.mkdir()
         self.context.workspace.mkdir()
 
     def docker(self, *words: str) -> tuple[int, str]:

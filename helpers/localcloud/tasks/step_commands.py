@@ -204,7 +204,7 @@ class StepCommands:
             session=self._session,
             cloud=self._agent.cloud,
             identity=self._agent.identity,
-            home=self._agent.home,
+            state=self._agent.folder,
             workspace=self._directory(step),
             environment=self._environment(step),
             log=log,

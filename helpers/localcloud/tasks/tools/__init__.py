@@ -18,7 +18,7 @@ class ToolContext:
     session: Session
     cloud: Cloud
     identity: Principal | None
-    home: Path  # /acb/home: what steps of one run keep for later ones
+    state: Path  # what a tool keeps for later steps of the run, out of reach of their containers
     workspace: Path
     environment: dict[str, str]
     log: Callable[[str], None]

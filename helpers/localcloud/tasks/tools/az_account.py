@@ -31,7 +31,7 @@ class Session:
     def __init__(self, context: ToolContext) -> None:
         self.context = context
         self._http = gateway_session(context.cloud)
-        self._file = context.home / ".azure" / "login.json"
+        self._file = context.state / "az-login.json"
 
     # -- login -------------------------------------------------------------------------------
 
