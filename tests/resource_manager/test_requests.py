@@ -112,6 +112,28 @@ def test_a_setting_that_is_missing_is_not_accepted_in_silence(
     assert named in answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic dXNlcjpwYXNzd29yZA=="])
+def test_without_a_bearer_token_nothing_is_answered(local_cloud: LocalCloud, header: str) -> None:
+    answer = local_cloud.http().get(
+        "https://management.azure.com/subscriptions", headers={"Authorization": header}
+    )
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "AuthenticationFailed")
+    assert local_cloud.account.tenant_id in answer.headers["WWW-Authenticate"]
+
+
+def test_another_subscription_is_not_found(local_cloud: LocalCloud) -> None:
+    other = "/subscriptions/00000000-0000-0000-0000-000000000000"
+    for method, path in (("GET", ""), ("GET", "/resourceGroups/a"), ("PUT", "/resourceGroups/a")):
+        answer = local_cloud.http().request(
+            method,
+            f"https://management.azure.com{other}{path}?api-version=2025-11-01",
+            json={"location": "eastus"},
+            headers={"Authorization": f"Bearer {local_cloud.token()}"},
+        )
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "SubscriptionNotFound")
+    assert send(local_cloud, "GET", "resourceGroups/a", None).status_code == 404
+
+
 def test_of_many_that_create_one_name_at_once_one_gets_it(local_cloud: LocalCloud) -> None:
     groups = [make_group(local_cloud) for _ in range(8)]
     body = {"location": "eastus", "sku": {"name": "Basic"}}
