@@ -142,6 +142,23 @@ def test_root_in_a_chroot_cannot_leave_it(cloud: Cloud, monkeypatch: pytest.Monk
     assert granted & (sys_chroot | sys_admin | mknod) == 0
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="chroot needs root")
+def test_a_link_in_place_of_a_mount_brings_nothing_of_the_host(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LOCALCLOUD_SANDBOX", "chroot")
+    host, work, home = (tmp_path / name for name in ("host", "work", "acb-home"))
+    for folder in (host / "home", work, home):
+        folder.mkdir(parents=True)
+    (host / "secret").write_text("of the host")
+    (host / "home/secret").write_text("of the host")
+    mounts = (Mount(work, "/workspace"), Mount(home, "/acb/home"))
+    script = f"rm -r /workspace /acb && ln -s {host} /workspace && ln -s {host} /acb"
+    assert sh(cloud, script, mounts=mounts)[0] == 0
+    assert [*work.iterdir(), *home.iterdir()] == []
+    assert (host / "home/secret").read_text() == "of the host"
+
+
 def test_environment_working_directory_and_name_resolution(any_cloud: Cloud) -> None:
     code, text = sh(
         any_cloud,

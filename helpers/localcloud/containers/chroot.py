@@ -83,6 +83,9 @@ class ChangedTree:
     def finish(self) -> None:
         """Copy writable mounts back, and write the changes into ``upper``."""
         for goal, source in self._mounts:
+            inside = goal.relative_to(self.root)
+            if Path(os.path.realpath(goal)) != Path(os.path.realpath(self.root), inside):
+                continue  # the container has put a link in its place: it leads to the host
             if goal.is_dir():
                 _mirror(goal, source)
             elif goal.is_file():
