@@ -165,6 +165,7 @@ def test_overrides_go_over_the_tasks_values_for_this_run_only(
         (encoded(timeout=5), "InvalidRunRequest", "300 and 28800"),
         (encoded(values=[{"value": "x"}]), "InvalidRunRequest", "'values'"),
         (encoded(platform={"os": "Windows"}), "NotImplemented", "Windows"),
+        (encoded(platform={"os": "Linux", "architecture": "arm64"}), "NotImplemented", "arm64"),
     ],
 )
 def test_requests_that_cannot_run_are_refused(
@@ -175,6 +176,25 @@ def test_requests_that_cannot_run_are_refused(
         runs.queue(registry, request_)
     assert caught.value.code == code
     assert runs.list(registry.id) == []
+
+
+def test_a_docker_build_pushes_unless_it_is_told_not_to(cloud: Cloud, registry: Resource) -> None:
+    build = {
+        "type": "DockerBuildRequest",
+        "sourceLocation": "https://github.com/o/n.git",
+        "dockerFilePath": "Dockerfile",
+    }
+    for given, pushes in ((None, True), (True, True), (False, False)):
+        run = Runs(cloud).queue(registry, {**build, "isPushEnabled": given})
+        assert run.request["step"]["isPushEnabled"] is pushes
+
+
+def test_a_run_tells_which_registries_it_logs_in_to(cloud: Cloud, registry: Resource) -> None:
+    password = {"type": "Opaque", "value": SECRET}
+    login = {"a.azurecr.io": {"userName": {"type": "Opaque", "value": "u"}, "password": password}}
+    run = Runs(cloud).queue(registry, encoded(credentials={"customRegistries": login}))
+    assert run.request["customRegistries"] == ["a.azurecr.io"]
+    assert SECRET not in json.dumps(Runs(cloud).render(run))
 
 
 def test_disabled_task_is_not_run(cloud: Cloud, registry: Resource) -> None:
