@@ -12,8 +12,9 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from ..errors import CloudError
-from .catalog import INDEXES, Entry
+from .catalog import Entry
 from .exchange import Exchange
+from .manifest_format import INDEXES
 from .manifests import unknown
 
 

@@ -13,8 +13,9 @@ from ..errors import CloudError
 from ..reference import Reference
 from .access import ANONYMOUS, Caller, Registry, admitted, allowed, registry_of
 from .authentication import login
-from .catalog import INDEXES, Catalog, disallowed, references
+from .catalog import Catalog, disallowed
 from .credentials import Credential
+from .manifest_format import INDEXES, references
 from .supply import supply
 
 __all__ = ["Credential", "RegistryClient"]

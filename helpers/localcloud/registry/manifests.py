@@ -10,8 +10,9 @@ from starlette.responses import JSONResponse, Response
 from ..content import DIGEST
 from ..errors import CloudError
 from ..reference import valid_tag
-from .catalog import INDEXES, OCI_INDEX, Catalog, disallowed, parse_manifest, references
+from .catalog import Catalog, disallowed
 from .exchange import Exchange
+from .manifest_format import INDEXES, OCI_INDEX, parse_manifest, references
 from .supply import supply
 
 

@@ -1,0 +1,76 @@
+"""Manifests of images and indexes: their media types, what one must have, what it refers to."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..content import DIGEST
+from ..errors import CloudError
+from ..shapes import Shape, check_shape
+
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
+MEDIA_TYPES = (OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST)
+INDEXES = (OCI_INDEX, DOCKER_LIST)
+_DESCRIPTOR: Shape = {"mediaType": str, "digest": str, "size": int, "urls": [str]}
+_MANIFEST: Shape = {  # OCI image spec 1.1, manifest and index
+    "config": _DESCRIPTOR,
+    "layers": [_DESCRIPTOR],
+    "manifests": [{**_DESCRIPTOR, "platform": {"os": str, "architecture": str}}],
+    "subject": _DESCRIPTOR,
+    "artifactType": str,
+    "annotations": {str: str},
+}
+
+
+def parse_manifest(data: bytes, media_type: str) -> dict[str, Any]:
+    """The manifest as JSON. Raises 400 MANIFEST_INVALID, naming what is wrong."""
+    try:
+        parsed = json.loads(data)
+    except ValueError as error:
+        raise CloudError(400, "MANIFEST_INVALID", f"manifest is not JSON: {error}") from None
+    if media_type not in MEDIA_TYPES:
+        raise CloudError(
+            415,
+            "MANIFEST_INVALID",
+            f"media type {media_type!r} is not supported; supported: {', '.join(MEDIA_TYPES)}",
+        )
+    if not isinstance(parsed, dict) or parsed.get("schemaVersion") != 2:
+        raise CloudError(400, "MANIFEST_INVALID", "manifest must have schemaVersion 2")
+    if parsed.get("mediaType", media_type) != media_type:
+        raise CloudError(
+            400,
+            "MANIFEST_INVALID",
+            f"manifest says mediaType {parsed['mediaType']}, the request {media_type}",
+        )
+    try:
+        check_shape(parsed, _MANIFEST)
+        needed = references(parsed)
+    except KeyError as error:
+        raise CloudError(400, "MANIFEST_INVALID", f"manifest lacks {error}") from None
+    except (TypeError, ValueError) as error:
+        raise CloudError(400, "MANIFEST_INVALID", f"manifest is malformed: {error}") from None
+    for digest in needed:
+        if not DIGEST.fullmatch(digest):
+            raise CloudError(400, "MANIFEST_INVALID", f"manifest has the invalid digest {digest!r}")
+    return parsed
+
+
+def references(manifest: dict[str, Any]) -> list[str]:
+    """Digests that a manifest needs: its configuration and layers, or its manifests."""
+    if "manifests" in manifest:
+        return [str(one["digest"]) for one in manifest["manifests"]]
+    found = [str(manifest["config"]["digest"])]
+    return found + [str(one["digest"]) for one in manifest["layers"] if not one.get("urls")]
+
+
+def image_size(manifest: dict[str, Any], own: int) -> int:
+    """Bytes of an image: configuration and layers; of an index its own."""
+    if "manifests" in manifest:
+        return own
+    return int(manifest["config"].get("size", 0)) + sum(
+        int(layer.get("size", 0)) for layer in manifest["layers"]
+    )
