@@ -1,6 +1,9 @@
-"""The body of a request that is small by its nature: read whole, but not without a limit."""
+"""The body of a request that is small by its nature: read whole, within limits of size and depth."""
 
 from __future__ import annotations
+
+import json
+from typing import Any
 
 from starlette.requests import Request
 
@@ -19,3 +22,11 @@ async def read_body(request: Request, code: str = "RequestContentTooLarge") -> b
                 413, code, f"The body of the request exceeds the maximum size of {LARGEST} bytes."
             )
     return bytes(content)
+
+
+def parse_json(content: bytes) -> Any:
+    """The body as JSON. Raises ValueError that says what is wrong, also for endless nesting."""
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None

@@ -37,3 +37,26 @@ def test_a_body_that_is_no_form_is_refused(local_cloud: LocalCloud) -> None:
     )
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
     assert "not a form" in answer.json()["error_description"]
+
+
+@pytest.mark.parametrize(
+    ("method", "url"),
+    [
+        ("PUT", "https://management.azure.com/subscriptions/a/resourceGroups/b"),
+        ("POST", "https://graph.microsoft.com/v1.0/directoryObjects/getByIds"),
+        ("PUT", "https://registry-1.docker.io/v2/library/a/manifests/latest"),
+        ("POST", "https://api.github.com/user/repos"),
+    ],
+)
+def test_json_is_not_read_to_any_depth(local_cloud: LocalCloud, method: str, url: str) -> None:
+    account = local_cloud.account
+    http = local_cloud.http()
+    headers = {"Content-Type": "application/vnd.oci.image.manifest.v1+json"}
+    if "docker" in url:
+        http.auth = (account.github_owner, account.github_token)
+    elif "github" in url:
+        headers["Authorization"] = f"token {account.github_token}"
+    else:
+        headers["Authorization"] = f"Bearer {local_cloud.token(url[: url.index('.com') + 4])}"
+    answer = http.request(method, url, data=b'{"a":' * 200_000, headers=headers)
+    assert answer.status_code == 400, answer.text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import datetime, timezone
 from typing import Any
@@ -16,7 +15,7 @@ from starlette.types import ASGIApp
 
 from ..cloud import Cloud
 from ..errors import CloudError
-from ..request_body import read_body
+from ..request_body import parse_json, read_body
 from .authentication import BadCredentialsError, authenticate
 from .repositories import Repositories, Repository, branches
 
@@ -159,7 +158,7 @@ def rest(cloud: Cloud, repositories: Repositories) -> ASGIApp:
 
 def _object(content: bytes) -> dict[str, Any]:
     try:
-        parsed = json.loads(content)
+        parsed = parse_json(content)
     except ValueError:
         raise _Refused(400, "Problems parsing JSON") from None
     if not isinstance(parsed, dict):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -16,7 +15,7 @@ from starlette.types import ASGIApp
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..principals import GRAPH, Principal, TokenError
-from ..request_body import read_body
+from ..request_body import parse_json, read_body
 from ..shapes import check_shape
 
 _BY_NAME = re.compile(r"servicePrincipalNames/any\(\s*(\w+)\s*:\s*\1\s+eq\s+'([^']*)'\s*\)")
@@ -101,7 +100,7 @@ def graph(cloud: Cloud) -> ASGIApp:
 
 def _ids(content: bytes) -> list[str]:
     try:
-        body = json.loads(content)
+        body = parse_json(content)
         check_shape(body, {"ids": [str]})
     except ValueError as error:  # not JSON, or of another shape
         raise CloudError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sqlite3
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from starlette.types import ASGIApp
 
 from ..cloud import Cloud
 from ..errors import CloudError, no_space
-from ..request_body import read_body
+from ..request_body import parse_json, read_body
 from ..shapes import TAGS, Shape, ShapeError, check_shape
 from .access import authenticate, check, vault_of
 from .secrets import Secrets
@@ -107,7 +106,7 @@ def _find(
 
 def _parse(content: bytes) -> dict[str, Any]:
     try:
-        parsed = json.loads(content or b"{}")
+        parsed = parse_json(content or b"{}")
     except ValueError:
         parsed = None
     if not isinstance(parsed, dict):

@@ -12,6 +12,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from ..errors import CloudError
+from ..request_body import parse_json
 from .catalog import Entry
 from .exchange import Exchange
 from .manifest_format import INDEXES
@@ -82,7 +83,7 @@ def delete_repository(exchange: Exchange) -> Response:
 
 def _changes(exchange: Exchange) -> dict[str, Any]:
     try:
-        changes = json.loads(exchange.body or b"{}")
+        changes = parse_json(exchange.body or b"{}")
     except ValueError:
         changes = None
     if not isinstance(changes, dict):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from ..content import DIGEST
 from ..errors import CloudError
+from ..request_body import parse_json
 from ..shapes import Shape, check_shape
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -29,7 +29,7 @@ _MANIFEST: Shape = {  # OCI image spec 1.1, manifest and index
 def parse_manifest(data: bytes, media_type: str) -> dict[str, Any]:
     """The manifest as JSON. Raises 400 MANIFEST_INVALID, naming what is wrong."""
     try:
-        parsed = json.loads(data)
+        parsed = parse_json(data)
     except ValueError as error:
         raise CloudError(400, "MANIFEST_INVALID", f"manifest is not JSON: {error}") from None
     if media_type not in MEDIA_TYPES:

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from ..cloud import Cloud
 from ..errors import CloudError, no_space
-from ..request_body import read_body
+from ..request_body import parse_json, read_body
 from ..tasks.runs import Runs
 from . import (
     container_groups,
@@ -107,7 +107,7 @@ def _parse(content: bytes) -> dict[str, object]:
     if not content.strip():
         return {}
     try:
-        parsed = json.loads(content)
+        parsed = parse_json(content)
     except ValueError as error:
         raise invalid(f"The request content was invalid and could not be parsed: {error}") from None
     if not isinstance(parsed, dict):
