@@ -239,6 +239,41 @@ def test_a_vault_made_again_after_purge_has_no_old_secret(
     store.close()
 
 
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"tenantId": "00000000-0000-0000-0000-000000000000"}, "InvalidTenantId"),
+        ({"sku": {"family": "A", "name": "free"}}, "InvalidSku"),
+        ({"softDeleteRetentionInDays": 0}, "between 7 and 90"),
+        ({"softDeleteRetentionInDays": 6}, "between 7 and 90"),
+        ({"softDeleteRetentionInDays": 91}, "between 7 and 90"),
+        ({"networkAcls": {"defaultAction": "Deny"}}, "NotImplemented"),
+        ({"accessPolicies": [{"permissions": {"secrets": ["get"]}}]}, "InvalidAccessPolicy"),
+        (
+            {"accessPolicies": [{"objectId": "a", "permissions": {"secrets": ["reed"]}}]},
+            "'reed' is not one",
+        ),
+        ({"createMode": "recover"}, "VaultNotFound"),
+    ],
+)
+def test_a_vault_that_azure_refuses(
+    local_cloud: LocalCloud, vault: str, changed: dict[str, Any], named: str
+) -> None:
+    tenant = local_cloud.account.tenant_id
+    good = {"tenantId": tenant, "sku": {"family": "A", "name": "standard"}, "accessPolicies": []}
+    body = {"location": "eastus", "properties": {**good, **changed}}
+    answer = local_cloud.http().put(
+        f"https://management.azure.com{local_cloud.subscription}/resourceGroups/{GROUP}/providers/"
+        f"Microsoft.KeyVault/vaults/{vault}-b?api-version=2023-07-01",
+        json=body,
+        headers={"Authorization": f"Bearer {local_cloud.token()}"},
+    )
+    assert answer.status_code in (400, 404, 501)
+    assert named in answer.text
+    found = local_cloud.client(KeyVaultManagementClient).vaults.list_by_resource_group(GROUP)
+    assert f"{vault}-b" not in [one.name for one in found]
+
+
 def test_purge_protection_cannot_be_taken_back(local_cloud: LocalCloud, vault: str) -> None:
     vaults = local_cloud.client(KeyVaultManagementClient).vaults
     vaults.update(GROUP, vault, {"properties": {"enablePurgeProtection": True}})

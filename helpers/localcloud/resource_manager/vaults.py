@@ -136,8 +136,9 @@ def _properties(call: Call, name: str, existing: Resource | None) -> dict[str, A
     sku = given.get("sku") or {}
     if str(sku.get("name", "")).lower() not in ("standard", "premium"):
         raise invalid(f"The vault SKU '{sku.get('name')}' is standard or premium.", "InvalidSku")
-    days = given.get("softDeleteRetentionInDays") or 90
-    if not 7 <= int(days) <= 90:
+    days = given.get("softDeleteRetentionInDays")
+    days = 90 if days is None else int(days)
+    if not 7 <= days <= 90:
         raise invalid("softDeleteRetentionInDays must be between 7 and 90.")
     acls = given.get("networkAcls") or {}
     if acls.get("defaultAction") == "Deny":
@@ -157,7 +158,7 @@ def _properties(call: Call, name: str, existing: Resource | None) -> dict[str, A
         "accessPolicies": [_policy(policy) for policy in given.get("accessPolicies") or []],
         "enabledForDeployment": bool(given.get("enabledForDeployment")),
         "enableSoftDelete": True,
-        "softDeleteRetentionInDays": int(days),
+        "softDeleteRetentionInDays": days,
         "enableRbacAuthorization": bool(rbac),
         **({"enablePurgeProtection": True} if protected else {}),
         "vaultUri": f"https://{name.lower()}.vault.azure.net/",
