@@ -121,6 +121,26 @@ def test_without_a_bearer_token_nothing_is_answered(local_cloud: LocalCloud, hea
     assert local_cloud.account.tenant_id in answer.headers["WWW-Authenticate"]
 
 
+def test_role_assignments_of_what_is_not_there_are_not_found(local_cloud: LocalCloud) -> None:
+    group, guid = make_group(local_cloud), "providers/Microsoft.Authorization/roleAssignments/"
+    guid += "00000000-0000-0000-0000-000000000001"
+    gone = f"resourceGroups/{group}/{REGISTRIES}/nothere"
+    owner = local_cloud.account.object_id
+    acr_pull = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
+    body = {"properties": {"roleDefinitionId": acr_pull, "principalId": owner}}
+    for method, path, code in (
+        ("GET", f"resourceGroups/{group}/{guid}", "RoleAssignmentNotFound"),
+        ("GET", f"{gone}/{guid}", "ResourceNotFound"),
+        ("PUT", f"{gone}/{guid}", "ResourceNotFound"),
+    ):
+        answer = send(local_cloud, method, path, body)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, code)
+    assert send(local_cloud, "DELETE", f"resourceGroups/{group}/{guid}", None).status_code == 204
+    body["properties"]["condition"] = "@Resource[name] StringEquals 'a'"
+    answer = send(local_cloud, "PUT", f"resourceGroups/{group}/{guid}", body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (501, "NotImplemented")
+
+
 def test_another_subscription_is_not_found(local_cloud: LocalCloud) -> None:
     other = "/subscriptions/00000000-0000-0000-0000-000000000000"
     for method, path in (("GET", ""), ("GET", "/resourceGroups/a"), ("PUT", "/resourceGroups/a")):
