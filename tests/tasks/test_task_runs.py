@@ -143,6 +143,21 @@ steps:
     assert "xyzzy" not in ended.log
 
 
+def test_a_secret_of_another_identity_is_not_implemented(registry: Registry) -> None:
+    task = """
+version: v1.1.0
+secrets:
+  - id: word
+    keyvault: https://somevault.vault.azure.net/secrets/word
+    clientID: 00000000-0000-0000-0000-000000000000
+steps:
+  - cmd: bash -c 'echo {{.Secrets.word}}'
+"""
+    ended = registry.wait(registry.text(task))
+    assert ended.status == "Failed"
+    assert "secret 'word': the local cloud does not implement clientID" in ended.log
+
+
 def test_an_id_of_a_step_leads_out_of_no_folder(
     registry: Registry, cloud: Cloud, local_cloud: LocalCloud
 ) -> None:
