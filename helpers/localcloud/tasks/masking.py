@@ -14,6 +14,7 @@ from .go_values import to_json
 MASK = "***"
 # Shorter values would blot out ordinary text ("a", "80") and so tell more than they hide.
 SHORTEST = 3
+_HEAD = 16  # bytes of a secret that are looked for before the rest is compared
 
 
 class Masker:
@@ -60,12 +61,17 @@ class Masker:
 
     def _pending(self, data: bytes, first: int) -> int:
         """Where, from ``first`` on, a secret may begin whose rest has not come; else the end."""
-        longest = max(map(len, self._forms), default=0)
-        for start in range(max(first, len(data) - longest + 1), len(data)):
-            tail = data[start:]
-            if any(len(form) > len(tail) and form.startswith(tail) for form in self._forms):
-                return start
-        return len(data)
+        end = len(data)
+        for form in self._forms:
+            earliest = max(first, len(data) - len(form) + 1)
+            start = data.find(form[:_HEAD], earliest)
+            while start >= 0 and not form.startswith(data[start:]):
+                start = data.find(form[:_HEAD], start + 1)
+            if start < 0:  # the beginning of it may itself be cut
+                last = range(max(earliest, len(data) - _HEAD + 1), len(data))
+                start = next((one for one in last if form.startswith(data[one:])), end)
+            end = min(end, start)
+        return end
 
 
 def _forms(value: str) -> set[bytes]:
