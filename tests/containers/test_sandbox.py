@@ -73,6 +73,16 @@ def test_the_exit_code_and_the_order_of_stdout_and_stderr(any_cloud: Cloud) -> N
     assert sh(any_cloud, "echo one; echo two >&2; echo three; exit 7") == (7, "one\ntwo\nthree\n")
 
 
+def test_signals_that_the_daemon_ignores_are_not_ignored_inside(any_cloud: Cloud) -> None:
+    """A shell ignores SIGINT in its background jobs, Python SIGPIPE; both are inherited."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        script = "trap 'echo caught' INT; kill -INT $$; sh -c 'kill -PIPE $$'; echo $?"
+        assert sh(any_cloud, script) == (0, f"caught\n{128 + signal.SIGPIPE}\n")
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_output_of_a_command_that_looks_like_the_sandbox_is_kept(cloud: Cloud) -> None:
     assert sh(cloud, "echo 'bwrap: not me'; exit 3") == (3, "bwrap: not me\n")
 

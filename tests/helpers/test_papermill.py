@@ -169,7 +169,12 @@ def test_an_interrupted_run_leaves_no_report_of_an_earlier_one(home: Path, tmp_p
     output = tmp_path / "out"
     output.mkdir()
     (output / "index.html").write_text("10 of 10 notebooks passed")
-    process = start(home, *("-u", "-m", "helpers", "run", "--output", str(output)))
+    # As in a terminal: who runs the tests may ignore SIGINT, as shells do for background jobs.
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        process = start(home, *("-u", "-m", "helpers", "run", "--output", str(output)))
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert process.stdout is not None
     assert "00-overview" in process.stdout.readline()
     process.send_signal(signal.SIGINT)

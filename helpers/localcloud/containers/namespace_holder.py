@@ -117,7 +117,7 @@ def start_sandboxed(command: list[str], descriptors: list[int]) -> int:
     process = os.fork()
     if process == 0:
         try:
-            _redirect(output)
+            _begin(output)
             os.set_inheritable(arguments, True)
             os.execve(command[0], [command[0], "--args", str(arguments), "--", *command[1:]], {})
         except OSError as error:
@@ -139,12 +139,10 @@ def start_chrooted(request: dict[str, Any], descriptors: list[int]) -> int:
         try:
             os.setsid()
             _libc.prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
-            _redirect(output)
+            _begin(output)
             os.chroot(request["root"])
             os.chdir(request["working_dir"])
             os.umask(0o022)
-            for number in (signal.SIGPIPE, signal.SIGCHLD):
-                signal.signal(number, signal.SIG_DFL)
             for capability in range(64):
                 if capability not in KEPT_IN_CHROOT:
                     _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
@@ -167,7 +165,16 @@ def start_chrooted(request: dict[str, Any], descriptors: list[int]) -> int:
     return process
 
 
-def _redirect(output: int) -> None:
+def _begin(output: int) -> None:
+    """What a container begins with: no input, one output, and every signal as the kernel has it.
+
+    Python ignores SIGPIPE, and a shell SIGINT in its background jobs; both would be inherited, and
+    a shell in the container could not even trap what was ignored when it began (POSIX, sh, trap).
+    """
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        with contextlib.suppress(OSError):  # those that the C library keeps for itself
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     null = os.open("/dev/null", os.O_RDONLY)
     os.dup2(null, 0)
     os.dup2(output, 1)
