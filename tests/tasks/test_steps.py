@@ -36,6 +36,21 @@ def test_a_step_out_of_time_ends_the_run_in_the_engines_words(registry: Registry
     assert ended.log.count("Launching container") == 1
 
 
+def test_a_detached_step_says_its_last_words_without_a_line_end(registry: Registry) -> None:
+    task = """
+version: v1.1.0
+steps:
+  - id: beside
+    cmd: bash -c 'printf first; touch $HOME/said; sleep 300'
+    detach: true
+  - id: waits
+    cmd: bash -c 'until test -e $HOME/said; do sleep 0.1; done'
+"""
+    ended = registry.wait(registry.text(task))
+    assert ended.status == "Succeeded", ended.log
+    assert "first" in ended.lines
+
+
 def test_ignored_errors_go_on_after_a_step_out_of_time(registry: Registry) -> None:
     task = """
 version: v1.1.0

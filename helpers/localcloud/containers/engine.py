@@ -62,6 +62,7 @@ class Session:
         self._digests: dict[str, set[str]] = {}  # manifest digest -> repository@digest
         self._logins: dict[str, Credential] = {}
         self._containers: dict[str, Container] = {}
+        self._followers: list[threading.Thread] = []  # of detached containers
         self._network: Network | None = None
         self._lock = threading.RLock()
         self._closed = False
@@ -318,6 +319,15 @@ class Session:
             container = self._sandbox.start(spec, lines.write, name)
             self._containers[container.name] = container
         if detach:
+            # Its last line may have no end: it is shown when the container has ended.
+            def follow() -> None:
+                container.wait()
+                lines.close()
+
+            follower = threading.Thread(target=follow, name=f"detached {name}", daemon=True)
+            with self._lock:
+                self._followers.append(follower)
+            follower.start()
             return container
         try:
             code = container.wait(timeout)
@@ -350,8 +360,11 @@ class Session:
             running = list(self._containers.values())
             self._containers.clear()
             network, self._network = self._network, None
+            followers, self._followers = self._followers, []
         for container in running:
             container.kill()
+        for follower in followers:
+            follower.join()
         if network is not None:
             network.close()
 
