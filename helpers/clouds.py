@@ -174,13 +174,19 @@ def _only_subscription() -> str:
     from azure.identity import DefaultAzureCredential
 
     token = DefaultAzureCredential().get_token(f"{MANAGEMENT}/.default").token
-    answer = requests.get(
-        f"{MANAGEMENT}/subscriptions",
-        params={"api-version": "2022-12-01"},
-        headers={"Authorization": f"Bearer {token}"},
-        timeout=30,
-    )
-    answer.raise_for_status()
+    try:
+        answer = requests.get(
+            f"{MANAGEMENT}/subscriptions",
+            params={"api-version": "2022-12-01"},
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=30,
+        )
+        answer.raise_for_status()
+    except requests.RequestException as error:
+        raise ConnectError(
+            f"The subscriptions of this account cannot be listed ({error}). Set "
+            "AZURE_SUBSCRIPTION_ID to the subscription to use, or try again."
+        ) from None
     found = [(one["displayName"], one["subscriptionId"]) for one in answer.json()["value"]]
     if len(found) == 1:
         return str(found[0][1])

@@ -10,6 +10,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from .settings import SettingsError, check_color
 from .tutorial import Result, describe
 
 INDEX = "index.html"
@@ -81,8 +82,12 @@ def _row(result: Result, rendered: bool) -> str:
 
 def _swatch(site: dict[str, str]) -> str:
     """The colour of the site as the notebook showed it last, or nothing."""
-    color = html.escape(site.get("color", ""))
-    return f'<span class="swatch" style="background:{color}"></span>{color}' if color else ""
+    color = site.get("color", "")
+    try:
+        check_color("the site", color)
+    except SettingsError:  # a page may say anything; no style is made of that
+        return html.escape(color)
+    return f'<span class="swatch" style="background:{color}"></span>{color}'
 
 
 def _failure(result: Result) -> str:

@@ -116,6 +116,10 @@ def check_report(results: list[tutorial.Result], output: Path) -> None:
     assert 'href="02-middle.html#there"' in page
     assert "anotherone" in page
     assert (output / "02-middle.html").exists()
+    results[0].site["color"] = "Red;position:fixed"  # whatever the page says, it is text
+    text = report.write(results, output, "local").read_text()
+    assert "Red;position:fixed" in text
+    assert "background:Red" not in text
 
 
 def test_an_unreadable_notebook_is_named(folder: Path) -> None:
