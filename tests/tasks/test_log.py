@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import gc
 import itertools
 import json
 import re
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -168,3 +170,19 @@ def test_log_that_a_crash_left_is_completed_once(blob: Blob) -> None:
     complete(blob, "Succeeded", "never")
     assert blob.metadata() == {"Complete": "failed"}
     assert blob.path.read_text().endswith("\nThe local cloud was stopped.\n")
+
+
+def test_nothing_of_a_secret_is_kept_when_its_run_is_over() -> None:
+    def run(number: int) -> None:
+        masker = Masker([f"secret-value-{number}", "x" * 500 + str(number)])
+        assert masker.mask(f"a secret-value-{number}") == "a ***"
+
+    run(0)
+    tracemalloc.start()
+    try:
+        for number in range(1, 101):
+            run(number)
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] < 50_000  # bytes
+    finally:
+        tracemalloc.stop()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
+import heapq
 import json
-import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
 from .go_values import to_json
@@ -22,27 +22,24 @@ class Masker:
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         self._lock = threading.Lock()
-        self._forms: set[bytes] = set()
-        self._pattern: re.Pattern[bytes] | None = None
+        # The longest first: a secret that starts with another one is masked as a whole.
+        self._forms: tuple[bytes, ...] = ()
         self.hide(*values)
 
     def hide(self, *values: str) -> None:
         """Mask these values from now on, also as JSON strings, in URLs, base64, and by line."""
         with self._lock:
-            for value in values:
-                for form in _forms(value):
-                    self._forms.add(form)
-            # The longest first: a secret that starts with another one is masked as a whole.
-            ordered = sorted(self._forms, key=lambda form: (-len(form), form))
-            self._pattern = re.compile(b"|".join(map(re.escape, ordered))) if ordered else None
+            forms = {*self._forms, *(form for value in values for form in _forms(value))}
+            self._forms = tuple(sorted(forms, key=lambda form: (-len(form), form)))
 
     def mask(self, text: str) -> str:
         """``text`` without secret values."""
-        pattern = self._pattern
-        if pattern is None:
-            return text
         data = text.encode("utf-8", "surrogateescape")
-        return pattern.sub(MASK.encode(), data).decode("utf-8", "surrogateescape")
+        shown, end = bytearray(), 0
+        for first, last in _places(self._forms, data):
+            shown += data[end:first] + MASK.encode()
+            end = last
+        return (shown + data[end:]).decode("utf-8", "surrogateescape")
 
     def cut(self, text: str) -> int:
         """How many characters of ``text`` may be masked by themselves, whatever follows them.
@@ -51,13 +48,13 @@ class Masker:
         """
         with self._lock:
             data = text.encode("utf-8", "surrogateescape")
-            start = 0
-            while True:
-                end = self._pending(data, start)
-                match = self._pattern.search(data, start) if self._pattern else None
-                if match is None or match.start() >= end:
-                    return len(data[:end].decode("utf-8", "surrogateescape"))
-                start = match.end()
+            end = self._pending(data, 0)
+            for first, last in _places(self._forms, data):
+                if first >= end:
+                    break
+                if last > end:  # what seemed to begin there is inside of this one
+                    end = self._pending(data, last)
+            return len(data[:end].decode("utf-8", "surrogateescape"))
 
     def _pending(self, data: bytes, first: int) -> int:
         """Where, from ``first`` on, a secret may begin whose rest has not come; else the end."""
@@ -72,6 +69,28 @@ class Masker:
                 start = next((one for one in last if form.startswith(data[one:])), end)
             end = min(end, start)
         return end
+
+
+def _places(forms: tuple[bytes, ...], data: bytes) -> Iterator[tuple[int, int]]:
+    """Where secrets begin and end, the first ones first; where several begin, the first of ``forms``.
+
+    Not a regular expression: ``re`` keeps what it has compiled, and would keep the secrets.
+    """
+    ahead = [(data.find(form), rank) for rank, form in enumerate(forms)]
+    ahead = [one for one in ahead if one[0] >= 0]
+    heapq.heapify(ahead)
+    end = 0
+    while ahead:
+        first, rank = ahead[0]
+        if first < end:
+            first = data.find(forms[rank], end)
+            if first < 0:
+                heapq.heappop(ahead)
+            else:
+                heapq.heapreplace(ahead, (first, rank))
+            continue
+        end = first + len(forms[rank])
+        yield first, end
 
 
 def _forms(value: str) -> set[bytes]:
