@@ -60,7 +60,7 @@ class Account:
 class Cloud:
     """One local cloud, rooted at a state folder.
 
-    ``proxy_url`` and ``proxy_socket`` are where its front door listens; set before services start.
+    ``proxy_url`` is where its front door listens; set before services start.
     """
 
     def __init__(self, home: Path) -> None:
@@ -75,7 +75,6 @@ class Cloud:
         self.permissions = Permissions(self.store)
         self.principals = Principals(self.store, self.account.tenant_id, home / "signing-key.pem")
         self.proxy_url = ""
-        self.proxy_socket = home / "proxy.sock"
         self.ca_file = home / "ca.pem"
         self._provision()
 

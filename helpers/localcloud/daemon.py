@@ -224,7 +224,7 @@ async def serve(home: Path, port: int | None, announce: Callable[[Running], None
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    await front_door.listen(listener, cloud.proxy_socket)
+    await front_door.listen(listener)
     workers: list[Worker] = [_package(name).start(cloud) for name in WORKERS]
     announce(running)
     log.info("ready at %s, process %d", cloud.proxy_url, running.pid)
@@ -235,7 +235,6 @@ async def serve(home: Path, port: int | None, announce: Callable[[Running], None
             await asyncio.to_thread(worker.stop)
         await front_door.close()
         await asyncio.to_thread(cloud.close)
-        cloud.proxy_socket.unlink(missing_ok=True)
         log.info("stopped")
 
 

@@ -46,6 +46,12 @@ def test_two_state_folders_live_side_by_side(tmp_path: Path) -> None:
             daemon.down(home)
 
 
+def test_a_long_path_is_no_hindrance(tmp_path: Path) -> None:
+    home = tmp_path / ("a" * 120) / ("ü b" * 30)
+    daemon.up(home)
+    assert daemon.down(home)
+
+
 def test_a_killed_daemon_comes_back_with_the_same_account_and_address(tmp_path: Path) -> None:
     first = daemon.up(tmp_path / "cloud")
     os.kill(first.pid, signal.SIGKILL)

@@ -7,7 +7,6 @@ import errno
 import socket
 import ssl
 from collections.abc import Mapping
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from starlette.responses import JSONResponse, PlainTextResponse
@@ -72,13 +71,10 @@ class FrontDoor:
         self._context = context
         self._servers: list[asyncio.AbstractServer] = []
 
-    async def listen(self, listener: socket.socket, path: Path) -> None:
-        """Accept connections on ``listener`` and on the UNIX socket ``path``."""
+    async def listen(self, listener: socket.socket) -> None:
+        """Accept connections on ``listener``."""
         loop = asyncio.get_running_loop()
-        path.unlink(missing_ok=True)
         self._servers.append(await loop.create_server(self._connection, sock=listener, backlog=512))
-        self._servers.append(await loop.create_unix_server(self._connection, str(path)))
-        path.chmod(0o600)
 
     def _connection(self) -> ProxyConnection:
         return ProxyConnection(self._secure, self._plain, self._context)
