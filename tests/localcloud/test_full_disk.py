@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,11 +20,12 @@ SIZE = 16 * 1024 * 1024
 
 
 @pytest.fixture
-def small_cloud(tmp_path: Path) -> Iterator[LocalCloud]:
-    """A local cloud whose state folder is a disk of 16 MB."""
+def small_cloud(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[LocalCloud]:
+    """A local cloud whose state folder is a disk of 16 MB, or of the size that the test names."""
     home = tmp_path / "disk"
     home.mkdir()
-    options = ["-t", "tmpfs", "-o", f"size={SIZE},mode=0700", "tmpfs", str(home)]
+    size = getattr(request, "param", SIZE)
+    options = ["-t", "tmpfs", "-o", f"size={size},mode=0700", "tmpfs", str(home)]
     if subprocess.run(["mount", *options], capture_output=True, check=False).returncode:
         pytest.skip("no right to mount a small disk here")
     try:
@@ -81,3 +84,55 @@ def test_a_full_disk_is_named_and_nothing_is_lost(small_cloud: LocalCloud) -> No
     assert put("two").status_code == 201
     shown = http.get(groups, headers=bearer).json()["value"]
     assert [one["name"] for one in shown] == ["one", "two"]
+
+
+@pytest.mark.parametrize("small_cloud", [64 * 1024 * 1024], indirect=True)
+def test_a_run_that_fills_the_disk_ends_as_soon_as_its_end_can_be_written(
+    small_cloud: LocalCloud,
+) -> None:
+    http = small_cloud.http()
+    bearer = {"Authorization": f"Bearer {small_cloud.token()}"}
+    group = f"https://management.azure.com{small_cloud.subscription}/resourceGroups/one"
+    registry = f"{group}/providers/Microsoft.ContainerRegistry/registries/smalldisk"
+    for url, more in ((group, {}), (registry, {"sku": {"name": "Basic"}})):
+        made = http.put(url, json={"location": "eastus", **more}, headers=bearer)
+        assert made.status_code == 201
+
+    def schedule(script: str) -> str:
+        task = f"version: v1.1.0\nsteps:\n  - cmd: bash -c '{script}'\n"
+        content = base64.b64encode(task.encode()).decode()
+        body = {"type": "EncodedTaskRunRequest", "encodedTaskContent": content}
+        asked = http.post(f"{registry}/scheduleRun", json=body, headers=bearer)
+        return f"{registry}/runs/{asked.json()['properties']['runId']}"
+
+    def log(url: str) -> requests.Response:
+        return http.get(http.post(f"{url}/listLogSasUrl", headers=bearer).json()["logLink"])
+
+    def wait(what: Callable[[], object]) -> None:
+        deadline = time.monotonic() + 30
+        while not what():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    def ended(url: str) -> bool:
+        shown = http.get(url, headers=bearer).json()["properties"]
+        return shown["status"] not in ("Queued", "Started", "Running")
+
+    url = schedule(
+        "echo begun; sleep 1; for i in 1 2 3 4 5 6; do head -c 9000 /dev/zero; sleep 0.1; done"
+    )
+    wait(lambda: "begun" in log(url).text)
+    filler = small_cloud.home / "filler"
+    fill(filler)
+    wait(lambda: not any((small_cloud.home / "runs").iterdir()))  # it is over
+    assert not ended(url)
+    filler.unlink()
+    wait(lambda: ended(url))
+    shown = http.get(url, headers=bearer).json()["properties"]
+    assert shown["status"] == "Failed"
+    assert "is full. Free some space" in shown["runErrorMessage"]
+    assert log(url).headers["x-ms-meta-Complete"] == "failed"
+    assert log(url).text.endswith("Free some space, then run the task again.\r\n")
+    again = schedule("echo again")
+    wait(lambda: ended(again))
+    assert http.get(again, headers=bearer).json()["properties"]["status"] == "Succeeded"

@@ -66,9 +66,13 @@ class Blob:
     def _save(self, properties: dict[str, Any]) -> None:
         temporary = self.properties_path.with_name(f".{secrets.token_hex(8)}.new")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(properties, file)
-        temporary.replace(self.properties_path)
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                json.dump(properties, file)
+            temporary.replace(self.properties_path)
+        except OSError:
+            temporary.unlink()
+            raise
 
 
 class BlobAccount:

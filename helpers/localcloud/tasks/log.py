@@ -60,12 +60,17 @@ class RunLog:
 
     def close(self, status: str) -> None:
         """Mark the log as complete, with the run's final status. Later lines are dropped."""
+        if self.release():
+            self.blob.set_metadata({"Complete": COMPLETE.get(status, "internalerror")})
+
+    def release(self) -> bool:
+        """Write no more, without an end; False when that was so already."""
         with self._lock:
             if self._closed:
-                return
+                return False
             self._closed = True
             os.close(self._descriptor)
-        self.blob.set_metadata({"Complete": COMPLETE.get(status, "internalerror")})
+        return True
 
     def _write(self, text: str) -> None:
         masked = self.masker.mask(text)
@@ -85,6 +90,11 @@ def complete(blob: Blob, status: str, message: str) -> None:
         blob.create("AppendBlob", "text/plain; charset=utf-8")
     if "Complete" in blob.metadata():
         return
-    with blob.path.open("ab") as file:
-        file.write(f"\r\n{message}\r\n".encode())
-    blob.set_metadata({"Complete": COMPLETE.get(status, "internalerror")})
+    size = blob.path.stat().st_size
+    try:
+        with blob.path.open("ab") as file:
+            file.write(f"\r\n{message}\r\n".encode())
+        blob.set_metadata({"Complete": COMPLETE.get(status, "internalerror")})
+    except OSError:  # a full disk: all of it or nothing, so that it can be tried again
+        os.truncate(blob.path, size)
+        raise

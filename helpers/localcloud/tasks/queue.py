@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -13,12 +14,13 @@ from ..events import ResourceDeleted, RunCancelled, RunQueued
 from .folders import RUNS, remove_tree
 from .log import complete
 from .runs import GOING, Run, Runs, timestamp
-from .stop import Stop
+from .stop import Stop, unexpected
 
 log = logging.getLogger(__name__)
 
 PER_REGISTRY = 2
 OVERALL = 4
+RETRY = 1.0  # seconds
 _REGISTRY_TYPE = "Microsoft.ContainerRegistry/registries".lower()
 STOPPED = (
     "The local cloud was stopped while the run was going on. Nothing of it goes on now; run the "
@@ -52,6 +54,7 @@ class Worker:
         self._runs = Runs(cloud)
         self._lock = threading.Lock()
         self._stopping = False
+        self._ended = threading.Event()  # set with it
         self._going: dict[str, tuple[Run, Stop, threading.Thread]] = {}
 
     def start(self) -> None:
@@ -76,6 +79,7 @@ class Worker:
         """Stop the runs that are going on, mark them as Failed, and take no more."""
         with self._lock:
             self._stopping = True
+            self._ended.set()
             going = list(self._going.values())
         for _, stop, _ in going:
             stop.request("Failed", STOPPED)
@@ -121,14 +125,12 @@ class Worker:
     def _work(self, run: Run, stop: Stop) -> None:
         try:
             self._execute(self._cloud, run, stop)
-        except Exception:
-            log.exception("run %s ended by a defect of the local cloud", run.run_id)
-            self._finish(
-                run,
-                "Error",
-                "The local cloud failed, which is a defect of it: see daemon.log in its state "
-                "folder.",
-            )
+        except Exception as error:
+            log.exception("run %s", run.run_id)
+            status, message = unexpected(error)
+            # Where the disk is full, the end can be recorded only when it is not any more.
+            while not self._finished(run, status, message) and not self._ended.wait(RETRY):
+                pass
         finally:
             with self._lock:
                 self._going.pop(run.key, None)
@@ -156,6 +158,15 @@ class Worker:
         for _, _, thread in gone:
             thread.join(10)
         self._runs.sweep(event.resource_id)
+
+    def _finished(self, run: Run, status: str, message: str) -> bool:
+        """Record the end of a run; False when the state cannot be written now."""
+        try:
+            self._finish(run, status, message)
+        except (OSError, sqlite3.OperationalError) as error:
+            log.warning("the end of run %s cannot be recorded: %s", run.run_id, error)
+            return False
+        return True
 
     def _abandon(self, run: Run) -> None:
         self._finish(run, "Failed", STOPPED)

@@ -24,7 +24,7 @@ from .runs import Run, Runs, timestamp
 from .session import RunSession
 from .source import Source, SourceError
 from .steps import Steps
-from .stop import Stop, StoppedError
+from .stop import Stop, StoppedError, unexpected
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,11 @@ ALIASES = (
 
 def execute(cloud: Cloud, run: Run, stop: Stop) -> None:
     """Execute a run that was claimed; when this returns its status is final."""
-    _Runner(cloud, run, stop).execute()
+    runner = _Runner(cloud, run, stop)
+    try:
+        runner.execute()
+    finally:
+        runner.release()
 
 
 class _Runner:
@@ -82,11 +86,7 @@ class _Runner:
             # What has failed may quote a secret of the run.
             trace = self._log.masker.mask(traceback.format_exc())
             log.error("run %s\n%s", self._run.run_id, trace)
-            status = "Error"
-            message = (
-                f"The local cloud failed ({type(error).__name__}), which is a defect of it: see "
-                "daemon.log in its state folder."
-            )
+            status, message = unexpected(error)
         if status != "Succeeded" and self._stop.event.is_set():
             # What fails after a stop was asked for, fails because of it.
             status, message, shown = self._stop.status, self._stop.message, ""
@@ -96,6 +96,10 @@ class _Runner:
         self._log.close(status)
         more = {"runErrorMessage": message} if message else {}
         self._runs.update(self._run, status=status, finishTime=timestamp(), **more)
+
+    def release(self) -> None:
+        """Let go of the log: whoever ends the run instead writes its end."""
+        self._log.release()
 
     def _last_line(self, status: str, message: str) -> None:
         seconds = _duration(time.monotonic() - self._started)

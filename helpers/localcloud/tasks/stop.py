@@ -7,11 +7,26 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 
+from ..errors import no_space
+
 log = logging.getLogger(__name__)
 
 
 class StoppedError(Exception):
     """The run was asked to stop."""
+
+
+def unexpected(error: Exception) -> tuple[str, str]:
+    """Status and message of a run that ended by an exception which nothing has foreseen."""
+    if no_space(error) is not None:
+        return "Failed", (
+            "The disk that holds the state of the local cloud is full. Free some space, then run "
+            "the task again."
+        )
+    return "Error", (
+        f"The local cloud failed ({type(error).__name__}), which is a defect of it: see daemon.log "
+        "in its state folder."
+    )
 
 
 class Stop:
