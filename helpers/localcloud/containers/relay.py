@@ -21,6 +21,7 @@ class Relay:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._listeners: set[socket.socket] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._loop.run_forever, name="relay", daemon=True)
         self._thread.start()
@@ -31,8 +32,8 @@ class Relay:
         listener.setblocking(False)
 
         async def begin() -> None:
-            self._spawn(self._accept(listener, connect))
-            await asyncio.sleep(0)  # let it begin: from then on it closes the listener
+            self._listeners.add(listener)
+            self._loop.add_reader(listener, self._accept, listener, connect)
 
         self._call(begin())
 
@@ -40,10 +41,7 @@ class Relay:
         """Stop accepting on ``listener``; connections that are open go on."""
 
         async def end() -> None:
-            for task in list(self._tasks):
-                if task.get_name() == f"accept {id(listener)}":
-                    task.cancel()
-                    await asyncio.gather(task, return_exceptions=True)
+            self._stop(listener)
 
         self._call(end())
 
@@ -54,6 +52,8 @@ class Relay:
         self._closed = True
 
         async def end() -> None:
+            for listener in list(self._listeners):
+                self._stop(listener)
             # Not in one go: a task that is being cancelled may still start another one.
             while self._tasks:
                 for task in list(self._tasks):
@@ -68,24 +68,31 @@ class Relay:
     def _call(self, work: Coroutine[Any, Any, Result]) -> Result:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str | None = None) -> None:
-        task = self._loop.create_task(work, name=name)
+    def _stop(self, listener: socket.socket) -> None:
+        if listener in self._listeners:
+            self._listeners.discard(listener)
+            self._loop.remove_reader(listener)
+            listener.close()
+
+    def _accept(self, listener: socket.socket, connect: Connect) -> None:
+        """Take a connection. Not ``sock_accept``: one that it has taken is lost when it is cancelled."""
+        try:
+            connection, _ = listener.accept()
+        except BlockingIOError:
+            return
+        except OSError:  # a client that hung up at once, or no descriptors left
+            self._loop.remove_reader(listener)
+            self._loop.call_later(0.05, self._resume, listener, connect)
+            return
+        connection.setblocking(False)
+        task = self._loop.create_task(self._relay(connection, connect))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: connection.close())  # also where it has not begun
 
-    async def _accept(self, listener: socket.socket, connect: Connect) -> None:
-        current = asyncio.current_task()
-        assert current is not None
-        current.set_name(f"accept {id(listener)}")
-        with listener:
-            while True:
-                try:
-                    connection, _ = await self._loop.sock_accept(listener)
-                except OSError:  # a client that hung up at once, or no descriptors left
-                    await asyncio.sleep(0.05)
-                    continue
-                connection.setblocking(False)
-                self._spawn(self._relay(connection, connect))
+    def _resume(self, listener: socket.socket, connect: Connect) -> None:
+        if listener in self._listeners:
+            self._loop.add_reader(listener, self._accept, listener, connect)
 
     async def _relay(self, client: socket.socket, connect: Connect) -> None:
         with client:
