@@ -283,6 +283,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    logging.getLogger("dulwich").setLevel(logging.WARNING)  # else two lines for every fetch
     os.umask(0o077)
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
