@@ -26,6 +26,7 @@ import signal
 import socket
 import struct
 import sys
+import time
 from typing import Any
 
 CLONE_NEWUSER = 0x10000000  # linux/sched.h
@@ -289,6 +290,25 @@ def _answer(control: socket.socket, request: dict[str, Any], received: list[int]
         item.close()
 
 
+def end_all(patience: float = 5.0) -> None:
+    """Kill all processes below this one, also those that are just being started.
+
+    Bubblewrap begins with several processes, and one that is forked after its parent was listed
+    escapes a single pass; but it becomes a child of this process, which is their subreaper.
+    """
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        for process in descendants_of(os.getpid()):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(process, signal.SIGKILL)
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
+        time.sleep(0.005)
+
+
 def main() -> None:
     """Enter the namespaces, say how it went, serve."""
     control = socket.socket(fileno=int(sys.argv[1]))
@@ -310,9 +330,7 @@ def main() -> None:
     except (BrokenPipeError, ConnectionResetError):
         pass
     finally:
-        for process in descendants_of(os.getpid()):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(process, signal.SIGKILL)
+        end_all()
 
 
 if __name__ == "__main__":
