@@ -241,8 +241,11 @@ def serve(control: socket.socket) -> None:
     os.set_blocking(wake_read, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+    poll = select.poll()  # not select: the daemon may hand over a descriptor above 1023
+    for descriptor in (control.fileno(), wake_read):
+        poll.register(descriptor, select.POLLIN)
     while True:
-        ready, _, _ = select.select([control.fileno(), wake_read], [], [])
+        ready = {descriptor for descriptor, _ in poll.poll()}
         if wake_read in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(wake_read, 4096)
