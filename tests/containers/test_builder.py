@@ -437,7 +437,7 @@ def test_bad_input_names_file_line_and_reason(context: Context, text: str, messa
     context.write("folder/file", "a")
     with pytest.raises(BuildError, match=message):
         context.build(text.format(BASE) + "\n")
-    assert context.session.inspect("test:1") is None
+    assert context.session.images.inspect("test:1") is None
 
 
 def test_a_volume_is_there(context: Context) -> None:
@@ -508,17 +508,17 @@ def test_containers_of_a_session_reach_one_another_by_name(context: Context) -> 
 def test_a_fresh_session_knows_no_images_and_push_needs_rights(
     context: Context, session: Session
 ) -> None:
-    assert session.images() == []
+    assert session.images.list() == []
     with pytest.raises(CloudError, match="does not exist locally with the tag"):
         session.push("a.azurecr.io/x:1", print)
     with pytest.raises(CloudError, match="No such image: nothing"):
-        session.tag("nothing", "other")
+        session.images.tag("nothing", "other")
     context.build(f"FROM {BASE}\n", tag="docker.io/library/node:mine")
     with pytest.raises(CloudError, match="requested access to the resource is denied"):
         session.push("node:mine", print)
     with pytest.raises(CloudError, match="user name or password for docker.io is wrong"):
         session.login("docker.io", Credential("somebody", "wrong"))
-    found = session.inspect("node:mine")
+    found = session.images.inspect("node:mine")
     assert found is not None
     json.dumps(found)
     assert "node:mine" in found["RepoTags"]

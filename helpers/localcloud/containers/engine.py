@@ -13,13 +13,14 @@ from typing import Any
 
 from ..cloud import Cloud
 from ..errors import CloudError
-from ..reference import InvalidReferenceError, Reference
+from ..reference import Reference
 from ..registry.client import RegistryClient
 from ..registry.credentials import Credential
 from .build_context import BuildContext
 from .builder import Build, BuildResult
 from .dockerfile import BuildError, parse
 from .images import Image, ImageStore
+from .local_images import LocalImages, parse_reference
 from .output import LineSplitter
 from .sandbox import (
     Container,
@@ -58,8 +59,7 @@ class Session:
         self._client = RegistryClient(cloud)
         self._store = ImageStore(cloud)
         self._sandbox = Sandbox(cloud)
-        self._images: dict[str, str] = {}  # reference -> manifest digest
-        self._digests: dict[str, set[str]] = {}  # manifest digest -> repository@digest
+        self.images = LocalImages(self._store)
         self._logins: dict[str, Credential] = {}
         self._containers: dict[str, Container] = {}
         self._followers: list[threading.Thread] = []  # of detached containers
@@ -83,11 +83,11 @@ class Session:
 
     def pull(self, reference: str, log: Log) -> str:
         """Pull an image by name; returns its digest. Raises :class:`CloudError`."""
-        wanted = _parse(reference)
+        wanted = parse_reference(reference)
         log(f"{wanted.version}: Pulling from {wanted.repository}")
         digest = self._client.pull(wanted, self._logins.get(wanted.registry))
-        known = self._images.get(str(wanted)) == digest
-        self._remember(wanted, digest)
+        known = self.images.digest(wanted) == digest
+        self.images.transferred(wanted, digest)
         log(f"Digest: {digest}")
         verb = "Image is up to date" if known else "Downloaded newer image"
         log(f"Status: {verb} for {wanted.familiar}")
@@ -95,10 +95,10 @@ class Session:
 
     def push(self, reference: str, log: Log) -> str:
         """Push a tagged image; returns its digest. Raises :class:`CloudError`."""
-        wanted = _parse(reference)
+        wanted = parse_reference(reference)
         repository = f"{wanted.registry}/{wanted.repository}"
         log(f"The push refers to repository [{repository}]")
-        digest = self._images.get(str(wanted))
+        digest = self.images.digest(wanted)
         if digest is None:
             raise CloudError(
                 404,
@@ -108,95 +108,16 @@ class Session:
         self._client.push(wanted, digest, self._logins.get(wanted.registry))
         for layer in reversed(self._store.image(digest).layers):
             log(f"{str(layer['digest']).removeprefix('sha256:')[:12]}: Pushed")
-        self._remember(wanted, digest)
+        self.images.transferred(wanted, digest)
         size = self._cloud.content.size(digest)
         log(f"{wanted.tag}: digest: {digest} size: {size}")
         return digest
 
-    def _remember(self, reference: Reference, digest: str) -> None:
-        with self._lock:
-            self._images[str(reference)] = digest
-            name = f"{reference.registry}/{reference.repository}"
-            self._digests.setdefault(digest, set()).add(f"{name}@{digest}")
-
-    # -- images ------------------------------------------------------------------------------
-
-    def tag(self, source: str, target: str) -> None:
-        """Give an image another name. Raises :class:`CloudError` when there is none."""
-        with self._lock:
-            digest = self._find(source)
-            if digest is None:
-                raise CloudError(
-                    404,
-                    "NoSuchImage",
-                    f"Error response from daemon: No such image: {_parse(source).familiar}",
-                )
-            self._images[str(_parse(target))] = digest
-
-    def remove(self, reference: str) -> str | None:
-        """Forget a name; returns its digest, None when it is unknown."""
-        with self._lock:
-            return self._images.pop(str(_parse(reference)), None)
-
-    def images(self) -> list[dict[str, Any]]:
-        """All names, as ``docker images --format json`` gives them."""
-        with self._lock:
-            names = dict(self._images)
-        found = []
-        for name, digest in sorted(names.items()):
-            reference = Reference.parse(name)
-            image = self._store.image(digest)
-            repository = Reference(reference.registry, reference.repository).familiar
-            found.append(
-                {
-                    "Repository": repository,
-                    "Tag": reference.tag or "<none>",
-                    "ID": image.id.removeprefix("sha256:")[:12],
-                    "CreatedAt": image.config.get("created", ""),
-                    "Size": sum(int(layer.get("size", 0)) for layer in image.layers),
-                }
-            )
-        return found
-
-    def inspect(self, reference: str) -> dict[str, Any] | None:
-        """What ``docker image inspect`` tells of an image, None when it is not there."""
-        with self._lock:
-            digest = self._find(reference)
-            if digest is None:
-                return None
-            names = sorted(name for name, known in self._images.items() if known == digest)
-            digests = sorted(self._digests.get(digest, ()))
-        image = self._store.image(digest)
-        return {
-            "Id": image.id,
-            "RepoTags": [Reference.parse(name).familiar for name in names],
-            "RepoDigests": digests,
-            "Digest": digest,
-            "Created": image.config.get("created", ""),
-            "Architecture": image.config.get("architecture", ""),
-            "Os": image.config.get("os", ""),
-            "Size": sum(int(layer.get("size", 0)) for layer in image.layers),
-            "Config": dict(image.settings),
-            "RootFS": {"Type": "layers", "Layers": image.config["rootfs"]["diff_ids"]},
-        }
-
-    def _find(self, reference: str) -> str | None:
-        """A digest by name, by image id or by the beginning of one."""
-        text = reference.removeprefix("sha256:")
-        if len(text) >= 12 and all(c in "0123456789abcdef" for c in text):
-            for digest in set(self._images.values()):
-                if self._store.image(digest).id.removeprefix("sha256:").startswith(text):
-                    return digest
-        wanted = _parse(reference)
-        if wanted.digest:
-            return wanted.digest if wanted.digest in self._digests else None
-        return self._images.get(str(wanted))
+    # -- building ----------------------------------------------------------------------------
 
     def _available(self, reference: str, log: Log) -> Image:
-        digest = self._find(reference)
+        digest = self.images.find(reference)
         return self._store.image(digest if digest is not None else self.pull(reference, log))
-
-    # -- building ----------------------------------------------------------------------------
 
     def build(
         self,
@@ -211,7 +132,7 @@ class Session:
         log: Log,
     ) -> BuildResult:
         """Build an image and tag it. Raises :class:`BuildError` with file, line and instruction."""
-        names = [_parse(tag) for tag in tags]
+        names = [parse_reference(tag) for tag in tags]
         if platform not in (None, "", "linux", "linux/amd64"):
             raise BuildError(f"the local cloud builds for linux/amd64 only, not for {platform}")
         path = (context / dockerfile).resolve()
@@ -243,8 +164,7 @@ class Session:
         )
         result = build.run()
         for name in names:
-            with self._lock:
-                self._images[str(name)] = result.digest
+            self.images.name(name, result.digest)
             log(f"Successfully tagged {name.familiar}")
         return result
 
@@ -416,13 +336,6 @@ class _Host:
         log(f"Removing intermediate container {name}")
         assert isinstance(code, int)
         return code
-
-
-def _parse(reference: str) -> Reference:
-    try:
-        return Reference.parse(reference)
-    except InvalidReferenceError as error:
-        raise CloudError(400, "InvalidReference", str(error)) from None
 
 
 def human_size(size: float) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from ..cloud import Cloud
 from ..errors import CloudError
 from ..events import RunCancelled, RunFinished, RunQueued
 from ..store import Resource, Store
+from . import run_filter
 from .log import complete
 from .snapshot import snapshot
 
@@ -45,8 +45,6 @@ CREATE TABLE IF NOT EXISTS run_numbers (
 """
 _PAGE = 100  # rows that are read at a time
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
-_CLAUSE = re.compile(r"\s*(\w+)\s+(eq|ne|gt|ge|lt|le)\s+(?:'((?:[^']|'')*)'|([\w:.+-]+))\s*")
-_CONTAINS = re.compile(r"\s*contains\s*\(\s*(\w+)\s*,\s*'((?:[^']|'')*)'\s*\)\s*", re.IGNORECASE)
 
 
 @dataclass
@@ -203,7 +201,7 @@ class Runs:
 
         Raises 400 for a filter that is not understood.
         """
-        clauses = _parse_filter(filter or "")
+        clauses = run_filter.parse(filter or "")
         found: list[Run] = []
         before = None
         while top is None or len(found) < top:  # in pages: the first ones are quick to have
@@ -212,9 +210,7 @@ class Runs:
                 " ORDER BY number DESC LIMIT ?",
                 (registry_id, before, before, _PAGE),
             )
-            found += (
-                run for run in map(_run, rows) if all(clause.matches(run) for clause in clauses)
-            )
+            found += (run for run in map(_run, rows) if run_filter.matches(clauses, _fields(run)))
             if len(rows) < _PAGE:
                 break
             before = rows[-1]["number"]
@@ -346,72 +342,22 @@ def _last_number(connection: sqlite3.Connection, registry_id: str) -> int:
     return int(row["last"] or 0)
 
 
-@dataclass(frozen=True)
-class _Clause:
-    name: str
-    operator: str
-    value: str
-
-    def matches(self, run: Run) -> bool:
-        properties = {"runid": run.run_id, "status": run.status, "taskname": run.task}
-        properties |= {
-            "createtime": run.properties.get("createTime", ""),
-            "finishtime": run.properties.get("finishTime", ""),
-            "runtype": run.properties.get("runType", ""),
-            "isarchiveenabled": str(run.properties.get("isArchiveEnabled", False)),
-            "agentpoolname": "",
-            "outputimagemanifests": " ".join(_digests(run)),
-        }
-        if self.name.lower() not in properties:
-            raise CloudError(
-                400,
-                "InvalidFilter",
-                f"The property '{self.name}' of $filter is unknown. Known are TaskName, RunId, "
-                "Status, RunType, CreateTime, FinishTime, IsArchiveEnabled, AgentPoolName and "
-                "OutputImageManifests.",
-            )
-        value, wanted = properties[self.name.lower()].lower(), self.value.lower()
-        if self.operator == "contains":
-            return wanted in value
-        if self.name.lower().endswith("time"):
-            value, wanted = value.rstrip("z")[: len(wanted.rstrip("z"))], wanted.rstrip("z")
-        return {
-            "eq": value == wanted,
-            "ne": value != wanted,
-            "gt": value > wanted,
-            "ge": value >= wanted,
-            "lt": value < wanted,
-            "le": value <= wanted,
-        }[self.operator]
-
-
-def _digests(run: Run) -> list[str]:
+def _fields(run: Run) -> dict[str, str]:
+    """What a ``$filter`` may ask of a run."""
     images = run.properties.get("outputImages") or []
-    return [f"{image['repository']}@{image.get('digest')}" for image in images]
-
-
-def _parse_filter(text: str) -> list[_Clause]:
-    """Clauses joined by ``and``, as the service documents for Runs_List."""
-    if not text.strip():
-        return []
-    clauses = []
-    # An "and" inside quotes is none: split only where the quotes before it are balanced.
-    parts = re.split(r"\band\b(?=(?:[^']*'[^']*')*[^']*$)", text, flags=re.IGNORECASE)
-    for part in parts:
-        compared, contained = _CLAUSE.fullmatch(part), _CONTAINS.fullmatch(part)
-        if compared:
-            value = compared[3].replace("''", "'") if compared[3] is not None else compared[4]
-            clauses.append(_Clause(compared[1], compared[2].lower(), value))
-        elif contained:
-            clauses.append(_Clause(contained[1], "contains", contained[2].replace("''", "'")))
-        else:
-            raise CloudError(
-                400,
-                "InvalidFilter",
-                f"The $filter '{text}' is not understood at '{part.strip()}'. An example: "
-                "TaskName eq 'build' and Status eq 'Failed'.",
-            )
-    return clauses
+    return {
+        "TaskName": run.task,
+        "RunId": run.run_id,
+        "Status": run.status,
+        "RunType": run.properties.get("runType", ""),
+        "CreateTime": run.properties.get("createTime", ""),
+        "FinishTime": run.properties.get("finishTime", ""),
+        "IsArchiveEnabled": str(run.properties.get("isArchiveEnabled", False)),
+        "AgentPoolName": "",
+        "OutputImageManifests": " ".join(
+            f"{image['repository']}@{image.get('digest')}" for image in images
+        ),
+    }
 
 
 def _run(row: sqlite3.Row) -> Run:

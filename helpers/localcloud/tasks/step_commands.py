@@ -220,7 +220,7 @@ class StepCommands:
 
     def _container(self, step: definition.Step, words: list[str], log: Log) -> int:
         image = words[0]
-        if self._session.inspect(image) is None:
+        if self._session.images.inspect(image) is None:
             self._pull(step, image, log)
         directory = None
         if not step.disable_working_directory_override:

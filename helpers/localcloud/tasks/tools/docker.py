@@ -83,7 +83,7 @@ def _pull(words: list[str], context: ToolContext) -> int:
     options = _parse("pull", words, define)
     quiet: Callable[[str], None] = lambda line: None  # noqa: E731, ARG005
     context.session.pull(options.image, quiet if options.quiet else context.log)
-    found = context.session.inspect(options.image)
+    found = context.session.images.inspect(options.image)
     if found:
         digest = found["RepoDigests"][0]
         name = next((n for n in found["RepoTags"] if n), digest)
@@ -108,7 +108,7 @@ def _tag(words: list[str], context: ToolContext) -> int:
         parser.add_argument("target")
 
     options = _parse("tag", words, define)
-    context.session.tag(options.source, options.target)
+    context.session.images.tag(options.source, options.target)
     return 0
 
 
@@ -167,7 +167,7 @@ def _images(words: list[str], context: ToolContext) -> int:
         parser.add_argument("name", nargs="?", default="")
 
     options = _parse("images", words, define)
-    rows = [row for row in context.session.images() if options.name in ("", row["Repository"])]
+    rows = [row for row in context.session.images.list() if options.name in ("", row["Repository"])]
     if options.quiet:
         for name in dict.fromkeys(row["ID"] for row in rows):
             context.log(name)
@@ -190,7 +190,7 @@ def _inspect(words: list[str], context: ToolContext) -> int:
     options = _parse("inspect", words, define)
     if options.format:
         raise CloudError.not_implemented("docker inspect --format: read its JSON instead")
-    found = [context.session.inspect(name) for name in options.names]
+    found = [context.session.images.inspect(name) for name in options.names]
     context.log(json.dumps([one for one in found if one], indent=4))
     missing = [n for n, one in zip(options.names, found, strict=True) if one is None]
     for name in missing:
@@ -291,7 +291,7 @@ def _remove_image(words: list[str], context: ToolContext) -> int:
 
     status = 0
     for name in _parse("rmi", words, define).names:
-        if context.session.remove(name) is None:
+        if context.session.images.remove(name) is None:
             context.log(f"Error response from daemon: No such image: {name}")
             status = 1
         else:

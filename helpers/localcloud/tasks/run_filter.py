@@ -1,0 +1,75 @@
+"""The OData ``$filter`` of a list of runs: comparisons joined by ``and`` (Runs_List, REST reference)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ..errors import CloudError
+
+_COMPARISON = re.compile(r"\s*(\w+)\s+(eq|ne|gt|ge|lt|le)\s+(?:'((?:[^']|'')*)'|([\w:.+-]+))\s*")
+_CONTAINS = re.compile(r"\s*contains\s*\(\s*(\w+)\s*,\s*'((?:[^']|'')*)'\s*\)\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Clause:
+    """One comparison: ``operator`` is eq, ne, gt, ge, lt, le or contains; case does not count."""
+
+    name: str
+    operator: str
+    value: str
+
+    def matches(self, fields: Mapping[str, str]) -> bool:
+        """Whether a run with these fields matches. Raises 400 for a field that there is not."""
+        by_name = {name.lower(): value for name, value in fields.items()}
+        if self.name.lower() not in by_name:
+            *others, last = fields
+            raise CloudError(
+                400,
+                "InvalidFilter",
+                f"The property '{self.name}' of $filter is unknown. Known are {', '.join(others)} "
+                f"and {last}.",
+            )
+        value, wanted = by_name[self.name.lower()].lower(), self.value.lower()
+        if self.operator == "contains":
+            return wanted in value
+        if self.name.lower().endswith("time"):
+            value, wanted = value.rstrip("z")[: len(wanted.rstrip("z"))], wanted.rstrip("z")
+        return {
+            "eq": value == wanted,
+            "ne": value != wanted,
+            "gt": value > wanted,
+            "ge": value >= wanted,
+            "lt": value < wanted,
+            "le": value <= wanted,
+        }[self.operator]
+
+
+def matches(clauses: Iterable[Clause], fields: Mapping[str, str]) -> bool:
+    """Whether a run with these fields matches every clause. Raises 400; see :class:`Clause`."""
+    return all(clause.matches(fields) for clause in clauses)
+
+
+def parse(text: str) -> list[Clause]:
+    """The clauses of a filter, none of an empty one. Raises 400 for what is not understood."""
+    if not text.strip():
+        return []
+    clauses = []
+    # An "and" inside quotes is none: split only where the quotes before it are balanced.
+    parts = re.split(r"\band\b(?=(?:[^']*'[^']*')*[^']*$)", text, flags=re.IGNORECASE)
+    for part in parts:
+        compared, contained = _COMPARISON.fullmatch(part), _CONTAINS.fullmatch(part)
+        if compared:
+            value = compared[3].replace("''", "'") if compared[3] is not None else compared[4]
+            clauses.append(Clause(compared[1], compared[2].lower(), value))
+        elif contained:
+            clauses.append(Clause(contained[1], "contains", contained[2].replace("''", "'")))
+        else:
+            raise CloudError(
+                400,
+                "InvalidFilter",
+                f"The $filter '{text}' is not understood at '{part.strip()}'. An example: "
+                "TaskName eq 'build' and Status eq 'Failed'.",
+            )
+    return clauses
