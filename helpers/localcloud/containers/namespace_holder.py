@@ -42,6 +42,7 @@ MESSAGE = 65536  # bytes
 PARENT, SESSION = 1, 3  # columns of /proc/PID/stat
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_namespaces = False  # whether containers have namespaces of their own
 _children: dict[int, int] = {}  # process id -> descriptor that is told the exit status
 
 
@@ -200,18 +201,34 @@ def send_signal(process: int, number: int, sandboxed: bool) -> None:
             os.kill(target, number)
 
 
-def _frozen_tree(process: int) -> list[int]:
-    """A process and all below it, stopped first: what is just being started is not missed."""
+def _frozen_tree(process: int, patience: float = 0.5) -> list[int]:
+    """A process and all below it, stopped first: what is just being started is not missed.
+
+    A stop takes effect later than it is sent: until then a process may still have a child.
+    """
     known: dict[int, None] = {}
-    for _ in range(100):
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        still = all(map(_stands_still, known))  # before the look: what forks no more hides none
         fresh = [one for one in (process, *descendants_of(process)) if one not in known]
-        if not fresh:
-            break
         for one in fresh:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(one, signal.SIGSTOP)
         known.update(dict.fromkeys(fresh))
+        if not fresh and still:
+            break
+        if not fresh:
+            time.sleep(0.001)
     return list(known)[::-1]
+
+
+def _stands_still(process: int) -> bool:
+    """Whether a process is stopped, or has ended (proc(5), /proc/[pid]/stat)."""
+    try:
+        with open(f"/proc/{process}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] in "TtZX"
+    except OSError:
+        return True
 
 
 def reap() -> None:
@@ -232,6 +249,21 @@ def reap() -> None:
             with contextlib.suppress(OSError):
                 os.write(report, str(code if code >= 0 else 128 - code).encode())
             os.close(report)
+            end_strays()
+
+
+def end_strays() -> None:
+    """Kill what a container has left to this process, their subreaper.
+
+    With a process namespace nothing is left but a part of bubblewrap that was just being forked
+    when the rest was killed. It would hold the container's output open, and so its end up.
+    """
+    if not _namespaces:
+        return
+    for stray in children_of(os.getpid()):
+        if stray not in _children:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(stray, signal.SIGKILL)
 
 
 def serve(control: socket.socket) -> None:
@@ -319,6 +351,7 @@ def main() -> None:
     os.set_inheritable(control.fileno(), False)
     _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     os.umask(0o022)
+    global _namespaces  # noqa: PLW0603 - of the process, not of an object
     hello: dict[str, Any] = {"mode": "namespaces"}
     if policy == "chroot":
         hello = {"mode": "chroot", "error": "asked for by LOCALCLOUD_SANDBOX=chroot"}
@@ -327,6 +360,7 @@ def main() -> None:
             enter_namespaces()
         except OSError as error:
             hello = {"mode": "chroot", "error": error.strerror}
+    _namespaces = hello["mode"] == "namespaces"
     control.sendmsg([json.dumps(hello).encode()])
     try:
         serve(control)
