@@ -8,7 +8,7 @@ from typing import Any
 from .clouds import Connection
 from .display import Table, plain
 from .errors import HelpersError
-from .runs import images_of, trigger_of
+from .run import images_of, trigger_of
 
 _AZURE = ".azurecr.io"
 _SHORT = 19  # characters of a digest that are shown: sha256: and twelve digits

@@ -7,14 +7,33 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import requests
 
+from . import explain
 from .clouds import Connection
 from .display import Log, Table, live, plain
 from .errors import HelpersError
+from .run import digest_of, duration_of, images_of, moment, trigger_of
+
+__all__ = [
+    "COLUMNS",
+    "FINAL",
+    "RunFailed",
+    "RunTimeout",
+    "digest_of",
+    "duration_of",
+    "follow",
+    "images_of",
+    "log_of",
+    "newest",
+    "started_by_commit",
+    "started_by_image",
+    "table",
+    "trigger_of",
+    "wait_for",
+]
 
 FINAL = ("Succeeded", "Failed", "Canceled", "Error", "Timeout")
 COLUMNS = ("RUN ID", "TASK", "PLATFORM", "STATUS", "TRIGGER", "STARTED", "DURATION")
@@ -215,8 +234,6 @@ def _started(
 
 
 def _why(connection: Connection, group: str, registry: str, task: str) -> str:
-    from . import explain
-
     reasons = explain.why(connection, group, registry, task).reasons
     return "".join(f"\n* {reason}" for reason in reasons)
 
@@ -230,45 +247,8 @@ def table(
     return Table(COLUMNS, [_row(run) for run in found])
 
 
-def trigger_of(run: Any) -> str:
-    """What started a run: ``Commit``, ``Image Update``, ``Timer`` or ``Manual``."""
-    if run.source_trigger:
-        kind = plain(run.source_trigger.event_type) or "commit"
-        return kind[:1].upper() + kind[1:]
-    if run.timer_trigger:
-        return "Timer"
-    return "Image Update" if run.image_update_trigger else "Manual"
-
-
-def digest_of(run: Any, image: str) -> str:
-    """The digest of ``image`` (``node:15-alpine``) as ``run`` pushed it.
-
-    Raises :class:`HelpersError` when the run did not push it.
-    """
-    for one in run.output_images or []:
-        if f"{one.repository}:{one.tag}" == image:
-            return str(one.digest)
-    raise HelpersError(
-        f"Run {run.run_id} did not push {image}. It pushed: {', '.join(images_of(run)) or 'nothing'}."
-    )
-
-
-def images_of(run: Any) -> list[str]:
-    """What a run pushed: ``repository:tag``, sorted."""
-    return sorted(f"{one.repository}:{one.tag}" for one in run.output_images or [])
-
-
-def duration_of(run: Any) -> str:
-    """How long a run took, HH:MM:SS; '' while it goes on."""
-    start, finish = run.start_time, run.finish_time
-    if start is None or finish is None:
-        return ""
-    seconds = round((_moment(finish) - _moment(start)).total_seconds())
-    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-
-
 def _row(run: Any) -> tuple[str, ...]:
-    started = _moment(run.start_time).strftime("%Y-%m-%dT%H:%M:%SZ") if run.start_time else ""
+    started = moment(run.start_time).strftime("%Y-%m-%dT%H:%M:%SZ") if run.start_time else ""
     return (
         str(run.run_id),
         str(run.task or ""),
@@ -277,14 +257,6 @@ def _row(run: Any) -> tuple[str, ...]:
         trigger_of(run),
         started,
         duration_of(run),
-    )
-
-
-def _moment(value: Any) -> datetime:
-    return (
-        value
-        if isinstance(value, datetime)
-        else datetime.fromisoformat(str(value).replace("Z", "+00:00"))
     )
 
 

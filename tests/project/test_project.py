@@ -58,7 +58,7 @@ def test_no_package_registry_and_no_machine_path_is_in_any_file() -> None:
     hosts = (
         "pythonhosted" + ".org",
         "pypi" + ".org",
-        "registry.npmjs" + ".org",
+        "registry." + "npmjs.org",
         "deb.debian" + ".org",
     )
     for path in tracked():

@@ -1,0 +1,54 @@
+"""What a run of a task tells of itself, as the SDK gives it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from .display import plain
+from .errors import HelpersError
+
+
+def trigger_of(run: Any) -> str:
+    """What started a run: ``Commit``, ``Image Update``, ``Timer`` or ``Manual``."""
+    if run.source_trigger:
+        kind = plain(run.source_trigger.event_type) or "commit"
+        return kind[:1].upper() + kind[1:]
+    if run.timer_trigger:
+        return "Timer"
+    return "Image Update" if run.image_update_trigger else "Manual"
+
+
+def digest_of(run: Any, image: str) -> str:
+    """The digest of ``image`` (``node:15-alpine``) as ``run`` pushed it.
+
+    Raises :class:`HelpersError` when the run did not push it.
+    """
+    for one in run.output_images or []:
+        if f"{one.repository}:{one.tag}" == image:
+            return str(one.digest)
+    raise HelpersError(
+        f"Run {run.run_id} did not push {image}. It pushed: {', '.join(images_of(run)) or 'nothing'}."
+    )
+
+
+def images_of(run: Any) -> list[str]:
+    """What a run pushed: ``repository:tag``, sorted."""
+    return sorted(f"{one.repository}:{one.tag}" for one in run.output_images or [])
+
+
+def duration_of(run: Any) -> str:
+    """How long a run took, HH:MM:SS; '' while it goes on."""
+    start, finish = run.start_time, run.finish_time
+    if start is None or finish is None:
+        return ""
+    seconds = round((moment(finish) - moment(start)).total_seconds())
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+def moment(value: Any) -> datetime:
+    return (
+        value
+        if isinstance(value, datetime)
+        else datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+    )
