@@ -8,12 +8,10 @@ from typing import Any
 from .clouds import Connection
 from .display import Table, plain
 from .errors import HelpersError
-from .run import images_of, trigger_of
+from .run import FINAL, images_of, trigger_of
 
 _AZURE = ".azurecr.io"
 _SHORT = 19  # characters of a digest that are shown: sha256: and twelve digits
-_GOING_ON = ("Queued", "Started", "Running")
-_UNSUCCESSFUL = ("Failed", "Canceled", "Error", "Timeout")
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ def _last_run(recent: list[Any]) -> str:
 
 
 def _waiting(recent: list[Any]) -> list[tuple[str, str]]:
-    going_on = [run.run_id for run in recent if plain(run.status) in _GOING_ON]
+    going_on = [run.run_id for run in recent if plain(run.status) not in FINAL]
     if not going_on:
         return []
     text = f"{', '.join(going_on)} has not ended; runs of one task run one after the other"
@@ -187,7 +185,7 @@ def _refused(connection: Connection, image: Any) -> str:
         if found.login_server.lower() == image.registry.lower():
             group = found.id.split("/")[4]
             for run in connection.clients.tasks.runs.list(group, found.name, top=1):
-                if plain(run.status) in _UNSUCCESSFUL:
+                if plain(run.status) in FINAL and plain(run.status) != "Succeeded":
                     return (
                         f"; the newest run there, {run.run_id} of {run.task}, has ended with "
                         f"{plain(run.status)}"

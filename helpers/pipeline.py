@@ -126,8 +126,10 @@ def watch(
         digest = runs.digest_of(before.run, BASE_IMAGE)
         place = (stage.group, stage.registry, stage.task)
         tracked = connection.clients.tasks.tasks.get(*place).step.base_image_dependencies or []
-        if digest in [one.digest for one in tracked]:
-            # What the task was built on last starts nothing: if its run is not there, none will be.
+        newest = runs.newest(connection, *place)
+        over = newest is not None and plain(newest.status) == "Succeeded"
+        if over and digest in [one.digest for one in tracked]:
+            # What the newest run was built on starts nothing: if its run is not there, none will be.
             return runs.started_by_image(connection, *place, digest, timeout=0)
         return runs.started_by_image(
             connection, *place, digest, after=seen.public.run, timeout=timeout

@@ -8,6 +8,8 @@ from typing import Any
 from .display import plain
 from .errors import HelpersError
 
+FINAL = ("Succeeded", "Failed", "Canceled", "Error", "Timeout")
+
 
 def trigger_of(run: Any) -> str:
     """What started a run: ``Commit``, ``Image Update``, ``Timer`` or ``Manual``."""
@@ -47,6 +49,7 @@ def duration_of(run: Any) -> str:
 
 
 def moment(value: Any) -> datetime:
+    """A time of a run: some versions of the SDK leave it as text."""
     return (
         value
         if isinstance(value, datetime)

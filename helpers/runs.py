@@ -15,7 +15,7 @@ from . import explain
 from .clouds import Connection
 from .display import Log, Table, live, plain
 from .errors import HelpersError
-from .run import digest_of, duration_of, images_of, moment, trigger_of
+from .run import FINAL, digest_of, duration_of, images_of, moment, trigger_of
 
 __all__ = [
     "COLUMNS",
@@ -35,7 +35,6 @@ __all__ = [
     "wait_for",
 ]
 
-FINAL = ("Succeeded", "Failed", "Canceled", "Error", "Timeout")
 COLUMNS = ("RUN ID", "TASK", "PLATFORM", "STATUS", "TRIGGER", "STARTED", "DURATION")
 _LAST_LINES = 12
 _RECENT = 50  # runs that are looked through for one that an event started
