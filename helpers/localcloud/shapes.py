@@ -12,28 +12,37 @@ from typing import Any
 
 Shape = Any
 TAGS: Shape = {str: str}
-_WORDS = {str: "a string", bool: "true or false", int: "an integer", float: "a number"}
+_WORDS: dict[type, str] = {
+    **{dict: "an object", list: "a list", str: "a string", bool: "true or false"},
+    **{int: "an integer", float: "a number"},
+}
 _LARGEST = 2**53  # what JSON's numbers hold exactly (RFC 8259, section 6)
 
 
 class ShapeError(ValueError):
-    """A field that has another type than it must have; the message names both."""
+    """A field that has another type than it must have; the message names both.
+
+    ``kind`` is what the field ``path`` must be; ``null``: it is null, where an item is needed.
+    """
+
+    def __init__(self, path: str, kind: type, *, null: bool) -> None:
+        super().__init__(f"'{path}' must be {_WORDS[kind]}.")
+        self.path, self.kind, self.null = path, kind, null
 
 
 def check_shape(value: Any, shape: Shape, path: str = "") -> None:
     """Raise :class:`ShapeError` unless ``value`` has the shape."""
+    kind = type(shape) if isinstance(shape, (dict, list)) else shape
+    if not _is(value, kind):
+        raise ShapeError(path, kind, null=value is None)
     if isinstance(shape, dict):
-        _require(isinstance(value, dict), path, "an object")
         for name, given in value.items():
             inner = shape.get(str, shape.get(name))
             if inner is not None and given is not None:
                 check_shape(given, inner, f"{path}.{name}" if path else str(name))
     elif isinstance(shape, list):
-        _require(isinstance(value, list), path, "a list")
         for index, given in enumerate(value):
             check_shape(given, shape[0], f"{path}[{index}]")
-    else:
-        _require(_is(value, shape), path, _WORDS[shape])
 
 
 def _is(value: Any, kind: type) -> bool:
@@ -46,8 +55,3 @@ def _is(value: Any, kind: type) -> bool:
 
 def _finite(value: float) -> bool:
     return math.isfinite(value) and abs(value) <= _LARGEST
-
-
-def _require(holds: bool, path: str, words: str) -> None:
-    if not holds:
-        raise ShapeError(f"'{path}' must be {words}.")

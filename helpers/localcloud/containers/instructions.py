@@ -224,9 +224,9 @@ def _run(build: Build, stage: Stage, instruction: Instruction) -> None:
             raise VariableError(
                 f"the --{flag} option requires BuildKit, which the local cloud lacks"
             )
-    if instruction.flags.get("network", "default") not in ("default", "none"):
-        raise VariableError("the local cloud has no --network=host: containers never see the host")
     network = instruction.flags.get("network", "default")
+    if network not in ("default", "none"):
+        raise VariableError("the local cloud has no --network=host: containers never see the host")
     argv, shown, script = _run_words(stage, instruction)
     if not argv or any("\0" in word for word in argv):
         raise VariableError("there is no command to run, or it holds a zero byte")

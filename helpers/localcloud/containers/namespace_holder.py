@@ -39,7 +39,7 @@ KEPT_IN_CHROOT = (0, 1, 3, 4, 5, 6, 7, 8, 10, 31)
 SIOCSIFFLAGS = 0x8914  # linux/sockios.h
 IFF_UP_RUNNING = 0x1 | 0x40  # linux/if.h
 MESSAGE = 65536  # bytes
-PARENT, SESSION = 1, 3  # columns of /proc/PID/stat
+STATE, PARENT, SESSION = 0, 1, 3  # columns of /proc/PID/stat
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _namespaces = False  # whether containers have namespaces of their own
@@ -94,14 +94,16 @@ def _processes_by(column: int) -> dict[int, list[int]]:
     found: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
-            with (
-                contextlib.suppress(OSError, ValueError, IndexError),
-                open(f"/proc/{name}/stat", "rb") as stat,
-            ):
-                # The command's name stands in parentheses and may hold spaces.
-                value = int(stat.read().rpartition(b")")[2].split()[column])
-                found.setdefault(value, []).append(int(name))
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                found.setdefault(int(_columns(int(name))[column]), []).append(int(name))
     return found
+
+
+def _columns(process: int) -> list[bytes]:
+    """/proc/PID/stat from the state on (proc(5)). Raises OSError when there is no such process."""
+    with open(f"/proc/{process}/stat", "rb") as stat:
+        # The command's name stands in parentheses and may hold spaces.
+        return stat.read().rpartition(b")")[2].split()
 
 
 def descendants_of(parent: int) -> list[int]:
@@ -196,9 +198,14 @@ def send_signal(process: int, number: int, sandboxed: bool) -> None:
                 targets += children_of(init)
     if not targets:
         targets, number = _frozen_tree(process), signal.SIGKILL
-    for target in targets:
+    _send(number, targets)
+
+
+def _send(number: int, processes: list[int]) -> None:
+    """Signal processes; those that have ended meanwhile are no matter."""
+    for process in processes:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(target, number)
+            os.kill(process, number)
 
 
 def _frozen_tree(process: int, patience: float = 0.5) -> list[int]:
@@ -211,9 +218,7 @@ def _frozen_tree(process: int, patience: float = 0.5) -> list[int]:
     while time.monotonic() < deadline:
         still = all(map(_stands_still, known))  # before the look: what forks no more hides none
         fresh = [one for one in (process, *descendants_of(process)) if one not in known]
-        for one in fresh:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(one, signal.SIGSTOP)
+        _send(signal.SIGSTOP, fresh)
         known.update(dict.fromkeys(fresh))
         if not fresh and still:
             break
@@ -225,8 +230,7 @@ def _frozen_tree(process: int, patience: float = 0.5) -> list[int]:
 def _stands_still(process: int) -> bool:
     """Whether a process is stopped, or has ended (proc(5), /proc/[pid]/stat)."""
     try:
-        with open(f"/proc/{process}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] in "TtZX"
+        return _columns(process)[STATE] in (b"T", b"t", b"Z", b"X")
     except OSError:
         return True
 
@@ -240,9 +244,8 @@ def reap() -> None:
             return
         if process == 0:
             return
-        for left in session_of(process):  # without a process namespace, nobody else ends them
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(left, signal.SIGKILL)
+        # Without a process namespace, nobody else ends them.
+        _send(signal.SIGKILL, session_of(process))
         report = _children.pop(process, None)
         if report is not None:
             code = os.waitstatus_to_exitcode(status)
@@ -260,10 +263,7 @@ def end_strays() -> None:
     """
     if not _namespaces:
         return
-    for stray in children_of(os.getpid()):
-        if stray not in _children:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(stray, signal.SIGKILL)
+    _send(signal.SIGKILL, [one for one in children_of(os.getpid()) if one not in _children])
 
 
 def serve(control: socket.socket) -> None:
@@ -333,9 +333,7 @@ def end_all(patience: float = 5.0) -> None:
     """
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
-        for process in descendants_of(os.getpid()):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(process, signal.SIGKILL)
+        _send(signal.SIGKILL, descendants_of(os.getpid()))
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass

@@ -5,18 +5,10 @@ Source: REST reference of Microsoft.ContainerRegistry, "Tasks" and "Registries -
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from ..errors import CloudError
-
-
-@dataclass(frozen=True)
-class _Each:
-    """An object with names of the user's choice; each value has this shape."""
-
-    shape: Any
-
+from ..shapes import Shape, ShapeError, check_shape
 
 _VALUES = [{"name": str, "value": str, "isSecret": bool}]
 _PLATFORM = {"os": str, "architecture": str, "variant": str}
@@ -24,7 +16,7 @@ _AGENT = {"cpu": int}
 _SECRET = {"type": str, "value": str}
 _CREDENTIALS = {
     "sourceRegistry": {"loginMode": str, "identity": str},
-    "customRegistries": _Each({"userName": _SECRET, "password": _SECRET, "identity": str}),
+    "customRegistries": {str: {"userName": _SECRET, "password": _SECRET, "identity": str}},
 }
 _STEP = {
     **dict.fromkeys(("type", "contextPath", "contextAccessToken"), str),
@@ -84,34 +76,22 @@ RUN_REQUEST = {
         "arguments": _VALUES,
     },
 }
-_WANTED = {str: "a text", int: "a whole number", bool: "true or false"}
+_WANTED: dict[type, str] = {
+    **{dict: "an object", list: "a list"},
+    **{str: "a text", int: "a whole number", bool: "true or false"},
+}
 
 
-def check(value: Any, shape: Any, path: str = "") -> None:
+def check(value: Any, shape: Shape, path: str = "") -> None:
     """Raise 400 that names the first place in ``value`` that is not of its shape; null is."""
     if value is None:
         return
-    if isinstance(shape, (dict, _Each)):
-        if not isinstance(value, dict):
-            raise _refused(path, "an object")
-        for name, inner in value.items():
-            wanted = shape.shape if isinstance(shape, _Each) else shape.get(name)
-            if wanted is not None:
-                check(inner, wanted, f"{path}.{name}" if path else str(name))
-    elif isinstance(shape, list):
-        if not isinstance(value, list):
-            raise _refused(path, "a list")
-        for number, inner in enumerate(value):
-            if inner is None:
-                raise _refused(f"{path}[{number}]", "given")
-            check(inner, shape[0], f"{path}[{number}]")
-    elif not isinstance(value, shape) or (shape is int and isinstance(value, bool)):
-        raise _refused(path, _WANTED[shape])
-
-
-def _refused(path: str, wanted: str) -> CloudError:
-    return CloudError(
-        400,
-        "InvalidRequestContent",
-        f"The request content was invalid: '{path}' must be {wanted}.",
-    )
+    try:
+        check_shape(value, shape, path)
+    except ShapeError as error:
+        wanted = "given" if error.null else _WANTED[error.kind]
+        raise CloudError(
+            400,
+            "InvalidRequestContent",
+            f"The request content was invalid: '{error.path}' must be {wanted}.",
+        ) from None
