@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from helpers.localcloud.blobs.account import Blob, BlobAccount
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers.output import LONGEST, LineSplitter
-from helpers.localcloud.tasks.go_values import to_json
 from helpers.localcloud.tasks.log import RunLog, complete
 from helpers.localcloud.tasks.masking import Masker
+from helpers.localcloud.tasks.templating.go_values import to_json
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from helpers.localcloud.tasks.template import TemplateError, render
+from helpers.localcloud.tasks.templating.template import TemplateError, render
 
 DATA = {
     "Run": {"ID": "ca1", "Registry": "r.azurecr.io"},

@@ -11,10 +11,9 @@ import re
 import uuid
 from collections.abc import Mapping, Sequence
 
-from . import aliases, template
+from . import aliases
 from .errors import TaskError
 from .graph import Graph
-from .render_options import RenderOptions
 from .task_file import (
     DEFAULT_NETWORK,
     DEFAULT_VERSION,
@@ -22,10 +21,11 @@ from .task_file import (
     STEP_TIMEOUT,
     VERSIONS,
     Network,
-    SecretReference,
     Step,
     Task,
 )
+from .templating import template
+from .templating.render_options import RenderOptions, SecretReference
 from .yaml_values import Document, Properties, YamlError
 
 __all__ = [

@@ -9,20 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from .templating.render_options import SecretReference
+
 STEP_TIMEOUT = 600  # seconds (graph/task.go)
 RETRY_DELAY = 5  # seconds (graph/task.go; the documentation says 0)
 DEFAULT_NETWORK = "acb_default_network"
 DEFAULT_VERSION = "v1.0.0"
 VERSIONS = ("1.0-preview-1", DEFAULT_VERSION, "v1.1.0")
-
-
-@dataclass(frozen=True)
-class SecretReference:
-    """A secret of the file's ``secrets``: where its value is kept."""
-
-    id: str
-    key_vault: str  # URL of a secret
-    client_id: str = ""  # a user-assigned identity
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from .errors import TaskError
+from ..errors import TaskError
 
 _OPEN = re.compile(r"\{\{(-(?=\s))?")
 _COMMENT = re.compile(r"\s*/\*.*?\*/", re.DOTALL)

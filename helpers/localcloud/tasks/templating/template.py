@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .functions import FUNCTIONS, FunctionError, call, show, truth
-from .template_parser import (
+from .parser import (
     NAME,
     Chain,
     Function,

@@ -12,9 +12,17 @@ from typing import Any
 
 import yaml
 
-from .errors import TaskError
+from ..errors import TaskError
 from .go_values import to_json
-from .task_file import SecretReference
+
+
+@dataclass(frozen=True)
+class SecretReference:
+    """A secret of the file's ``secrets``: where its value is kept."""
+
+    id: str
+    key_vault: str  # URL of a secret
+    client_id: str = ""  # a user-assigned identity
 
 
 @dataclass(frozen=True)
