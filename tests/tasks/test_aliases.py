@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from helpers.localcloud.tasks import aliases
+from helpers.localcloud.tasks.definitions import aliases
 from helpers.localcloud.tasks.errors import TaskError
 
 

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from helpers.localcloud.containers.builder import BuildResult, BuiltStage
-from helpers.localcloud.tasks.build_command import BuildCommand, BuildCommandError
-from helpers.localcloud.tasks.build_dependencies import ImageName, of_build
+from helpers.localcloud.tasks.definitions.build_command import BuildCommand, BuildCommandError
+from helpers.localcloud.tasks.definitions.build_dependencies import ImageName, of_build
 
 DIGEST = "sha256:" + "1" * 64
 

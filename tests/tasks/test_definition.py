@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from helpers.localcloud.tasks.definition import (
+from helpers.localcloud.tasks.definitions.definition import (
     RenderOptions,
     SecretReference,
     Task,
     needs_secrets,
     parse,
 )
+from helpers.localcloud.tasks.definitions.graph import Graph
 from helpers.localcloud.tasks.errors import TaskError
-from helpers.localcloud.tasks.graph import Graph
 
 ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = RenderOptions(

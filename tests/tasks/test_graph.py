@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
+from helpers.localcloud.tasks.definitions.graph import Graph, check
+from helpers.localcloud.tasks.definitions.task_file import Step
 from helpers.localcloud.tasks.errors import TaskError
-from helpers.localcloud.tasks.graph import Graph, check
-from helpers.localcloud.tasks.task_file import Step
 
 
 def steps(*names: str, **when: list[str]) -> list[Step]:

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from helpers.localcloud.tasks.words import ShellError, split
+from helpers.localcloud.tasks.definitions.words import ShellError, split
 
 COMMANDS = [
     "docker pull node:15-alpine",

@@ -13,7 +13,8 @@ from typing import Any
 from ..cloud import Cloud
 from ..principals import Principal
 from ..store import Resource
-from . import definition, secrets
+from . import secrets
+from .definitions import definition
 from .errors import TaskError
 from .log import RunLog
 from .runs import Run

@@ -12,8 +12,8 @@ from ..containers.dockerfile import BuildError
 from ..containers.sandbox import SandboxError
 from ..errors import CloudError
 from .agent import Agent, StepError
+from .definitions.task_file import Step, Task
 from .session import RunSession
-from .task_file import Step, Task
 
 Log = Callable[[str], None]
 

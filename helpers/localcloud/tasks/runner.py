@@ -16,8 +16,9 @@ from ..blobs.account import BlobAccount
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..store import Resource
-from . import aliases, definition, source
+from . import source
 from .agent import Agent, StepError
+from .definitions import aliases, definition
 from .folders import RUNS, remove_tree
 from .log import RunLog
 from .runs import Run, Runs, timestamp

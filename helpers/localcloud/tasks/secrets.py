@@ -13,7 +13,7 @@ import requests
 from ..cloud import Cloud
 from ..gateway import session
 from ..principals import VAULT, Principal
-from .definition import SecretReference
+from .definitions.definition import SecretReference
 from .errors import TaskError
 
 TIMEOUT = 120.0  # seconds, as the engine's

@@ -13,13 +13,14 @@ from ..containers.dockerfile import BuildError, parse
 from ..containers.sandbox import Mount
 from ..errors import CloudError
 from ..reference import Reference
-from . import definition, source
+from . import source
 from .agent import Agent, StepError
 from .attempts import Attempts, Log, timed_out
-from .build_command import BuildCommand, BuildCommandError
-from .build_dependencies import BuildDependency, of_build
+from .definitions import definition
+from .definitions.build_command import BuildCommand, BuildCommandError
+from .definitions.build_dependencies import BuildDependency, of_build
+from .definitions.words import ShellError, split
 from .session import RunSession
-from .words import ShellError, split
 
 PUSH_ATTEMPTS = 3
 _TOOL_IMAGES = {

@@ -8,9 +8,10 @@ import time
 import yaml
 
 from ..errors import CloudError
-from . import credentials, definition, graph
+from . import credentials
 from .agent import Agent, StepError
-from .build_dependencies import BuildDependency
+from .definitions import definition, graph
+from .definitions.build_dependencies import BuildDependency
 from .session import RunSession
 from .step_commands import StepCommands
 

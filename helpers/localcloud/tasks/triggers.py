@@ -22,7 +22,7 @@ from ..errors import CloudError
 from ..events import BranchPushed, ManifestPushed, RunQueued
 from ..reference import DOCKER_HUB
 from ..store import Resource
-from .build_dependencies import HUB_SERVER, ImageName
+from .definitions.build_dependencies import HUB_SERVER, ImageName
 from .runs import Run, Runs, timestamp
 
 log = logging.getLogger(__name__)

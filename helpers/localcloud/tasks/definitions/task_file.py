@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from .templating.render_options import SecretReference
+from ..templating.render_options import SecretReference
 
 STEP_TIMEOUT = 600  # seconds (graph/task.go)
 RETRY_DELAY = 5  # seconds (graph/task.go; the documentation says 0)

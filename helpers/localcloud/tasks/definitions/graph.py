@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from .errors import TaskError
+from ..errors import TaskError
 from .task_file import Step
 
 IMMEDIATELY = "-"  # in ``when``: wait for nothing

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..containers.builder import BuildResult, BuiltStage
-from ..reference import DOCKER_HUB, Reference
+from ...containers.builder import BuildResult, BuiltStage
+from ...reference import DOCKER_HUB, Reference
 
 HUB_SERVER = "registry.hub.docker.com"
 

@@ -11,8 +11,10 @@ import re
 import uuid
 from collections.abc import Mapping, Sequence
 
+from ..errors import TaskError
+from ..templating import template
+from ..templating.render_options import RenderOptions, SecretReference
 from . import aliases
-from .errors import TaskError
 from .graph import Graph
 from .task_file import (
     DEFAULT_NETWORK,
@@ -24,8 +26,6 @@ from .task_file import (
     Step,
     Task,
 )
-from .templating import template
-from .templating.render_options import RenderOptions, SecretReference
 from .yaml_values import Document, Properties, YamlError
 
 __all__ = [

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .errors import TaskError
+from ..errors import TaskError
 from .yaml_values import Document, YamlError
 
 FIRST_VERSION = "v1.1.0"  # compared as text, as the engine does
