@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from helpers.localcloud.blobs.account import Blob, BlobAccount
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers.output import LONGEST, LineSplitter
-from helpers.localcloud.tasks.log import RunLog, complete
-from helpers.localcloud.tasks.masking import Masker
+from helpers.localcloud.tasks.completion import complete
+from helpers.localcloud.tasks.execution.log import RunLog
+from helpers.localcloud.tasks.execution.masking import Masker
 from helpers.localcloud.tasks.templating.go_values import to_json
 
 
@@ -48,7 +49,7 @@ def test_lines_are_there_at_once_with_time_and_crlf(blob: Blob) -> None:
 def test_output_without_end_is_cut_and_the_engine_still_heard(
     blob: Blob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("helpers.localcloud.tasks.log.OUTPUT_LIMIT", 2 << 20)
+    monkeypatch.setattr("helpers.localcloud.tasks.execution.log.OUTPUT_LIMIT", 2 << 20)
     log = RunLog(blob)
     for _ in range(300):
         log.output("y" * 10_000)

@@ -14,10 +14,10 @@ from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.registry.catalog import Catalog
 from helpers.localcloud.resource_manager import deletion
 from helpers.localcloud.store import Resource
-from helpers.localcloud.tasks.log import RunLog
+from helpers.localcloud.tasks.execution.log import RunLog
+from helpers.localcloud.tasks.execution.stop import Stop
 from helpers.localcloud.tasks.queue import Execute, Worker
 from helpers.localcloud.tasks.runs import Run, Runs
-from helpers.localcloud.tasks.stop import Stop
 
 TYPE = "Microsoft.ContainerRegistry/registries"
 REQUEST = {

@@ -18,7 +18,7 @@ from dulwich.repo import Repo
 from helpers.localcloud.blobs.account import BlobAccount
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.git_host.repositories import Repositories
-from helpers.localcloud.tasks.source import GitContext, SourceError, fetch
+from helpers.localcloud.tasks.execution.source import GitContext, SourceError, fetch
 from tests.conftest import LocalCloud
 
 REGISTRY = "/subscriptions/s/registries/acme"

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from ..blobs.account import BlobAccount
 from ..cloud import Cloud
 from ..events import ResourceDeleted, RunCancelled, RunQueued
-from .folders import RUNS, remove_tree
-from .log import complete
+from .completion import complete
+from .execution.folders import RUNS, remove_tree
+from .execution.stop import Stop, unexpected
 from .runs import GOING, Run, Runs, timestamp
-from .stop import Stop, unexpected
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ Execute = Callable[[Cloud, Run, Stop], None]
 
 
 def _execute(cloud: Cloud, run: Run, stop: Stop) -> None:
-    from .runner import execute  # here: the engine is loaded with the first run
+    from .execution.runner import execute  # here: the engine is loaded with the first run
 
     execute(cloud, run, stop)
 

@@ -17,7 +17,7 @@ from ..errors import CloudError
 from ..events import RunCancelled, RunFinished, RunQueued
 from ..store import Resource, Store
 from . import run_filter
-from .log import complete
+from .completion import complete
 from .snapshot import snapshot
 
 RUN_TYPE = "Microsoft.ContainerRegistry/registries/runs"

@@ -8,11 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from ..cloud import Cloud
-from ..containers.container import Container, ContainerSpec, ContainerTimeoutError
-from ..containers.engine import Session
-from ..containers.network import SandboxError
-from ..reference import Reference
+from ...cloud import Cloud
+from ...containers.container import Container, ContainerSpec, ContainerTimeoutError
+from ...containers.engine import Session
+from ...containers.network import SandboxError
+from ...reference import Reference
 
 
 class RunSession(Session):

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..cloud import Cloud
-from ..errors import CloudError
-from ..principals import Principal
-from ..registry.credentials import Credential
-from ..registry.tokens import exchange_credential, task_credential
-from ..store import Resource
-from .errors import TaskError
+from ...cloud import Cloud
+from ...errors import CloudError
+from ...principals import Principal
+from ...registry.credentials import Credential
+from ...registry.tokens import exchange_credential, task_credential
+from ...store import Resource
+from ..errors import TaskError
 from .secrets import SecretError, fetch
 
 SYSTEM = "[system]"

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 
 import requests
 
-from ..cloud import Cloud
-from ..gateway import session
-from ..principals import VAULT, Principal
-from .definitions.definition import SecretReference
-from .errors import TaskError
+from ...cloud import Cloud
+from ...gateway import session
+from ...principals import VAULT, Principal
+from ..definitions.definition import SecretReference
+from ..errors import TaskError
 
 TIMEOUT = 120.0  # seconds, as the engine's
 _URL = re.compile(

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from ..containers.dockerfile import BuildError
-from ..containers.sandbox import SandboxError
-from ..errors import CloudError
+from ...containers.dockerfile import BuildError
+from ...containers.sandbox import SandboxError
+from ...errors import CloudError
+from ..definitions.task_file import Step, Task
 from .agent import Agent, StepError
-from .definitions.task_file import Step, Task
 from .session import RunSession
 
 Log = Callable[[str], None]

@@ -8,18 +8,18 @@ import threading
 from pathlib import Path
 from secrets import token_hex
 
-from ..containers.builder import BuildResult
-from ..containers.dockerfile import BuildError, parse
-from ..containers.sandbox import Mount
-from ..errors import CloudError
-from ..reference import Reference
+from ...containers.builder import BuildResult
+from ...containers.dockerfile import BuildError, parse
+from ...containers.sandbox import Mount
+from ...errors import CloudError
+from ...reference import Reference
+from ..definitions import definition
+from ..definitions.build_command import BuildCommand, BuildCommandError
+from ..definitions.build_dependencies import BuildDependency, of_build
+from ..definitions.words import ShellError, split
 from . import source
 from .agent import Agent, StepError
 from .attempts import Attempts, Log, timed_out
-from .definitions import definition
-from .definitions.build_command import BuildCommand, BuildCommandError
-from .definitions.build_dependencies import BuildDependency, of_build
-from .definitions.words import ShellError, split
 from .session import RunSession
 
 PUSH_ATTEMPTS = 3
@@ -195,11 +195,7 @@ class StepCommands:
             self._attempts.run(step, lambda log: self._container(step, words, log))
 
     def _tool(self, tool: str, arguments: list[str], step: definition.Step, log: Log) -> int:
-        from .tools import (  # here: loaded with the first step that needs them
-            ToolContext,
-            az,
-            docker,
-        )
+        from ..tools import ToolContext, az, docker
 
         context = ToolContext(
             session=self._session,

@@ -12,16 +12,16 @@ from typing import Any
 
 import yaml
 
-from ..blobs.account import BlobAccount
-from ..cloud import Cloud
-from ..errors import CloudError
-from ..store import Resource
+from ...blobs.account import BlobAccount
+from ...cloud import Cloud
+from ...errors import CloudError
+from ...store import Resource
+from ..definitions import aliases, definition
+from ..runs import Run, Runs, timestamp
 from . import source
 from .agent import Agent, StepError
-from .definitions import aliases, definition
 from .folders import RUNS, remove_tree
 from .log import RunLog
-from .runs import Run, Runs, timestamp
 from .session import RunSession
 from .source import Source, SourceError
 from .steps import Steps

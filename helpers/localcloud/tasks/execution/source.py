@@ -21,9 +21,9 @@ from dulwich.objects import Commit, ObjectID, Tag
 from dulwich.refs import Ref
 from dulwich.repo import Repo
 
-from ..blobs.account import BlobAccount
-from ..cloud import Cloud
-from ..gateway import session
+from ...blobs.account import BlobAccount
+from ...cloud import Cloud
+from ...gateway import session
 
 LARGEST = 4 << 30  # bytes that an archive may unpack to
 _REFUSED = (

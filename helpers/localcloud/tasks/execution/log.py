@@ -7,17 +7,10 @@ import threading
 import time
 from datetime import datetime, timezone
 
-from ..blobs.account import Blob
+from ...blobs.account import Blob
+from ..completion import COMPLETE
 from .masking import Masker
 
-# What the blob's metadata ``Complete`` says of a run that has ended (azure-cli, acr/_stream_utils).
-COMPLETE = {
-    "Succeeded": "successful",
-    "Failed": "failed",
-    "Canceled": "canceled",
-    "Timeout": "timedout",
-    "Error": "internalerror",
-}
 OUTPUT_LIMIT = 64 << 20  # characters; a program that prints without end must not fill the disk
 
 
@@ -82,19 +75,3 @@ class RunLog:
             view = memoryview(data)
             while view and not self._closed:
                 view = view[os.write(self._descriptor, view) :]
-
-
-def complete(blob: Blob, status: str, message: str) -> None:
-    """End the log of a run that nobody writes any more, with a last line that says why."""
-    if not blob.exists():
-        blob.create("AppendBlob", "text/plain; charset=utf-8")
-    if "Complete" in blob.metadata():
-        return
-    size = blob.path.stat().st_size
-    try:
-        with blob.path.open("ab") as file:
-            file.write(f"\r\n{message}\r\n".encode())
-        blob.set_metadata({"Complete": COMPLETE.get(status, "internalerror")})
-    except OSError:  # a full disk: all of it or nothing, so that it can be tried again
-        os.truncate(blob.path, size)
-        raise

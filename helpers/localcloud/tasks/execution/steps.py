@@ -7,11 +7,11 @@ import time
 
 import yaml
 
-from ..errors import CloudError
+from ...errors import CloudError
+from ..definitions import definition, graph
+from ..definitions.build_dependencies import BuildDependency
 from . import credentials
 from .agent import Agent, StepError
-from .definitions import definition, graph
-from .definitions.build_dependencies import BuildDependency
 from .session import RunSession
 from .step_commands import StepCommands
 

@@ -10,14 +10,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ..cloud import Cloud
-from ..principals import Principal
-from ..store import Resource
+from ...cloud import Cloud
+from ...principals import Principal
+from ...store import Resource
+from ..definitions import definition
+from ..errors import TaskError
+from ..runs import Run
 from . import secrets
-from .definitions import definition
-from .errors import TaskError
 from .log import RunLog
-from .runs import Run
 from .source import Source
 from .stop import Stop
 

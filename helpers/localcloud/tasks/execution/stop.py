@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 
-from ..errors import no_space
+from ...errors import no_space
 
 log = logging.getLogger(__name__)
 
