@@ -15,8 +15,8 @@ import pytest
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers.build_cache import BuildCache
 from helpers.localcloud.containers.builder import BuildResult
-from helpers.localcloud.containers.dockerfile import BuildError
 from helpers.localcloud.containers.engine import Engine, Session, human_size
+from helpers.localcloud.containers.errors import BuildError
 from helpers.localcloud.containers.images import ImageStore
 from helpers.localcloud.containers.sandbox import ContainerTimeoutError
 from helpers.localcloud.errors import CloudError

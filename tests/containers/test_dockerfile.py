@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from helpers.localcloud.containers.dockerfile import BuildError, parse
+from helpers.localcloud.containers.dockerfile import parse
+from helpers.localcloud.containers.errors import BuildError
 from helpers.localcloud.containers.variables import VariableError, expand, pairs, split
 
 

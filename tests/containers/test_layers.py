@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from helpers.localcloud.containers.dockerfile import BuildError
+from helpers.localcloud.containers.errors import BuildError
 from helpers.localcloud.containers.layers import Entry, changes, extract, pack
 from helpers.localcloud.containers.owners import Owners, write_owners
 from helpers.localcloud.containers.root_file_system import RootFileSystem

@@ -17,7 +17,8 @@ import pytest
 
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers.assembly import Layer, program
-from helpers.localcloud.containers.network import Network, SandboxError, listens
+from helpers.localcloud.containers.errors import SandboxError
+from helpers.localcloud.containers.network import Network, listens
 from helpers.localcloud.containers.sandbox import Container, ContainerSpec, Sandbox
 
 from .roots import TRUSTED, base_layer

@@ -20,6 +20,7 @@ import pytest
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers import network as network_module
 from helpers.localcloud.containers.container import signal_of
+from helpers.localcloud.containers.errors import SandboxError
 from helpers.localcloud.containers.output import LONGEST, LineSplitter
 from helpers.localcloud.containers.sandbox import (
     ContainerSpec,
@@ -27,7 +28,6 @@ from helpers.localcloud.containers.sandbox import (
     Mount,
     Network,
     Sandbox,
-    SandboxError,
     supported,
 )
 

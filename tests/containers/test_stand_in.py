@@ -15,7 +15,7 @@ import pytest
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers import assembly, stand_in
 from helpers.localcloud.containers.assembly import Layer
-from helpers.localcloud.containers.network import SandboxError
+from helpers.localcloud.containers.errors import SandboxError
 from helpers.localcloud.containers.sandbox import ContainerSpec, Sandbox
 from helpers.localcloud.content import ContentStore
 from helpers.localcloud.registry.catalog import Catalog

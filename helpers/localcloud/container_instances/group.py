@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from ..cloud import Cloud
-from ..containers.sandbox import Container, ContainerSpec, Mount, Network, Sandbox, SandboxError
+from ..containers.errors import SandboxError
+from ..containers.sandbox import Container, ContainerSpec, Mount, Network, Sandbox
 from ..errors import CloudError
 from ..store import Resource
 from . import logs

@@ -15,7 +15,8 @@ from ..errors import CloudError
 from .build_cache import BuildCache
 from .build_context import BuildContext, ContextError, ImageTree
 from .container import Mount
-from .dockerfile import BuildError, Dockerfile, Instruction, parse
+from .dockerfile import Dockerfile, Instruction, parse
+from .errors import BuildError
 from .images import LAYER, Descriptor, Image, ImageStore
 from .instructions import apply
 from .layers import Entry, pack

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .network import Network, SandboxError
+from .errors import SandboxError
+from .network import Network
 
 Output = Callable[[bytes], None]
 TERMINATE = int(signal.SIGTERM)

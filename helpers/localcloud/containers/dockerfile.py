@@ -9,7 +9,7 @@ import json
 import re
 from dataclasses import dataclass, field
 
-from ..errors import CloudError
+from .errors import BuildError
 
 INSTRUCTIONS = frozenset(
     (
@@ -29,14 +29,6 @@ _DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*")
 _FLAG = re.compile(r"--([a-z-]+)(?:=(\S*))?\s*")
 # A word of its own, as BuildKit reads it: the shift in $((1<<X)) is none.
 _HEREDOC = re.compile(r"""(?:^|(?<=\s))\d*<<(-?)(?:"(\w+)"|'(\w+)'|(\w+))""")
-
-
-class BuildError(CloudError):
-    """A Dockerfile cannot be read or built; the text names file, line and instruction."""
-
-    def __init__(self, message: str, exit_status: int = 1) -> None:
-        super().__init__(400, "BuildFailed", message)
-        self.exit_status = exit_status
 
 
 @dataclass(frozen=True)

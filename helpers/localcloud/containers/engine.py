@@ -18,19 +18,12 @@ from ..registry.client import RegistryClient
 from ..registry.credentials import Credential
 from .build_context import BuildContext
 from .builder import Build, BuildResult
-from .dockerfile import BuildError, parse
+from .dockerfile import parse
+from .errors import BuildError, SandboxError
 from .images import Image, ImageStore
 from .local_images import LocalImages, parse_reference
 from .output import LineSplitter
-from .sandbox import (
-    Container,
-    ContainerSpec,
-    ContainerTimeoutError,
-    Mount,
-    Network,
-    Sandbox,
-    SandboxError,
-)
+from .sandbox import Container, ContainerSpec, ContainerTimeoutError, Mount, Network, Sandbox
 from .stage import Stage
 
 Log = Callable[[str], None]

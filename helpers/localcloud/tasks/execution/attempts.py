@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from ...containers.dockerfile import BuildError
-from ...containers.sandbox import SandboxError
+from ...containers.errors import BuildError, SandboxError
 from ...errors import CloudError
 from ..definitions.task_file import Step, Task
 from .agent import Agent, StepError

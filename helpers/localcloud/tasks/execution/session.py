@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from ...cloud import Cloud
 from ...containers.container import Container, ContainerSpec, ContainerTimeoutError
 from ...containers.engine import Session
-from ...containers.network import SandboxError
+from ...containers.errors import SandboxError
 from ...reference import Reference
 
 

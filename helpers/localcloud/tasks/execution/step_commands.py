@@ -9,7 +9,8 @@ from pathlib import Path
 from secrets import token_hex
 
 from ...containers.builder import BuildResult
-from ...containers.dockerfile import BuildError, parse
+from ...containers.dockerfile import parse
+from ...containers.errors import BuildError
 from ...containers.sandbox import Mount
 from ...errors import CloudError
 from ...reference import Reference

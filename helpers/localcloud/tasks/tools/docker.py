@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from ...containers.build_context import ContextError
-from ...containers.dockerfile import BuildError
 from ...containers.engine import human_size
-from ...containers.sandbox import Mount, SandboxError
+from ...containers.errors import BuildError, SandboxError
+from ...containers.sandbox import Mount
 from ...errors import CloudError
 from ...reference import InvalidReferenceError
 from ...registry.credentials import Credential
