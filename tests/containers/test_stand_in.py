@@ -16,7 +16,8 @@ from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers import assembly, stand_in
 from helpers.localcloud.containers.assembly import Layer
 from helpers.localcloud.containers.errors import SandboxError
-from helpers.localcloud.containers.sandbox import ContainerSpec, Sandbox
+from helpers.localcloud.containers.sandboxes.container import ContainerSpec
+from helpers.localcloud.containers.sandboxes.sandbox import Sandbox
 from helpers.localcloud.content import ContentStore
 from helpers.localcloud.registry.catalog import Catalog
 

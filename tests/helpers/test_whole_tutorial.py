@@ -91,7 +91,7 @@ def test_a_later_notebook_catches_up_by_itself(home: Path, tmp_path: Path) -> No
 # Of its own for this test: in a chroot the site listens on the machine's port 80.
 IN_A_NETWORK = """
 import os, sys
-from helpers.localcloud.containers.namespace_holder import bring_loopback_up
+from helpers.localcloud.containers.sandboxes.namespace_holder import bring_loopback_up
 bring_loopback_up()
 os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 """

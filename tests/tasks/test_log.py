@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from helpers.localcloud.blobs.account import Blob, BlobAccount
 from helpers.localcloud.cloud import Cloud
-from helpers.localcloud.containers.output import LONGEST, LineSplitter
+from helpers.localcloud.containers.sandboxes.output import LONGEST, LineSplitter
 from helpers.localcloud.tasks.completion import complete
 from helpers.localcloud.tasks.execution.log import RunLog
 from helpers.localcloud.tasks.execution.masking import Masker

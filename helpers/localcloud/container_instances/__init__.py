@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from ..cloud import Cloud
-from ..containers.sandbox import sweep
+from ..containers.sandboxes.sandbox import sweep
 from ..events import ContainerGroupChanged, ResourceDeleted
 from .group import GroupWorker
 from .state import GROUP_TYPE

@@ -18,7 +18,9 @@ from typing import Any
 
 from ..cloud import Cloud
 from ..containers.errors import SandboxError
-from ..containers.sandbox import Container, ContainerSpec, Mount, Network, Sandbox
+from ..containers.sandboxes.container import Container, ContainerSpec, Mount
+from ..containers.sandboxes.network import Network
+from ..containers.sandboxes.sandbox import Sandbox
 from ..errors import CloudError
 from ..store import Resource
 from . import logs

@@ -14,12 +14,12 @@ from ..cloud import Cloud
 from ..errors import CloudError
 from .build_cache import BuildCache
 from .build_context import BuildContext, ContextError, ImageTree
-from .container import Mount
 from .dockerfile import Dockerfile, Instruction, parse
 from .errors import BuildError
 from .images import LAYER, Descriptor, Image, ImageStore
 from .instructions import apply
 from .layers import Entry, pack
+from .sandboxes.container import Mount
 from .stage import Stage
 from .variables import VariableError, expand, pairs, split
 

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from .build_context import BuildContext, ContextError, ImageTree
 from .layers import Entry
 from .owners import ROOT, Owners
-from .root_file_system import RootFileSystem, UnknownUserError
+from .sandboxes.root_file_system import RootFileSystem, UnknownUserError
 
 Source = BuildContext | ImageTree
 

@@ -22,8 +22,10 @@ from .dockerfile import parse
 from .errors import BuildError, SandboxError
 from .images import Image, ImageStore
 from .local_images import LocalImages, parse_reference
-from .output import LineSplitter
-from .sandbox import Container, ContainerSpec, ContainerTimeoutError, Mount, Network, Sandbox
+from .sandboxes.container import Container, ContainerSpec, ContainerTimeoutError, Mount
+from .sandboxes.network import Network
+from .sandboxes.output import LineSplitter
+from .sandboxes.sandbox import Sandbox
 from .stage import Stage
 
 Log = Callable[[str], None]

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from .container import Mount, signal_of
 from .copying import Copy
 from .dockerfile import Instruction, parse
 from .layers import changes
-from .root_file_system import RootFileSystem
+from .sandboxes.container import Mount, signal_of
+from .sandboxes.root_file_system import RootFileSystem
 from .stage import Stage
 from .variables import VariableError, expand, pairs, split
 

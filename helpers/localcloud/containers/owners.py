@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from .layers import WHITEOUT, Entry
-from .root_file_system import RootFileSystem
+from .sandboxes.root_file_system import RootFileSystem
 
 Owner = tuple[int, int]  # user id, group id
 ROOT: Owner = (0, 0)

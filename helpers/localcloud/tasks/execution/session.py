@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable, Iterator
 
 from ...cloud import Cloud
-from ...containers.container import Container, ContainerSpec, ContainerTimeoutError
 from ...containers.engine import Session
 from ...containers.errors import SandboxError
+from ...containers.sandboxes.container import Container, ContainerSpec, ContainerTimeoutError
 from ...reference import Reference
 
 

@@ -11,7 +11,7 @@ from secrets import token_hex
 from ...containers.builder import BuildResult
 from ...containers.dockerfile import parse
 from ...containers.errors import BuildError
-from ...containers.sandbox import Mount
+from ...containers.sandboxes.container import Mount
 from ...errors import CloudError
 from ...reference import Reference
 from ..definitions import definition

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from ...containers.build_context import ContextError
 from ...containers.engine import human_size
 from ...containers.errors import BuildError, SandboxError
-from ...containers.sandbox import Mount
+from ...containers.sandboxes.container import Mount
 from ...errors import CloudError
 from ...reference import InvalidReferenceError
 from ...registry.credentials import Credential

