@@ -19,7 +19,7 @@ from helpers.localcloud import container_instances
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.container_instances import addresses, group, logs
 from helpers.localcloud.container_instances.image import PulledImage, _server
-from helpers.localcloud.containers import stand_in
+from helpers.localcloud.containers.images import stand_in
 from helpers.localcloud.errors import CloudError
 from helpers.localcloud.principals import MANAGEMENT
 from helpers.localcloud.resource_manager import container_groups
@@ -562,7 +562,7 @@ def test_the_server_of_a_credential() -> None:
 
 
 def _node_layer(folder: Path) -> Path:
-    from helpers.localcloud.containers.assembly import libraries
+    from helpers.localcloud.containers.images.assembly import libraries
 
     node = stand_in._node_folder() / "bin" / "node"
     root = folder / "layer"

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from helpers.localcloud.containers import stand_in
+from helpers.localcloud.containers.images import stand_in
 from helpers.localcloud.content import ContentStore
 
 # Older Pythons know no filters; what is unpacked here is our own.

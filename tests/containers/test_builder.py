@@ -17,7 +17,7 @@ from helpers.localcloud.containers.build_cache import BuildCache
 from helpers.localcloud.containers.builder import BuildResult
 from helpers.localcloud.containers.engine import Engine, Session, human_size
 from helpers.localcloud.containers.errors import BuildError
-from helpers.localcloud.containers.images import ImageStore
+from helpers.localcloud.containers.images.images import ImageStore
 from helpers.localcloud.containers.sandboxes.container import ContainerTimeoutError
 from helpers.localcloud.errors import CloudError
 from helpers.localcloud.registry.credentials import Credential

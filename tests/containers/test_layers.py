@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from helpers.localcloud.containers.errors import BuildError
-from helpers.localcloud.containers.layers import Entry, changes, extract, pack
-from helpers.localcloud.containers.owners import Owners, write_owners
+from helpers.localcloud.containers.images.layers import Entry, changes, extract, pack
+from helpers.localcloud.containers.images.owners import Owners, write_owners
 from helpers.localcloud.containers.sandboxes.root_file_system import RootFileSystem
 from helpers.localcloud.content import ContentStore
 

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from helpers.localcloud.cloud import Cloud
-from helpers.localcloud.containers.assembly import Layer, program
 from helpers.localcloud.containers.errors import SandboxError
+from helpers.localcloud.containers.images.assembly import Layer, program
 from helpers.localcloud.containers.sandboxes.container import Container, ContainerSpec
 from helpers.localcloud.containers.sandboxes.network import Network, listens
 from helpers.localcloud.containers.sandboxes.sandbox import Sandbox

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from helpers.localcloud.cloud import Cloud
-from helpers.localcloud.containers import assembly, stand_in
-from helpers.localcloud.containers.assembly import Layer
 from helpers.localcloud.containers.errors import SandboxError
+from helpers.localcloud.containers.images import assembly, stand_in
+from helpers.localcloud.containers.images.assembly import Layer
 from helpers.localcloud.containers.sandboxes.container import ContainerSpec
 from helpers.localcloud.containers.sandboxes.sandbox import Sandbox
 from helpers.localcloud.content import ContentStore

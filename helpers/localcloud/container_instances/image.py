@@ -31,7 +31,7 @@ def pull(cloud: Cloud, name: str, credentials: Sequence[dict[str, Any]]) -> Pull
 
     Raises CloudError naming image and reason, ValueError for what is no image reference.
     """
-    from ..containers.images import ImageStore
+    from ..containers.images.images import ImageStore
     from ..containers.sandboxes.container import signal_of
     from ..reference import Reference
     from ..registry.client import Credential, RegistryClient

@@ -7,7 +7,7 @@ import secrets
 
 from ..cloud import Cloud
 from ..content import digest_of
-from .images import Descriptor, encode
+from .images.images import Descriptor, encode
 
 
 class BuildCache:

@@ -16,9 +16,9 @@ from .build_cache import BuildCache
 from .build_context import BuildContext, ContextError, ImageTree
 from .dockerfile import Dockerfile, Instruction, parse
 from .errors import BuildError
-from .images import LAYER, Descriptor, Image, ImageStore
+from .images.images import LAYER, Descriptor, Image, ImageStore
+from .images.layers import Entry, pack
 from .instructions import apply
-from .layers import Entry, pack
 from .sandboxes.container import Mount
 from .stage import Stage
 from .variables import VariableError, expand, pairs, split

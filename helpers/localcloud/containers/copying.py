@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from .build_context import BuildContext, ContextError, ImageTree
-from .layers import Entry
-from .owners import ROOT, Owners
+from .images.layers import Entry
+from .images.owners import ROOT, Owners
 from .sandboxes.root_file_system import RootFileSystem, UnknownUserError
 
 Source = BuildContext | ImageTree

@@ -20,8 +20,8 @@ from .build_context import BuildContext
 from .builder import Build, BuildResult
 from .dockerfile import parse
 from .errors import BuildError, SandboxError
-from .images import Image, ImageStore
-from .local_images import LocalImages, parse_reference
+from .images.images import Image, ImageStore
+from .images.local_images import LocalImages, parse_reference
 from .sandboxes.container import Container, ContainerSpec, ContainerTimeoutError, Mount
 from .sandboxes.network import Network
 from .sandboxes.output import LineSplitter

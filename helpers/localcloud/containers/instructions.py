@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from .copying import Copy
 from .dockerfile import Instruction, parse
-from .layers import changes
+from .images.layers import changes
 from .sandboxes.container import Mount, signal_of
 from .sandboxes.root_file_system import RootFileSystem
 from .stage import Stage

@@ -12,7 +12,7 @@ def supply(cloud: Cloud, registry: str, repository: str, tag: str) -> str | None
     Raises 500 with the reason when this machine cannot assemble it.
     """
     from ..containers.errors import SandboxError
-    from ..containers.stand_in import provide
+    from ..containers.images.stand_in import provide
 
     try:
         return provide(cloud, registry, repository, tag)

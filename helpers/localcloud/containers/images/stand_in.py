@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from ..cloud import Cloud
+from ...cloud import Cloud
+from ..errors import SandboxError
 from .assembly import EPOCH, LAYER, Layer
-from .errors import SandboxError
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -73,7 +73,7 @@ def provide(cloud: Cloud, registry: str, repository: str, tag: str) -> str | Non
     stand-in for it. What somebody has pushed under that name stays. Raises
     :class:`SandboxError` when this machine lacks a program that is needed.
     """
-    from ..registry.catalog import Catalog
+    from ...registry.catalog import Catalog
 
     found = next((item for item in STAND_INS if item.serves(registry, repository, tag)), None)
     if found is None:

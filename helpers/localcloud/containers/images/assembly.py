@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from ..content import ContentStore, Writer
-from .errors import SandboxError
+from ...content import ContentStore, Writer
+from ..errors import SandboxError
 
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 EPOCH = 1577836800  # 2020-01-01T00:00:00Z: every file's time, so that equal input is an equal layer

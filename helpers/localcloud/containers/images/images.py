@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..cloud import Cloud
-from ..content import digest_of
-from ..errors import CloudError
+from ...cloud import Cloud
+from ...content import digest_of
+from ...errors import CloudError
 from . import layers
 from .owners import Owner, Owners, write_owners
 

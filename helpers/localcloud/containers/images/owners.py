@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from ..sandboxes.root_file_system import RootFileSystem
 from .layers import WHITEOUT, Entry
-from .sandboxes.root_file_system import RootFileSystem
 
 Owner = tuple[int, int]  # user id, group id
 ROOT: Owner = (0, 0)

@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ..content import ContentStore
-from .errors import LayerError
-from .sandboxes.root_file_system import RootFileSystem
+from ...content import ContentStore
+from ..errors import LayerError
+from ..sandboxes.root_file_system import RootFileSystem
 
 EPOCH = 1577836800  # 2020-01-01: every entry has it, so the same content gives the same digest
 WHITEOUT, OPAQUE = ".wh.", ".wh..wh..opq"

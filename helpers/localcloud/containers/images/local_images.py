@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from ..errors import CloudError
-from ..reference import InvalidReferenceError, Reference
+from ...errors import CloudError
+from ...reference import InvalidReferenceError, Reference
 from .images import ImageStore
 
 
