@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from helpers.localcloud.cloud import Cloud
-from helpers.localcloud.containers.build_cache import BuildCache
-from helpers.localcloud.containers.builder import BuildResult
+from helpers.localcloud.containers.build.build_cache import BuildCache
+from helpers.localcloud.containers.build.builder import BuildResult
 from helpers.localcloud.containers.engine import Engine, Session, human_size
 from helpers.localcloud.containers.errors import BuildError
 from helpers.localcloud.containers.images.images import ImageStore

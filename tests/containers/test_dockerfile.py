@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from helpers.localcloud.containers.dockerfile import parse
+from helpers.localcloud.containers.build.dockerfile import parse
+from helpers.localcloud.containers.build.variables import VariableError, expand, pairs, split
 from helpers.localcloud.containers.errors import BuildError
-from helpers.localcloud.containers.variables import VariableError, expand, pairs, split
 
 
 def names(text: str) -> list[tuple[str, str, int]]:

@@ -7,7 +7,7 @@ import shlex
 import pytest
 import yaml
 
-from helpers.localcloud.containers.builder import BuildResult, BuiltStage
+from helpers.localcloud.containers.build.builder import BuildResult, BuiltStage
 from helpers.localcloud.tasks.definitions.build_command import BuildCommand, BuildCommandError
 from helpers.localcloud.tasks.definitions.build_dependencies import ImageName, of_build
 

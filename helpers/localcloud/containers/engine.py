@@ -16,9 +16,10 @@ from ..errors import CloudError
 from ..reference import Reference
 from ..registry.client import RegistryClient
 from ..registry.credentials import Credential
-from .build_context import BuildContext
-from .builder import Build, BuildResult
-from .dockerfile import parse
+from .build.build_context import BuildContext
+from .build.builder import Build, BuildResult
+from .build.dockerfile import parse
+from .build.stage import Stage
 from .errors import BuildError, SandboxError
 from .images.images import Image, ImageStore
 from .images.local_images import LocalImages, parse_reference
@@ -26,7 +27,6 @@ from .sandboxes.container import Container, ContainerSpec, ContainerTimeoutError
 from .sandboxes.network import Network
 from .sandboxes.output import LineSplitter
 from .sandboxes.sandbox import Sandbox
-from .stage import Stage
 
 Log = Callable[[str], None]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...containers.builder import BuildResult, BuiltStage
+from ...containers.build.builder import BuildResult, BuiltStage
 from ...reference import DOCKER_HUB, Reference
 
 HUB_SERVER = "registry.hub.docker.com"

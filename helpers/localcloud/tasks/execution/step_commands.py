@@ -8,8 +8,8 @@ import threading
 from pathlib import Path
 from secrets import token_hex
 
-from ...containers.builder import BuildResult
-from ...containers.dockerfile import parse
+from ...containers.build.builder import BuildResult
+from ...containers.build.dockerfile import parse
 from ...containers.errors import BuildError
 from ...containers.sandboxes.container import Mount
 from ...errors import CloudError

@@ -8,7 +8,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from ...containers.build_context import ContextError
+from ...containers.build.build_context import ContextError
 from ...containers.engine import human_size
 from ...containers.errors import BuildError, SandboxError
 from ...containers.sandboxes.container import Mount

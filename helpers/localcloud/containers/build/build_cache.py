@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import secrets
 
-from ..cloud import Cloud
-from ..content import digest_of
-from .images.images import Descriptor, encode
+from ...cloud import Cloud
+from ...content import digest_of
+from ..images.images import Descriptor, encode
 
 
 class BuildCache:

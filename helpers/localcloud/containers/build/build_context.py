@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from docker.utils.build import PatternMatcher
 
-from .sandboxes.root_file_system import RootFileSystem
+from ..sandboxes.root_file_system import RootFileSystem
 
 
 class ContextError(ValueError):

@@ -13,10 +13,10 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from ..images.layers import Entry
+from ..images.owners import ROOT, Owners
+from ..sandboxes.root_file_system import RootFileSystem, UnknownUserError
 from .build_context import BuildContext, ContextError, ImageTree
-from .images.layers import Entry
-from .images.owners import ROOT, Owners
-from .sandboxes.root_file_system import RootFileSystem, UnknownUserError
 
 Source = BuildContext | ImageTree
 

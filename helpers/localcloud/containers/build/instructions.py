@@ -10,18 +10,15 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
+from ..images.layers import changes
+from ..sandboxes.container import Mount, signal_of
+from ..sandboxes.root_file_system import RootFileSystem
 from .copying import Copy
 from .dockerfile import Instruction, parse
-from .images.layers import changes
-from .sandboxes.container import Mount, signal_of
-from .sandboxes.root_file_system import RootFileSystem
 from .stage import Stage
+from .state import BuildState
 from .variables import VariableError, expand, pairs, split
-
-if TYPE_CHECKING:
-    from .builder import Build
 
 _URL = re.compile(r"(https?://|git@|git://)")
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
@@ -29,40 +26,40 @@ _PORTS = re.compile(r"([0-9]+)(?:-([0-9]+))?(?:/(\w*))?")
 _SHEBANG = "#!"
 
 
-def apply(build: Build, stage: Stage, instruction: Instruction) -> None:
+def apply(build: BuildState, stage: Stage, instruction: Instruction) -> None:
     """Do one instruction other than FROM and ARG. Raises VariableError, ContextError, BuildError."""
     _HANDLERS[instruction.name](build, stage, instruction)
 
 
-def _expanded(build: Build, stage: Stage, text: str) -> str:
+def _expanded(build: BuildState, stage: Stage, text: str) -> str:
     return expand(text, stage.variables, build.dockerfile.escape)
 
 
-def _env(build: Build, stage: Stage, instruction: Instruction) -> None:
+def _env(build: BuildState, stage: Stage, instruction: Instruction) -> None:
     values = pairs(instruction.rest, stage.variables, build.dockerfile.escape, old_form=True)
     stage.set_environment(values)
     build.metadata(stage, "ENV " + " ".join(f"{k}={v}" for k, v in values.items()))
 
 
-def _label(build: Build, stage: Stage, instruction: Instruction) -> None:
+def _label(build: BuildState, stage: Stage, instruction: Instruction) -> None:
     values = pairs(instruction.rest, stage.variables, build.dockerfile.escape, old_form=True)
     stage.settings["Labels"] = {**(stage.settings.get("Labels") or {}), **values}
     build.metadata(stage, "LABEL " + " ".join(f"{k}={v}" for k, v in values.items()))
 
 
-def _maintainer(build: Build, stage: Stage, instruction: Instruction) -> None:
+def _maintainer(build: BuildState, stage: Stage, instruction: Instruction) -> None:
     stage.config["author"] = instruction.rest
     build.metadata(stage, f"MAINTAINER {instruction.rest}")
 
 
-def _command(build: Build, stage: Stage, instruction: Instruction) -> None:
+def _command(build: BuildState, stage: Stage, instruction: Instruction) -> None:
     words = instruction.exec_form
     stage.settings["Cmd"] = [*stage.shell, instruction.rest] if words is None else words
     stage.has_command = True
     build.metadata(stage, f"CMD {json.dumps(stage.settings['Cmd'])}")
 
 
-def _entrypoint(build: Build, stage: Stage, instruction: Instruction) -> None:
+def _entrypoint(build: BuildState, stage: Stage, instruction: Instruction) -> None:
     words = instruction.exec_form
     stage.settings["Entrypoint"] = [*stage.shell, instruction.rest] if words is None else words
     if not stage.has_command:
@@ -70,7 +67,7 @@ def _entrypoint(build: Build, stage: Stage, instruction: Instruction) -> None:
     build.metadata(stage, f"ENTRYPOINT {json.dumps(stage.settings['Entrypoint'])}")
 
 
-def _shell(build: Build, stage: Stage, instruction: Instruction) -> None:
+def _shell(build: BuildState, stage: Stage, instruction: Instruction) -> None:
     words = instruction.exec_form
     if not words:
         raise VariableError("SHELL requires the arguments to be in JSON form")
@@ -78,12 +75,12 @@ def _shell(build: Build, stage: Stage, instruction: Instruction) -> None:
     build.metadata(stage, f"SHELL {json.dumps(words)}")
 
 
-def _user(build: Build, stage: Stage, instruction: Instruction) -> None:
+def _user(build: BuildState, stage: Stage, instruction: Instruction) -> None:
     stage.settings["User"] = _expanded(build, stage, instruction.rest)
     build.metadata(stage, f"USER {stage.settings['User']}")
 
 
-def _stop_signal(build: Build, stage: Stage, instruction: Instruction) -> None:
+def _stop_signal(build: BuildState, stage: Stage, instruction: Instruction) -> None:
     text = _expanded(build, stage, instruction.rest)
     if signal_of(text) is None:
         raise VariableError(f"Invalid signal: {text}")
@@ -91,7 +88,7 @@ def _stop_signal(build: Build, stage: Stage, instruction: Instruction) -> None:
     build.metadata(stage, f"STOPSIGNAL {stage.settings['StopSignal']}")
 
 
-def _expose(build: Build, stage: Stage, instruction: Instruction) -> None:
+def _expose(build: BuildState, stage: Stage, instruction: Instruction) -> None:
     exposed = dict(stage.settings.get("ExposedPorts") or {})
     for word in split(_expanded(build, stage, instruction.rest)):
         match = _PORTS.fullmatch(word)
@@ -107,7 +104,7 @@ def _expose(build: Build, stage: Stage, instruction: Instruction) -> None:
     build.metadata(stage, f"EXPOSE {instruction.rest}")
 
 
-def _volume(build: Build, stage: Stage, instruction: Instruction) -> None:
+def _volume(build: BuildState, stage: Stage, instruction: Instruction) -> None:
     words = instruction.exec_form or split(instruction.rest)
     paths = [_expanded(build, stage, word) for word in words]
     if not all(path.strip() for path in paths):
@@ -116,7 +113,7 @@ def _volume(build: Build, stage: Stage, instruction: Instruction) -> None:
     build.metadata(stage, f"VOLUME {json.dumps(paths)}")
 
 
-def _health_check(build: Build, stage: Stage, instruction: Instruction) -> None:
+def _health_check(build: BuildState, stage: Stage, instruction: Instruction) -> None:
     kind, _, rest = instruction.rest.partition(" ")
     if kind.upper() == "NONE":
         check: dict[str, object] = {"Test": ["NONE"]}
@@ -151,7 +148,7 @@ def _nanoseconds(text: str) -> int:
     return int(((hours * 60 + minutes) * 60 + seconds) * 1e9 + milliseconds * 1e6)
 
 
-def _on_build(build: Build, stage: Stage, instruction: Instruction) -> None:
+def _on_build(build: BuildState, stage: Stage, instruction: Instruction) -> None:
     word = instruction.rest.split(None, 1)[0].upper()
     if word in ("ONBUILD", "FROM", "MAINTAINER"):
         raise VariableError(f"{word} isn't allowed as an ONBUILD trigger")
@@ -160,7 +157,7 @@ def _on_build(build: Build, stage: Stage, instruction: Instruction) -> None:
     build.metadata(stage, f"ONBUILD {instruction.rest}")
 
 
-def _working_dir(build: Build, stage: Stage, instruction: Instruction) -> None:
+def _working_dir(build: BuildState, stage: Stage, instruction: Instruction) -> None:
     path = _expanded(build, stage, instruction.rest)
     whole = os.path.normpath(str(PurePosixPath("/", stage.working_dir, path)))
     lowers = build.images.unpacked(stage.layers)
@@ -176,7 +173,7 @@ def _working_dir(build: Build, stage: Stage, instruction: Instruction) -> None:
     build.layer(stage, f"WORKDIR {whole}", copy.entries)
 
 
-def _copy(build: Build, stage: Stage, instruction: Instruction) -> None:
+def _copy(build: BuildState, stage: Stage, instruction: Instruction) -> None:
     words = instruction.exec_form or split(instruction.rest, build.dockerfile.escape)
     words = [_expanded(build, stage, word) for word in words]
     if len(words) < 2:
@@ -218,7 +215,7 @@ def _copy(build: Build, stage: Stage, instruction: Instruction) -> None:
         build.layer(stage, shown, copy.entries)
 
 
-def _run(build: Build, stage: Stage, instruction: Instruction) -> None:
+def _run(build: BuildState, stage: Stage, instruction: Instruction) -> None:
     for flag in ("mount", "security"):
         if flag in instruction.flags:
             raise VariableError(
@@ -294,7 +291,7 @@ def _run_words(stage: Stage, instruction: Instruction) -> tuple[list[str], str, 
     return [*stage.shell, text], f"RUN {instruction.rest}", ""
 
 
-_HANDLERS: dict[str, Callable[[Build, Stage, Instruction], None]] = {
+_HANDLERS: dict[str, Callable[[BuildState, Stage, Instruction], None]] = {
     "ADD": _copy,
     "CMD": _command,
     "COPY": _copy,

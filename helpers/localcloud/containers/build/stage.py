@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..content import digest_of
-from .images.images import Descriptor, Image, encode, platform_of
+from ...content import digest_of
+from ..images.images import Descriptor, Image, encode, platform_of
 
 CREATED = "2020-01-01T00:00:00Z"  # never the time of the build: same input, same digest
 _EMPTY: dict[str, Any] = {

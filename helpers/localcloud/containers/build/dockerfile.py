@@ -9,7 +9,7 @@ import json
 import re
 from dataclasses import dataclass, field
 
-from .errors import BuildError
+from ..errors import BuildError
 
 INSTRUCTIONS = frozenset(
     (

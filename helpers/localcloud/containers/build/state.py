@@ -1,0 +1,108 @@
+"""What the instructions of one build share, and what they do to it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from ...cloud import Cloud
+from ..images.images import LAYER, Descriptor, Image, ImageStore
+from ..images.layers import Entry, pack
+from ..sandboxes.container import Mount
+from .build_cache import BuildCache
+from .build_context import BuildContext, ContextError, ImageTree
+from .dockerfile import Dockerfile
+from .stage import Stage
+
+Log = Callable[[str], None]
+_PREDEFINED = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
+PREDEFINED = frozenset((*_PREDEFINED, *(name.lower() for name in _PREDEFINED)))
+
+
+class Host(Protocol):
+    """What a build needs of the container host that it runs on."""
+
+    def resolve(self, reference: str, log: Log) -> Image:
+        """The image of a FROM or ``--from``, pulled when it is not there."""
+
+    def execute(
+        self,
+        stage: Stage,
+        lowers: list[Path],
+        upper: Path,
+        argv: list[str],
+        environment: Mapping[str, str],
+        log: Log,
+        *,
+        network: str = "default",
+        mounts: Sequence[Mount] = (),
+    ) -> int:
+        """Run a command on the layers of a stage; what it writes goes to ``upper``."""
+
+
+@dataclass
+class BuildState:
+    """What the instructions of one build share: its files, images, cache and log."""
+
+    cloud: Cloud
+    host: Host
+    dockerfile: Dockerfile
+    context: BuildContext
+    log: Log
+    build_args: Mapping[str, str]
+    no_cache: bool
+    target: str | None
+    stages: list[Stage] = field(default_factory=list)
+    used_args: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.images = ImageStore(self.cloud)
+        self.cache = BuildCache(self.cloud)
+
+    def run_environment(self, stage: Stage) -> dict[str, str]:
+        """What a RUN sees: arguments, predefined ones that were given, and the image's variables."""
+        given = {name: self.build_args[name] for name in PREDEFINED & set(self.build_args)}
+        self.used_args |= set(given)
+        return {**given, **stage.arguments, **stage.environment}
+
+    def metadata(self, stage: Stage, created_by: str) -> None:
+        """An instruction that changes the configuration only."""
+        key = self.cache.key(stage.id, created_by)
+        known, _ = self.cache.get(key)
+        if known and not self.no_cache:
+            self.log(" ---> Using cache")
+        else:
+            name = secrets.token_hex(6)
+            self.log(f" ---> Running in {name}")
+            self.log(f"Removing intermediate container {name}")
+            self.cache.put(key, None)
+        stage.record(f"/bin/sh -c #(nop) {created_by}", None)
+
+    def layer(self, stage: Stage, created_by: str, entries: list[Entry]) -> None:
+        """An instruction that adds files."""
+        descriptor = self.store(entries)
+        key = self.cache.key(stage.id, created_by, descriptor and descriptor["digest"])
+        known, _ = self.cache.get(key)
+        if known and not self.no_cache:
+            self.log(" ---> Using cache")
+        self.cache.put(key, descriptor)
+        stage.record(f"/bin/sh -c #(nop) {created_by}", descriptor)
+
+    def store(self, entries: list[Entry]) -> Descriptor | None:
+        """Store a layer of entries; None when there are none."""
+        if not entries:
+            return None
+        digest, size = pack(self.cloud.content, entries)
+        return {"mediaType": LAYER, "digest": digest, "size": size}
+
+    def source(self, stage: Stage, name: str) -> ImageTree:
+        """The files of ``--from``: an earlier stage by name or number, or an image."""
+        for earlier in self.stages:
+            if earlier is not stage and name.lower() in (earlier.name, str(earlier.index)):
+                return ImageTree(self.images.unpacked(earlier.layers))
+        if name.isdigit():
+            raise ContextError(f"invalid from flag value {name}: there is no such stage before")
+        return ImageTree(self.images.lowers(self.host.resolve(name, self.log)))
