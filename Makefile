@@ -3,15 +3,17 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/installed
+TESTS  := $(VENV)/installed-test
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 AZ     := .venv-az
 ARGS   ?=
 
-.PHONY: help env tutorial test az notebooks lab lint bench clean lock
+.PHONY: help env develop tutorial test az notebooks lab lint bench clean lock
 
 help:  ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-env: $(STAMP)  ## make the environment in .venv
+env: $(STAMP)  ## make the environment in .venv: what learners need
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
@@ -20,15 +22,22 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -m venv $(VENV) \
 	  || { echo "This Python has no venv module. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 	@echo "Environment: installing $$(grep -c '^[a-z]' requirements.lock) packages, each checked against its hash"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(PIP) --require-hashes --requirement requirements.lock
+	@$(PIP) --no-deps --editable .
 	@touch $@
 	@echo "Environment: ready"
+
+develop: $(TESTS)  ## add to the environment what developers need: tests, linters
+
+$(TESTS): $(STAMP) requirements-test.lock
+	@echo "Environment: adding the packages that tests and linters need"
+	@$(PIP) --require-hashes --requirement requirements-test.lock
+	@touch $@
 
 tutorial: $(STAMP)  ## run every notebook headless, then open build/tutorial/index.html
 	@$(BIN)/python -m helpers run $(ARGS)
 
-test: $(STAMP)  ## run the whole test suite
+test: $(TESTS)  ## run the whole test suite
 	@$(MAKE) --no-print-directory az || echo "Without the Azure CLI the tests of the az blocks are skipped."
 	@$(BIN)/python -m pytest $(ARGS)
 
@@ -49,7 +58,7 @@ notebooks: $(STAMP)  ## run all notebooks and store the outputs that have change
 lab: $(STAMP)  ## open JupyterLab on the notebooks
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/jupyter lab --notebook-dir notebooks $(ARGS)
 
-lint: $(STAMP)  ## ruff and mypy --strict
+lint: $(TESTS)  ## ruff and mypy --strict
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -57,11 +66,14 @@ lint: $(STAMP)  ## ruff and mypy --strict
 bench: $(STAMP)  ## measure speed and memory, side by side with peers
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-LOCK := --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade
+LOCK := --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-annotate --no-header
+UP   ?= --upgrade
 
-lock: $(STAMP)  ## renew the two locks from pyproject.toml
-	@$(BIN)/python -m uv pip compile pyproject.toml --extra test $(LOCK) -o requirements.lock
-	@echo "azure-cli==2.84.0" | $(BIN)/python -m uv pip compile - $(LOCK) -o requirements-az.lock
+lock: $(TESTS)  ## renew the three locks from pyproject.toml; with UP= only what has to change
+	@$(BIN)/python -m uv pip compile pyproject.toml $(LOCK) $(UP) -o requirements.lock
+	@$(BIN)/python -m uv pip compile pyproject.toml --extra test $(LOCK) $(UP) \
+	  --constraint requirements.lock -o requirements-test.lock
+	@echo "azure-cli==2.84.0" | $(BIN)/python -m uv pip compile - $(LOCK) $(UP) -o requirements-az.lock
 
 clean:  ## stop the local cloud; remove its state and everything that was built, but the environment
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m helpers down || true; fi
