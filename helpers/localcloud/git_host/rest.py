@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..request_body import parse_json, read_body
+from . import access
 from .authentication import BadCredentialsError, authenticate
 from .repositories import Repositories, Repository, branches
 
@@ -55,10 +56,10 @@ def rest(cloud: Cloud, repositories: Repositories) -> ASGIApp:
     def visible(request: Request) -> Repository:
         caller = who(request)
         params = request.path_params
-        found = repositories.find(params["owner"], params["name"])
-        if found is None or (found.private and caller is None):
-            raise _Refused(404, "Not Found")
-        return found
+        try:
+            return access.visible(repositories, params["owner"], params["name"], caller)
+        except access.RepositoryNotFoundError:
+            raise _Refused(404, "Not Found") from None
 
     def user(request: Request) -> Response:
         return JSONResponse(_user(required(request)), headers=_SCOPES)

@@ -12,7 +12,8 @@ from cronsim import CronSim, CronSimError
 
 from ..cloud import Cloud
 from ..errors import CloudError
-from ..gateway import session
+from ..git_host.access import RepositoryNotFoundError, find
+from ..git_host.authentication import BadCredentialsError
 from .routing import invalid
 
 STEP_TYPES = ("FileTask", "EncodedTask", "Docker")
@@ -198,22 +199,20 @@ def _check_source(cloud: Cloud, trigger: dict[str, Any]) -> None:
             "SourceControlTokenRequired",
         )
     owner, name = match[1], match[2]
-    with session(cloud) as client:
-        answer = client.get(
-            f"https://api.github.com/repos/{owner}/{name}",
-            headers={"Authorization": f"token {token}"},
-            timeout=30,
-        )
-    pushes = answer.status_code == 200 and answer.json().get("permissions", {}).get("admin")
-    if not pushes:
-        why = {401: "the token is not valid (Bad credentials)", 404: "the repository is not found"}
-        raise invalid(
-            f"Unable to create a webhook at https://github.com/{owner}/{name}: "
-            f"{why.get(answer.status_code, 'the token may not administer its webhooks')}. Check "
-            "the repository's URL, and that the token has the scope repo (or public_repo) and "
-            "admin:repo_hook.",
-            "SourceControlWebhookFailed",
-        )
+    try:
+        find(cloud, owner, name, str(token))
+    except BadCredentialsError:
+        why = "the token is not valid (Bad credentials)"
+    except RepositoryNotFoundError:
+        why = "the repository is not found"
+    else:
+        return
+    raise invalid(
+        f"Unable to create a webhook at https://github.com/{owner}/{name}: {why}. Check the "
+        "repository's URL, and that the token has the scope repo (or public_repo) and "
+        "admin:repo_hook.",
+        "SourceControlWebhookFailed",
+    )
 
 
 # -- merging -------------------------------------------------------------------------------------
