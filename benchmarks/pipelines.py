@@ -78,7 +78,7 @@ def _recolor(connection: Connection, color: str) -> None:
     groups = connection.clients.container_instances.container_groups
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        address = groups.get(settings.instance_group, settings.instance).ip_address
+        address: Any = groups.get(settings.instance_group, settings.instance).ip_address
         try:
             page = requests.get(f"http://{address.ip}:{address.ports[0].port}/", timeout=5).text
         except requests.RequestException:

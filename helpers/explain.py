@@ -183,8 +183,8 @@ def _refused(connection: Connection, image: Any) -> str:
     """When the newest run in the registry of ``image`` has ended without success: that it has."""
     for found in connection.clients.registries.registries.list():
         if found.login_server.lower() == image.registry.lower():
-            group = found.id.split("/")[4]
-            for run in connection.clients.tasks.runs.list(group, found.name, top=1):
+            group, name = str(found.id).split("/")[4], str(found.name)
+            for run in connection.clients.tasks.runs.list(group, name, top=1):
                 if plain(run.status) in FINAL and plain(run.status) != "Succeeded":
                     return (
                         f"; the newest run there, {run.run_id} of {run.task}, has ended with "

@@ -130,7 +130,7 @@ def _providers(connection: Connection, _: Settings) -> str:
 
 def _registries(connection: Connection, settings: Settings) -> str:
     registries = connection.clients.registries.registries
-    mine = {one.name.lower(): _group_in(one.id) for one in registries.list()}
+    mine = {str(one.name).lower(): _group_in(str(one.id)) for one in registries.list()}
     problems = []
     for name in settings.registries:
         if name.lower() in mine:
@@ -149,15 +149,15 @@ def _registries(connection: Connection, settings: Settings) -> str:
 def _vault(connection: Connection, settings: Settings) -> str:
     vaults = connection.clients.vaults.vaults
     name = settings.vault
-    mine = {one.name.lower(): _group_in(one.id) for one in vaults.list_by_subscription()}
+    mine = {str(one.name).lower(): _group_in(str(one.id)) for one in vaults.list_by_subscription()}
     if name.lower() in mine:
         problems = _elsewhere(settings, name, mine[name.lower()])
         if problems:
             raise _ProblemError(problems[0])
         return f"{name}: free, or yours already"
     for one in vaults.list_deleted():
-        if one.name.lower() == name.lower():
-            location = one.properties.location
+        if str(one.name).lower() == name.lower():
+            location = one.properties.location if one.properties else None
             raise _ProblemError(
                 f"{name} was deleted and keeps its name until it is purged. Purge it (its secrets "
                 f"are gone then): az keyvault purge --name {name} --location {location}"

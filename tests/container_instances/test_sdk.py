@@ -25,7 +25,10 @@ PROGRAM = (
 
 
 def _clients(cloud: LocalCloud) -> tuple[Any, Any]:
-    transport = {"proxies": {"https": cloud.proxy_url}, "connection_verify": cloud.ca_file}
+    transport: dict[str, Any] = {
+        "proxies": {"https": cloud.proxy_url},
+        "connection_verify": cloud.ca_file,
+    }
     account = cloud.account
     credential = ClientSecretCredential(
         account.tenant_id, account.client_id, account.client_secret, **transport

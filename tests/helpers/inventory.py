@@ -46,14 +46,14 @@ def _registry(connection: Connection, group: str, name: str) -> dict[str, Any]:
         "scope maps": {
             one.name: sorted(one.actions)
             for one in clients.registries.scope_maps.list(group, name)
-            if plain(one.properties.type) == "UserDefined"
+            if one.properties and plain(one.properties.type) == "UserDefined"
         },
         "tokens": {
             one.name: (one.scope_map_id.rpartition("/")[2], plain(one.status))
             for one in clients.registries.tokens.list(group, name)
         },
         "tasks": {
-            one.name: _task(clients.tasks.tasks.get_details(group, name, one.name))
+            one.name: _task(clients.tasks.tasks.get_details(group, name, str(one.name)))
             for one in clients.tasks.tasks.list(group, name)
         },
         "runs": [
@@ -107,7 +107,7 @@ def _vault(connection: Connection, settings: Settings) -> dict[str, Any]:
     secrets = connection.clients.secrets(settings.vault).list_properties_of_secrets()
     of_others = [
         sorted(plain(one).lower() for one in policy.permissions.secrets or [])
-        for policy in made.properties.access_policies
+        for policy in made.properties.access_policies or []
         if policy.object_id != connection.object_id
     ]
     return {
@@ -133,7 +133,7 @@ def _roles(connection: Connection, settings: Settings) -> list[tuple[str, str, s
 
 
 def _instance(connection: Connection, settings: Settings) -> dict[str, Any]:
-    group = connection.clients.container_instances.container_groups.get(
+    group: Any = connection.clients.container_instances.container_groups.get(
         settings.instance_group, settings.instance
     )
     [container] = group.containers

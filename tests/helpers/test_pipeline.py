@@ -103,7 +103,7 @@ def test_an_image_that_came_in_by_another_way_is_not_waited_for(world: World) ->
     assert "while the task or its trigger was disabled" in missed
 
     task = world.connection.clients.tasks.tasks.get(*place)
-    run, log = world.run("basereg", task.id)
+    run, log = world.run("basereg", str(task.id))
     assert run.properties.status == "Succeeded", log
     with pytest.raises(runs.RunTimeout, match="only another digest is an update"):
         pipeline.watch(world.connection, NAMES, commit, timeout=60)
