@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
+from . import fork_server
 from .cloud import Account, Cloud
 from .errors import CloudError
 
@@ -28,6 +29,12 @@ log = logging.getLogger(__name__)
 
 SERVICES = ("identity", "resource_manager", "key_vault", "registry", "git_host", "blobs")
 WORKERS = ("container_instances", "tasks")
+# What only the processes that are forked need, beside what the services import.
+FORKED = (
+    "helpers.localcloud.tasks.execution.runner",
+    "helpers.localcloud.containers.images.stand_in",
+    "helpers.localcloud.containers.sandboxes.namespace_holder",
+)
 READY_WITHIN = 30.0  # seconds
 _started: dict[int, subprocess.Popen[bytes]] = {}  # daemons that are children of this process
 
@@ -227,6 +234,8 @@ async def serve(home: Path, port: int | None, announce: Callable[[Running], None
     await front_door.listen(listener)
     workers: list[Worker] = [_package(name).start(cloud) for name in WORKERS]
     announce(running)
+    if (server := fork_server.current()) is not None:
+        server.prepare(FORKED)  # now: until here it would have slowed this process down
     log.info("ready at %s, process %d", cloud.proxy_url, running.pid)
     try:
         await stopping.wait()
@@ -291,11 +300,14 @@ def main(arguments: list[str] | None = None) -> int:
         if lock is None:
             print(f"another daemon already serves {home}", file=sys.stderr)
             return 1
-        import uvloop
-
         with lock:
-            announce = functools.partial(_announce, lock)
-            uvloop.run(serve(home, _chosen_port(), announce))
+            for name in (*SERVICES, *WORKERS, "front_door.server"):
+                _package(name)  # before the fork: both processes share the memory of it
+            with fork_server.running():  # begun before there is a loop or a thread
+                import uvloop
+
+                announce = functools.partial(_announce, lock)
+                uvloop.run(serve(home, _chosen_port(), announce))
     except CloudError as error:
         print(error.message, file=sys.stderr)
         return 1
