@@ -1,4 +1,4 @@
-"""What the services of one local cloud share: its folder, account, store, content and event bus."""
+"""What the services of one local cloud share: its folder, account, store, content and outbox."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from .content import ContentStore
-from .events import EventBus
 from .outbox import Outbox
 from .passwords import new_password
 from .permissions import ASSIGNMENT_TYPE, ROLES, Permissions
@@ -70,7 +69,6 @@ class Cloud:
         self.account = Account.load(home / "account.json")
         self.store = Store(home / "state.db")
         self.content = ContentStore(home / "content")
-        self.events = EventBus()
         self.outbox = Outbox(self.store)
         self.permissions = Permissions(self.store)
         self.principals = Principals(self.store, self.account.tenant_id, home / "signing-key.pem")
@@ -124,6 +122,6 @@ class Cloud:
         )
 
     def close(self) -> None:
-        """Deliver waiting events and close the store."""
-        self.events.close()
+        """Deliver no more events and close the store."""
+        self.outbox.stop()
         self.store.close()

@@ -233,6 +233,7 @@ async def serve(home: Path, port: int | None, announce: Callable[[Running], None
         loop.add_signal_handler(number, stopping.set)
     await front_door.listen(listener)
     workers: list[Worker] = [_package(name).start(cloud) for name in WORKERS]
+    cloud.outbox.settle()
     announce(running)
     if (server := fork_server.current()) is not None:
         server.prepare(FORKED)  # now: until here it would have slowed this process down
@@ -240,6 +241,7 @@ async def serve(home: Path, port: int | None, announce: Callable[[Running], None
     try:
         await stopping.wait()
     finally:
+        await asyncio.to_thread(cloud.outbox.stop)
         for worker in reversed(workers):
             await asyncio.to_thread(worker.stop)
         await front_door.close()

@@ -1,18 +1,9 @@
-"""The event bus: how the services of the local cloud tell one another what happened."""
+"""What the services of the local cloud tell one another, through the outbox: what happened."""
 
 from __future__ import annotations
 
-import logging
-import threading
-from collections import defaultdict
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, TypeVar
-
-log = logging.getLogger(__name__)
-
-Event = TypeVar("Event")
+import time
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -25,13 +16,6 @@ class RunQueued:
 @dataclass(frozen=True)
 class RunCancelled:
     """Somebody asked for the run to stop."""
-
-    run_key: str
-
-
-@dataclass(frozen=True)
-class RunFinished:
-    """A run reached a final status."""
 
     run_key: str
 
@@ -61,6 +45,7 @@ class ManifestPushed:
     tag: str
     digest: str
     previous: str | None
+    pushed: float = field(default_factory=time.time, compare=False)  # seconds since 1970
 
 
 @dataclass(frozen=True)
@@ -73,37 +58,11 @@ class BranchPushed:
     previous: str | None
 
 
-class EventBus:
-    """Publish and subscribe by event class; handlers run one at a time, in order, off-thread.
-
-    What must survive a restart is in the store before the event is published: an event is a
-    wake-up call, never the only record.
-    """
-
-    def __init__(self) -> None:
-        self._handlers: dict[type[Any], list[Callable[[Any], None]]] = defaultdict(list)
-        self._lock = threading.Lock()
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="events")
-
-    def subscribe(self, kind: type[Event], handler: Callable[[Event], None]) -> None:
-        """Call ``handler`` with every later event of class ``kind``."""
-        with self._lock:
-            self._handlers[kind].append(handler)
-
-    def publish(self, event: object) -> None:
-        """Hand ``event`` to its subscribers; returns at once."""
-        with self._lock:
-            handlers = list(self._handlers[type(event)])
-        for handler in handlers:
-            self._pool.submit(self._deliver, handler, event)
-
-    @staticmethod
-    def _deliver(handler: Callable[[Any], None], event: object) -> None:
-        try:
-            handler(event)
-        except Exception:
-            log.exception("handler of %s failed", type(event).__name__)
-
-    def close(self) -> None:
-        """Deliver what is waiting, then stop."""
-        self._pool.shutdown(wait=True)
+EVENTS = (
+    RunQueued,
+    RunCancelled,
+    ContainerGroupChanged,
+    ResourceDeleted,
+    ManifestPushed,
+    BranchPushed,
+)

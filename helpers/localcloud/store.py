@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS resources (
@@ -125,13 +128,17 @@ class Store:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """A write transaction; commits on leaving, rolls back on an exception.
 
-        Re-entrant in a thread: an inner transaction is part of the outer one.
+        Re-entrant in a thread: an inner transaction is part of the outer one. SQLite has one
+        writer: nothing in it waits for anything else.
         """
         with self._connection() as connection:
             inner = connection.in_transaction
             if inner:
                 yield connection
                 return
+            actions: list[Callable[[], None]] = []
+            self._local.actions = actions
+            # IMMEDIATE: what is read in it still holds when it writes.
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -140,6 +147,20 @@ class Store:
                 if connection.in_transaction:  # not where SQLite itself has rolled back
                     connection.execute("ROLLBACK")
                 raise
+        for action in actions:
+            _act(action)
+
+    def on_commit(self, action: Callable[[], None]) -> None:
+        """Call ``action`` after this thread's transaction has committed, in the order of asking.
+
+        After a rollback it is not called; outside a transaction it is called at once. What it
+        raises is logged: whatever has committed stays true.
+        """
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is not None and connection.in_transaction:
+            self._local.actions.append(action)
+        else:
+            _act(action)
 
     # -- resources ---------------------------------------------------------------------------
 
@@ -208,6 +229,13 @@ class Store:
             self._closed = True
             while self._free:
                 self._free.pop().close()
+
+
+def _act(action: Callable[[], None]) -> None:
+    try:
+        action()
+    except Exception:
+        log.exception("after a commit")
 
 
 def _resource(row: sqlite3.Row) -> Resource:

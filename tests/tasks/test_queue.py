@@ -231,7 +231,7 @@ def test_deleting_the_registry_forgets_its_runs_and_logs(
     assert running.idle(10)
     deletion.delete(cloud, where.id)
     assert runs.list(where.id) == []
-    cloud.events.close()
+    assert cloud.outbox.idle(10)
     assert not BlobAccount(cloud).run_log(where.id, run.run_id).exists()
 
 
@@ -257,13 +257,13 @@ def test_a_registry_that_is_made_again_at_once_has_runs_of_its_own(
     where = registry(cloud)
     old = runs.queue(where, REQUEST)
     assert started.wait(10)
-    removed = deletion.remove(cloud, where.id)
-    again = registry(cloud)
-    assert runs.list(again.id) == []
-    new = runs.queue(again, REQUEST)
+    with cloud.store.transaction():  # nobody is told before all of it has happened
+        deletion.delete(cloud, where.id)
+        again = registry(cloud)
+        assert runs.list(again.id) == []
+        new = runs.queue(again, REQUEST)
     assert new.run_id != old.run_id  # whose log is written still
-    deletion.announce(cloud, removed)
-    cloud.events.close()
+    assert cloud.outbox.idle(10)
     may_end.set()
     assert running.idle(10)
     assert ends == [(old.run_id, "Canceled"), (new.run_id, "")]
@@ -280,7 +280,7 @@ def test_a_start_drops_the_files_of_registries_that_are_gone(
     logs = [account.run_log(one.id, "ca1") for one in (where, gone)]
     for log in logs:
         RunLog(log).close("Succeeded")
-    deletion.remove(cloud, gone.id)  # and killed before anybody was told
+    deletion.delete(cloud, gone.id)  # and killed before anybody was told
     worker(lambda *_: None)
     assert [log.exists() for log in logs] == [True, False]
     assert account.url(logs[0], "r", 60).startswith("https://")

@@ -71,7 +71,10 @@ def start(cloud: Cloud) -> Worker:
     """Start the worker, and the groups that should run."""
     sweep(cloud)
     worker = Worker(cloud)
-    cloud.events.subscribe(ContainerGroupChanged, worker.changed)
-    cloud.events.subscribe(ResourceDeleted, worker.deleted)
     worker.resume()
+    cloud.outbox.subscribe(
+        "container groups",
+        {ContainerGroupChanged: worker.changed, ResourceDeleted: worker.deleted},
+        slow=True,
+    )
     return worker

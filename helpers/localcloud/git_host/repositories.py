@@ -106,10 +106,9 @@ class Repositories:
         with self._guard:
             return self._locks.setdefault(repository.id, threading.Lock())
 
-    def record_heads(self, repository: Repository) -> list[BranchPushed]:
-        """Compare the branches with what was recorded; keep, and return, every move as an event."""
+    def record_heads(self, repository: Repository) -> None:
+        """Compare the branches with what was recorded, and tell of every move."""
         now = branches(repository)
-        moved: list[BranchPushed] = []
         with self._store.transaction() as connection:
             rows = connection.execute(
                 "SELECT branch, commit_id FROM git_heads WHERE repository=?", (repository.id,)
@@ -117,9 +116,8 @@ class Repositories:
             known = {row["branch"]: row["commit_id"] for row in rows}
             for name, commit in now.items():
                 if known.get(name) != commit:
-                    event = BranchPushed(repository.url, name, commit, known.get(name))
-                    self._outbox.add(event)
-                    moved.append(event)
+                    moved = BranchPushed(repository.url, name, commit, known.get(name))
+                    self._outbox.add(moved)
                     connection.execute(
                         "INSERT OR REPLACE INTO git_heads VALUES (?,?,?)",
                         (repository.id, name, commit),
@@ -128,7 +126,6 @@ class Repositories:
                 connection.execute(
                     "DELETE FROM git_heads WHERE repository=? AND branch=?", (repository.id, name)
                 )
-        return moved
 
     def all(self) -> list[Repository]:
         """Every repository."""

@@ -133,7 +133,7 @@ def smart_http(cloud: Cloud, repositories: Repositories) -> ASGIApp:
         try:
             content = _plain(body, request.headers.get("content-encoding", ""))
             if service == "git-receive-pack":
-                answer = _receive(cloud, repositories, repository, content)
+                answer = _receive(repositories, repository, content)
             else:
                 answer = _run(repository, service, content)
         except (
@@ -214,12 +214,9 @@ def _run(repository: Repository, service: str, body: bytes, *, advertise: bool =
     return output.getvalue()
 
 
-def _receive(
-    cloud: Cloud, repositories: Repositories, repository: Repository, body: bytes
-) -> bytes:
+def _receive(repositories: Repositories, repository: Repository, body: bytes) -> bytes:
     """Take a push, then tell about every branch that it moved."""
     with repositories.lock(repository):
         answer = _run(repository, "git-receive-pack", body)
-        for moved in repositories.record_heads(repository):
-            cloud.events.publish(moved)
+        repositories.record_heads(repository)
     return answer

@@ -137,11 +137,9 @@ class Catalog:
             if media_type not in INDEXES:
                 for child in children:
                     self.link_blob(registry, repository, child)
-            moved = ManifestPushed(registry, repository, tag, digest, previous)
             if tag and digest != previous:
+                moved = ManifestPushed(registry, repository, tag, digest, previous)
                 self._cloud.outbox.add(moved)
-        if tag and digest != previous:
-            self._cloud.events.publish(moved)
         return digest
 
     def _check_locks(self, registry: str, repository: str, tag: str) -> None:

@@ -35,9 +35,7 @@ router = Router()
 def create_or_update(call: Call) -> Reply:
     """ContainerGroups_CreateOrUpdate: recorded at once, carried out by the worker."""
     _check_images(call, _wanted(call)[1])
-    reply = _record(call)
-    call.cloud.events.publish(ContainerGroupChanged(call.resource_id, "apply"))
-    return reply
+    return _record(call)
 
 
 def _wanted(call: Call) -> tuple[Resource | None, dict[str, Any], list[int]]:
@@ -102,6 +100,7 @@ def _record(call: Call) -> Reply:
         "properties": shown,
     }
     call.cloud.store.put(resource)
+    call.cloud.outbox.add(ContainerGroupChanged(call.resource_id, "apply"))
     return Reply(200 if existing else 201, resource.body, BUSY)
 
 
@@ -283,7 +282,7 @@ def _want(call: Call, action: str, desired: str) -> None:
         if action != "stop":
             resource.properties["instanceView"]["state"] = "Pending"
         call.cloud.store.put(resource)
-    call.cloud.events.publish(ContainerGroupChanged(resource.id, action))
+        call.cloud.outbox.add(ContainerGroupChanged(resource.id, action))
 
 
 def _wait(call: Call, reached: Callable[[str], bool]) -> None:

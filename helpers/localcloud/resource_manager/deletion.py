@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from ..cloud import Cloud
 from ..events import ResourceDeleted
 from ..permissions import ASSIGNMENT_TYPE
@@ -15,14 +13,7 @@ _REGISTRY_TYPE = "microsoft.containerregistry/registries"
 
 
 def delete(cloud: Cloud, resource_id: str) -> list[Resource]:
-    """Delete a resource and all below it; returns what was deleted, children first."""
-    removed = remove(cloud, resource_id)
-    announce(cloud, removed)
-    return removed
-
-
-def remove(cloud: Cloud, resource_id: str) -> list[Resource]:
-    """Delete in one transaction, and tell nobody yet: :func:`announce` it once that has committed.
+    """Delete a resource and all below it; returns what was deleted, children first.
 
     What registries held, and their runs, go with them here, not when the event is handled: until
     then there may be a new registry of the same name.
@@ -39,10 +30,5 @@ def remove(cloud: Cloud, resource_id: str) -> list[Resource]:
             if resource.type.lower() == _REGISTRY_TYPE:
                 forget_registry(cloud.store, resource.properties["loginServer"])
                 forget_runs(cloud.store, resource.id)
+            cloud.outbox.add(ResourceDeleted(resource.id, resource.type))
     return removed
-
-
-def announce(cloud: Cloud, removed: Iterable[Resource]) -> None:
-    """Tell everybody that resources are gone."""
-    for resource in removed:
-        cloud.events.publish(ResourceDeleted(resource.id, resource.type))

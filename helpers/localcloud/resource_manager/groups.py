@@ -8,8 +8,7 @@ import uuid
 from ..errors import CloudError
 from ..shapes import TAGS, Shape
 from ..store import Resource
-from .deletion import announce
-from .deletion import remove as remove_all
+from .deletion import delete
 from .locations import location_of
 from .routing import GROUP_TYPE, Call, Reply, Router, atomic, readable
 from .subscriptions import tag_conditions, tagged
@@ -108,11 +107,9 @@ def remove(call: Call) -> Reply:
 
     group = _find(call)
     with call.cloud.store.transaction():
-        removed = []
         for vault in call.cloud.store.find(type=VAULT_TYPE, resource_group=group.name):
-            removed += soft_delete(call.cloud, vault)
-        removed += remove_all(call.cloud, group.id)
-    announce(call.cloud, removed)
+            soft_delete(call.cloud, vault)
+        delete(call.cloud, group.id)
     location = (
         f"https://management.azure.com{call.cloud.subscription}/operationresults/{uuid.uuid4()}"
         "?api-version=2025-04-01"

@@ -12,8 +12,7 @@ from ..errors import CloudError
 from ..key_vault.secrets import forget_vault
 from ..shapes import TAGS, Shape
 from ..store import Resource
-from .deletion import announce
-from .deletion import remove as remove_all
+from .deletion import delete
 from .locations import keep_location, location_of
 from .routing import Call, Reply, Router, atomic, authorize, invalid, readable
 
@@ -278,11 +277,8 @@ def _changed(kind: str, old: dict[str, Any], new: dict[str, Any]) -> dict[str, A
 # -- deleting ------------------------------------------------------------------------------------
 
 
-def soft_delete(cloud: Cloud, vault: Resource) -> list[Resource]:
-    """Keep the vault and its secrets as deleted, until they are purged or recovered.
-
-    Returns what has left the store, to be announced.
-    """
+def soft_delete(cloud: Cloud, vault: Resource) -> None:
+    """Keep the vault and its secrets as deleted, until they are purged or recovered."""
     now = datetime.now(timezone.utc)
     purge = now + timedelta(days=vault.properties["softDeleteRetentionInDays"])
     tombstone = deleted_id(cloud, vault.name, vault.body["location"])
@@ -302,7 +298,7 @@ def soft_delete(cloud: Cloud, vault: Resource) -> list[Resource]:
     kept = Resource(tombstone, DELETED_TYPE, vault.name, "", body, {"body": vault.body})
     with cloud.store.transaction():
         cloud.store.put(kept)
-        return remove_all(cloud, vault.id)
+        delete(cloud, vault.id)
 
 
 @router.operation("DELETE", _VAULT, f"{VAULT_TYPE}/delete")
@@ -311,7 +307,7 @@ def remove(call: Call) -> Reply:
     vault = call.cloud.store.get(call.resource_id)
     if vault is None:
         return Reply(204)
-    announce(call.cloud, soft_delete(call.cloud, vault))
+    soft_delete(call.cloud, vault)
     return Reply(200)
 
 
@@ -372,9 +368,8 @@ def purge(call: Call) -> Reply:
             f"protection, and is purged on {tombstone.properties['scheduledPurgeDate']}.",
         )
     with call.cloud.store.transaction():
-        removed = call.cloud.store.remove(tombstone.id)
+        call.cloud.store.remove(tombstone.id)
         forget_vault(call.cloud.store, tombstone.name)
-    announce(call.cloud, removed)
     return Reply(200)
 
 

@@ -64,9 +64,13 @@ class Worker:
         for folder in self._cloud.folder(RUNS).iterdir():
             remove_tree(folder)
         self._sweep()
-        self._cloud.events.subscribe(RunQueued, lambda _: self._dispatch())
-        self._cloud.events.subscribe(RunCancelled, self._cancel)
-        self._cloud.events.subscribe(ResourceDeleted, self._forget)
+        outbox = self._cloud.outbox
+        outbox.subscribe(
+            "runs",
+            {RunQueued: lambda _: self._dispatch(), RunCancelled: self._cancel},
+            slow=True,
+        )
+        outbox.subscribe("runs of deleted registries", {ResourceDeleted: self._forget}, slow=True)
         self._dispatch()
 
     def _sweep(self) -> None:

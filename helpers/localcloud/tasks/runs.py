@@ -14,7 +14,7 @@ from typing import Any
 from ..blobs.account import BlobAccount
 from ..cloud import Cloud
 from ..errors import CloudError
-from ..events import RunCancelled, RunFinished, RunQueued
+from ..events import RunCancelled, RunQueued
 from ..store import Resource, Store
 from . import run_filter
 from .completion import complete
@@ -113,7 +113,7 @@ class Runs:
         task: Resource | None = None,
         trigger: dict[str, Any] | None = None,
     ) -> Run:
-        """Record a run with status Queued, then wake the task engine.
+        """Record a run with status Queued, and tell the task engine.
 
         ``request`` is the body of scheduleRun ({"type": "TaskRunRequest", …}); ``task`` the task
         resource of a TaskRunRequest; ``trigger`` is None for a run that somebody asked for, else
@@ -164,7 +164,7 @@ class Runs:
                     json.dumps(run.request),
                 ),
             )
-        self._cloud.events.publish(RunQueued(run.key))
+            self._cloud.outbox.add(RunQueued(run.key))
         return run
 
     def by_key(self, key: str) -> Run | None:
@@ -243,7 +243,7 @@ class Runs:
         return bool(changed)
 
     def update(self, run: Run, *, status: str | None = None, **properties: Any) -> Run:
-        """Change the status and what ARM shows of a run; publishes RunFinished at a final status.
+        """Change the status and what ARM shows of a run.
 
         A run that has ended keeps its status: True to the first end that was recorded.
         """
@@ -252,8 +252,7 @@ class Runs:
             if row is None:  # its registry was deleted meanwhile
                 return run
             current = _run(row)
-            ended = current.finished
-            if status and not ended:
+            if status and not current.finished:
                 current.status = status
             current.properties.update(properties)
             current.properties["lastUpdatedTime"] = timestamp()
@@ -262,8 +261,6 @@ class Runs:
                 (current.status, json.dumps(current.properties), run.key),
             )
         run.status, run.properties = current.status, current.properties
-        if current.finished and not ended:
-            self._cloud.events.publish(RunFinished(run.key))
         return run
 
     def cancel(self, run: Run) -> Run:
@@ -281,19 +278,16 @@ class Runs:
                 message = f"Run ID: {run.run_id} was canceled before it started."
                 complete(self._blobs.run_log(run.registry_id, run.run_id), "Canceled", message)
                 now = timestamp()
-                run = self.update(run, finishTime=now, runErrorMessage="The run was canceled.")
-        if changed:
-            self._cloud.events.publish(RunFinished(run.key))
+                return self.update(run, finishTime=now, runErrorMessage="The run was canceled.")
+            if run.finished:
+                raise CloudError(
+                    409,
+                    "RunNotCancellable",
+                    f"The run '{run.run_id}' has ended with status {run.status}: only a run that "
+                    "is Queued, Started or Running can be canceled.",
+                )
+            self._cloud.outbox.add(RunCancelled(run.key))
             return run
-        if run.finished:
-            raise CloudError(
-                409,
-                "RunNotCancellable",
-                f"The run '{run.run_id}' has ended with status {run.status}: only a run that is "
-                "Queued, Started or Running can be canceled.",
-            )
-        self._cloud.events.publish(RunCancelled(run.key))
-        return run
 
     def sweep(self, registry_id: str) -> None:
         """Delete the logs of runs that are forgotten, and what was uploaded to a registry before.

@@ -19,7 +19,7 @@ from cronsim import CronSim, CronSimError
 
 from ..cloud import Cloud
 from ..errors import CloudError
-from ..events import BranchPushed, ManifestPushed, RunQueued
+from ..events import BranchPushed, ManifestPushed
 from ..reference import DOCKER_HUB
 from ..store import Resource
 from .definitions.build_dependencies import HUB_SERVER, ImageName
@@ -42,44 +42,20 @@ class Triggers:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._runs = Runs(cloud)
-        self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._clock = threading.Thread(target=self._tick, name="timer triggers", daemon=True)
         cloud.store.schema(_SCHEMA)
 
     def start(self) -> None:
         """Handle what waits from before, then whatever happens."""
-        self._cloud.events.subscribe(BranchPushed, lambda _: self.drain())
-        self._cloud.events.subscribe(ManifestPushed, lambda _: self.drain())
-        self.drain()
+        self._cloud.outbox.subscribe(
+            "triggers", {BranchPushed: self._commit, ManifestPushed: self._image_update}
+        )
         self._clock.start()
 
     def stop(self) -> None:
-        """Handle no more events."""
+        """Listen to the clock no more."""
         self._stopping.set()
-        with self._lock:
-            pass  # whoever handles one ends first
-
-    def drain(self) -> None:
-        """Handle every event that waits, in order."""
-        with self._lock:
-            while not self._stopping.is_set():
-                entry = self._cloud.outbox.first()
-                if entry is None:
-                    return
-                event = entry.event
-                with self._cloud.store.transaction():
-                    if isinstance(event, BranchPushed):
-                        queued = self._commit(event)
-                    else:
-                        queued = self._image_update(event, entry.created)
-                    self._cloud.outbox.done(entry)
-                self._wake(queued)
-
-    def _wake(self, runs: list[Run]) -> None:
-        """Tell the engine again, now that the transaction is over and the runs can be seen."""
-        for run in runs:
-            self._cloud.events.publish(RunQueued(run.key))
 
     def _tasks(self) -> Iterator[tuple[Resource, dict[str, Any]]]:
         """Enabled tasks of all registries, with their complete properties."""
@@ -116,7 +92,7 @@ class Triggers:
 
     # -- commits -----------------------------------------------------------------------------
 
-    def _commit(self, event: BranchPushed) -> list[Run]:
+    def _commit(self, event: BranchPushed) -> None:
         def wanted(_: Resource, properties: dict[str, Any]) -> list[dict[str, Any]]:
             sources = (properties.get("trigger") or {}).get("sourceTriggers") or []
             if not any(_listens(source, event) for source in sources):
@@ -134,13 +110,13 @@ class Triggers:
                 }
             ]
 
-        return self._start(wanted)
+        self._start(wanted)
 
     # -- base images -------------------------------------------------------------------------
 
-    def _image_update(self, event: ManifestPushed, created: float) -> list[Run]:
+    def _image_update(self, event: ManifestPushed) -> None:
         if event.previous == event.digest:
-            return []
+            return
         hub = event.registry == DOCKER_HUB
         image = {
             "registry": HUB_SERVER if hub else event.registry,
@@ -162,10 +138,14 @@ class Triggers:
             moved = bool(named) and event.previous is not None
             if not changed and (not moved or self._is_built(task)):
                 return []
-            update = {"id": str(uuid.uuid4()), "timestamp": timestamp(created), "images": [image]}
+            update = {
+                "id": str(uuid.uuid4()),
+                "timestamp": timestamp(event.pushed),
+                "images": [image],
+            }
             return [{"imageUpdateTrigger": update}]
 
-        return self._start(wanted)
+        self._start(wanted)
 
     def _is_built(self, task: Resource) -> bool:
         """Whether the newest run of a task is the one whose base images it tracks.
@@ -212,7 +192,6 @@ class Triggers:
             # As far as a clock that is set back may go and start nothing again.
             past = (minute - timedelta(days=1)).isoformat()
             connection.execute("DELETE FROM timer_occurrences WHERE occurrence<?", (past,))
-        self._wake(queued)
         return queued
 
 
