@@ -17,7 +17,6 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -25,6 +24,7 @@ from starlette.types import ASGIApp
 
 from ..cloud import Cloud
 from ..errors import CloudError, no_space
+from ..threads import Threads
 from .account import HOST, Blob, BlobAccount
 from .signature import VERSION
 
@@ -39,6 +39,7 @@ class BlobService:
 
     def __init__(self, cloud: Cloud) -> None:
         self._account = BlobAccount(cloud)
+        self._threads = Threads()
 
     def app(self) -> ASGIApp:
         """The ASGI application."""
@@ -49,7 +50,7 @@ class BlobService:
         try:
             blob = self._find(request)
             if request.method in ("GET", "HEAD"):
-                return await run_in_threadpool(self._read, request, blob)
+                return await self._threads.read(self._read, request, blob)
             if request.method == "PUT":
                 return await self._write(request, blob)
             raise CloudError.not_implemented(f"{request.method} of a blob")
@@ -130,7 +131,7 @@ class BlobService:
             headers["Content-Range"] = f"bytes {first}-{last}/{status.st_size}"
         headers["Content-Length"] = str(last - first + 1)
         content = _chunks(blob.path, first, last - first + 1)
-        return StreamingResponse(content, 206 if match else 200, headers, kind)
+        return StreamingResponse(self._threads.each(content), 206 if match else 200, headers, kind)
 
     # -- writing ---------------------------------------------------------------------------------
 
@@ -153,7 +154,7 @@ class BlobService:
         folder = self._account.staging(blob)
         temporary = folder / f".{secrets.token_hex(16)}"
         try:
-            md5 = await _receive(request, temporary)
+            md5 = await _receive(self._threads, request, temporary)
             blob.commit(temporary, _content_type(request))
         finally:
             temporary.unlink(missing_ok=True)
@@ -163,7 +164,7 @@ class BlobService:
         path = self._account.staging(blob) / _block_name(request.query_params.get("blockid", ""))
         temporary = path.with_name(f".{secrets.token_hex(16)}")
         try:
-            md5 = await _receive(request, temporary)
+            md5 = await _receive(self._threads, request, temporary)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -175,7 +176,7 @@ class BlobService:
             body += chunk
             if len(body) > _LARGEST_LIST:
                 raise CloudError(413, "RequestBodyTooLarge", "The block list is too long.")
-        await run_in_threadpool(self._assemble, blob, _block_ids(body), _content_type(request))
+        await self._threads.write(self._assemble, blob, _block_ids(body), _content_type(request))
         return _created(request, blob, "")
 
     def _assemble(self, blob: Blob, ids: list[str], content_type: str) -> None:
@@ -195,7 +196,7 @@ class BlobService:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _receive(request: Request, path: Path) -> str:
+async def _receive(threads: Threads, request: Request, path: Path) -> str:
     """Stream the body to a new file; returns its MD5 in base64. Raises 400 where it was cut."""
     md5 = hashlib.md5(usedforsecurity=False)
     size = 0
@@ -205,7 +206,7 @@ async def _receive(request: Request, path: Path) -> str:
             md5.update(chunk)
             size += len(chunk)
             if len(chunk) > _CHUNK // 4:
-                await run_in_threadpool(file.write, chunk)
+                await threads.write(file.write, chunk)
             else:
                 file.write(chunk)
     wanted = request.headers.get("content-length")

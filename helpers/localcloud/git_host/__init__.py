@@ -7,6 +7,7 @@ from starlette.routing import Host
 from starlette.types import ASGIApp
 
 from ..cloud import Cloud
+from ..threads import Threads
 from .repositories import Repositories
 from .rest import rest
 from .smart_http import smart_http
@@ -15,11 +16,12 @@ from .smart_http import smart_http
 def app(cloud: Cloud) -> ASGIApp:
     """The service for github.com and api.github.com."""
     repositories = Repositories(cloud)
+    threads = Threads()
     for repository in repositories.all():  # a push that was cut off before it was recorded
         repositories.record_heads(repository)
     return Starlette(
         routes=[
-            Host("api.github.com", rest(cloud, repositories)),
-            Host("{host:path}", smart_http(cloud, repositories)),
+            Host("api.github.com", rest(cloud, repositories, threads)),
+            Host("{host:path}", smart_http(cloud, repositories, threads)),
         ]
     )

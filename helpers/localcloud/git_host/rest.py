@@ -7,7 +7,6 @@ from datetime import datetime, timezone
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -16,6 +15,7 @@ from starlette.types import ASGIApp
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..request_body import parse_json, read_body
+from ..threads import Threads
 from . import access
 from .authentication import BadCredentialsError, authenticate
 from .repositories import Repositories, Repository, branches
@@ -37,7 +37,7 @@ class _Refused(Exception):  # noqa: N818
             self.body["errors"] = errors
 
 
-def rest(cloud: Cloud, repositories: Repositories) -> ASGIApp:
+def rest(cloud: Cloud, repositories: Repositories, threads: Threads) -> ASGIApp:
     """The application of api.github.com."""
     account = cloud.account.github_owner
 
@@ -104,13 +104,13 @@ def rest(cloud: Cloud, repositories: Repositories) -> ASGIApp:
         return JSONResponse(_render(created, caller), 201, headers=_SCOPES)
 
     async def create(request: Request) -> Response:
-        caller = await run_in_threadpool(required, request)
+        caller = await threads.read(required, request)
         try:
             body = _object(await read_body(request))
         except CloudError as error:
             raise _Refused(error.status, error.message) from None
         owner = request.path_params.get("owner", caller)
-        return await run_in_threadpool(create_for, owner, caller, body)
+        return await threads.write(create_for, owner, caller, body)
 
     def delete(request: Request) -> Response:
         required(request)
@@ -137,23 +137,28 @@ def rest(cloud: Cloud, repositories: Repositories) -> ASGIApp:
         )
 
     def refuse(request: Request, error: Exception) -> Response:  # noqa: ARG001
+        if isinstance(error, CloudError):
+            body = _Refused(error.status, error.message).body
+            return JSONResponse(body, error.status, error.headers)
         assert isinstance(error, _Refused)
         return JSONResponse(error.body, error.status)
 
     return Starlette(
         routes=[
-            Route("/user", user),
-            Route("/user/repos", list_mine),
+            threads.route("/user", user),
+            threads.route("/user/repos", list_mine),
             Route("/user/repos", create, methods=["POST"]),
             Route("/orgs/{owner}/repos", create, methods=["POST"]),
-            Route("/users/{owner}", get_user),
-            Route("/repos/{owner}/{name}", get),
-            Route("/repos/{owner}/{name}", delete, methods=["DELETE"]),
-            Route("/repos/{owner}/{name}/branches", list_branches),
-            Route("/repos/{owner}/{name}/branches/{branch:path}", get_branch),
-            Route("/{path:path}", missing, methods=["GET", "POST", "PATCH", "PUT", "DELETE"]),
+            threads.route("/users/{owner}", get_user),
+            threads.route("/repos/{owner}/{name}", get),
+            threads.route("/repos/{owner}/{name}", delete, methods=["DELETE"]),
+            threads.route("/repos/{owner}/{name}/branches", list_branches),
+            threads.route("/repos/{owner}/{name}/branches/{branch:path}", get_branch),
+            threads.route(
+                "/{path:path}", missing, methods=["GET", "POST", "PATCH", "PUT", "DELETE"]
+            ),
         ],
-        exception_handlers={_Refused: refuse},
+        exception_handlers={_Refused: refuse, CloudError: refuse},
     )
 
 

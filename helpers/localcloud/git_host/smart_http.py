@@ -21,14 +21,14 @@ from dulwich.refs import Ref
 from dulwich.repo import Repo
 from dulwich.server import BackendRepo, DictBackend, ReceivePackHandler, UploadPackHandler
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ..cloud import Cloud
-from ..errors import no_space
+from ..errors import CloudError, no_space
+from ..threads import Threads
 from .authentication import BadCredentialsError, authenticate
 from .repositories import Repositories, Repository, branches
 
@@ -94,7 +94,7 @@ _SIDEBAND = 65515  # bytes of a packet of side-band-64k, less length and channel
 _LIMIT = 256 * 1024 * 1024  # bytes of one push
 
 
-def smart_http(cloud: Cloud, repositories: Repositories) -> ASGIApp:
+def smart_http(cloud: Cloud, repositories: Repositories, threads: Threads) -> ASGIApp:
     """The application of github.com."""
 
     def find(request: Request, service: str) -> Repository | Response:
@@ -160,7 +160,12 @@ def smart_http(cloud: Cloud, repositories: Repositories) -> ASGIApp:
         service = request.path_params["service"]
         if service not in _HANDLERS:
             return PlainTextResponse("Not Found\n", 404)
-        return await run_in_threadpool(serve, request, service, bytes(chunks))
+        answering = threads.write if service == "git-receive-pack" else threads.read
+        return await answering(serve, request, service, bytes(chunks))
+
+    def refuse(request: Request, error: Exception) -> Response:  # noqa: ARG001
+        assert isinstance(error, CloudError)
+        return PlainTextResponse(f"{error.message}\n", error.status, error.headers)
 
     def page(request: Request) -> Response:
         found = find(request, "git-upload-pack")
@@ -176,10 +181,11 @@ def smart_http(cloud: Cloud, repositories: Repositories) -> ASGIApp:
 
     return Starlette(
         routes=[
-            Route("/{owner}/{name}/info/refs", advertise),
+            threads.route("/{owner}/{name}/info/refs", advertise),
             Route("/{owner}/{name}/{service}", rpc, methods=["POST"]),
-            Route("/{owner}/{name}", page),
-        ]
+            threads.route("/{owner}/{name}", page),
+        ],
+        exception_handlers={CloudError: refuse},
     )
 
 

@@ -7,6 +7,7 @@ from starlette.routing import Host
 from starlette.types import ASGIApp
 
 from ..cloud import Cloud
+from ..threads import Threads
 from .graph import graph
 from .login import login
 from .managed_identity import managed_identity
@@ -14,10 +15,11 @@ from .managed_identity import managed_identity
 
 def app(cloud: Cloud) -> ASGIApp:
     """The service for login.microsoftonline.com, graph.microsoft.com and 169.254.169.254."""
+    threads = Threads()
     return Starlette(
         routes=[
-            Host("graph.microsoft.com", graph(cloud)),
-            Host("169.254.169.254", managed_identity(cloud)),
-            Host("{host:path}", login(cloud)),
+            Host("graph.microsoft.com", graph(cloud, threads)),
+            Host("169.254.169.254", managed_identity(cloud, threads)),
+            Host("{host:path}", login(cloud, threads)),
         ]
     )

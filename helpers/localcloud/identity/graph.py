@@ -6,7 +6,6 @@ import re
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -17,12 +16,13 @@ from ..errors import CloudError
 from ..principals import GRAPH, Principal, TokenError
 from ..request_body import parse_json, read_body
 from ..shapes import check_shape
+from ..threads import Threads
 
 _BY_NAME = re.compile(r"servicePrincipalNames/any\(\s*(\w+)\s*:\s*\1\s+eq\s+'([^']*)'\s*\)")
 _BY_FIELD = re.compile(r"(appId|id|displayName)\s+eq\s+'([^']*)'", re.IGNORECASE)
 
 
-def graph(cloud: Cloud) -> ASGIApp:
+def graph(cloud: Cloud, threads: Threads) -> ASGIApp:
     """The application of graph.microsoft.com."""
 
     def authenticate(request: Request) -> None:
@@ -69,14 +69,14 @@ def graph(cloud: Cloud) -> ASGIApp:
         return JSONResponse(_render(found))
 
     async def get_by_ids(request: Request) -> JSONResponse:
-        await run_in_threadpool(authenticate, request)
+        await threads.read(authenticate, request)
         ids = _ids(await read_body(request))
 
         def find() -> list[dict[str, Any]]:
             found = (cloud.principals.find(object_id=one) for one in ids)
             return [_render(one) for one in found if one is not None]
 
-        return JSONResponse({"value": await run_in_threadpool(find)})
+        return JSONResponse({"value": await threads.read(find)})
 
     def missing(request: Request) -> JSONResponse:
         raise CloudError.not_implemented(f"{request.method} {request.url.path} of Microsoft Graph")
@@ -84,15 +84,17 @@ def graph(cloud: Cloud) -> ASGIApp:
     def refuse(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
         assert isinstance(error, CloudError)
         body = {"error": {"code": error.code, "message": error.message}}
-        return JSONResponse(body, error.status)
+        return JSONResponse(body, error.status, error.headers)
 
     return Starlette(
         routes=[
-            Route("/v1.0/me", me),
-            Route("/v1.0/servicePrincipals", list_service_principals),
-            Route("/v1.0/servicePrincipals/{id}", get_service_principal),
+            threads.route("/v1.0/me", me),
+            threads.route("/v1.0/servicePrincipals", list_service_principals),
+            threads.route("/v1.0/servicePrincipals/{id}", get_service_principal),
             Route("/v1.0/directoryObjects/getByIds", get_by_ids, methods=["POST"]),
-            Route("/{path:path}", missing, methods=["GET", "POST", "PATCH", "PUT", "DELETE"]),
+            threads.route(
+                "/{path:path}", missing, methods=["GET", "POST", "PATCH", "PUT", "DELETE"]
+            ),
         ],
         exception_handlers={CloudError: refuse},
     )

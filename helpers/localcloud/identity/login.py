@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -21,6 +20,7 @@ from ..cloud import Cloud
 from ..errors import CloudError
 from ..principals import AUDIENCES, LIFETIME
 from ..request_body import read_body
+from ..threads import Threads
 
 _HOST = "https://login.microsoftonline.com"
 _ANY_TENANT = ("common", "organizations", "consumers")
@@ -61,7 +61,7 @@ def audience_of(scope_or_resource: str) -> str | None:
     return next((audience for audience in AUDIENCES if audience == wanted), None)
 
 
-def login(cloud: Cloud) -> ASGIApp:
+def login(cloud: Cloud, threads: Threads) -> ASGIApp:
     """The application of login.microsoftonline.com."""
     account = cloud.account
 
@@ -189,10 +189,17 @@ def login(cloud: Cloud) -> ASGIApp:
             }
         return answer
 
+    def refuse(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
+        assert isinstance(error, CloudError)
+        code = "temporarily_unavailable" if error.status == 503 else "invalid_request"
+        answer = LoginError(error.status, code, 900144, error.message).render()
+        answer.headers.update(error.headers)
+        return answer
+
     async def token(request: Request) -> JSONResponse:
         try:
             form = _form(await read_body(request))
-            answer = await run_in_threadpool(
+            answer = await threads.write(
                 issue,
                 request.path_params["tenant"],
                 form,
@@ -201,7 +208,7 @@ def login(cloud: Cloud) -> ASGIApp:
         except LoginError as error:
             return error.render()
         except CloudError as error:
-            return LoginError(error.status, "invalid_request", 900144, error.message).render()
+            return refuse(request, error)
         return JSONResponse(answer, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
 
     def missing(request: Request) -> JSONResponse:
@@ -218,15 +225,16 @@ def login(cloud: Cloud) -> ASGIApp:
 
     return Starlette(
         routes=[
-            Route("/common/discovery/instance", instance),
-            Route("/{tenant}/v2.0/.well-known/openid-configuration", configuration),
-            Route("/{tenant}/.well-known/openid-configuration", configuration),
-            Route("/{tenant}/discovery/v2.0/keys", keys),
-            Route("/{tenant}/discovery/keys", keys),
+            threads.route("/common/discovery/instance", instance),
+            threads.route("/{tenant}/v2.0/.well-known/openid-configuration", configuration),
+            threads.route("/{tenant}/.well-known/openid-configuration", configuration),
+            threads.route("/{tenant}/discovery/v2.0/keys", keys),
+            threads.route("/{tenant}/discovery/keys", keys),
             Route("/{tenant}/oauth2/v2.0/token", token, methods=["POST"]),
             Route("/{tenant}/oauth2/token", token, methods=["POST"]),
-            Route("/{path:path}", missing, methods=["GET", "POST"]),
-        ]
+            threads.route("/{path:path}", missing, methods=["GET", "POST"]),
+        ],
+        exception_handlers={CloudError: refuse},
     )
 
 

@@ -14,15 +14,16 @@ from datetime import datetime, timezone
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ..cloud import Cloud
+from ..errors import CloudError
 from ..principals import LIFETIME, Principal
+from ..threads import Threads
 from .login import audience_of
 
 
-def managed_identity(cloud: Cloud) -> ASGIApp:
+def managed_identity(cloud: Cloud, threads: Threads) -> ASGIApp:
     """The application of the address 169.254.169.254."""
 
     def answer(request: Request, principal: Principal | None) -> JSONResponse:
@@ -92,12 +93,19 @@ def managed_identity(cloud: Cloud) -> ASGIApp:
             }
         )
 
+    def refuse(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
+        assert isinstance(error, CloudError)
+        answer = _refuse(error.status, "temporarily_unavailable", error.message)
+        answer.headers.update(error.headers)
+        return answer
+
     return Starlette(
         routes=[
-            Route("/metadata/identity/oauth2/token", instance_metadata),
-            Route("/metadata/instance", instance),
-            Route("/msi/token", app_service),
-        ]
+            threads.route("/metadata/identity/oauth2/token", instance_metadata),
+            threads.route("/metadata/instance", instance),
+            threads.route("/msi/token", app_service),
+        ],
+        exception_handlers={CloudError: refuse},
     )
 
 

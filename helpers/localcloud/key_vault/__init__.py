@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import unquote
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -19,6 +18,7 @@ from ..cloud import Cloud
 from ..errors import CloudError, no_space
 from ..request_body import parse_json, read_body
 from ..shapes import TAGS, Shape, ShapeError, check_shape
+from ..threads import Threads
 from .access import authenticate, check, vault_of
 from .secrets import Secrets
 
@@ -49,6 +49,7 @@ _OPERATIONS = [
 def app(cloud: Cloud) -> ASGIApp:
     """The service for the vaults' hosts."""
     secrets = Secrets(cloud)
+    threads = Threads()
 
     def answer(request: Request, content: bytes) -> Response:
         host = request.headers["host"].split(":")[0].lower()
@@ -78,9 +79,9 @@ def app(cloud: Cloud) -> ASGIApp:
     async def endpoint(request: Request) -> Response:
         try:
             content = await read_body(request)
+            return await threads.answer(request, answer, request, content)
         except CloudError as error:
             return _failure(error)
-        return await run_in_threadpool(answer, request, content)
 
     methods = ["GET", "PUT", "POST", "PATCH", "DELETE"]
     return Starlette(routes=[Route("/{path:path}", endpoint, methods=methods)])

@@ -10,11 +10,11 @@ import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from ..content import DIGEST, DigestMismatchError
 from ..errors import CloudError
+from ..threads import Threads
 from .authentication import authorize
 from .exchange import Exchange
 from .uploads import Upload
@@ -31,11 +31,11 @@ def _digest(text: str) -> str:
 
 async def start(exchange: Exchange) -> Response:
     """POST uploads/: mount from another repository, take a whole blob, or begin an upload."""
-    await run_in_threadpool(exchange.authorize, "push")
+    await exchange.threads.read(exchange.authorize, "push")
     query = exchange.request.query_params
     if "mount" in query and query.get("from"):
         digest = _digest(query["mount"])
-        if await run_in_threadpool(_mount, exchange, query["from"], digest):
+        if await exchange.threads.write(_mount, exchange, query["from"], digest):
             return _created(exchange, digest)
     upload = exchange.uploads.start(exchange.server, exchange.name)
     if "digest" in query:
@@ -71,7 +71,7 @@ def _upload(exchange: Exchange) -> Upload:
 
 async def progress(exchange: Exchange) -> Response:
     """GET an upload: how far it is."""
-    await run_in_threadpool(exchange.authorize, "push")
+    await exchange.threads.read(exchange.authorize, "push")
     return _accepted(_upload(exchange), 204)
 
 
@@ -86,7 +86,7 @@ def _accepted(upload: Upload, status: int) -> Response:
 
 async def append(exchange: Exchange) -> Response:
     """PATCH an upload: the next chunk; out of order is refused with 416."""
-    await run_in_threadpool(exchange.authorize, "push")
+    await exchange.threads.read(exchange.authorize, "push")
     upload = _upload(exchange)
     async with upload.lock:
         stated = exchange.request.headers.get("content-range", "")
@@ -102,7 +102,7 @@ async def append(exchange: Exchange) -> Response:
 
 async def finish(exchange: Exchange) -> Response:
     """PUT an upload: the rest, and the digest of the whole."""
-    await run_in_threadpool(exchange.authorize, "push")
+    await exchange.threads.read(exchange.authorize, "push")
     upload = _upload(exchange)
     wanted = exchange.request.query_params.get("digest", "")
     return await _complete(exchange, upload, _digest(wanted))
@@ -112,8 +112,8 @@ async def _complete(exchange: Exchange, upload: Upload, digest: str) -> Response
     try:
         async with upload.lock:
             await _receive(exchange, upload)
-            await run_in_threadpool(upload.writer.commit, digest)
-            await run_in_threadpool(
+            await exchange.threads.write(upload.writer.commit, digest)
+            await exchange.threads.write(
                 exchange.catalog.link_blob, exchange.server, exchange.name, digest
             )
     except DigestMismatchError as error:
@@ -134,17 +134,17 @@ async def _receive(exchange: Exchange, upload: Upload) -> None:
         if len(waiting) >= _BLOCK:
             if writing is not None:
                 await writing
-            writing = asyncio.ensure_future(asyncio.to_thread(upload.writer.write, waiting))
+            writing = asyncio.ensure_future(exchange.threads.write(upload.writer.write, waiting))
             waiting = bytearray()
     if writing is not None:
         await writing
     if waiting:
-        await asyncio.to_thread(upload.writer.write, waiting)
+        await exchange.threads.write(upload.writer.write, waiting)
 
 
 async def cancel(exchange: Exchange) -> Response:
     """DELETE an upload."""
-    await run_in_threadpool(exchange.authorize, "push")
+    await exchange.threads.read(exchange.authorize, "push")
     exchange.uploads.end(_upload(exchange))
     return Response(status_code=204)
 
@@ -162,7 +162,7 @@ async def get(exchange: Exchange) -> Response:
             raise CloudError(404, "BLOB_UNKNOWN", f"blob unknown to registry: {digest}")
         return exchange.cloud.content.size(digest)
 
-    size = await run_in_threadpool(find)
+    size = await exchange.threads.read(find)
     headers = {
         "Docker-Content-Digest": digest,
         "ETag": f'"{digest}"',
@@ -179,7 +179,7 @@ async def get(exchange: Exchange) -> Response:
     headers["Content-Length"] = str(last - first + 1)
     if exchange.request.method == "HEAD":
         return Response(None, status, headers, "application/octet-stream")
-    content = _read(exchange.cloud.content.path(digest), first, last - first + 1)
+    content = _read(exchange.threads, exchange.cloud.content.path(digest), first, last - first + 1)
     return StreamingResponse(content, status, headers, "application/octet-stream")
 
 
@@ -199,17 +199,17 @@ def _range(text: str, size: int) -> tuple[int, int]:
     )
 
 
-async def _read(path: Path, start: int, length: int) -> AsyncIterator[bytes]:
+async def _read(threads: Threads, path: Path, start: int, length: int) -> AsyncIterator[bytes]:
     """Blocks of a file; the next one is read while the one before is sent."""
     sizes = [_BLOCK] * (length // _BLOCK) + ([length % _BLOCK] if length % _BLOCK else [])
     with path.open("rb", buffering=0) as file:
         file.seek(start)
-        following = asyncio.ensure_future(asyncio.to_thread(file.read, sizes[0] if sizes else 0))
+        following = asyncio.ensure_future(threads.read(file.read, sizes[0] if sizes else 0))
         for size in [*sizes[1:], 0]:
             block = await following
             if not block:
                 return
-            following = asyncio.ensure_future(asyncio.to_thread(file.read, size))
+            following = asyncio.ensure_future(threads.read(file.read, size))
             try:
                 yield block
             except BaseException:

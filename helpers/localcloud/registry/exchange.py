@@ -11,6 +11,7 @@ from starlette.requests import Request
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..reference import valid_repository
+from ..threads import Threads
 from .access import Registry
 from .authentication import authorize
 from .catalog import Catalog
@@ -24,6 +25,7 @@ class Exchange:
     cloud: Cloud
     catalog: Catalog
     uploads: Uploads
+    threads: Threads
     registry: Registry
     request: Request
     params: dict[str, str]

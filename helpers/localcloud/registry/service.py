@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import unquote
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -19,6 +18,7 @@ from ..cloud import Cloud
 from ..errors import CloudError, no_space
 from ..reference import DOCKER_HUB
 from ..request_body import read_body
+from ..threads import Threads
 from . import acr, blobs, manifests, oauth
 from .access import registry_of
 from .catalog import Catalog
@@ -82,10 +82,11 @@ _streaming = [(method, re.compile(pattern), handler) for method, pattern, handle
 def service(cloud: Cloud, catalog: Catalog) -> ASGIApp:
     """The application of all registries."""
     uploads = Uploads(cloud)
+    threads = Threads()
 
     async def endpoint(request: Request) -> Response:
         try:
-            response = await _answer(cloud, catalog, uploads, request)
+            response = await _answer(cloud, catalog, uploads, threads, request)
         except CloudError as error:
             response = _render(error)
         except ClientDisconnect:
@@ -103,21 +104,27 @@ def service(cloud: Cloud, catalog: Catalog) -> ASGIApp:
     return Starlette(routes=[Route("/{path:path}", endpoint, methods=methods)])
 
 
-async def _answer(cloud: Cloud, catalog: Catalog, uploads: Uploads, request: Request) -> Response:
+async def _answer(
+    cloud: Cloud, catalog: Catalog, uploads: Uploads, threads: Threads, request: Request
+) -> Response:
     host = request.headers["host"].split(":")[0].lower()
-    registry = await run_in_threadpool(registry_of, cloud, DOCKER_HUB if host in _HUB else host)
+    registry = await threads.read(registry_of, cloud, DOCKER_HUB if host in _HUB else host)
     path = unquote(request.scope["path"])
     for method, pattern, handler in _streaming:
         match = pattern.fullmatch(path)
         if match and method == request.method:
-            exchange = Exchange(cloud, catalog, uploads, registry, request, match.groupdict())
+            exchange = Exchange(
+                cloud, catalog, uploads, threads, registry, request, match.groupdict()
+            )
             return await handler(exchange)
     for method, pattern, blocking in _blocking:
         match = pattern.fullmatch(path)
         if match and method == request.method:
             body = await read_body(request, "MANIFEST_INVALID")
-            exchange = Exchange(cloud, catalog, uploads, registry, request, match.groupdict(), body)
-            return await run_in_threadpool(blocking, exchange)
+            exchange = Exchange(
+                cloud, catalog, uploads, threads, registry, request, match.groupdict(), body
+            )
+            return await threads.answer(request, blocking, exchange)
     raise CloudError(
         501 if path.startswith(("/v2/", "/acr/")) else 404,
         "UNSUPPORTED",

@@ -8,7 +8,6 @@ import re
 import uuid
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -18,6 +17,7 @@ from ..cloud import Cloud
 from ..errors import CloudError, no_space
 from ..request_body import parse_json, read_body
 from ..tasks.runs import Runs
+from ..threads import Threads
 from . import (
     container_groups,
     groups,
@@ -54,15 +54,15 @@ def app(cloud: Cloud) -> ASGIApp:
     router = Router()
     for provider in _PROVIDERS:
         router.include(provider.router)
+    threads = Threads()
     Runs(cloud)  # its tables: deleting a registry clears them
 
     async def endpoint(request: Request) -> Response:
         try:
             content = await read_body(request)
+            reply = await threads.answer(request, _answer, cloud, router, request, content)
         except CloudError as error:
             reply = _failure(error)
-        else:
-            reply = await run_in_threadpool(_answer, cloud, router, request, content)
         headers = {"x-ms-request-id": str(uuid.uuid4()), **reply.headers}
         if reply.body is None:
             return Response(status_code=reply.status, headers=headers)
