@@ -58,10 +58,12 @@ notebooks: $(STAMP)  ## run all notebooks and store the outputs that have change
 lab: $(STAMP)  ## open JupyterLab on the notebooks
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/jupyter lab --notebook-dir notebooks $(ARGS)
 
-lint: $(TESTS)  ## ruff and mypy --strict
+lint: $(TESTS)  ## ruff, mypy --strict, the arrows between modules, declared dependencies
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/deptry .
 
 bench: $(STAMP)  ## measure speed and memory, side by side with peers
 	@$(BIN)/python -m benchmarks $(ARGS)
@@ -77,4 +79,4 @@ lock: $(TESTS)  ## renew the three locks from pyproject.toml; with UP= only what
 
 clean:  ## stop the local cloud; remove its state and everything that was built, but the environment
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m helpers down || true; fi
-	@rm -rf build .localcloud .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf build .localcloud .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

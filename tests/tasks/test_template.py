@@ -61,6 +61,7 @@ DATA = {
             '    3|a    |00007|6869|["b" "a"]',
         ),
         ('{{printf "%s" "a" "b"}}', "a%!(EXTRA string=b)"),
+        ('{{printf "%x|%X|%x|%.0f|%g" "\\t" "é" "" 2.6 1.5}}', "09|C3A9||3|1.5"),
         ("{{html `<a b='c'>&`}} {{js `a'b<`}}", "&lt;a b=&#39;c&#39;&gt;&amp; a\\'b\\u003C"),
         ('{{(splitn "." 2 .Run.Registry)._1}} {{(split "." .Run.Registry)._0}}', "azurecr.io r"),
         (

@@ -165,7 +165,7 @@ class Session:
 
     # -- running -----------------------------------------------------------------------------
 
-    def run(
+    def run(  # noqa: PLR0913 (the options of docker run)
         self,
         reference: str,
         *,

@@ -37,7 +37,7 @@ class _Refused(Exception):  # noqa: N818
             self.body["errors"] = errors
 
 
-def rest(cloud: Cloud, repositories: Repositories, threads: Threads) -> ASGIApp:
+def rest(cloud: Cloud, repositories: Repositories, threads: Threads) -> ASGIApp:  # noqa: C901, PLR0915 (all its routes count)
     """The application of api.github.com."""
     account = cloud.account.github_owner
 

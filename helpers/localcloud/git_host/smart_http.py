@@ -94,7 +94,7 @@ _SIDEBAND = 65515  # bytes of a packet of side-band-64k, less length and channel
 _LIMIT = 256 * 1024 * 1024  # bytes of one push
 
 
-def smart_http(cloud: Cloud, repositories: Repositories, threads: Threads) -> ASGIApp:
+def smart_http(cloud: Cloud, repositories: Repositories, threads: Threads) -> ASGIApp:  # noqa: C901 (all its routes count)
     """The application of github.com."""
 
     def find(request: Request, service: str) -> Repository | Response:

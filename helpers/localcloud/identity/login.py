@@ -61,7 +61,7 @@ def audience_of(scope_or_resource: str) -> str | None:
     return next((audience for audience in AUDIENCES if audience == wanted), None)
 
 
-def login(cloud: Cloud, threads: Threads) -> ASGIApp:
+def login(cloud: Cloud, threads: Threads) -> ASGIApp:  # noqa: C901 (all its routes count)
     """The application of login.microsoftonline.com."""
     account = cloud.account
 

@@ -199,7 +199,7 @@ def extract(
     return complete
 
 
-def _extract_member(
+def _extract_member(  # noqa: C901 (one kind of member after the other)
     source: tarfile.TarFile,
     member: tarfile.TarInfo,
     root: Path,

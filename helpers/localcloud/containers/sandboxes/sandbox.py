@@ -206,7 +206,7 @@ class _Start:
         )
         return layer
 
-    def _start_sandboxed(
+    def _start_sandboxed(  # noqa: PLR0917 (all that a sandbox is made of)
         self,
         account: Account,
         initial: Path,
@@ -272,7 +272,7 @@ class _Start:
         parent = RootFileSystem(self.spec.lowers).resolve("/etc")
         return str(parent / name)
 
-    def _start_chrooted(
+    def _start_chrooted(  # noqa: PLR0917 (all that a sandbox is made of)
         self,
         account: Account,
         initial: Path,

@@ -134,35 +134,35 @@ def _reaches(start: str, goal: str, steps: Sequence[Step]) -> bool:
 def check(step: Step) -> None:
     """The engine's rules for one step, in its words and its order (Step.Validate)."""
     kinds = [bool(step.cmd), bool(step.build), bool(step.push)]
-    paths = [mount.get("mountPath", "") for mount in step.volume_mounts]
-    message = ""
-    if not step.id:
-        message = "step is missing an ID"
-    elif step.retries < 0:
-        message = "step must specify retries >= 0"
-    elif step.repeat < 0:
-        message = "step must specify repeat >= 0"
-    elif sum(kinds) > 1:
-        message = "step must only contain a single build, cmd, or push property"
-    elif any(character.isspace() for character in step.id):
-        message = "step ID cannot contain spaces"
-    elif not any(kinds):
-        message = "step is missing a cmd, build, or push property"
-    elif step.volume_mounts and not step.cmd:
-        message = (
-            "invalid use of Mounts. Mounts must have unique container paths and used for CMD steps"
-        )
-    elif not all(mount.get("name") and mount.get("mountPath") for mount in step.volume_mounts):
-        message = "mount name or container file path is empty"
-    elif len(set(paths)) < len(paths):
-        message = "mount with duplicate container file path found"
-    elif step.when and IMMEDIATELY in step.when and len(step.when) > 1:
-        message = (
-            "step cannot contain other IDs in when if the immediate execution token is specified"
-        )
-    elif step.when and step.id in step.when:
-        message = f"Step ID: {step.id} is self-referenced"
-    elif step.cache.lower() not in ("", "enabled", "disabled"):
-        message = "invalid value for cache property. Valid values are 'enabled', 'disabled'"
-    if message:
-        raise TaskError(f"{message} [step: {step.id}]")
+    mounts = step.volume_mounts
+    paths = [mount.get("mountPath", "") for mount in mounts]
+    when = step.when or ()
+    rules = (
+        (not step.id, "step is missing an ID"),
+        (step.retries < 0, "step must specify retries >= 0"),
+        (step.repeat < 0, "step must specify repeat >= 0"),
+        (sum(kinds) > 1, "step must only contain a single build, cmd, or push property"),
+        (any(map(str.isspace, step.id)), "step ID cannot contain spaces"),
+        (not any(kinds), "step is missing a cmd, build, or push property"),
+        (
+            mounts and not step.cmd,
+            "invalid use of Mounts. Mounts must have unique container paths and used for CMD steps",
+        ),
+        (
+            not all(mount.get("name") and mount.get("mountPath") for mount in mounts),
+            "mount name or container file path is empty",
+        ),
+        (len(set(paths)) < len(paths), "mount with duplicate container file path found"),
+        (
+            IMMEDIATELY in when and len(when) > 1,
+            "step cannot contain other IDs in when if the immediate execution token is specified",
+        ),
+        (step.id in when, f"Step ID: {step.id} is self-referenced"),
+        (
+            step.cache.lower() not in ("", "enabled", "disabled"),
+            "invalid value for cache property. Valid values are 'enabled', 'disabled'",
+        ),
+    )
+    for broken, message in rules:
+        if broken:
+            raise TaskError(f"{message} [step: {step.id}]")

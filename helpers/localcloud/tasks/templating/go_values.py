@@ -121,22 +121,27 @@ def _format(flags: str, precision: str, letter: str, value: Any) -> str:
         return type_name(value)
     if letter == "v":
         return _inner(value)
-    if letter == "s" and isinstance(value, str):
-        return value[:cut]
-    if letter == "q" and isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    if letter in "xX" and isinstance(value, str):
-        return format(int(value.encode().hex() or "0", 16), letter) if value else ""
+    if letter in "sqxX" and isinstance(value, str):
+        return _format_text(letter, value[:cut] if letter == "s" else value)
     if letter == "t" and isinstance(value, bool):
         return show(value)
     if letter in "dxXobc" and isinstance(value, int) and number:
         return ("+" if "+" in flags and value >= 0 else "") + format(value, letter)
     if letter in "feEgG" and isinstance(value, float):
-        if letter in "gG" and cut is None:
-            return _show_float(value)
-        return format(value, f".{6 if cut is None else cut}{letter}")
+        shortest = letter in "gG" and cut is None
+        digits = 6 if cut is None else cut
+        return _show_float(value) if shortest else format(value, f".{digits}{letter}")
     told = "<nil>" if value is None else f"{type_name(value)}={show(value)}"
     return f"%!{letter}({told})"
+
+
+def _format_text(letter: str, value: str) -> str:
+    if letter == "q":
+        return json.dumps(value, ensure_ascii=False)
+    if letter == "s":
+        return value
+    digits = value.encode().hex()
+    return digits.upper() if letter == "X" else digits
 
 
 def to_json(value: Any, indent: int | None = None) -> str:

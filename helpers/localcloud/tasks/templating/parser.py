@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -261,19 +261,9 @@ class Parser:
     def _operand(self, tokens: list[_Token], line: int, text: str) -> Operand:
         token = tokens.pop(0)
         kind, shown = token.kind, token.text
-        if kind == "string":
-            return Literal(unquote(shown[1:-1]))
-        if kind == "character":
-            return Literal(ord(unquote(shown[1:-1])))
-        if kind == "raw":
-            return Literal(shown[1:-1])
-        if kind == "number":
-            plain = shown.replace("_", "")
-            if "x" not in plain.lower() and any(c in plain for c in ".eE"):
-                return Literal(float(plain))
-            octal = plain.lstrip("+-").startswith("0") and plain.lstrip("+-").isdigit()
+        if kind in _LITERALS:
             try:
-                return Literal(int(plain, 8 if octal else 0))
+                return Literal(_LITERALS[kind](shown))
             except ValueError:
                 raise fail(line, f'bad number syntax: "{shown}" in {{{{{text}}}}}') from None
         if kind == "dot":
@@ -284,23 +274,33 @@ class Parser:
             name, *fields = shown.split(".")
             return Chain(name, tuple(fields))
         if kind == "open":
-            inner = self._read_pipeline(tokens, line, text)
-            if not tokens:
-                raise fail(line, f"unclosed left paren in {{{{{text}}}}}")
-            tokens.pop(0)
-            fields_after: tuple[str, ...] = ()
-            if tokens and tokens[0].kind == "field" and tokens[0].adjacent:
-                fields_after = tuple(tokens.pop(0).text[1:].split("."))
-            return Chain(inner, fields_after)
-        if kind == "word":
-            if shown in ("true", "false"):
-                return Literal(shown == "true")
-            if shown == "nil":
-                return Literal(None)
-            if shown not in self._functions:
-                raise fail(line, f'function "{shown}" not defined in {{{{{text}}}}}')
-            return Function(shown)
-        raise fail(line, f"unexpected <{shown}> in command {{{{{text}}}}}")
+            return self._parenthesized(tokens, line, text)
+        if kind != "word":
+            raise fail(line, f"unexpected <{shown}> in command {{{{{text}}}}}")
+        if shown in _WORDS:
+            return Literal(_WORDS[shown])
+        if shown not in self._functions:
+            raise fail(line, f'function "{shown}" not defined in {{{{{text}}}}}')
+        return Function(shown)
+
+    def _parenthesized(self, tokens: list[_Token], line: int, text: str) -> Operand:
+        inner = self._read_pipeline(tokens, line, text)
+        if not tokens:
+            raise fail(line, f"unclosed left paren in {{{{{text}}}}}")
+        tokens.pop(0)
+        fields: tuple[str, ...] = ()
+        if tokens and tokens[0].kind == "field" and tokens[0].adjacent:
+            fields = tuple(tokens.pop(0).text[1:].split("."))
+        return Chain(inner, fields)
+
+
+def _number(shown: str) -> int | float:
+    """A number as Go reads it: with 0x, octal after a 0, with underscores. Raises ValueError."""
+    plain = shown.replace("_", "")
+    if "x" not in plain.lower() and any(c in plain for c in ".eE"):
+        return float(plain)
+    octal = plain.lstrip("+-").startswith("0") and plain.lstrip("+-").isdigit()
+    return int(plain, 8 if octal else 0)
 
 
 def unquote(text: str) -> str:
@@ -313,3 +313,12 @@ def unquote(text: str) -> str:
         return _ESCAPES.get(code, code)
 
     return re.sub(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", escape, text)
+
+
+_WORDS = {"true": True, "false": False, "nil": None}
+_LITERALS: dict[str, Callable[[str], Any]] = {
+    "string": lambda shown: unquote(shown[1:-1]),
+    "character": lambda shown: ord(unquote(shown[1:-1])),
+    "raw": lambda shown: shown[1:-1],
+    "number": _number,
+}

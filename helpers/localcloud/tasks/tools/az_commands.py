@@ -99,6 +99,18 @@ def _pairs(words: list[str] | None, *, secure: bool) -> list[dict[str, str]]:
     return found
 
 
+def _resources(options: Namespace) -> dict[str, float]:
+    requests: dict[str, float] = {}
+    given = (("cpu", "cpu", options.cpu), ("memory", "memoryInGB", options.memory))
+    for option, name, value in given:
+        if value is not None:
+            try:
+                requests[name] = float(value)
+            except ValueError:
+                raise UsageError(f"argument --{option}: invalid float value: '{value}'") from None
+    return requests
+
+
 @_command(
     "container create",
     *_NAME,
@@ -125,13 +137,7 @@ def _create(az: Session, options: Namespace) -> Any:
     location = options.location
     if not location:
         location = az.arm("GET", f"/resourceGroups/{options.resource_group}")["location"]
-    requests: dict[str, float] = {}
-    for name, value in (("cpu", options.cpu), ("memoryInGB", options.memory)):
-        if value is not None:
-            try:
-                requests[name] = float(value)
-            except ValueError:
-                raise UsageError(f"argument --{name}: invalid float value: '{value}'") from None
+    requests = _resources(options)
     try:
         numbers = [int(port) for port in options.ports or ["80"]]
         command = shlex.split(options.command_line or "")
