@@ -16,6 +16,7 @@ from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers.errors import SandboxError
 from helpers.localcloud.containers.images import assembly, stand_in
 from helpers.localcloud.containers.images.assembly import Layer
+from helpers.localcloud.containers.images.stand_in import StandIns
 from helpers.localcloud.containers.sandboxes.container import ContainerSpec
 from helpers.localcloud.containers.sandboxes.sandbox import Sandbox
 from helpers.localcloud.content import ContentStore
@@ -145,9 +146,9 @@ def test_a_public_image_without_stand_in(cloud: Cloud) -> None:
 def test_provide_puts_it_into_the_registry_and_leaves_what_is_there(tmp_path: Path) -> None:
     cloud = Cloud(tmp_path / "home")
     try:
-        assert stand_in.provide(cloud, "docker.io", "library/python", "3") is None
-        digest = stand_in.provide(cloud, "docker.io", "library/node", "15-alpine")
-        assert digest is not None
+        assert not StandIns().has("docker.io", "library/python", "3")
+        assert StandIns().has("docker.io", "library/node", "15-alpine")
+        digest = StandIns().provide(cloud, "docker.io", "library/node", "15-alpine")
         assert Catalog(cloud).resolve("docker.io", "library/node", "15-alpine") == digest
         other = dict(image(cloud, digest)[0], annotations={"pushed": "by somebody"})
         data = json.dumps(other).encode()
@@ -155,6 +156,6 @@ def test_provide_puts_it_into_the_registry_and_leaves_what_is_there(tmp_path: Pa
         pushed = Catalog(cloud).put(
             "docker.io", "library/node", "15-alpine", data, stand_in.MANIFEST
         )
-        assert stand_in.provide(cloud, "docker.io", "library/node", "15-alpine") == pushed
+        assert StandIns().provide(cloud, "docker.io", "library/node", "15-alpine") == pushed
     finally:
         cloud.close()

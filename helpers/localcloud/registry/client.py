@@ -11,12 +11,12 @@ import json
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..reference import Reference
+from . import supply
 from .access import ANONYMOUS, Caller, Registry, admitted, allowed, registry_of
 from .authentication import login
 from .catalog import Catalog, disallowed
 from .credentials import Credential
 from .manifest_format import INDEXES, references
-from .supply import supply
 
 __all__ = ["Credential", "RegistryClient"]
 Platform = tuple[str, str]
@@ -102,7 +102,7 @@ class RegistryClient:
     def _registry(self, reference: Reference) -> Registry:
         server = reference.registry
         if server != "docker.io" and not server.endswith(".azurecr.io"):
-            if supply(self._cloud, server, reference.repository, reference.tag) is not None:
+            if supply.has(server, reference.repository, reference.tag):
                 return Registry(server, None)
             raise CloudError(
                 403,
@@ -170,5 +170,6 @@ class RegistryClient:
     def _digest(self, registry: Registry, reference: Reference) -> str | None:
         found = self._catalog.resolve(registry.server, reference.repository, reference.version)
         if found is None and registry.is_hub and not reference.digest:
-            return supply(self._cloud, registry.server, reference.repository, reference.tag)
+            coming = supply.begin(self._cloud, registry.server, reference.repository, reference.tag)
+            return supply.wait(coming) if coming is not None else None
         return found

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from concurrent.futures import Future
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
@@ -10,10 +12,10 @@ from starlette.responses import JSONResponse, Response
 from ..content import DIGEST
 from ..errors import CloudError
 from ..reference import valid_tag
+from . import supply
 from .catalog import Catalog, disallowed
 from .exchange import Exchange
 from .manifest_format import INDEXES, OCI_INDEX, parse_manifest, references
-from .supply import supply
 
 
 def version(exchange: Exchange) -> Response:
@@ -39,13 +41,32 @@ def tags(exchange: Exchange) -> Response:
     return JSONResponse({"name": exchange.name, "tags": names}, headers=headers)
 
 
-def get(exchange: Exchange) -> Response:
-    """GET or HEAD a manifest by tag or digest."""
+async def get(exchange: Exchange) -> Response:
+    """GET or HEAD a manifest by tag or digest.
+
+    What stands in for a public image may have to be assembled first: nobody holds a thread then.
+    """
+    found = await exchange.threads.read(_get, exchange)
+    if isinstance(found, Future):
+        coming = asyncio.wrap_future(found)
+        await asyncio.wait({coming}, timeout=supply.PATIENCE)
+        if not coming.done():
+            raise supply.late()
+        coming.result()
+        found = await exchange.threads.read(_get, exchange)
+    if isinstance(found, Future):  # it was deleted at once
+        raise unknown(exchange.params["reference"])
+    return found
+
+
+def _get(exchange: Exchange) -> Response | Future[str]:
     exchange.authorize("pull")
     server, name, reference = exchange.server, exchange.name, exchange.params["reference"]
     digest = exchange.catalog.resolve(server, name, reference)
     if digest is None and exchange.registry.is_hub and not reference.startswith("sha256:"):
-        digest = supply(exchange.cloud, server, name, reference)
+        coming = supply.begin(exchange.cloud, server, name, reference)
+        if coming is not None:
+            return coming
     if digest is None:
         raise unknown(reference)
     entry = exchange.catalog.manifest(server, name, digest)

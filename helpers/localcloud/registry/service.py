@@ -46,8 +46,6 @@ _BLOCKING: list[tuple[str, str, Handler]] = [
     ("GET", r"/v2/_catalog", manifests.catalog),
     ("GET", rf"/v2/{_NAME}/tags/list", manifests.tags),
     ("GET", rf"/v2/{_NAME}/referrers/(?P<digest>[^/]+)", manifests.referrers),
-    ("GET", rf"/v2/{_NAME}/manifests/(?P<reference>[^/]+)", manifests.get),
-    ("HEAD", rf"/v2/{_NAME}/manifests/(?P<reference>[^/]+)", manifests.get),
     ("PUT", rf"/v2/{_NAME}/manifests/(?P<reference>[^/]+)", manifests.put),
     ("DELETE", rf"/v2/{_NAME}/manifests/(?P<reference>[^/]+)", manifests.delete),
     ("DELETE", rf"/v2/{_NAME}/blobs/(?P<digest>sha256:[^/]+)", blobs.delete),
@@ -67,6 +65,8 @@ _BLOCKING: list[tuple[str, str, Handler]] = [
     ("POST", r"/oauth2/token|/token", oauth.post_token),
 ]
 _STREAMING: list[tuple[str, str, AsyncHandler]] = [
+    ("GET", rf"/v2/{_NAME}/manifests/(?P<reference>[^/]+)", manifests.get),
+    ("HEAD", rf"/v2/{_NAME}/manifests/(?P<reference>[^/]+)", manifests.get),
     ("POST", rf"/v2/{_NAME}/blobs/uploads/?", blobs.start),
     ("GET", rf"/v2/{_NAME}/blobs/uploads/(?P<upload>[^/]+)", blobs.progress),
     ("PATCH", rf"/v2/{_NAME}/blobs/uploads/(?P<upload>[^/]+)", blobs.append),

@@ -1,20 +1,90 @@
-"""Where the content of a public registry comes from when nobody has pushed it: stand-in images."""
+"""Where the content of a public registry comes from when nobody has pushed it.
+
+Who has such content registers as its supplier, so that the registry knows nothing of how images are
+made. What is supplied is assembled once, by a thread of its own, and whoever asks waits for that.
+"""
 
 from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from pathlib import Path
+from typing import Protocol
 
 from ..cloud import Cloud
 from ..errors import CloudError
 
+PATIENCE = 120.0  # seconds that a pull waits for what is being assembled
+_Image = tuple[Path, str, str, str]
 
-def supply(cloud: Cloud, registry: str, repository: str, tag: str) -> str | None:
-    """The digest of the stand-in for a public image, assembled when needed; None without one.
 
-    Raises 500 with the reason when this machine cannot assemble it.
-    """
-    from ..containers.errors import SandboxError
-    from ..containers.images.stand_in import provide
+class Supplier(Protocol):
+    """Whoever has images of public registries."""
 
+    def has(self, registry: str, repository: str, tag: str) -> bool:
+        """Whether it has that image; answers at once."""
+
+    def provide(self, cloud: Cloud, registry: str, repository: str, tag: str) -> str:
+        """Put that image into the registry; returns its digest. May take long.
+
+        Raises :class:`CloudError` with the reason where it cannot.
+        """
+
+
+_suppliers: list[Supplier] = []
+_lock = threading.Lock()
+_going_on: dict[_Image, Future[str]] = {}
+
+
+def register(supplier: Supplier) -> None:
+    """Ask ``supplier`` from now on, in this process."""
+    _suppliers.append(supplier)
+
+
+def has(registry: str, repository: str, tag: str) -> bool:
+    """Whether somebody supplies that public image."""
+    return any(one.has(registry, repository, tag) for one in _suppliers)
+
+
+def begin(cloud: Cloud, registry: str, repository: str, tag: str) -> Future[str] | None:
+    """The digest of that public image once it is assembled; None when nobody supplies it."""
+    found = next((one for one in _suppliers if one.has(registry, repository, tag)), None)
+    if found is None:
+        return None
+    image = (cloud.home, registry, repository, tag)
+    with _lock:
+        if image in _going_on:
+            return _going_on[image]
+        coming = _going_on[image] = Future()
+    arguments = (found, cloud, image, coming)
+    threading.Thread(target=_provide, args=arguments, name="supply", daemon=True).start()
+    return coming
+
+
+def wait(coming: Future[str]) -> str:
+    """The digest, for a thread that may wait. Raises :class:`CloudError`: 503 where it is late."""
     try:
-        return provide(cloud, registry, repository, tag)
-    except SandboxError as error:
-        raise CloudError(500, "UNKNOWN", str(error)) from None
+        return coming.result(PATIENCE)
+    except FutureTimeoutError:
+        raise late() from None
+
+
+def late() -> CloudError:
+    """503 for a pull that has waited for long enough."""
+    return CloudError(
+        503,
+        "UNAVAILABLE",
+        f"the image is still being assembled after {PATIENCE:.0f} s: try again",
+        headers={"Retry-After": "5"},
+    )
+
+
+def _provide(supplier: Supplier, cloud: Cloud, image: _Image, coming: Future[str]) -> None:
+    try:
+        coming.set_result(supplier.provide(cloud, *image[1:]))
+    except Exception as error:  # noqa: BLE001 - for whoever waits
+        coming.set_exception(error)
+    finally:
+        with _lock:
+            del _going_on[image]

@@ -18,6 +18,8 @@ from importlib import metadata
 from pathlib import Path
 
 from ...cloud import Cloud
+from ...errors import CloudError
+from ...registry.catalog import Catalog
 from ..errors import SandboxError
 from .assembly import EPOCH, LAYER, Layer
 
@@ -66,25 +68,34 @@ class StandIn:
         )
 
 
-def provide(cloud: Cloud, registry: str, repository: str, tag: str) -> str | None:
-    """The manifest digest of that public image, assembled when it is not there yet.
+class StandIns:
+    """The stand-ins for images of ``docker.io`` and ``mcr.microsoft.com``, for the registry."""
 
-    For whoever misses an image of ``docker.io`` or ``mcr.microsoft.com``: None when there is no
-    stand-in for it. What somebody has pushed under that name stays. Raises
-    :class:`SandboxError` when this machine lacks a program that is needed.
-    """
-    from ...registry.catalog import Catalog
+    def has(self, registry: str, repository: str, tag: str) -> bool:
+        """Whether there is a stand-in for that public image."""
+        return _stand_in(registry, repository, tag) is not None
 
-    found = next((item for item in STAND_INS if item.serves(registry, repository, tag)), None)
-    if found is None:
-        return None
-    with _lock:
+    def provide(self, cloud: Cloud, registry: str, repository: str, tag: str) -> str:
+        """Assemble it when it is not there yet. What somebody has pushed under that name stays.
+
+        Raises :class:`CloudError` when this machine lacks a program that is needed.
+        """
+        found = _stand_in(registry, repository, tag)
+        assert found is not None
         catalog = Catalog(cloud)
-        digest = catalog.resolve(registry, repository, tag)
-        if digest is None:
-            digest = found.build(cloud)
-            catalog.put(registry, repository, tag, cloud.content.read(digest), MANIFEST)
-        return str(digest)
+        with _lock:  # one at a time: they share a layer
+            digest = catalog.resolve(registry, repository, tag)
+            if digest is None:
+                try:
+                    digest = found.build(cloud)
+                except SandboxError as error:
+                    raise CloudError(500, "UNKNOWN", str(error)) from None
+                catalog.put(registry, repository, tag, cloud.content.read(digest), MANIFEST)
+            return str(digest)
+
+
+def _stand_in(registry: str, repository: str, tag: str) -> StandIn | None:
+    return next((one for one in STAND_INS if one.serves(registry, repository, tag)), None)
 
 
 # -- assembling --------------------------------------------------------------------------------
