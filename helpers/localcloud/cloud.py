@@ -12,8 +12,9 @@ from pathlib import Path
 from .content import ContentStore
 from .outbox import Outbox
 from .passwords import new_password
-from .permissions import ASSIGNMENT_TYPE, ROLES, Permissions
+from .permissions import ROLES, Permissions
 from .principals import Principal, Principals
+from .resource_types import ASSIGNMENT_TYPE, DEFINITION_TYPE
 from .store import Resource, Store
 
 
@@ -112,7 +113,7 @@ class Cloud:
                 body={
                     "properties": {
                         "roleDefinitionId": f"{self.subscription}/providers/"
-                        f"Microsoft.Authorization/roleDefinitions/{ROLES[0].guid}",
+                        f"{DEFINITION_TYPE}/{ROLES[0].guid}",
                         "principalId": account.object_id,
                         "principalType": "ServicePrincipal",
                         "scope": self.subscription,

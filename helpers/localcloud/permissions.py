@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from .resource_types import ASSIGNMENT_TYPE, REGISTRY_TYPE, VAULT_TYPE
 from .store import Store
-
-ASSIGNMENT_TYPE = "Microsoft.Authorization/roleAssignments"
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,7 @@ class Role:
         return matches(self.actions) and not matches(self.not_actions)
 
 
-_REGISTRY = "Microsoft.ContainerRegistry/registries"
-_SECRETS = "Microsoft.KeyVault/vaults/secrets"
+_SECRETS = f"{VAULT_TYPE}/secrets"
 
 ROLES: tuple[Role, ...] = (
     Role(
@@ -63,19 +61,19 @@ ROLES: tuple[Role, ...] = (
         "AcrPull",
         "7f951dda-4ed3-4680-a7ca-43fe172d538d",
         "acr pull",
-        (f"{_REGISTRY}/pull/read",),
+        (f"{REGISTRY_TYPE}/pull/read",),
     ),
     Role(
         "AcrPush",
         "8311e382-0749-4cb8-b61a-304f252e45ec",
         "acr push",
-        (f"{_REGISTRY}/pull/read", f"{_REGISTRY}/push/write"),
+        (f"{REGISTRY_TYPE}/pull/read", f"{REGISTRY_TYPE}/push/write"),
     ),
     Role(
         "AcrDelete",
         "c2f4ef07-c644-48eb-af81-4b1b4947fb11",
         "acr delete",
-        (f"{_REGISTRY}/artifacts/delete",),
+        (f"{REGISTRY_TYPE}/artifacts/delete",),
     ),
     Role(
         "Key Vault Secrets User",

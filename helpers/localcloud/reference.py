@@ -6,9 +6,11 @@ import re
 from dataclasses import dataclass
 
 DOCKER_HUB = "docker.io"
-_HUB_NAMES = frozenset(
-    {"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"}
+DOCKER_HUB_SCANNED = "registry.hub.docker.com"  # as the scan of a build's dependencies names it
+DOCKER_HUB_NAMES = frozenset(
+    {DOCKER_HUB, "index.docker.io", "registry-1.docker.io", DOCKER_HUB_SCANNED}
 )
+DOCKER_HUB_HOSTS = DOCKER_HUB_NAMES | {"auth.docker.io"}  # the last one gives tokens
 _REPOSITORY = re.compile(
     r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*"
 )
@@ -44,7 +46,7 @@ class Reference:
         name, colon, tag = (
             path.rpartition(":") if ":" in path.rsplit("/", 1)[-1] else (path, "", "")
         )
-        if registry.lower() in _HUB_NAMES:
+        if registry.lower() in DOCKER_HUB_NAMES:
             registry = DOCKER_HUB
             name = name if "/" in name else f"library/{name}"
         if name != name.lower():

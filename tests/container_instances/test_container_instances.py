@@ -23,7 +23,8 @@ from helpers.localcloud.containers.images import stand_in
 from helpers.localcloud.errors import CloudError
 from helpers.localcloud.principals import MANAGEMENT
 from helpers.localcloud.resource_manager import container_groups
-from helpers.localcloud.resource_manager.routing import GROUP_TYPE, Reply
+from helpers.localcloud.resource_manager.routing import Reply
+from helpers.localcloud.resource_types import RESOURCE_GROUP_TYPE
 from helpers.localcloud.store import Resource
 
 from ..containers.roots import base_layer
@@ -65,7 +66,11 @@ class Azure:
         self.token = "Bearer " + cloud.principals.issue(cloud.owner, MANAGEMENT[0])
         cloud.store.put(
             Resource(
-                f"{cloud.subscription}/resourceGroups/rg", GROUP_TYPE, "rg", "rg", {"name": "rg"}
+                f"{cloud.subscription}/resourceGroups/rg",
+                RESOURCE_GROUP_TYPE,
+                "rg",
+                "rg",
+                {"name": "rg"},
             )
         )
 

@@ -20,6 +20,7 @@ from helpers.localcloud.containers.images.stand_in import StandIns
 from helpers.localcloud.containers.sandboxes.container import ContainerSpec
 from helpers.localcloud.containers.sandboxes.sandbox import Sandbox
 from helpers.localcloud.content import ContentStore
+from helpers.localcloud.media_types import OCI_MANIFEST
 from helpers.localcloud.registry.catalog import Catalog
 
 from .roots import TRUSTED
@@ -153,9 +154,7 @@ def test_provide_puts_it_into_the_registry_and_leaves_what_is_there(tmp_path: Pa
         other = dict(image(cloud, digest)[0], annotations={"pushed": "by somebody"})
         data = json.dumps(other).encode()
         cloud.content.put(data)
-        pushed = Catalog(cloud).put(
-            "docker.io", "library/node", "15-alpine", data, stand_in.MANIFEST
-        )
+        pushed = Catalog(cloud).put("docker.io", "library/node", "15-alpine", data, OCI_MANIFEST)
         assert StandIns().provide(cloud, "docker.io", "library/node", "15-alpine") == pushed
     finally:
         cloud.close()

@@ -7,8 +7,8 @@ import threading
 from ..cloud import Cloud
 from ..containers.sandboxes.sandbox import sweep
 from ..events import ContainerGroupChanged, ResourceDeleted
+from ..resource_types import CONTAINER_GROUP_TYPE
 from .group import GroupWorker
-from .state import GROUP_TYPE
 
 __all__ = ["Worker", "start"]
 
@@ -27,7 +27,7 @@ class Worker:
 
     def resume(self) -> None:
         """Start again what ran when the daemon ended."""
-        for resource in self._cloud.store.find(type=GROUP_TYPE):
+        for resource in self._cloud.store.find(type=CONTAINER_GROUP_TYPE):
             state = resource.properties.get("instanceView", {}).get("state")
             if resource.private.get("desired") == "running" and state in ("Pending", "Running"):
                 self._ask(resource.id, "apply")
@@ -38,7 +38,7 @@ class Worker:
 
     def deleted(self, event: ResourceDeleted) -> None:
         """A resource is gone; its containers go, too."""
-        if event.type.lower() == GROUP_TYPE.lower():
+        if event.type.lower() == CONTAINER_GROUP_TYPE.lower():
             self._ask(event.resource_id, "delete")
 
     def _ask(self, resource_id: str, action: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..cloud import Cloud
+from ..reference import DOCKER_HUB, DOCKER_HUB_NAMES
 
 
 @dataclass(frozen=True)
@@ -64,4 +65,4 @@ def pull(cloud: Cloud, name: str, credentials: Sequence[dict[str, Any]]) -> Pull
 def _server(given: str) -> str:
     """The registry that a credential is for: people write it with scheme or slash, too."""
     server = given.removeprefix("https://").strip("/").lower()
-    return "docker.io" if server in ("index.docker.io", "registry-1.docker.io") else server
+    return DOCKER_HUB if server in DOCKER_HUB_NAMES else server

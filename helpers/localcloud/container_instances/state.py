@@ -10,7 +10,6 @@ from typing import Any
 from ..cloud import Cloud
 from ..store import Resource
 
-GROUP_TYPE = "Microsoft.ContainerInstance/containerGroups"
 EVENTS_KEPT = 50
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..reference import DOCKER_HUB_HOSTS
+
 METADATA_HOST = "169.254.169.254"  # instance metadata: link-local, plain HTTP
 
 _EXACT = {
@@ -9,11 +11,7 @@ _EXACT = {
     "login.windows.net": "identity",
     "graph.microsoft.com": "identity",
     "management.azure.com": "resource_manager",
-    "docker.io": "registry",
-    "registry-1.docker.io": "registry",
-    "index.docker.io": "registry",
-    "auth.docker.io": "registry",
-    "registry.hub.docker.com": "registry",
+    **dict.fromkeys(sorted(DOCKER_HUB_HOSTS), "registry"),
     "github.com": "git_host",
     "api.github.com": "git_host",
 }

@@ -5,9 +5,9 @@ from __future__ import annotations
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..principals import VAULT, Principal, TokenError
+from ..resource_types import VAULT_TYPE
 from ..store import Resource
 
-VAULT_TYPE = "Microsoft.KeyVault/vaults"
 _DATA_ACTIONS = {  # learn.microsoft.com, Key Vault data actions
     "get": "getSecret/action",
     "list": "readMetadata/action",
@@ -64,7 +64,7 @@ def check(
     caller = f"appid={principal.app_id};oid={principal.object_id};iss={cloud.principals.issuer}"
     place = f"{vault.name};location={vault.body['location']}"
     if vault.properties["enableRbacAuthorization"]:
-        action = f"Microsoft.KeyVault/vaults/secrets/{_DATA_ACTIONS[permission]}"
+        action = f"{VAULT_TYPE}/secrets/{_DATA_ACTIONS[permission]}"
         scope = vault.id + (f"/secrets/{secret}" if secret else "")
         if cloud.permissions.allowed(principal.object_id, action, scope, data=True):
             return

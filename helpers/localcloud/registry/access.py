@@ -9,10 +9,9 @@ from fnmatch import fnmatchcase
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..reference import DOCKER_HUB
+from ..resource_types import REGISTRY_TYPE
 from ..store import Resource
 
-REGISTRY_TYPE = "Microsoft.ContainerRegistry/registries"
-TOKEN_TYPE = f"{REGISTRY_TYPE}/tokens"
 IDENTITY_USER = "00000000-0000-0000-0000-000000000000"  # the password is a refresh token
 ACTIONS = ("pull", "push", "delete", "metadata_read", "metadata_write")
 _ROLE_ACTIONS = {  # Azure/acr docs: which action of ARM an action of the registry needs

@@ -10,7 +10,7 @@ import json
 
 from ..cloud import Cloud
 from ..errors import CloudError
-from ..reference import Reference
+from ..reference import DOCKER_HUB, Reference
 from . import supply
 from .access import ANONYMOUS, Caller, Registry, admitted, allowed, registry_of
 from .authentication import login
@@ -101,7 +101,7 @@ class RegistryClient:
 
     def _registry(self, reference: Reference) -> Registry:
         server = reference.registry
-        if server != "docker.io" and not server.endswith(".azurecr.io"):
+        if server != DOCKER_HUB and not server.endswith(".azurecr.io"):
             if supply.has(server, reference.repository, reference.tag):
                 return Registry(server, None)
             raise CloudError(

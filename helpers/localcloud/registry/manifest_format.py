@@ -6,13 +6,10 @@ from typing import Any
 
 from ..content import DIGEST
 from ..errors import CloudError
+from ..media_types import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
 from ..request_body import parse_json
 from ..shapes import Shape, check_shape
 
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-OCI_INDEX = "application/vnd.oci.image.index.v1+json"
-DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 MEDIA_TYPES = (OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST)
 INDEXES = (OCI_INDEX, DOCKER_LIST)
 _DESCRIPTOR: Shape = {"mediaType": str, "digest": str, "size": int, "urls": [str]}

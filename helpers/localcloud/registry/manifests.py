@@ -11,11 +11,12 @@ from starlette.responses import JSONResponse, Response
 
 from ..content import DIGEST
 from ..errors import CloudError
+from ..media_types import OCI_INDEX
 from ..reference import valid_tag
 from . import supply
 from .catalog import Catalog, disallowed
 from .exchange import Exchange
-from .manifest_format import INDEXES, OCI_INDEX, parse_manifest, references
+from .manifest_format import INDEXES, parse_manifest, references
 
 
 def version(exchange: Exchange) -> Response:

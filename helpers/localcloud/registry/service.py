@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from ..cloud import Cloud
 from ..errors import CloudError, no_space
-from ..reference import DOCKER_HUB
+from ..reference import DOCKER_HUB, DOCKER_HUB_HOSTS
 from ..request_body import read_body
 from ..threads import Threads
 from . import acr, blobs, manifests, oauth
@@ -30,13 +30,6 @@ _NAME = r"(?P<name>.+?)"
 _ACR_NAME = (
     r"(?P<name>[^_].*?)"  # what begins with an underscore is an operation: _catalog, _deleted
 )
-_HUB = {
-    DOCKER_HUB,
-    "registry-1.docker.io",
-    "index.docker.io",
-    "auth.docker.io",
-    "registry.hub.docker.com",
-}
 Handler = Callable[[Exchange], Response]
 AsyncHandler = Callable[[Exchange], Awaitable[Response]]
 
@@ -108,7 +101,9 @@ async def _answer(
     cloud: Cloud, catalog: Catalog, uploads: Uploads, threads: Threads, request: Request
 ) -> Response:
     host = request.headers["host"].split(":")[0].lower()
-    registry = await threads.read(registry_of, cloud, DOCKER_HUB if host in _HUB else host)
+    registry = await threads.read(
+        registry_of, cloud, DOCKER_HUB if host in DOCKER_HUB_HOSTS else host
+    )
     path = unquote(request.scope["path"])
     for method, pattern, handler in _streaming:
         match = pattern.fullmatch(path)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
+import pkgutil
 import re
 import uuid
 
@@ -18,42 +20,18 @@ from ..errors import CloudError, no_space
 from ..request_body import parse_json, read_body
 from ..tasks.runs import Runs
 from ..threads import Threads
-from . import (
-    container_groups,
-    groups,
-    image_import,
-    providers,
-    registries,
-    roles,
-    runs,
-    subscriptions,
-    tasks,
-    tokens,
-    vaults,
-)
 from .routing import Reply, Router, invalid
 
 log = logging.getLogger(__name__)
-_PROVIDERS = (
-    subscriptions,
-    providers,
-    groups,
-    registries,
-    image_import,
-    tokens,
-    tasks,
-    runs,
-    vaults,
-    roles,
-    container_groups,
-)
 
 
 def app(cloud: Cloud) -> ASGIApp:
     """The service for the requests to management.azure.com."""
     router = Router()
-    for provider in _PROVIDERS:
-        router.include(provider.router)
+    for module in pkgutil.iter_modules(__path__, f"{__name__}."):
+        provider = importlib.import_module(module.name)
+        if hasattr(provider, "router"):
+            router.include(provider.router)
     threads = Threads()
     Runs(cloud)  # its tables: deleting a registry clears them
 

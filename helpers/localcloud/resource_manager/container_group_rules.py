@@ -12,7 +12,6 @@ from ..shapes import TAGS, Shape
 from ..store import Resource
 from .routing import invalid
 
-GROUP_TYPE = "Microsoft.ContainerInstance/containerGroups"
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # learn.microsoft.com, naming rules
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
 MAXIMUM_CONTAINERS = 60  # learn.microsoft.com, "Quotas and limits for Azure Container Instances"

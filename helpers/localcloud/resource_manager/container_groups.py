@@ -13,9 +13,10 @@ from ..container_instances import addresses, logs
 from ..container_instances.image import pull
 from ..errors import CloudError
 from ..events import ContainerGroupChanged
+from ..resource_types import CONTAINER_GROUP_TYPE
 from ..shapes import TAGS
 from ..store import Resource
-from .container_group_rules import BODY, GROUP_TYPE, check, check_update
+from .container_group_rules import BODY, check, check_update
 from .deletion import delete
 from .locations import keep_location, location_of
 from .routing import Call, Reply, Router, atomic, invalid, not_found, readable
@@ -31,7 +32,7 @@ BUSY = {"retry-after-ms": "200"}
 router = Router()
 
 
-@router.operation("PUT", _GROUP, f"{GROUP_TYPE}/write", BODY)
+@router.operation("PUT", _GROUP, f"{CONTAINER_GROUP_TYPE}/write", BODY)
 def create_or_update(call: Call) -> Reply:
     """ContainerGroups_CreateOrUpdate: recorded at once, carried out by the worker."""
     _check_images(call, _wanted(call)[1])
@@ -72,7 +73,9 @@ def _record(call: Call) -> Reply:
     name = call.params["name"]
     location = location_of(call.body)
     existing, complete, ports = _wanted(call)
-    resource = existing or Resource(call.resource_id, GROUP_TYPE, name, call.params["group"], {})
+    resource = existing or Resource(
+        call.resource_id, CONTAINER_GROUP_TYPE, name, call.params["group"], {}
+    )
     address = _address(call.cloud, resource) if ports else ""
     kept = {int(p["container"]): int(p["host"]) for p in resource.private.get("ports", [])}
     mapped = [
@@ -94,7 +97,7 @@ def _record(call: Call) -> Reply:
     resource.body = {
         "id": call.resource_id,
         "name": name,
-        "type": GROUP_TYPE,
+        "type": CONTAINER_GROUP_TYPE,
         "location": location,
         "tags": call.body.get("tags") or {},
         "properties": shown,
@@ -104,11 +107,11 @@ def _record(call: Call) -> Reply:
     return Reply(200 if existing else 201, resource.body, BUSY)
 
 
-@router.operation("PATCH", _GROUP, f"{GROUP_TYPE}/write", {"tags": TAGS})
+@router.operation("PATCH", _GROUP, f"{CONTAINER_GROUP_TYPE}/write", {"tags": TAGS})
 @atomic
 def update(call: Call) -> Reply:
     """ContainerGroups_Update: tags only, as on Azure."""
-    resource = call.get(GROUP_TYPE)
+    resource = call.get(CONTAINER_GROUP_TYPE)
     if set(call.body) - {"tags", "location"}:
         raise invalid("Only the tags of a container group can be patched; use PUT for the rest.")
     resource.body["tags"] = call.body.get("tags") or {}
@@ -116,29 +119,29 @@ def update(call: Call) -> Reply:
     return Reply(200, resource.body)
 
 
-@router.operation("GET", _GROUP, f"{GROUP_TYPE}/read")
+@router.operation("GET", _GROUP, f"{CONTAINER_GROUP_TYPE}/read")
 def get(call: Call) -> Reply:
     """ContainerGroups_Get, with the instance view."""
-    resource = call.get(GROUP_TYPE)
+    resource = call.get(CONTAINER_GROUP_TYPE)
     ended = resource.properties["provisioningState"] in ("Succeeded", "Failed")
     return Reply(200, resource.body, {} if ended else BUSY)
 
 
-@router.operation("GET", _GROUPS, f"{GROUP_TYPE}/read")
+@router.operation("GET", _GROUPS, f"{CONTAINER_GROUP_TYPE}/read")
 def list_by_resource_group(call: Call) -> Reply:
     """ContainerGroups_ListByResourceGroup, without the instance view."""
-    found = call.cloud.store.find(type=GROUP_TYPE, resource_group=call.params["group"])
+    found = call.cloud.store.find(type=CONTAINER_GROUP_TYPE, resource_group=call.params["group"])
     return Reply(200, {"value": [_listed(resource) for resource in found]})
 
 
 @router.operation("GET", _SUBSCRIPTION + "/containerGroups", "")
 def list_all(call: Call) -> Reply:
     """ContainerGroups_List: what the caller may read, without the instance view."""
-    found = readable(call, call.cloud.store.find(type=GROUP_TYPE))
+    found = readable(call, call.cloud.store.find(type=CONTAINER_GROUP_TYPE))
     return Reply(200, {"value": [_listed(resource) for resource in found]})
 
 
-@router.operation("DELETE", _GROUP, f"{GROUP_TYPE}/delete")
+@router.operation("DELETE", _GROUP, f"{CONTAINER_GROUP_TYPE}/delete")
 def remove(call: Call) -> Reply:
     """ContainerGroups_Delete: 200 with what was deleted, 204 when there was nothing."""
     resource = call.cloud.store.get(call.resource_id)
@@ -148,7 +151,7 @@ def remove(call: Call) -> Reply:
     return Reply(200, resource.body)
 
 
-@router.operation("POST", _GROUP + "/stop", f"{GROUP_TYPE}/stop/action")
+@router.operation("POST", _GROUP + "/stop", f"{CONTAINER_GROUP_TYPE}/stop/action")
 def stop(call: Call) -> Reply:
     """ContainerGroups_Stop: answers when the containers have ended."""
     _want(call, "stop", "stopped")
@@ -156,7 +159,7 @@ def stop(call: Call) -> Reply:
     return Reply(204)
 
 
-@router.operation("POST", _GROUP + "/start", f"{GROUP_TYPE}/start/action")
+@router.operation("POST", _GROUP + "/start", f"{CONTAINER_GROUP_TYPE}/start/action")
 def start(call: Call) -> Reply:
     """ContainerGroups_Start: pulls the images again and starts the containers."""
     _want(call, "start", "running")
@@ -164,7 +167,7 @@ def start(call: Call) -> Reply:
     return Reply(204)
 
 
-@router.operation("POST", _GROUP + "/restart", f"{GROUP_TYPE}/restart/action")
+@router.operation("POST", _GROUP + "/restart", f"{CONTAINER_GROUP_TYPE}/restart/action")
 def restart(call: Call) -> Reply:
     """ContainerGroups_Restart: the same containers anew, from newly pulled images."""
     _want(call, "restart", "running")
@@ -173,12 +176,12 @@ def restart(call: Call) -> Reply:
 
 
 @router.operation(
-    "GET", _GROUP + "/containers/{container}/logs", f"{GROUP_TYPE}/containers/logs/read"
+    "GET", _GROUP + "/containers/{container}/logs", f"{CONTAINER_GROUP_TYPE}/containers/logs/read"
 )
 def list_logs(call: Call) -> Reply:
     """Containers_ListLogs; ``tail`` lines, with ``timestamps`` where asked for."""
     group_id = call.resource_id.rpartition("/containers/")[0]
-    resource = call.get(GROUP_TYPE, group_id)
+    resource = call.get(CONTAINER_GROUP_TYPE, group_id)
     name = call.params["container"]
     known = [item["name"] for item in resource.properties["containers"]]
     if name not in known:
@@ -259,7 +262,7 @@ def _address(cloud: Cloud, resource: Resource) -> str:
     """The group's own address: kept over updates."""
     if resource.private.get("address"):
         return str(resource.private["address"])
-    others = cloud.store.find(type=GROUP_TYPE)
+    others = cloud.store.find(type=CONTAINER_GROUP_TYPE)
     taken = {other.private.get("address") for other in others if other.key != resource.key}
     return addresses.address_of(resource.id, {str(address) for address in taken})
 
@@ -277,7 +280,7 @@ def _want(call: Call, action: str, desired: str) -> None:
     with call.cloud.store.transaction():
         resource = call.cloud.store.get(group_id)
         if resource is None:
-            raise not_found(GROUP_TYPE, group_id)
+            raise not_found(CONTAINER_GROUP_TYPE, group_id)
         resource.private["desired"] = desired
         if action != "stop":
             resource.properties["instanceView"]["state"] = "Pending"
@@ -289,7 +292,7 @@ def _wait(call: Call, reached: Callable[[str], bool]) -> None:
     """Wait until the worker has done it. Raises 409 when that takes too long."""
     deadline = time.monotonic() + WAIT
     while time.monotonic() < deadline:
-        resource = call.get(GROUP_TYPE)
+        resource = call.get(CONTAINER_GROUP_TYPE)
         if reached(resource.properties["instanceView"]["state"]):
             return
         time.sleep(0.02)

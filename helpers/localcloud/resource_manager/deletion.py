@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from ..cloud import Cloud
 from ..events import ResourceDeleted
-from ..permissions import ASSIGNMENT_TYPE
 from ..registry.catalog import forget_registry
+from ..resource_types import ASSIGNMENT_TYPE, REGISTRY_TYPE
 from ..store import Resource
 from ..tasks.runs import forget_runs
-
-_REGISTRY_TYPE = "microsoft.containerregistry/registries"
 
 
 def delete(cloud: Cloud, resource_id: str) -> list[Resource]:
@@ -27,7 +25,7 @@ def delete(cloud: Cloud, resource_id: str) -> list[Resource]:
             if granted == scope or granted.startswith(scope + "/"):
                 cloud.store.remove(assignment.id)
         for resource in removed:
-            if resource.type.lower() == _REGISTRY_TYPE:
+            if resource.type.lower() == REGISTRY_TYPE.lower():
                 forget_registry(cloud.store, resource.properties["loginServer"])
                 forget_runs(cloud.store, resource.id)
             cloud.outbox.add(ResourceDeleted(resource.id, resource.type))

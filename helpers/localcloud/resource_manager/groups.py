@@ -6,11 +6,12 @@ import re
 import uuid
 
 from ..errors import CloudError
+from ..resource_types import RESOURCE_GROUP_TYPE, VAULT_TYPE
 from ..shapes import TAGS, Shape
 from ..store import Resource
 from .deletion import delete
 from .locations import location_of
-from .routing import GROUP_TYPE, Call, Reply, Router, atomic, readable
+from .routing import Call, Reply, Router, atomic, readable
 from .subscriptions import tag_conditions, tagged
 
 router = Router()
@@ -53,11 +54,11 @@ def create_or_update(call: Call) -> Reply:
             f"Invalid resource group location '{location}'. The Resource group already exists in "
             f"location '{existing.body['location']}'.",
         )
-    resource = existing or Resource(call.resource_id, GROUP_TYPE, name, name, {})
+    resource = existing or Resource(call.resource_id, RESOURCE_GROUP_TYPE, name, name, {})
     resource.body = {
         "id": resource.id,
         "name": resource.name,
-        "type": GROUP_TYPE,
+        "type": RESOURCE_GROUP_TYPE,
         "location": location,
         "tags": call.body.get("tags") or {},
         "properties": {"provisioningState": "Succeeded"},
@@ -93,7 +94,7 @@ def update(call: Call) -> Reply:
 def list_groups(call: Call) -> Reply:
     """ResourceGroups_List: those that the caller may read; ``$filter`` names a tag."""
     wanted = tag_conditions(call.query.get("$filter", ""))
-    found = readable(call, call.cloud.store.find(type=GROUP_TYPE))
+    found = readable(call, call.cloud.store.find(type=RESOURCE_GROUP_TYPE))
     return Reply(200, {"value": [group.body for group in found if tagged(group, wanted)]})
 
 
@@ -103,7 +104,7 @@ def remove(call: Call) -> Reply:
 
     Answers 202 with a Location, as ARM does (azure-wire: a 204 is an error for the clients).
     """
-    from .vaults import VAULT_TYPE, soft_delete
+    from .vaults import soft_delete
 
     group = _find(call)
     with call.cloud.store.transaction():

@@ -8,8 +8,9 @@ from ..errors import CloudError
 from ..reference import InvalidReferenceError, Reference
 from ..registry.client import Credential, RegistryClient
 from ..registry.tokens import exchange_credential
+from ..resource_types import REGISTRY_TYPE
 from ..shapes import Shape
-from .registries import REGISTRY, REGISTRY_TYPE, of
+from .registries import REGISTRY, of
 from .routing import Call, Reply, Router, authorize, invalid
 
 _IMPORT: Shape = {

@@ -6,32 +6,13 @@ from typing import Any
 
 from ..cloud import Cloud
 from ..errors import CloudError
+from ..resource_types import API_VERSIONS, types_of
 from .locations import LOCATIONS
 from .routing import Call, Reply, Router
 
 router = Router()
 _PROVIDERS = "/subscriptions/{subscription}/providers"
 _PROVIDER = _PROVIDERS + "/{namespace}"
-_TYPES = {
-    "Microsoft.Authorization": ("roleAssignments", "roleDefinitions"),
-    "Microsoft.ContainerInstance": ("containerGroups",),
-    "Microsoft.ContainerRegistry": (
-        "registries",
-        "registries/scopeMaps",
-        "registries/tasks",
-        "registries/tokens",
-    ),
-    "Microsoft.KeyVault": ("deletedVaults", "vaults"),
-    "Microsoft.Resources": ("resourceGroups", "subscriptions"),
-}
-# Operations are the same in all versions; az resource asks for the newest that a type names.
-_VERSIONS = {
-    "Microsoft.Authorization": "2022-04-01",
-    "Microsoft.ContainerInstance": "2023-05-01",
-    "Microsoft.ContainerRegistry": "2025-11-01",
-    "Microsoft.KeyVault": "2026-02-01",
-    "Microsoft.Resources": "2025-04-01",
-}
 
 
 def _render(cloud: Cloud, namespace: str) -> dict[str, Any]:
@@ -42,28 +23,28 @@ def _render(cloud: Cloud, namespace: str) -> dict[str, Any]:
         "registrationPolicy": "RegistrationRequired",
         "registrationState": "Registered",
         "resourceTypes": [
-            {"resourceType": name, "locations": regions, "apiVersions": [_VERSIONS[namespace]]}
-            for name in _TYPES[namespace]
+            {"resourceType": name, "locations": regions, "apiVersions": [API_VERSIONS[namespace]]}
+            for name in types_of(namespace)
         ],
     }
 
 
 def _find(call: Call) -> str:
     wanted = call.params["namespace"]
-    for namespace in _TYPES:
+    for namespace in API_VERSIONS:
         if namespace.lower() == wanted.lower():
             return namespace
     raise CloudError(
         404,
         "InvalidResourceNamespace",
-        f"The resource namespace '{wanted}' is invalid. The local cloud has {', '.join(_TYPES)}.",
+        f"The resource namespace '{wanted}' is invalid. The local cloud has {', '.join(API_VERSIONS)}.",
     )
 
 
 @router.operation("GET", _PROVIDERS, "Microsoft.Resources/subscriptions/providers/read")
 def list_providers(call: Call) -> Reply:
     """Providers_List."""
-    return Reply(200, {"value": [_render(call.cloud, namespace) for namespace in _TYPES]})
+    return Reply(200, {"value": [_render(call.cloud, namespace) for namespace in API_VERSIONS]})
 
 
 @router.operation("GET", _PROVIDER, "Microsoft.Resources/subscriptions/providers/read")

@@ -9,14 +9,13 @@ from typing import Any
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..passwords import new_password
+from ..resource_types import REGISTRY_TYPE, SCOPE_MAP_TYPE
 from ..shapes import TAGS, Shape
 from ..store import Resource
 from .deletion import delete
 from .locations import keep_location, location_of
 from .routing import Call, Reply, Router, atomic, invalid, readable
 
-REGISTRY_TYPE = "Microsoft.ContainerRegistry/registries"
-SCOPE_MAP_TYPE = f"{REGISTRY_TYPE}/scopeMaps"
 _SUBSCRIPTION = "/subscriptions/{subscription}/providers/Microsoft.ContainerRegistry"
 _REGISTRIES = (
     "/subscriptions/{subscription}/resourceGroups/{group}"

@@ -8,13 +8,13 @@ from typing import Any
 
 from ..cloud import Cloud
 from ..errors import CloudError
-from ..permissions import ASSIGNMENT_TYPE, ROLES, Role, role
+from ..permissions import ROLES, Role, role
+from ..resource_types import ASSIGNMENT_TYPE, DEFINITION_TYPE
 from ..shapes import Shape
 from ..store import Resource
 from .routing import Call, Reply, Router, atomic, invalid
 from .subscriptions import conditions, refuse_unknown
 
-DEFINITION_TYPE = "Microsoft.Authorization/roleDefinitions"
 _WRITE, _READ, _DELETE = (f"{ASSIGNMENT_TYPE}/{verb}" for verb in ("write", "read", "delete"))
 _SCOPES = (
     "/subscriptions/{subscription}",

@@ -14,7 +14,6 @@ from ..principals import MANAGEMENT, Principal, TokenError
 from ..shapes import Shape, ShapeError, check_shape
 from ..store import Resource
 
-GROUP_TYPE = "Microsoft.Resources/resourceGroups"
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 

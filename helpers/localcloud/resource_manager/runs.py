@@ -8,12 +8,11 @@ from typing import Any
 
 from ..blobs.account import BlobAccount
 from ..errors import CloudError
+from ..resource_types import REGISTRY_TYPE, TASK_TYPE
 from ..store import Resource
 from ..tasks.runs import Run, Runs
 from .routing import Call, Reply, Router, authorize, invalid, not_found
 
-REGISTRY_TYPE = "Microsoft.ContainerRegistry/registries"
-TASK_TYPE = f"{REGISTRY_TYPE}/tasks"
 _REGISTRY = (
     "/subscriptions/{subscription}/resourceGroups/{group}/providers/"
     "Microsoft.ContainerRegistry/registries/{registry}"

@@ -10,15 +10,15 @@ from typing import Any
 
 from ..cloud import Cloud
 from ..errors import CloudError
+from ..resource_types import TASK_TYPE
 from ..store import Resource
 from ..tasks import shapes
 from . import task_rules
 from .deletion import delete
 from .locations import location_of
-from .registries import REGISTRY, REGISTRY_TYPE, now, of
+from .registries import REGISTRY, now, of
 from .routing import Call, Reply, Router, invalid
 
-TASK_TYPE = f"{REGISTRY_TYPE}/tasks"
 _TASKS = REGISTRY + "/tasks"
 _TASK = _TASKS + "/{name}"
 router = Router()

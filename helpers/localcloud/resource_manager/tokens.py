@@ -9,13 +9,13 @@ from typing import Any
 
 from ..errors import CloudError
 from ..passwords import new_password
+from ..resource_types import REGISTRY_TYPE, SCOPE_MAP_TYPE, TOKEN_TYPE
 from ..shapes import Shape
 from ..store import Resource
 from .deletion import delete
-from .registries import REGISTRY, REGISTRY_TYPE, SCOPE_MAP_TYPE, now, of
+from .registries import REGISTRY, now, of
 from .routing import Call, Reply, Router, atomic, invalid
 
-TOKEN_TYPE = f"{REGISTRY_TYPE}/tokens"
 _SCOPE_MAPS = REGISTRY + "/scopeMaps"
 _SCOPE_MAP = _SCOPE_MAPS + "/{name}"
 _TOKENS = REGISTRY + "/tokens"

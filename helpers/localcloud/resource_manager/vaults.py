@@ -10,16 +10,15 @@ from typing import Any
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..key_vault.secrets import forget_vault
+from ..resource_types import DELETED_VAULT_TYPE, VAULT_TYPE
 from ..shapes import TAGS, Shape
 from ..store import Resource
 from .deletion import delete
 from .locations import keep_location, location_of
 from .routing import Call, Reply, Router, atomic, authorize, invalid, readable
 
-VAULT_TYPE = "Microsoft.KeyVault/vaults"
-DELETED_TYPE = "Microsoft.KeyVault/deletedVaults"
 _PROVIDER = "/subscriptions/{subscription}/providers/Microsoft.KeyVault"
-_VAULTS = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.KeyVault/vaults"
+_VAULTS = "/subscriptions/{subscription}/resourceGroups/{group}/providers/" + VAULT_TYPE
 _VAULT = _VAULTS + "/{vault}"
 _DELETED = _PROVIDER + "/locations/{location}/deletedVaults/{vault}"
 SECRET_PERMISSIONS = (
@@ -94,7 +93,7 @@ def create_or_update(call: Call) -> Reply:
                 f"The vault name '{name}' is already in use. Vault names are globally unique so it "
                 "is possible that the name is already taken.",
             )
-    deleted = call.cloud.store.find(type=DELETED_TYPE, name=name)
+    deleted = call.cloud.store.find(type=DELETED_VAULT_TYPE, name=name)
     recover = call.properties.get("createMode") == "recover"
     if deleted and not existing:
         if not recover:
@@ -285,7 +284,7 @@ def soft_delete(cloud: Cloud, vault: Resource) -> None:
     body = {
         "id": tombstone,
         "name": vault.name,
-        "type": DELETED_TYPE,
+        "type": DELETED_VAULT_TYPE,
         "properties": {
             "vaultId": vault.id,
             "location": vault.body["location"],
@@ -295,7 +294,7 @@ def soft_delete(cloud: Cloud, vault: Resource) -> None:
             "purgeProtectionEnabled": bool(vault.properties.get("enablePurgeProtection")),
         },
     }
-    kept = Resource(tombstone, DELETED_TYPE, vault.name, "", body, {"body": vault.body})
+    kept = Resource(tombstone, DELETED_VAULT_TYPE, vault.name, "", body, {"body": vault.body})
     with cloud.store.transaction():
         cloud.store.put(kept)
         delete(cloud, vault.id)
@@ -333,16 +332,16 @@ def _tombstone(call: Call) -> Resource:
     return found
 
 
-@router.operation("GET", _DELETED, f"{DELETED_TYPE}/read")
+@router.operation("GET", _DELETED, f"{DELETED_VAULT_TYPE}/read")
 def get_deleted(call: Call) -> Reply:
     """Vaults_GetDeleted."""
     return Reply(200, _tombstone(call).body)
 
 
-@router.operation("GET", _PROVIDER + "/deletedVaults", f"{DELETED_TYPE}/read")
+@router.operation("GET", _PROVIDER + "/deletedVaults", f"{DELETED_VAULT_TYPE}/read")
 def list_deleted(call: Call) -> Reply:
     """Vaults_ListDeleted."""
-    found = call.cloud.store.find(type=DELETED_TYPE)
+    found = call.cloud.store.find(type=DELETED_VAULT_TYPE)
     return Reply(200, {"value": [resource.body for resource in found]})
 
 
@@ -384,7 +383,7 @@ def check_name_availability(call: Call) -> Reply:
             200, {"nameAvailable": False, "reason": "AccountNameInvalid", "message": error.message}
         )
     store = call.cloud.store
-    if store.find(type=VAULT_TYPE, name=name) or store.find(type=DELETED_TYPE, name=name):
+    if store.find(type=VAULT_TYPE, name=name) or store.find(type=DELETED_VAULT_TYPE, name=name):
         message = f"The vault name '{name}' is already in use, or belongs to a deleted vault."
         return Reply(200, {"nameAvailable": False, "reason": "AlreadyExists", "message": message})
     return Reply(200, {"nameAvailable": True})

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from ..blobs.account import BlobAccount
 from ..cloud import Cloud
 from ..events import ResourceDeleted, RunCancelled, RunQueued
+from ..resource_types import REGISTRY_TYPE
 from .completion import complete
 from .execution.folders import RUNS, remove_tree
 from .execution.stop import Stop, unexpected
@@ -21,7 +22,6 @@ log = logging.getLogger(__name__)
 PER_REGISTRY = 2
 OVERALL = 4
 RETRY = 1.0  # seconds
-_REGISTRY_TYPE = "Microsoft.ContainerRegistry/registries".lower()
 STOPPED = (
     "The local cloud was stopped while the run was going on. Nothing of it goes on now; run the "
     "task again."
@@ -75,7 +75,7 @@ class Worker:
 
     def _sweep(self) -> None:
         """Drop the files of registries whose deletion was not handled any more."""
-        registries = [one.id for one in self._cloud.store.find(type=_REGISTRY_TYPE)]
+        registries = [one.id for one in self._cloud.store.find(type=REGISTRY_TYPE)]
         for folder in BlobAccount(self._cloud).others(registries):
             remove_tree(folder)
 
@@ -151,7 +151,7 @@ class Worker:
 
         A registry that was made again meanwhile has runs of its own, which go on.
         """
-        if event.type.lower() != _REGISTRY_TYPE:
+        if event.type.lower() != REGISTRY_TYPE.lower():
             return
         registry = event.resource_id.lower()
         with self._lock:

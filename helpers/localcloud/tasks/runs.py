@@ -15,12 +15,12 @@ from ..blobs.account import BlobAccount
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..events import RunCancelled, RunQueued
+from ..resource_types import RUN_TYPE
 from ..store import Resource, Store
 from . import run_filter
 from .completion import complete
 from .snapshot import snapshot
 
-RUN_TYPE = "Microsoft.ContainerRegistry/registries/runs"
 FINAL = ("Succeeded", "Failed", "Canceled", "Error", "Timeout")
 GOING = ("Started", "Running")
 _SCHEMA = """

@@ -20,14 +20,14 @@ from cronsim import CronSim, CronSimError
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..events import BranchPushed, ManifestPushed
-from ..reference import DOCKER_HUB
+from ..reference import DOCKER_HUB, DOCKER_HUB_SCANNED
+from ..resource_types import TASK_TYPE
 from ..store import Resource
-from .definitions.build_dependencies import HUB_SERVER, ImageName
+from .definitions.build_dependencies import ImageName
 from .runs import Run, Runs, timestamp
 
 log = logging.getLogger(__name__)
 
-TASK_TYPE = "Microsoft.ContainerRegistry/registries/tasks"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS timer_occurrences (
     task TEXT NOT NULL, name TEXT NOT NULL, occurrence TEXT NOT NULL,
@@ -119,7 +119,7 @@ class Triggers:
             return
         hub = event.registry == DOCKER_HUB
         image = {
-            "registry": HUB_SERVER if hub else event.registry,
+            "registry": DOCKER_HUB_SCANNED if hub else event.registry,
             "repository": event.repository,
             "tag": event.tag,
             "digest": event.digest,

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from ...cloud import Cloud
-from ..images.images import LAYER, Descriptor, Image, ImageStore
+from ...media_types import OCI_LAYER
+from ..images.images import Descriptor, Image, ImageStore
 from ..images.layers import Entry, pack
 from ..sandboxes.container import Mount
 from .build_cache import BuildCache
@@ -96,7 +97,7 @@ class BuildState:
         if not entries:
             return None
         digest, size = pack(self.cloud.content, entries)
-        return {"mediaType": LAYER, "digest": digest, "size": size}
+        return {"mediaType": OCI_LAYER, "digest": digest, "size": size}
 
     def source(self, stage: Stage, name: str) -> ImageTree:
         """The files of ``--from``: an earlier stage by name or number, or an image."""

@@ -16,7 +16,6 @@ from pathlib import Path, PurePosixPath
 from ...content import ContentStore, Writer
 from ..errors import SandboxError
 
-LAYER = "application/vnd.oci.image.layer.v1.tar"
 EPOCH = 1577836800  # 2020-01-01T00:00:00Z: every file's time, so that equal input is an equal layer
 # System folders first: what conda or pyenv puts in front may need libraries of its own.
 SEARCH_PATH = "/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin"

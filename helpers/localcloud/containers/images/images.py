@@ -13,12 +13,10 @@ from typing import Any
 from ...cloud import Cloud
 from ...content import digest_of
 from ...errors import CloudError
+from ...media_types import OCI_CONFIG, OCI_MANIFEST
 from . import layers
 from .owners import Owner, Owners, write_owners
 
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-CONFIG = "application/vnd.oci.image.config.v1+json"
-LAYER = "application/vnd.oci.image.layer.v1.tar"
 # Layers that become one directory: the options of an overlay mount have a page for their paths.
 MANY = 24
 Descriptor = dict[str, Any]
@@ -109,9 +107,9 @@ class ImageStore:
         data = encode(config)
         manifest = {
             "schemaVersion": 2,
-            "mediaType": MANIFEST,
+            "mediaType": OCI_MANIFEST,
             "config": {
-                "mediaType": CONFIG,
+                "mediaType": OCI_CONFIG,
                 "digest": self._content.put(data),
                 "size": len(data),
             },

@@ -19,12 +19,12 @@ from pathlib import Path
 
 from ...cloud import Cloud
 from ...errors import CloudError
+from ...media_types import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST
+from ...reference import DOCKER_HUB
 from ...registry.catalog import Catalog
 from ..errors import SandboxError
-from .assembly import EPOCH, LAYER, Layer
+from .assembly import EPOCH, Layer
 
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-CONFIG = "application/vnd.oci.image.config.v1+json"
 CREATED = "2020-01-01T00:00:00Z"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LABEL = "localcloud.stand-in"
@@ -90,7 +90,7 @@ class StandIns:
                     digest = found.build(cloud)
                 except SandboxError as error:
                     raise CloudError(500, "UNKNOWN", str(error)) from None
-                catalog.put(registry, repository, tag, cloud.content.read(digest), MANIFEST)
+                catalog.put(registry, repository, tag, cloud.content.read(digest), OCI_MANIFEST)
             return str(digest)
 
 
@@ -216,7 +216,7 @@ def _assemble(
     descriptors = []
     for layer in layers:
         digest, size = layer.write(cloud.content)
-        descriptors.append({"mediaType": LAYER, "digest": digest, "size": size})
+        descriptors.append({"mediaType": OCI_LAYER, "digest": digest, "size": size})
     body = {
         "created": CREATED,
         "architecture": {"x86_64": "amd64", "aarch64": "arm64"}.get(
@@ -233,8 +233,8 @@ def _assemble(
     data = json.dumps(body, sort_keys=True).encode()
     manifest = {
         "schemaVersion": 2,
-        "mediaType": MANIFEST,
-        "config": {"mediaType": CONFIG, "digest": cloud.content.put(data), "size": len(data)},
+        "mediaType": OCI_MANIFEST,
+        "config": {"mediaType": OCI_CONFIG, "digest": cloud.content.put(data), "size": len(data)},
         "layers": descriptors,
     }
     digest = cloud.content.put(json.dumps(manifest, sort_keys=True).encode())
@@ -259,7 +259,7 @@ def _remembered(cloud: Cloud, memory: Path, prints: list[str]) -> str | None:
 
 
 STAND_INS = (
-    StandIn("docker.io", "library/node", ("15-alpine", "15"), "Node.js", _build_node),
+    StandIn(DOCKER_HUB, "library/node", ("15-alpine", "15"), "Node.js", _build_node),
     StandIn("mcr.microsoft.com", "acr/bash", (".+",), "bash", _build_tool("bash")),
     StandIn("mcr.microsoft.com", "acr/curl", (".+",), "curl", _build_tool("curl")),
 )

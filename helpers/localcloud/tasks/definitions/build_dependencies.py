@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...containers.build.builder import BuildResult, BuiltStage
-from ...reference import DOCKER_HUB, Reference
-
-HUB_SERVER = "registry.hub.docker.com"
+from ...reference import DOCKER_HUB, DOCKER_HUB_SCANNED, Reference
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class ImageName:
         tag = found.tag or ("" if found.digest else "latest")
         first, slash, rest = text.partition("/")
         if not slash or not ("." in first or ":" in first or first == "localhost"):
-            return cls(HUB_SERVER, found.repository, tag, digest)
+            return cls(DOCKER_HUB_SCANNED, found.repository, tag, digest)
         repository = rest.partition("@")[0]
         if ":" in repository.rpartition("/")[2]:
             repository = repository.rpartition(":")[0]
@@ -39,7 +37,7 @@ class ImageName:
     @property
     def key(self) -> tuple[str, str, str]:
         """Registry, repository and tag in one spelling: two names of one image are equal."""
-        hub = self.registry in (HUB_SERVER, DOCKER_HUB)
+        hub = self.registry in (DOCKER_HUB_SCANNED, DOCKER_HUB)
         text = f"{DOCKER_HUB if hub else self.registry}/{self.repository}"
         found = Reference.parse(text)
         return found.registry, found.repository, self.tag

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 from ...registry.credentials import Credential
+from ...resource_types import CONTAINER_GROUP_TYPE, REGISTRY_TYPE
 from .arguments import Parser, UsageError
 from .az_account import ARM, AzError, Session
 
 Define = Callable[[Parser], None]
 Execute = Callable[[Session, Namespace], Any]
 COMMANDS: dict[str, tuple[Define, Execute]] = {}
-_ACI = "/providers/Microsoft.ContainerInstance/containerGroups"
-_ACR = "Microsoft.ContainerRegistry/registries"
+_ACI = f"/providers/{CONTAINER_GROUP_TYPE}"
 
 
 def _command(name: str, *options: tuple[str, ...], **flags: Any) -> Callable[[Execute], Execute]:
@@ -218,11 +218,13 @@ _REGISTRY = ("--name", "-n", "--registry", "-r", "!")
 
 def _registry(az: Session, name: str) -> dict[str, Any]:
     """The registry of that name, found as the CLI finds it."""
-    found = az.arm("GET", "/resources", query={"$filter": f"resourceType eq '{_ACR}'"})["value"]
+    found = az.arm("GET", "/resources", query={"$filter": f"resourceType eq '{REGISTRY_TYPE}'"})[
+        "value"
+    ]
     match = [one for one in found if one["name"].lower() == name.split(".", maxsplit=1)[0].lower()]
     if not match:
         raise AzError(
-            f"The resource with name '{name}' and type '{_ACR}' could not be found in subscription "
+            f"The resource with name '{name}' and type '{REGISTRY_TYPE}' could not be found in subscription "
             f"'{az.subscription}'."
         )
     resource: dict[str, Any] = az.request("GET", ARM + match[0]["id"]).json()
@@ -286,7 +288,9 @@ def _acr_import(az: Session, options: Namespace) -> Any:
     if options.password:
         source["credentials"] = {"username": options.username, "password": options.password}
     elif server.endswith(".azurecr.io"):
-        known = az.arm("GET", "/resources", query={"$filter": f"resourceType eq '{_ACR}'"})["value"]
+        known = az.arm(
+            "GET", "/resources", query={"$filter": f"resourceType eq '{REGISTRY_TYPE}'"}
+        )["value"]
         for one in known:
             if f"{one['name'].lower()}.azurecr.io" == server.lower():
                 source = {"resourceId": one["id"], "sourceImage": image}

@@ -13,7 +13,7 @@ from ...containers.engine import human_size
 from ...containers.errors import BuildError, SandboxError
 from ...containers.sandboxes.container import Mount
 from ...errors import CloudError
-from ...reference import InvalidReferenceError
+from ...reference import DOCKER_HUB, InvalidReferenceError
 from ...registry.credentials import Credential
 from . import ToolContext
 from .arguments import Parser, UsageError
@@ -203,7 +203,7 @@ def _login(words: list[str], context: ToolContext) -> int:
         parser.add_argument("-u", "--username", required=True)
         parser.add_argument("-p", "--password")
         parser.add_argument("--password-stdin", action="store_true")
-        parser.add_argument("server", nargs="?", default="docker.io")
+        parser.add_argument("server", nargs="?", default=DOCKER_HUB)
 
     options = _parse("login", words, define)
     if options.password_stdin or not options.password:
@@ -216,7 +216,7 @@ def _login(words: list[str], context: ToolContext) -> int:
 
 def _logout(words: list[str], context: ToolContext) -> int:
     def define(parser: Parser) -> None:
-        parser.add_argument("server", nargs="?", default="docker.io")
+        parser.add_argument("server", nargs="?", default=DOCKER_HUB)
 
     options = _parse("logout", words, define)
     known = context.session.logout(options.server)

@@ -1,0 +1,43 @@
+"""The types of Azure Resource Manager's resources that the local cloud has."""
+
+from __future__ import annotations
+
+RESOURCE_GROUP_TYPE = "Microsoft.Resources/resourceGroups"
+SUBSCRIPTION_TYPE = "Microsoft.Resources/subscriptions"
+ASSIGNMENT_TYPE = "Microsoft.Authorization/roleAssignments"
+DEFINITION_TYPE = "Microsoft.Authorization/roleDefinitions"
+REGISTRY_TYPE = "Microsoft.ContainerRegistry/registries"
+RUN_TYPE = f"{REGISTRY_TYPE}/runs"
+SCOPE_MAP_TYPE = f"{REGISTRY_TYPE}/scopeMaps"
+TASK_TYPE = f"{REGISTRY_TYPE}/tasks"
+TOKEN_TYPE = f"{REGISTRY_TYPE}/tokens"
+CONTAINER_GROUP_TYPE = "Microsoft.ContainerInstance/containerGroups"
+VAULT_TYPE = "Microsoft.KeyVault/vaults"
+DELETED_VAULT_TYPE = "Microsoft.KeyVault/deletedVaults"
+
+# Operations are the same in all versions; az resource asks for the newest that a type names.
+API_VERSIONS = {
+    "Microsoft.Authorization": "2022-04-01",
+    "Microsoft.ContainerInstance": "2023-05-01",
+    "Microsoft.ContainerRegistry": "2025-11-01",
+    "Microsoft.KeyVault": "2026-02-01",
+    "Microsoft.Resources": "2025-04-01",
+}
+TYPES = (
+    ASSIGNMENT_TYPE,
+    CONTAINER_GROUP_TYPE,
+    DEFINITION_TYPE,
+    DELETED_VAULT_TYPE,
+    REGISTRY_TYPE,
+    RESOURCE_GROUP_TYPE,
+    SCOPE_MAP_TYPE,
+    SUBSCRIPTION_TYPE,
+    TASK_TYPE,
+    TOKEN_TYPE,
+    VAULT_TYPE,
+)
+
+
+def types_of(namespace: str) -> list[str]:
+    """The types of a provider, without its name: registries, registries/tasks …"""
+    return sorted(one.removeprefix(f"{namespace}/") for one in TYPES if one.startswith(namespace))
