@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
-from . import fork_server
+from . import daemon_log, fork_server
 from .cloud import Account, Cloud
 from .errors import CloudError
 
@@ -291,10 +291,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m helpers.localcloud.daemon")
     parser.add_argument("--home", type=Path, default=default_home())
     home: Path = parser.parse_args(arguments).home
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("dulwich").setLevel(logging.WARNING)  # else two lines for every fetch
+    daemon_log.set_up(home / "daemon.log")
     os.umask(0o077)
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -46,3 +46,15 @@ def no_space(error: BaseException) -> CloudError | None:
         "The disk that holds the state of the local cloud is full, and nothing of this request was "
         "kept. Free some space, then send it again.",
     )
+
+
+def failure_of(method: str, path: str, error: BaseException) -> CloudError:
+    """What the client of a request is told whose handling has raised ``error``."""
+    if isinstance(error, CloudError):
+        return error
+    return no_space(error) or CloudError(
+        500,
+        "InternalServerError",
+        f"The local cloud failed at {method} {path}. That is a defect of the local cloud; its log "
+        "has the details: daemon.log in its state folder.",
+    )

@@ -23,7 +23,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ..cloud import Cloud
-from ..errors import CloudError, no_space
+from ..errors import CloudError, failure_of, no_space
 from ..threads import Threads
 from .account import HOST, Blob, BlobAccount
 from .signature import VERSION
@@ -44,7 +44,10 @@ class BlobService:
     def app(self) -> ASGIApp:
         """The ASGI application."""
         methods = ["GET", "HEAD", "PUT", "POST", "DELETE"]
-        return Starlette(routes=[Route("/{path:path}", self._endpoint, methods=methods)])
+        return Starlette(
+            routes=[Route("/{path:path}", self._endpoint, methods=methods)],
+            exception_handlers={Exception: _fail},
+        )
 
     async def _endpoint(self, request: Request) -> Response:
         try:
@@ -290,6 +293,10 @@ def _created(request: Request, blob: Blob, md5: str) -> Response:
         **({"Content-MD5": md5} if md5 else {}),
     }
     return Response(status_code=201, headers=headers)
+
+
+def _fail(request: Request, error: Exception) -> Response:
+    return _failure(request, failure_of(request.method, request.url.path, error))
 
 
 def _failure(request: Request, error: CloudError) -> Response:

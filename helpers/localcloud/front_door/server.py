@@ -4,17 +4,79 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import socket
 import ssl
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..errors import CloudError
+from ..errors import CloudError, failure_of, no_space
 from .hosts import METADATA_HOST, refusal, service_for
-from .proxy import HttpConnections, ProxyConnection
+from .http_connection import HttpConnections
+from .limits import CHECK_SECONDS, Connections
+from .proxy import ProxyConnection
+
+log = logging.getLogger(__name__)
+_LOGGED = 200  # characters of a path
+
+
+class Guard:
+    """Stands between connections and services: no request ends without its answer.
+
+    What a service does not handle is logged once, here, and is no reason to close the connection; a
+    client that goes away is nothing to log. The services answer in their own formats
+    (:func:`~helpers.localcloud.errors.failure_of`) before it comes here.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def note(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            wrong = _wrong_target(scope)
+            if wrong:
+                await PlainTextResponse(wrong, 400)(scope, receive, note)
+            else:
+                await self._app(scope, receive, note)
+        except ClientDisconnect:
+            pass
+        except Exception as error:
+            path = scope["raw_path"][:_LOGGED].decode("ascii")
+            if no_space(error) is None:
+                log.exception("%s %s of %s failed", scope["method"], path, _host(scope)[:_LOGGED])
+            if not begun:  # else the connection is closed: the client sees that the answer is cut
+                failure = failure_of(scope["method"], path, error)
+                text = PlainTextResponse(f"{failure.message}\n", failure.status)
+                await text(scope, receive, send)
+
+
+def _wrong_target(scope: Scope) -> str:
+    """What is wrong with the target of a request for any service, '' when nothing is.
+
+    http.sys, which answers for Azure, refuses such URLs, too (400, "Bad Request - Invalid URL").
+    """
+    path, query = scope["raw_path"], scope["query_string"]
+    if b"%" not in path and not query:
+        return ""
+    plain, asked = unquote_to_bytes(path), unquote_to_bytes(query)
+    try:
+        plain.decode(), asked.decode()
+    except UnicodeDecodeError:
+        return "The URL is not UTF-8.\n"
+    if any(byte < 32 or byte == 127 for byte in plain) or 0 in asked:
+        return "The URL has control characters.\n"
+    return ""
 
 
 class HostDispatch:
@@ -66,23 +128,33 @@ class FrontDoor:
         context: ssl.SSLContext,
         status: Mapping[str, object],
     ) -> None:
-        self._secure = HttpConnections(HostDispatch(services))
-        self._plain = HttpConnections(PlainDispatch(services["identity"], status))
+        self._connections = Connections()
+        self._secure = HttpConnections(Guard(HostDispatch(services)), self._connections)
+        plain = PlainDispatch(services["identity"], status)
+        self._plain = HttpConnections(Guard(plain), self._connections)
         self._context = context
         self._servers: list[asyncio.AbstractServer] = []
+        self._checking: asyncio.TimerHandle | None = None
 
     async def listen(self, listener: socket.socket) -> None:
         """Accept connections on ``listener``."""
         loop = asyncio.get_running_loop()
         self._servers.append(await loop.create_server(self._connection, sock=listener, backlog=512))
+        self._check()
 
     def _connection(self) -> ProxyConnection:
-        return ProxyConnection(self._secure, self._plain, self._context)
+        return ProxyConnection(self._secure, self._plain, self._context, self._connections)
+
+    def _check(self) -> None:
+        self._connections.check()
+        self._checking = asyncio.get_running_loop().call_later(CHECK_SECONDS, self._check)
 
     async def close(self, grace: float = 3.0) -> None:
         """Stop listening, end the connections; running requests get ``grace`` seconds."""
         for server in self._servers:
             server.close()
+        if self._checking is not None:
+            self._checking.cancel()
         await asyncio.gather(self._secure.close(grace), self._plain.close(grace))
 
 

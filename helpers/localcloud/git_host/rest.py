@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ..cloud import Cloud
-from ..errors import CloudError
+from ..errors import CloudError, failure_of
 from ..request_body import parse_json, read_body
 from ..threads import Threads
 from . import access
@@ -136,12 +136,12 @@ def rest(cloud: Cloud, repositories: Repositories, threads: Threads) -> ASGIApp:
             "REST API.",
         )
 
-    def refuse(request: Request, error: Exception) -> Response:  # noqa: ARG001
-        if isinstance(error, CloudError):
-            body = _Refused(error.status, error.message).body
-            return JSONResponse(body, error.status, error.headers)
-        assert isinstance(error, _Refused)
-        return JSONResponse(error.body, error.status)
+    def refuse(request: Request, error: Exception) -> Response:
+        if isinstance(error, _Refused):
+            return JSONResponse(error.body, error.status)
+        failure = failure_of(request.method, request.url.path, error)
+        body = _Refused(failure.status, failure.message).body
+        return JSONResponse(body, failure.status, failure.headers)
 
     return Starlette(
         routes=[
@@ -158,7 +158,7 @@ def rest(cloud: Cloud, repositories: Repositories, threads: Threads) -> ASGIApp:
                 "/{path:path}", missing, methods=["GET", "POST", "PATCH", "PUT", "DELETE"]
             ),
         ],
-        exception_handlers={_Refused: refuse, CloudError: refuse},
+        exception_handlers={_Refused: refuse, CloudError: refuse, Exception: refuse},
     )
 
 

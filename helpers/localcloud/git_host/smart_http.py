@@ -27,7 +27,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ..cloud import Cloud
-from ..errors import CloudError, no_space
+from ..errors import CloudError, failure_of, no_space
 from ..threads import Threads
 from .authentication import BadCredentialsError, authenticate
 from .repositories import Repositories, Repository, branches
@@ -163,9 +163,9 @@ def smart_http(cloud: Cloud, repositories: Repositories, threads: Threads) -> AS
         answering = threads.write if service == "git-receive-pack" else threads.read
         return await answering(serve, request, service, bytes(chunks))
 
-    def refuse(request: Request, error: Exception) -> Response:  # noqa: ARG001
-        assert isinstance(error, CloudError)
-        return PlainTextResponse(f"{error.message}\n", error.status, error.headers)
+    def refuse(request: Request, error: Exception) -> Response:
+        failure = failure_of(request.method, request.url.path, error)
+        return PlainTextResponse(f"{failure.message}\n", failure.status, failure.headers)
 
     def page(request: Request) -> Response:
         found = find(request, "git-upload-pack")
@@ -185,7 +185,7 @@ def smart_http(cloud: Cloud, repositories: Repositories, threads: Threads) -> AS
             Route("/{owner}/{name}/{service}", rpc, methods=["POST"]),
             threads.route("/{owner}/{name}", page),
         ],
-        exception_handlers={CloudError: refuse},
+        exception_handlers={CloudError: refuse, Exception: refuse},
     )
 
 

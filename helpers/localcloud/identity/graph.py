@@ -12,7 +12,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ..cloud import Cloud
-from ..errors import CloudError
+from ..errors import CloudError, failure_of
 from ..principals import GRAPH, Principal, TokenError
 from ..request_body import parse_json, read_body
 from ..shapes import check_shape
@@ -81,10 +81,10 @@ def graph(cloud: Cloud, threads: Threads) -> ASGIApp:  # noqa: C901 (all its rou
     def missing(request: Request) -> JSONResponse:
         raise CloudError.not_implemented(f"{request.method} {request.url.path} of Microsoft Graph")
 
-    def refuse(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
-        assert isinstance(error, CloudError)
-        body = {"error": {"code": error.code, "message": error.message}}
-        return JSONResponse(body, error.status, error.headers)
+    def refuse(request: Request, error: Exception) -> JSONResponse:
+        failure = failure_of(request.method, request.url.path, error)
+        body = {"error": {"code": failure.code, "message": failure.message}}
+        return JSONResponse(body, failure.status, failure.headers)
 
     return Starlette(
         routes=[
@@ -96,7 +96,7 @@ def graph(cloud: Cloud, threads: Threads) -> ASGIApp:  # noqa: C901 (all its rou
                 "/{path:path}", missing, methods=["GET", "POST", "PATCH", "PUT", "DELETE"]
             ),
         ],
-        exception_handlers={CloudError: refuse},
+        exception_handlers={CloudError: refuse, Exception: refuse},
     )
 
 

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ..cloud import Cloud
-from ..errors import CloudError
+from ..errors import CloudError, failure_of
 from ..principals import AUDIENCES, LIFETIME
 from ..request_body import read_body
 from ..threads import Threads
@@ -189,11 +189,12 @@ def login(cloud: Cloud, threads: Threads) -> ASGIApp:  # noqa: C901 (all its rou
             }
         return answer
 
-    def refuse(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
-        assert isinstance(error, CloudError)
-        code = "temporarily_unavailable" if error.status == 503 else "invalid_request"
-        answer = LoginError(error.status, code, 900144, error.message).render()
-        answer.headers.update(error.headers)
+    def refuse(request: Request, error: Exception) -> JSONResponse:
+        failure = failure_of(request.method, request.url.path, error)
+        unavailable = "temporarily_unavailable" if failure.status == 503 else "server_error"
+        code = unavailable if failure.status >= 500 else "invalid_request"
+        answer = LoginError(failure.status, code, 900144, failure.message).render()
+        answer.headers.update(failure.headers)
         return answer
 
     async def token(request: Request) -> JSONResponse:
@@ -234,7 +235,7 @@ def login(cloud: Cloud, threads: Threads) -> ASGIApp:  # noqa: C901 (all its rou
             Route("/{tenant}/oauth2/token", token, methods=["POST"]),
             threads.route("/{path:path}", missing, methods=["GET", "POST"]),
         ],
-        exception_handlers={CloudError: refuse},
+        exception_handlers={CloudError: refuse, Exception: refuse},
     )
 
 

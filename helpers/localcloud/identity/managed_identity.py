@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp
 
 from ..cloud import Cloud
-from ..errors import CloudError
+from ..errors import CloudError, failure_of
 from ..principals import LIFETIME, Principal
 from ..threads import Threads
 from .login import audience_of
@@ -93,10 +93,11 @@ def managed_identity(cloud: Cloud, threads: Threads) -> ASGIApp:  # noqa: C901 (
             }
         )
 
-    def refuse(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
-        assert isinstance(error, CloudError)
-        answer = _refuse(error.status, "temporarily_unavailable", error.message)
-        answer.headers.update(error.headers)
+    def refuse(request: Request, error: Exception) -> JSONResponse:
+        failure = failure_of(request.method, request.url.path, error)
+        code = "temporarily_unavailable" if failure.status == 503 else "server_error"
+        answer = _refuse(failure.status, code, failure.message)
+        answer.headers.update(failure.headers)
         return answer
 
     return Starlette(
@@ -105,7 +106,7 @@ def managed_identity(cloud: Cloud, threads: Threads) -> ASGIApp:  # noqa: C901 (
             threads.route("/metadata/instance", instance),
             threads.route("/msi/token", app_service),
         ],
-        exception_handlers={CloudError: refuse},
+        exception_handlers={CloudError: refuse, Exception: refuse},
     )
 
 

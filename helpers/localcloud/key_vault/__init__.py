@@ -15,7 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ..cloud import Cloud
-from ..errors import CloudError, no_space
+from ..errors import CloudError, failure_of, no_space
 from ..request_body import parse_json, read_body
 from ..shapes import TAGS, Shape, ShapeError, check_shape
 from ..threads import Threads
@@ -83,8 +83,14 @@ def app(cloud: Cloud) -> ASGIApp:
         except CloudError as error:
             return _failure(error)
 
+    def fail(request: Request, error: Exception) -> Response:
+        return _failure(failure_of(request.method, request.url.path, error))
+
     methods = ["GET", "PUT", "POST", "PATCH", "DELETE"]
-    return Starlette(routes=[Route("/{path:path}", endpoint, methods=methods)])
+    return Starlette(
+        routes=[Route("/{path:path}", endpoint, methods=methods)],
+        exception_handlers={Exception: fail},
+    )
 
 
 def _failure(error: CloudError) -> Response:

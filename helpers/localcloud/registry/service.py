@@ -15,7 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ..cloud import Cloud
-from ..errors import CloudError, no_space
+from ..errors import CloudError, failure_of, no_space
 from ..reference import DOCKER_HUB, DOCKER_HUB_HOSTS
 from ..request_body import read_body
 from ..threads import Threads
@@ -93,8 +93,14 @@ def service(cloud: Cloud, catalog: Catalog) -> ASGIApp:
         response.headers.setdefault("Access-Control-Expose-Headers", "Docker-Content-Digest,Link")
         return response
 
+    def fail(request: Request, error: Exception) -> Response:
+        return _render(failure_of(request.method, request.url.path, error))
+
     methods = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE"]
-    return Starlette(routes=[Route("/{path:path}", endpoint, methods=methods)])
+    return Starlette(
+        routes=[Route("/{path:path}", endpoint, methods=methods)],
+        exception_handlers={Exception: fail},
+    )
 
 
 async def _answer(
