@@ -10,10 +10,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from .errors import HelpersError
+from .errors import HelpersError, WaitInterruptedError
 from .localcloud import daemon
 
 _MISUSE = 2
+_INTERRUPTED = 130  # 128 and SIGINT's number, as shells have it
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,6 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         status: int = options.command(options)
+    except WaitInterruptedError as error:
+        print(error, file=sys.stderr)
+        return _INTERRUPTED
     except (HelpersError, daemon.DaemonError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -29,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
-        return 130
+        return _INTERRUPTED
     return status
 
 

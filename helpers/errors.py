@@ -9,3 +9,7 @@ class HelpersError(Exception):
     def _render_traceback_(self) -> list[str]:
         """What IPython shows instead of a traceback: the frames are ours, not the reader's."""
         return [f"{type(self).__name__}: {self}"]
+
+
+class WaitInterruptedError(HelpersError):
+    """The reader did not want to wait for others any longer; the message says what for."""

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from . import locks
 from .clouds import Connection
 from .errors import HelpersError
 
@@ -68,20 +69,22 @@ def publish(connection: Connection, *, restore: bool = False) -> list[Fork]:
     """Put every sample repository into the reader's GitHub account; what is there, stays.
 
     ``restore``: a fork that has other content gets the original content back, as one more commit.
-    Raises :class:`ForkError`.
+    Waits for others on this machine who work with the same account's repositories.
+    Raises :class:`ForkError`, and :class:`~helpers.errors.WaitInterruptedError`.
     """
     forks = [fork(connection, name) for name in NAMES]
-    for one in forks:
-        _create(connection, one)
-        checkout = Checkout(connection, one)
-        if checkout.head is None:
-            checkout.files = _original(one.name)
-            checkout.commit(f"Add {one.name}")
-            checkout.push()
-        elif restore and checkout.files != _original(one.name):
-            checkout.files = _original(one.name)
-            checkout.commit("Restore the original content")
-            checkout.push()
+    with locks.hold(connection, locks.repositories_of(connection), locks.described()):
+        for one in forks:
+            _create(connection, one)
+            checkout = Checkout(connection, one)
+            if checkout.head is None:
+                checkout.files = _original(one.name)
+                checkout.commit(f"Add {one.name}")
+                checkout.push()
+            elif restore and checkout.files != _original(one.name):
+                checkout.files = _original(one.name)
+                checkout.commit("Restore the original content")
+                checkout.push()
     return forks
 
 
@@ -316,7 +319,7 @@ def _original(name: str) -> dict[str, tuple[int, bytes]]:
 
 def _create(connection: Connection, one: Fork) -> None:
     """Make an empty repository unless there is one."""
-    if _rest(connection, "GET", f"/repos/{one.owner}/{one.name}").status_code == 200:
+    if _is_there(connection, one):
         return
     user = _rest(connection, "GET", "/user")
     if user.status_code != 200:
@@ -325,12 +328,18 @@ def _create(connection: Connection, one: Fork) -> None:
     body = {"name": one.name, "description": "A sample of 'Consume public content'."}
     path = "/user/repos" if mine else f"/orgs/{one.owner}/repos"
     answer = _rest(connection, "POST", path, body)
+    if answer.status_code == 422 and _is_there(connection, one):
+        return  # somebody has created it since
     if answer.status_code != 201:
         raise ForkError(
             f"GitHub does not let the token in GIT_TOKEN create {one.page}: {_reason(answer)}. "
             "It needs the permission repo (or public_repo), and GITHUB_OWNER must be an account "
             "that may create repositories there."
         )
+
+
+def _is_there(connection: Connection, one: Fork) -> bool:
+    return _rest(connection, "GET", f"/repos/{one.owner}/{one.name}").status_code == 200
 
 
 def _rest(

@@ -11,27 +11,30 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from . import report, tutorial
+from . import locks, report, tutorial
 from .clouds import connect
 
 
 def run(first: str, last: str, parameters: Mapping[str, str], output: Path | None = None) -> int:
     """Run the notebooks ``first`` to ``last``; 0 when all passed, 1 when one failed.
 
+    Waits for others who work with the same names, and says for whom.
     Raises :class:`~helpers.errors.HelpersError` when nothing could be started.
     """
     folder = (output or tutorial.OUTPUT).resolve()
     chosen = tutorial.chapters(first, last)
     settings = tutorial.check_parameters(chosen, parameters)
-    connect(settings.cloud)  # one early, clear error instead of one in a notebook
+    connection = connect(settings.cloud)  # one early, clear error instead of one in a notebook
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # a warning of every kernel
-    started = time.monotonic()
     console = Console(highlight=False, soft_wrap=True)
-    with tutorial.claim(folder), _Bar(console, len(chosen)) as bar:
-        (folder / report.INDEX).unlink(missing_ok=True)  # who interrupts this one must not read it
-        results = tutorial.run(chosen, parameters, folder, bar.cell, bar.finished)
-        bar.note("writing the report")
-        index = report.write(results, folder, settings.cloud)
+    with locks.hold(connection, locks.names_of(connection, settings), locks.described()):
+        started = time.monotonic()
+        with tutorial.claim(folder), _Bar(console, len(chosen)) as bar:
+            # Who interrupts this one must not read an earlier one's.
+            (folder / report.INDEX).unlink(missing_ok=True)
+            results = tutorial.run(chosen, parameters, folder, bar.cell, bar.finished)
+            bar.note("writing the report")
+            index = report.write(results, folder, settings.cloud)
     failed = next((one for one in results if one.failure), None)
     if failed is not None and failed.failure is not None:
         console.print(f"\n{failed.chapter.name} failed at this cell:\n", style="bold red")

@@ -8,6 +8,7 @@ from typing import Any
 
 import requests
 
+from . import locks
 from .clouds import MANAGEMENT, ConnectError, Connection
 from .display import Table, plain
 from .errors import HelpersError
@@ -51,8 +52,15 @@ class Preflight:
 def check(connection: Connection, settings: Settings) -> Preflight:
     """Look whether the workflow can run with these settings; creates and changes nothing.
 
-    Raises :class:`PreflightError` with all the problems at once.
+    Waits for others who work with the same names, and says for whom; a notebook keeps the names while
+    its cells run. Raises :class:`PreflightError` with all the problems at once.
     """
+    names = locks.names_of(connection, settings)
+    with locks.hold(connection, names, locks.described(), keep=True):
+        return _check(connection, settings)
+
+
+def _check(connection: Connection, settings: Settings) -> Preflight:
     checks: tuple[tuple[str, Callable[[Connection, Settings], str]], ...] = (
         ("subscription", _subscription),
         ("resource providers", _providers),

@@ -11,12 +11,14 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from . import locks
 from .clouds import Connection, connect
 from .errors import HelpersError
 from .settings import Settings, password_secret
 
 _ROOT = Path(__file__).resolve().parents[1]
 _CATCH_UP_WITHIN = 3600.0  # seconds; on Azure the early notebooks take some minutes
+_PATIENCE = 1.0  # seconds for a notebook that was started earlier to ask, before all are run
 
 
 def _prerequisites(connection: Connection, settings: Settings) -> bool:
@@ -87,13 +89,24 @@ _EVIDENCE: dict[str, Callable[[Connection, Settings], bool]] = {
 }
 
 
+# What a later notebook changes that an earlier one builds on, and which notebook changes it back.
+_CHANGED: dict[str, tuple[Callable[[Connection, Settings], bool], str]] = {
+    "05": (_gated_image, "04"),
+}
+
+
 def first_missing(number: str, settings: Settings, connection: Connection) -> str | None:
-    """The first notebook before ``number`` ("04") whose result is not in the cloud, or None."""
+    """The first notebook before ``number`` ("04") whose result is not in the cloud, or None.
+
+    It is not there any more either when a later notebook has changed it.
+    """
     for earlier in sorted(_EVIDENCE):
-        if earlier >= number:
-            return None
-        if not _EVIDENCE[earlier](connection, settings):
+        if earlier < number and not _EVIDENCE[earlier](connection, settings):
             return earlier
+    if number in _CHANGED:
+        changed, restores = _CHANGED[number]
+        if changed(connection, settings):
+            return restores
     return None
 
 
@@ -103,22 +116,36 @@ def catch_up(
     """Run the notebooks before ``number`` ("04") whose result is not in the cloud.
 
     Without ``settings`` with the names of the article, without ``connection`` in the cloud that
-    the settings name. Raises :class:`HelpersError` with what the failing notebook said.
+    the settings name. Waits for others who work with the same names, and says for whom; a notebook
+    keeps the names while its cells run. Raises :class:`HelpersError` with what the failing notebook
+    said, and :class:`~helpers.errors.WaitInterruptedError`.
     """
     if not isinstance(number, str) or not re.fullmatch(r"\d\d", number):
         raise HelpersError(
             f"catch_up({number!r}): a notebook is named by its two digits, like '06'."
         )
-    if not any((_ROOT / "notebooks").glob(f"{number}-*.ipynb")):
+    notebook = next((_ROOT / "notebooks").glob(f"{number}-*.ipynb"), None)
+    if notebook is None:
         raise HelpersError(f"catch_up({number!r}): there is no notebook of that number.")
     settings = settings or Settings()
     connection = connection or connect(settings.cloud, github_owner=settings.github_owner)
     first = first_missing(number, settings, connection)
-    if first is None:
-        print("Everything that this notebook builds on is in place.")
-        return
-    last = max(earlier for earlier in _EVIDENCE if earlier < number)
-    print(f"Not everything is in place: running the notebooks {first} to {last} first.")
+    names = locks.names_of(connection, settings)
+    with locks.hold(
+        connection, names, notebook.stem, keep=True, patience=_PATIENCE if first else 0
+    ) as waited:
+        if first is not None or waited:  # others may have made it meanwhile
+            first = first_missing(number, settings, connection)
+        if first is None:
+            print("Everything that this notebook builds on is in place.")
+            return
+        last = max(earlier for earlier in _EVIDENCE if earlier < number)
+        print(f"Not everything is in place: running the notebooks {first} to {last} first.")
+        _run(first, last, settings)
+    print("Done: everything that this notebook builds on is in place.")
+
+
+def _run(first: str, last: str, settings: Settings) -> None:
     command = [sys.executable, "-m", "helpers", "run", "--from", first, "--to", last]
     # A folder of its own: other notebooks may be catching up at the same time.
     output = Path(tempfile.mkdtemp(prefix="catch-up-"))
@@ -143,7 +170,6 @@ def catch_up(
     if done.returncode:
         raise HelpersError(f"Catching up failed.\n{(done.stdout + done.stderr).strip()}")
     shutil.rmtree(output)
-    print("Done: everything that this notebook builds on is in place.")
 
 
 def _has_secrets(connection: Connection, settings: Settings, *names: str) -> bool:

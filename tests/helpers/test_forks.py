@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -167,3 +169,17 @@ def test_an_execute_bit_is_one_commit_and_none_the_second_time(published: Connec
     assert forks.set_executable(published, name, "test.sh", False) == commit
     with pytest.raises(forks.ForkError, match="no file nothing.sh"):
         forks.set_executable(published, name, "nothing.sh", True)
+
+
+def test_several_who_create_the_same_repository_at_once_all_find_it(connection: Connection) -> None:
+    one = forks.Fork(connection.github_owner, "created-by-many")
+    start = threading.Barrier(6)
+
+    def create() -> None:
+        start.wait()
+        forks._create(connection, one)
+
+    with ThreadPoolExecutor(6) as pool:
+        for done in [pool.submit(create) for _ in range(6)]:
+            done.result()
+    assert forks.Checkout(connection, one).head is None
