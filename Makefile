@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 AZ     := .venv-az
 ARGS   ?=
 
-.PHONY: help env develop tutorial test az notebooks lab lint bench clean lock
+.PHONY: help env develop tutorial test coverage az notebooks lab lint bench clean lock
 
 help:  ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,14 @@ tutorial: $(STAMP)  ## run every notebook headless, then open build/tutorial/ind
 test: $(TESTS)  ## run the whole test suite
 	@$(MAKE) --no-print-directory az || echo "Without the Azure CLI the tests of the az blocks are skipped."
 	@$(BIN)/python -m pytest $(ARGS)
+
+coverage: $(TESTS)  ## the whole test suite once, with branch coverage of all processes; below 94 % is red
+	@$(MAKE) --no-print-directory az || echo "Without the Azure CLI the tests of the az blocks are skipped."
+	@rm -rf build/coverage
+	@$(BIN)/python -m coverage run -m pytest $(ARGS)
+	@$(BIN)/python -m coverage combine --quiet
+	@$(BIN)/python -m coverage html --quiet
+	@$(BIN)/python -m coverage report
 
 # A venv of its own: the Azure CLI pins older versions of the SDK than the notebooks use.
 az: $(AZ)/installed  ## install the Azure CLI that the tests run, in .venv-az
