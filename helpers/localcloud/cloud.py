@@ -67,8 +67,8 @@ class Cloud:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         home.chmod(0o700)
         self.home = home
+        self.store = Store(home / "state.db")  # first: a state of a newer version stays untouched
         self.account = Account.load(home / "account.json")
-        self.store = Store(home / "state.db")
         self.content = ContentStore(home / "content")
         self.outbox = Outbox(self.store)
         self.permissions = Permissions(self.store)

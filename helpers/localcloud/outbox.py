@@ -22,23 +22,6 @@ from .store import Store
 
 log = logging.getLogger(__name__)
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS outbox (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-    kind TEXT NOT NULL, payload TEXT NOT NULL, created REAL NOT NULL
-);
-CREATE TABLE IF NOT EXISTS outbox_positions (
-    subscriber TEXT NOT NULL, kind TEXT NOT NULL,
-    position INTEGER NOT NULL,       -- sequence of the last entry of that kind that it has handled
-    PRIMARY KEY (subscriber, kind)
-);
-CREATE TABLE IF NOT EXISTS outbox_set_aside (
-    sequence INTEGER NOT NULL, subscriber TEXT NOT NULL,  -- '' for an entry that nobody can read
-    kind TEXT NOT NULL, payload TEXT NOT NULL, created REAL NOT NULL,
-    reason TEXT NOT NULL,
-    PRIMARY KEY (sequence, subscriber)
-);
-"""
 _KINDS = {kind.__name__: kind for kind in EVENTS}
 _PAUSES = (0.05, 0.5)  # seconds before the second and the third try
 _PAGE = 100  # entries that are read at a time
@@ -69,7 +52,6 @@ class Outbox:
         self._subscribers: dict[str, _Subscriber] = {}
         self._lock = threading.Lock()
         self.wake: Callable[[], None] = self._wake
-        store.schema(_SCHEMA)
 
     def add(self, event: object) -> None:
         """Publish one of :data:`events.EVENTS`; within a transaction, only if that commits."""

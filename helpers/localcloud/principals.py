@@ -25,16 +25,6 @@ GRAPH = ("https://graph.microsoft.com",)
 AUDIENCES = (*MANAGEMENT, *VAULT, *REGISTRY, *GRAPH)
 
 LIFETIME = 3599  # seconds; what Entra ID gives an app-only token by default, less one
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS principals (
-    object_id TEXT PRIMARY KEY, app_id TEXT NOT NULL UNIQUE, display_name TEXT NOT NULL,
-    secret TEXT NOT NULL,           -- sha256 of the client secret; '' for managed identities
-    resource_id TEXT NOT NULL       -- lower-case ARM id that a system-assigned identity belongs to
-);
-CREATE TABLE IF NOT EXISTS identity_sessions (
-    secret TEXT PRIMARY KEY, object_id TEXT NOT NULL
-);
-"""
 
 
 @dataclass(frozen=True)
@@ -62,7 +52,6 @@ class Principals:
     def __init__(self, store: Store, tenant_id: str, key_file: Path) -> None:
         self._store = store
         self.tenant_id = tenant_id
-        store.schema(_SCHEMA)
         self._key = _load_key(key_file)
         self.issuer = f"https://sts.windows.net/{tenant_id}/"
 

@@ -13,25 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .migrations import check, migrate
+
 log = logging.getLogger(__name__)
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS resources (
-    key TEXT PRIMARY KEY,            -- the ARM id in lower case: ids compare without case
-    id TEXT NOT NULL,
-    type TEXT NOT NULL,              -- Microsoft.ContainerRegistry/registries/tasks
-    name TEXT NOT NULL,
-    resource_group TEXT NOT NULL,    -- lower case; '' outside a group
-    parent TEXT NOT NULL,            -- key of the parent resource, '' at top level
-    body TEXT NOT NULL,              -- JSON, as a GET answers it
-    private TEXT NOT NULL,           -- JSON that is never rendered: secret values, password hashes
-    created REAL NOT NULL,
-    updated REAL NOT NULL
-);
-CREATE INDEX IF NOT EXISTS resources_type ON resources (type COLLATE NOCASE, name COLLATE NOCASE);
-CREATE INDEX IF NOT EXISTS resources_group ON resources (resource_group);
-CREATE INDEX IF NOT EXISTS resources_parent ON resources (parent);
-"""
+READING = ("GET", "HEAD")  # the methods of requests that only read
 
 
 @dataclass
@@ -68,18 +54,19 @@ class Store:
     """
 
     def __init__(self, path: Path) -> None:
+        """Open, or make, the state at ``path``; one of an older version becomes one of this.
+
+        Raises :class:`CloudError` for one of a newer version.
+        """
         self.path = path
         self._local = threading.local()  # the connection that a thread uses now
         self._free: list[sqlite3.Connection] = []
         self._closed = False
         self._lock = threading.Lock()
+        check(path)
         path.touch(mode=0o600, exist_ok=True)
-        self.schema(_SCHEMA)
-
-    def schema(self, script: str) -> None:
-        """Run a service's ``CREATE TABLE IF NOT EXISTS`` statements."""
         with self._connection() as connection:
-            connection.executescript(script)
+            migrate(connection)
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
@@ -161,6 +148,20 @@ class Store:
             self._local.actions.append(action)
         else:
             _act(action)
+
+    @contextmanager
+    def operation(self, method: str, *, outside: str = "") -> Iterator[None]:
+        """What answers one request: one transaction, unless its ``method`` only reads.
+
+        Entered when the request's body has been read; a refusal that is raised rolls back.
+        ``outside`` is the reason of an operation that is none: what it waits for, or that it writes
+        nothing. What that records, it records in transactions of its own.
+        """
+        if method in READING or outside:
+            yield
+            return
+        with self.transaction():
+            yield
 
     # -- resources ---------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """The threads of one service: no service waits for another in a pool that they share.
 
 Requests that read have threads of their own beside those that write, since SQLite has one writer
-and any number of readers: what waits to write keeps no reader waiting.
+and any number of readers: what waits to write keeps no reader waiting. What answers a request that
+is no GET is one transaction, begun when its body has been read; what is none says why.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from .errors import CloudError
+from .store import READING, Store
 
 READERS, WRITERS = 8, 4  # threads of one service
 QUEUE = 1000  # requests that may wait for a thread
 PATIENCE = 30.0  # seconds that one of them may wait
 RETRY_AFTER = "1"  # seconds
-_READING = ("GET", "HEAD")
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
@@ -30,7 +31,15 @@ Result = TypeVar("Result")
 class Threads:
     """Where one service does what would block the event loop."""
 
-    def __init__(self, readers: int = READERS, writers: int = WRITERS, queue: int = QUEUE) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        readers: int = READERS,
+        writers: int = WRITERS,
+        queue: int = QUEUE,
+    ) -> None:
+        self._store = store
         self._readers = _Pool(readers, queue)
         self._writers = _Pool(writers, queue)
 
@@ -49,7 +58,26 @@ class Threads:
         *arguments: Parameters.args,
         **more: Parameters.kwargs,
     ) -> Result:
-        """Call a function that may write. Raises 503 where too many wait, or for too long."""
+        """Call a function in one transaction, which what it raises rolls back. Raises 503, too."""
+
+        def work() -> Result:
+            with self._store.transaction():
+                return function(*arguments, **more)
+
+        return await self._writers.run(work)
+
+    async def outside(
+        self,
+        reason: str,  # noqa: ARG002 - for the reader of the call
+        function: Callable[Parameters, Result],
+        *arguments: Parameters.args,
+        **more: Parameters.kwargs,
+    ) -> Result:
+        """Call a function that may write, and is not one transaction for that ``reason``.
+
+        It waits for something, writes a file or nothing: what it records, it records in transactions
+        of its own. Raises 503.
+        """
         return await self._writers.run(functools.partial(function, *arguments, **more))
 
     async def answer(
@@ -60,8 +88,9 @@ class Threads:
         **more: Parameters.kwargs,
     ) -> Result:
         """:meth:`read` for a GET or HEAD, :meth:`write` for any other request."""
-        pool = self._readers if request.method in _READING else self._writers
-        return await pool.run(functools.partial(function, *arguments, **more))
+        if request.method in READING:
+            return await self.read(function, *arguments, **more)
+        return await self.write(function, *arguments, **more)
 
     def route(self, path: str, function: Callable[[Request], Response], **more: Any) -> Route:
         """A route whose function blocks. Starlette's own would run in the pool of all services."""

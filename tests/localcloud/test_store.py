@@ -53,10 +53,8 @@ def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_commit_that_fails_leaves_nothing_for_who_comes_next(tmp_path: Path) -> None:
     store = Store(tmp_path / "state.db")
-    store.schema(
-        "CREATE TABLE a (id INTEGER PRIMARY KEY);"
-        "CREATE TABLE b (a INTEGER REFERENCES a DEFERRABLE INITIALLY DEFERRED);"
-    )
+    store.execute("CREATE TABLE a (id INTEGER PRIMARY KEY)")
+    store.execute("CREATE TABLE b (a INTEGER REFERENCES a DEFERRABLE INITIALLY DEFERRED)")
     with pytest.raises(sqlite3.IntegrityError):
         store.execute("INSERT INTO b VALUES (1)")
     store.put(resource("a"))

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from helpers.localcloud import threads
 from helpers.localcloud.errors import CloudError
+from helpers.localcloud.store import Resource, Store
 from helpers.localcloud.threads import Threads
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(tmp_path / "state.db")
+    yield store
+    store.close()
 
 
 def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -23,14 +32,14 @@ async def until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.005)
 
 
-def test_readers_and_other_services_do_not_wait_for_writers() -> None:
+def test_readers_and_other_services_do_not_wait_for_writers(store: Store) -> None:
     async def scenario() -> None:
-        one, other = Threads(readers=1, writers=2), Threads(readers=1, writers=1)
+        one, other = Threads(store, readers=1, writers=2), Threads(store, readers=1, writers=1)
         go_on = threading.Event()
-        held = [asyncio.ensure_future(one.write(go_on.wait)) for _ in range(6)]
+        held = [asyncio.ensure_future(one.outside("it waits", go_on.wait)) for _ in range(6)]
         try:
             assert await one.read(lambda: "read") == "read"
-            assert await other.write(lambda: "written") == "written"
+            assert await other.outside("it waits", lambda: "written") == "written"
             assert not any(each.done() for each in held)
         finally:
             go_on.set()
@@ -39,9 +48,9 @@ def test_readers_and_other_services_do_not_wait_for_writers() -> None:
     run(scenario)
 
 
-def test_no_more_than_so_many_at_once() -> None:
+def test_no_more_than_so_many_at_once(store: Store) -> None:
     async def scenario() -> None:
-        service = Threads(readers=3, writers=1)
+        service = Threads(store, readers=3, writers=1)
         lock, now, most = threading.Lock(), 0, 0
 
         def work() -> None:
@@ -59,32 +68,32 @@ def test_no_more_than_so_many_at_once() -> None:
     run(scenario)
 
 
-def test_a_full_queue_is_refused_and_drains() -> None:
+def test_a_full_queue_is_refused_and_drains(store: Store) -> None:
     async def scenario() -> None:
-        service = Threads(readers=1, writers=1, queue=2)
+        service = Threads(store, readers=1, writers=1, queue=2)
         go_on, begun = threading.Event(), threading.Event()
 
         def hold() -> bool:
             begun.set()
             return go_on.wait(20)
 
-        held = [asyncio.ensure_future(service.write(hold)) for _ in range(3)]
+        held = [asyncio.ensure_future(service.outside("it waits", hold)) for _ in range(3)]
         await until(begun.is_set)
         with pytest.raises(CloudError) as caught:
-            await service.write(hold)
+            await service.outside("it waits", hold)
         assert (caught.value.status, caught.value.headers["Retry-After"]) == (503, "1")
         go_on.set()
         assert await asyncio.gather(*held) == [True] * 3
-        assert await service.write(lambda: 1) == 1
+        assert await service.outside("it waits", lambda: 1) == 1
 
     run(scenario)
 
 
-def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_waits_for_ever(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "PATIENCE", 0.05)
 
     async def scenario() -> None:
-        service = Threads(readers=1, writers=1)
+        service = Threads(store, readers=1, writers=1)
         go_on = threading.Event()
         held = asyncio.ensure_future(service.read(go_on.wait))
         await asyncio.sleep(0)
@@ -99,13 +108,31 @@ def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     run(scenario)
 
 
-def test_an_exception_gives_the_thread_back() -> None:
+def test_an_exception_gives_the_thread_back(store: Store) -> None:
     async def scenario() -> None:
-        service = Threads(readers=1, writers=1)
+        service = Threads(store, readers=1, writers=1)
         for _ in range(3):
             with pytest.raises(ZeroDivisionError):
                 await service.read(lambda: 1 // 0)
         assert await service.read(lambda: 1) == 1
         assert [item async for item in service.each(iter("abc"))] == ["a", "b", "c"]
+
+    run(scenario)
+
+
+def test_what_writes_is_one_transaction_and_what_it_raises_rolls_back(store: Store) -> None:
+    def work(name: str) -> None:
+        store.put(Resource(f"/{name}", "t", name, "", {}))
+        if name == "refused":
+            raise CloudError(409, "Conflict", "refused after it has written")
+
+    async def scenario() -> None:
+        service = Threads(store)
+        await service.write(work, "kept")
+        with pytest.raises(CloudError, match="refused"):
+            await service.write(work, "refused")
+        with pytest.raises(CloudError, match="refused"):
+            await service.outside("a test", work, "refused")
+        assert [one.name for one in store.find()] == ["kept", "refused"]
 
     run(scenario)

@@ -39,7 +39,7 @@ class BlobService:
 
     def __init__(self, cloud: Cloud) -> None:
         self._account = BlobAccount(cloud)
-        self._threads = Threads()
+        self._threads = Threads(cloud.store)
 
     def app(self) -> ASGIApp:
         """The ASGI application."""
@@ -179,7 +179,8 @@ class BlobService:
             body += chunk
             if len(body) > _LARGEST_LIST:
                 raise CloudError(413, "RequestBodyTooLarge", "The block list is too long.")
-        await self._threads.write(self._assemble, blob, _block_ids(body), _content_type(request))
+        ids, kind = _block_ids(body), _content_type(request)
+        await self._threads.outside("a file is written", self._assemble, blob, ids, kind)
         return _created(request, blob, "")
 
     def _assemble(self, blob: Blob, ids: list[str], content_type: str) -> None:
@@ -209,7 +210,7 @@ async def _receive(threads: Threads, request: Request, path: Path) -> str:
             md5.update(chunk)
             size += len(chunk)
             if len(chunk) > _CHUNK // 4:
-                await threads.write(file.write, chunk)
+                await threads.outside("a file is written", file.write, chunk)
             else:
                 file.write(chunk)
     wanted = request.headers.get("content-length")

@@ -16,9 +16,8 @@ from .smart_http import smart_http
 def app(cloud: Cloud) -> ASGIApp:
     """The service for github.com and api.github.com."""
     repositories = Repositories(cloud)
-    threads = Threads()
-    for repository in repositories.all():  # a push that was cut off before it was recorded
-        repositories.record_heads(repository)
+    threads = Threads(cloud.store)
+    repositories.recover()
     return Starlette(
         routes=[
             Host("api.github.com", rest(cloud, repositories, threads)),

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 import re
 import shutil
 import sqlite3
+import tempfile
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from dulwich.errors import NotGitRepository
 from dulwich.repo import Repo
 
 from ..cloud import Cloud
+from ..errors import CloudError
 from ..events import BranchPushed
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS git_repositories (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    owner TEXT NOT NULL COLLATE NOCASE, name TEXT NOT NULL COLLATE NOCASE,
-    private INTEGER NOT NULL, description TEXT NOT NULL, created REAL NOT NULL,
-    UNIQUE (owner, name)
-);
-CREATE TABLE IF NOT EXISTS git_heads (
-    repository INTEGER NOT NULL, branch TEXT NOT NULL, commit_id TEXT NOT NULL,
-    PRIMARY KEY (repository, branch)
-);
-"""
+log = logging.getLogger(__name__)
+
+_NEW = ".new-"  # the folder of a repository that is not recorded yet
+_LEFT_BEHIND = (  # by a push that was cut off: names are dulwich's
+    "*.lock",
+    "refs/**/*.lock",
+    "objects/*/*.lock",
+    "objects/tmp_pack_*",
+    "objects/pack/tmp*",
+)
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
@@ -53,7 +56,6 @@ class Repositories:
 
     def __init__(self, cloud: Cloud) -> None:
         self._store = cloud.store
-        self._store.schema(_SCHEMA)
         self._outbox = cloud.outbox
         self._root = cloud.folder("git")
         self._locks: dict[int, threading.Lock] = {}
@@ -65,20 +67,28 @@ class Repositories:
         return bool(_NAME.fullmatch(name)) and name not in (".", "..") and not name.endswith(".git")
 
     def create(self, owner: str, name: str, *, private: bool, description: str) -> Repository:
-        """An empty repository with default branch main. Raises ValueError when there is one."""
+        """An empty repository with default branch main. Raises ValueError when there is one.
+
+        Its folder is complete before it is recorded; one that is not recorded is swept.
+        """
+        new = Path(tempfile.mkdtemp(prefix=_NEW, dir=self._root))
         try:
-            self._store.execute(
-                "INSERT INTO git_repositories (owner, name, private, description, created)"
-                " VALUES (?,?,?,?,?)",
-                (owner, name, private, description, time.time()),
-            )
-        except sqlite3.IntegrityError:
-            raise ValueError("name already exists on this account") from None
-        created = self.find(owner, name)
-        assert created is not None
-        shutil.rmtree(created.path, ignore_errors=True)
-        repo = Repo.init_bare(str(created.path), mkdir=True, default_branch=b"main")
-        repo.close()
+            Repo.init_bare(str(new), default_branch=b"main").close()
+            with self._store.transaction() as connection:
+                try:
+                    connection.execute(
+                        "INSERT INTO git_repositories (owner, name, private, description, created)"
+                        " VALUES (?,?,?,?,?)",
+                        (owner, name, private, description, time.time()),
+                    )
+                except sqlite3.IntegrityError:
+                    raise ValueError("name already exists on this account") from None
+                created = self.find(owner, name)
+                assert created is not None
+                shutil.rmtree(created.path, ignore_errors=True)  # of one that was rolled back
+                new.rename(created.path)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
         return created
 
     def find(self, owner: str, name: str) -> Repository | None:
@@ -96,10 +106,42 @@ class Repositories:
         return [self._repository(row) for row in rows]
 
     def delete(self, repository: Repository) -> None:
-        """Forget a repository and its content."""
-        self._store.execute("DELETE FROM git_repositories WHERE id=?", (repository.id,))
-        self._store.execute("DELETE FROM git_heads WHERE repository=?", (repository.id,))
-        shutil.rmtree(repository.path, ignore_errors=True)
+        """Forget a repository; its content goes when that has committed, and no push goes on."""
+        with self._store.transaction():
+            self._store.execute("DELETE FROM git_repositories WHERE id=?", (repository.id,))
+            self._store.execute("DELETE FROM git_heads WHERE repository=?", (repository.id,))
+            self._store.on_commit(functools.partial(self._remove, repository))
+
+    def _remove(self, repository: Repository) -> None:
+        with self.lock(repository):
+            shutil.rmtree(repository.path, ignore_errors=True)
+
+    def recover(self) -> None:
+        """At start: drop what was not recorded, mend what was cut off, tell what was not told.
+
+        A repository whose folder is missing or damaged is named in the log, and left alone.
+        """
+        every = self.all()
+        known = {repository.path.name for repository in every}
+        for folder in self._root.iterdir():
+            if folder.name not in known:
+                shutil.rmtree(folder, ignore_errors=True)
+        for repository in every:
+            try:
+                self._remake(repository)
+                mend(repository)
+                self.record_heads(repository)
+            except (CloudError, ValueError, OSError) as error:
+                log.error("git repository %s was set aside: %s", repository.url, error)
+
+    def _remake(self, repository: Repository) -> None:
+        """Version 0.1.0 recorded a repository before it made its folder, and may have been cut off."""
+        heads = "SELECT 1 FROM git_heads WHERE repository=?"
+        if not (repository.path / "HEAD").exists() and not self._store.query(
+            heads, (repository.id,)
+        ):
+            shutil.rmtree(repository.path, ignore_errors=True)
+            Repo.init_bare(str(repository.path), mkdir=True, default_branch=b"main").close()
 
     def lock(self, repository: Repository) -> threading.Lock:
         """Held while refs move, so that every move is seen once and in order."""
@@ -110,6 +152,9 @@ class Repositories:
         """Compare the branches with what was recorded, and tell of every move."""
         now = branches(repository)
         with self._store.transaction() as connection:
+            found = self.find(repository.owner, repository.name)
+            if found is None or found.id != repository.id:
+                return  # deleted meanwhile
             rows = connection.execute(
                 "SELECT branch, commit_id FROM git_heads WHERE repository=?", (repository.id,)
             ).fetchall()
@@ -144,9 +189,37 @@ class Repositories:
         )
 
 
+def mend(repository: Repository) -> None:
+    """Drop the locks and half-written packs of a push that was cut off.
+
+    Only for who holds the repository's lock, or at start: then nobody else writes.
+    """
+    for pattern in _LEFT_BEHIND:
+        for path in repository.path.glob(pattern):
+            path.unlink(missing_ok=True)
+
+
+def opened(repository: Repository) -> Repo:
+    """Its content. Raises :class:`CloudError` (503) where that is missing on the disk."""
+    try:
+        return Repo(str(repository.path))
+    except NotGitRepository:
+        raise missing(repository) from None
+
+
+def missing(repository: Repository) -> CloudError:
+    """503 for a repository that is recorded and whose content is not there."""
+    return CloudError(
+        503,
+        "RepositoryDamaged",
+        f"The content of {repository.url} is missing on the disk of the local cloud. Delete the "
+        "repository and push it again; python -m helpers doctor tells what else is damaged.",
+    )
+
+
 def branches(repository: Repository) -> dict[str, str]:
     """Commit id by branch name."""
-    with Repo(str(repository.path)) as repo:
+    with opened(repository) as repo:
         return {
             ref.removeprefix(b"refs/heads/").decode(): commit.decode()
             for ref, commit in repo.get_refs().items()

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import cast
 
-from dulwich.errors import GitProtocolError, HangupException
+from dulwich.errors import GitProtocolError, HangupException, NotGitRepository
 from dulwich.objects import Commit, ObjectID
 from dulwich.protocol import ReceivableProtocol
 from dulwich.refs import Ref
@@ -30,7 +30,7 @@ from ..cloud import Cloud
 from ..errors import CloudError, failure_of, no_space
 from ..threads import Threads
 from .authentication import BadCredentialsError, authenticate
-from .repositories import Repositories, Repository, branches
+from .repositories import Repositories, Repository, branches, mend, missing
 
 log = logging.getLogger(__name__)
 
@@ -160,8 +160,10 @@ def smart_http(cloud: Cloud, repositories: Repositories, threads: Threads) -> AS
         service = request.path_params["service"]
         if service not in _HANDLERS:
             return PlainTextResponse("Not Found\n", 404)
-        answering = threads.write if service == "git-receive-pack" else threads.read
-        return await answering(serve, request, service, bytes(chunks))
+        if service == "git-receive-pack":
+            why = "references move on disk; what has moved is then recorded in a transaction"
+            return await threads.outside(why, serve, request, service, bytes(chunks))
+        return await threads.read(serve, request, service, bytes(chunks))
 
     def refuse(request: Request, error: Exception) -> Response:
         failure = failure_of(request.method, request.url.path, error)
@@ -202,7 +204,11 @@ def _plain(body: bytes, encoding: str) -> bytes:
 def _run(repository: Repository, service: str, body: bytes, *, advertise: bool = False) -> bytes:
     output = io.BytesIO()
     source = io.BytesIO(body)
-    with _AnyCommit(str(repository.path)) as repo:
+    try:
+        opened = _AnyCommit(str(repository.path))
+    except NotGitRepository:
+        raise missing(repository) from None
+    with opened as repo:
         if service == "git-upload-pack":
             repo.wanted = tuple(_WANT.findall(body))
         protocol = _Protocol(source.read, output.write)
@@ -223,6 +229,9 @@ def _run(repository: Repository, service: str, body: bytes, *, advertise: bool =
 def _receive(repositories: Repositories, repository: Repository, body: bytes) -> bytes:
     """Take a push, then tell about every branch that it moved."""
     with repositories.lock(repository):
+        if repositories.find(repository.owner, repository.name) != repository:
+            raise CloudError(404, "NotFound", "Repository not found.")  # deleted meanwhile
+        mend(repository)
         answer = _run(repository, "git-receive-pack", body)
         repositories.record_heads(repository)
     return answer

@@ -15,7 +15,7 @@ from .managed_identity import managed_identity
 
 def app(cloud: Cloud) -> ASGIApp:
     """The service for login.microsoftonline.com, graph.microsoft.com and 169.254.169.254."""
-    threads = Threads()
+    threads = Threads(cloud.store)
     return Starlette(
         routes=[
             Host("graph.microsoft.com", graph(cloud, threads)),

@@ -49,29 +49,17 @@ _OPERATIONS = [
 def app(cloud: Cloud) -> ASGIApp:
     """The service for the vaults' hosts."""
     secrets = Secrets(cloud)
-    threads = Threads()
+    threads = Threads(cloud.store)
 
     def answer(request: Request, content: bytes) -> Response:
         host = request.headers["host"].split(":")[0].lower()
         path = unquote(request.url.path)
-        try:
-            principal = authenticate(cloud, request.headers.get("authorization"))
-            vault = vault_of(cloud, host.split(".")[0])
-            permission, operation, params = _find(secrets, request.method, path)
-            check(cloud, vault, principal, permission, params.get("name"))
-            body = _parse(content) if request.method in ("PUT", "PATCH") else {}
-            if request.method == "GET":
-                reply = operation(vault, params, body)
-            else:  # what it has read still holds when it writes
-                with cloud.store.transaction():
-                    reply = operation(vault, params, body)
-        except CloudError as error:
-            return _failure(error)
-        except sqlite3.Error as error:
-            full = no_space(error)
-            if full is None:
-                raise
-            return _failure(full)
+        principal = authenticate(cloud, request.headers.get("authorization"))
+        vault = vault_of(cloud, host.split(".")[0])
+        permission, operation, params = _find(secrets, request.method, path)
+        check(cloud, vault, principal, permission, params.get("name"))
+        body = _parse(content) if request.method in ("PUT", "PATCH") else {}
+        reply = operation(vault, params, body)
         if reply is None:
             return Response(status_code=204)
         return JSONResponse(reply, headers={"Cache-Control": "no-cache"})
@@ -82,6 +70,11 @@ def app(cloud: Cloud) -> ASGIApp:
             return await threads.answer(request, answer, request, content)
         except CloudError as error:
             return _failure(error)
+        except sqlite3.Error as error:
+            full = no_space(error)
+            if full is None:
+                raise
+            return _failure(full)
 
     def fail(request: Request, error: Exception) -> Response:
         return _failure(failure_of(request.method, request.url.path, error))

@@ -13,19 +13,6 @@ from ..cloud import Cloud
 from ..errors import CloudError
 from ..store import Resource, Store
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS secrets (
-    vault TEXT NOT NULL, name TEXT NOT NULL COLLATE NOCASE, version TEXT NOT NULL,
-    value TEXT NOT NULL, content_type TEXT, tags TEXT NOT NULL, enabled INTEGER NOT NULL,
-    not_before INTEGER, expires INTEGER, created INTEGER NOT NULL, updated INTEGER NOT NULL,
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT
-);
-CREATE INDEX IF NOT EXISTS secrets_name ON secrets (vault, name);
-CREATE TABLE IF NOT EXISTS deleted_secrets (
-    vault TEXT NOT NULL, name TEXT NOT NULL COLLATE NOCASE, deleted INTEGER NOT NULL,
-    purge INTEGER NOT NULL, PRIMARY KEY (vault, name)
-);
-"""
 _LIMIT = 25 * 1024  # bytes of a secret's value (Key Vault service limits)
 _Params = dict[str, str]
 _Body = dict[str, Any]
@@ -42,7 +29,6 @@ class Secrets:
 
     def __init__(self, cloud: Cloud) -> None:
         self._store = cloud.store
-        self._store.schema(_SCHEMA)
 
     def set(self, vault: Resource, params: _Params, body: _Body) -> _Body:
         """SetSecret: a new version."""

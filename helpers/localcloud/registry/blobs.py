@@ -19,6 +19,7 @@ from .authentication import authorize
 from .exchange import Exchange
 from .uploads import Upload
 
+_UPLOAD = "a file is written"  # why an upload is no transaction
 _BLOCK = 1024 * 1024  # bytes; fewer, bigger hops to the disk's thread
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
@@ -112,7 +113,7 @@ async def _complete(exchange: Exchange, upload: Upload, digest: str) -> Response
     try:
         async with upload.lock:
             await _receive(exchange, upload)
-            await exchange.threads.write(upload.writer.commit, digest)
+            await exchange.threads.outside(_UPLOAD, upload.writer.commit, digest)
             await exchange.threads.write(
                 exchange.catalog.link_blob, exchange.server, exchange.name, digest
             )
@@ -134,12 +135,14 @@ async def _receive(exchange: Exchange, upload: Upload) -> None:
         if len(waiting) >= _BLOCK:
             if writing is not None:
                 await writing
-            writing = asyncio.ensure_future(exchange.threads.write(upload.writer.write, waiting))
+            writing = asyncio.ensure_future(
+                exchange.threads.outside(_UPLOAD, upload.writer.write, waiting)
+            )
             waiting = bytearray()
     if writing is not None:
         await writing
     if waiting:
-        await exchange.threads.write(upload.writer.write, waiting)
+        await exchange.threads.outside(_UPLOAD, upload.writer.write, waiting)
 
 
 async def cancel(exchange: Exchange) -> Response:

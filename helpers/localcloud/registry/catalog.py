@@ -15,28 +15,6 @@ from ..events import ManifestPushed
 from ..store import Store
 from .manifest_format import INDEXES, image_size, parse_manifest, references
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS registry_repositories (
-    registry TEXT NOT NULL, repository TEXT NOT NULL, created REAL NOT NULL,
-    updated REAL NOT NULL, attributes TEXT NOT NULL DEFAULT '{}',
-    PRIMARY KEY (registry, repository)
-);
-CREATE TABLE IF NOT EXISTS registry_manifests (
-    registry TEXT NOT NULL, repository TEXT NOT NULL, digest TEXT NOT NULL,
-    media_type TEXT NOT NULL, size INTEGER NOT NULL, subject TEXT NOT NULL, created REAL NOT NULL,
-    updated REAL NOT NULL, attributes TEXT NOT NULL DEFAULT '{}',
-    PRIMARY KEY (registry, repository, digest)
-);
-CREATE TABLE IF NOT EXISTS registry_tags (
-    registry TEXT NOT NULL, repository TEXT NOT NULL, tag TEXT NOT NULL, digest TEXT NOT NULL,
-    created REAL NOT NULL, updated REAL NOT NULL, attributes TEXT NOT NULL DEFAULT '{}',
-    PRIMARY KEY (registry, repository, tag)
-);
-CREATE TABLE IF NOT EXISTS registry_blobs (
-    registry TEXT NOT NULL, repository TEXT NOT NULL, digest TEXT NOT NULL,
-    PRIMARY KEY (registry, repository, digest)
-);
-"""
 _TABLES = ("registry_tags", "registry_manifests", "registry_blobs", "registry_repositories")
 ATTRIBUTES = ("deleteEnabled", "writeEnabled", "readEnabled", "listEnabled")
 
@@ -75,7 +53,6 @@ class Catalog:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._store = cloud.store
-        self._store.schema(_SCHEMA)
 
     # -- manifests and tags ------------------------------------------------------------------
 
@@ -299,7 +276,9 @@ class Catalog:
     def link_blob(self, registry: str, repository: str, digest: str) -> None:
         """Let a repository give out a blob."""
         self._store.execute(
-            "INSERT OR IGNORE INTO registry_blobs VALUES (?,?,?)", (registry, repository, digest)
+            "INSERT INTO registry_blobs VALUES (?,?,?,?)"
+            " ON CONFLICT DO UPDATE SET linked=excluded.linked",
+            (registry, repository, digest, time.time()),
         )
 
     def unlink_blob(self, registry: str, repository: str, digest: str) -> bool:

@@ -75,7 +75,7 @@ _streaming = [(method, re.compile(pattern), handler) for method, pattern, handle
 def service(cloud: Cloud, catalog: Catalog) -> ASGIApp:
     """The application of all registries."""
     uploads = Uploads(cloud)
-    threads = Threads()
+    threads = Threads(cloud.store)
 
     async def endpoint(request: Request) -> Response:
         try:

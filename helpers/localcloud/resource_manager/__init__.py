@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import logging
@@ -18,27 +19,37 @@ from starlette.types import ASGIApp
 from ..cloud import Cloud
 from ..errors import CloudError, no_space
 from ..request_body import parse_json, read_body
-from ..tasks.runs import Runs
+from ..store import READING
 from ..threads import Threads
 from .routing import Reply, Router, invalid
 
 log = logging.getLogger(__name__)
 
 
-def app(cloud: Cloud) -> ASGIApp:
-    """The service for the requests to management.azure.com."""
+def operations() -> Router:
+    """The operations of every provider: of each module of this package that has a ``router``."""
     router = Router()
     for module in pkgutil.iter_modules(__path__, f"{__name__}."):
         provider = importlib.import_module(module.name)
         if hasattr(provider, "router"):
             router.include(provider.router)
-    threads = Threads()
-    Runs(cloud)  # its tables: deleting a registry clears them
+    return router
+
+
+def app(cloud: Cloud) -> ASGIApp:
+    """The service for the requests to management.azure.com."""
+    router = operations()
+    threads = Threads(cloud.store)
 
     async def endpoint(request: Request) -> Response:
         try:
             content = await read_body(request)
-            reply = await threads.answer(request, _answer, cloud, router, request, content)
+            call = functools.partial(_answer, cloud, router, request, content)
+            if request.method in READING:
+                reply = await threads.read(call)
+            else:
+                why = "the router makes a transaction of each operation that says no reason against"
+                reply = await threads.outside(why, call)
         except CloudError as error:
             reply = _failure(error)
         headers = {"x-ms-request-id": str(uuid.uuid4()), **reply.headers}

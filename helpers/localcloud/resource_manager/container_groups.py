@@ -19,7 +19,7 @@ from ..store import Resource
 from .container_group_rules import BODY, check, check_update
 from .deletion import delete
 from .locations import keep_location, location_of
-from .routing import Call, Reply, Router, atomic, invalid, not_found, readable
+from .routing import Call, Reply, Router, invalid, not_found, readable
 
 _SUBSCRIPTION = "/subscriptions/{subscription}/providers/Microsoft.ContainerInstance"
 _GROUPS = (
@@ -32,11 +32,18 @@ BUSY = {"retry-after-ms": "200"}
 router = Router()
 
 
-@router.operation("PUT", _GROUP, f"{CONTAINER_GROUP_TYPE}/write", BODY)
+@router.operation(
+    "PUT",
+    _GROUP,
+    f"{CONTAINER_GROUP_TYPE}/write",
+    BODY,
+    outside="the images are pulled before it is recorded",
+)
 def create_or_update(call: Call) -> Reply:
     """ContainerGroups_CreateOrUpdate: recorded at once, carried out by the worker."""
     _check_images(call, _wanted(call)[1])
-    return _record(call)
+    with call.cloud.store.transaction():
+        return _record(call)
 
 
 def _wanted(call: Call) -> tuple[Resource | None, dict[str, Any], list[int]]:
@@ -68,7 +75,6 @@ def _check_images(call: Call, properties: dict[str, Any]) -> None:
             ) from None
 
 
-@atomic
 def _record(call: Call) -> Reply:
     name = call.params["name"]
     location = location_of(call.body)
@@ -108,7 +114,6 @@ def _record(call: Call) -> Reply:
 
 
 @router.operation("PATCH", _GROUP, f"{CONTAINER_GROUP_TYPE}/write", {"tags": TAGS})
-@atomic
 def update(call: Call) -> Reply:
     """ContainerGroups_Update: tags only, as on Azure."""
     resource = call.get(CONTAINER_GROUP_TYPE)
@@ -151,7 +156,12 @@ def remove(call: Call) -> Reply:
     return Reply(200, resource.body)
 
 
-@router.operation("POST", _GROUP + "/stop", f"{CONTAINER_GROUP_TYPE}/stop/action")
+@router.operation(
+    "POST",
+    _GROUP + "/stop",
+    f"{CONTAINER_GROUP_TYPE}/stop/action",
+    outside="waits for the containers",
+)
 def stop(call: Call) -> Reply:
     """ContainerGroups_Stop: answers when the containers have ended."""
     _want(call, "stop", "stopped")
@@ -159,7 +169,12 @@ def stop(call: Call) -> Reply:
     return Reply(204)
 
 
-@router.operation("POST", _GROUP + "/start", f"{CONTAINER_GROUP_TYPE}/start/action")
+@router.operation(
+    "POST",
+    _GROUP + "/start",
+    f"{CONTAINER_GROUP_TYPE}/start/action",
+    outside="waits for the containers",
+)
 def start(call: Call) -> Reply:
     """ContainerGroups_Start: pulls the images again and starts the containers."""
     _want(call, "start", "running")
@@ -167,7 +182,12 @@ def start(call: Call) -> Reply:
     return Reply(204)
 
 
-@router.operation("POST", _GROUP + "/restart", f"{CONTAINER_GROUP_TYPE}/restart/action")
+@router.operation(
+    "POST",
+    _GROUP + "/restart",
+    f"{CONTAINER_GROUP_TYPE}/restart/action",
+    outside="waits for the containers",
+)
 def restart(call: Call) -> Reply:
     """ContainerGroups_Restart: the same containers anew, from newly pulled images."""
     _want(call, "restart", "running")

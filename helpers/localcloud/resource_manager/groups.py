@@ -11,7 +11,7 @@ from ..shapes import TAGS, Shape
 from ..store import Resource
 from .deletion import delete
 from .locations import location_of
-from .routing import Call, Reply, Router, atomic, readable
+from .routing import Call, Reply, Router, readable
 from .subscriptions import tag_conditions, tagged
 
 router = Router()
@@ -33,7 +33,6 @@ def _find(call: Call) -> Resource:
 
 
 @router.operation("PUT", _GROUP, f"{_ACTION}/write", _BODY)
-@atomic
 def create_or_update(call: Call) -> Reply:
     """ResourceGroups_CreateOrUpdate; a group cannot move to another location."""
     name = call.params["group"]
@@ -80,7 +79,6 @@ def exists(call: Call) -> Reply:
 
 
 @router.operation("PATCH", _GROUP, f"{_ACTION}/write", _BODY)
-@atomic
 def update(call: Call) -> Reply:
     """ResourceGroups_Update: the tags."""
     resource = _find(call)
@@ -107,10 +105,9 @@ def remove(call: Call) -> Reply:
     from .vaults import soft_delete
 
     group = _find(call)
-    with call.cloud.store.transaction():
-        for vault in call.cloud.store.find(type=VAULT_TYPE, resource_group=group.name):
-            soft_delete(call.cloud, vault)
-        delete(call.cloud, group.id)
+    for vault in call.cloud.store.find(type=VAULT_TYPE, resource_group=group.name):
+        soft_delete(call.cloud, vault)
+    delete(call.cloud, group.id)
     location = (
         f"https://management.azure.com{call.cloud.subscription}/operationresults/{uuid.uuid4()}"
         "?api-version=2025-04-01"

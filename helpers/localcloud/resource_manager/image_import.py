@@ -27,7 +27,13 @@ _IMPORT: Shape = {
 router = Router()
 
 
-@router.operation("POST", REGISTRY + "/importImage", f"{REGISTRY_TYPE}/importImage/action", _IMPORT)
+@router.operation(
+    "POST",
+    REGISTRY + "/importImage",
+    f"{REGISTRY_TYPE}/importImage/action",
+    _IMPORT,
+    outside="copies from one registry to the other",
+)
 def import_image(call: Call) -> Reply:
     """Registries_ImportImage: copy a manifest, with its layers, into this registry."""
     registry = of(call)

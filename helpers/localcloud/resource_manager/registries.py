@@ -14,7 +14,7 @@ from ..shapes import TAGS, Shape
 from ..store import Resource
 from .deletion import delete
 from .locations import keep_location, location_of
-from .routing import Call, Reply, Router, atomic, invalid, readable
+from .routing import Call, Reply, Router, invalid, readable
 
 _SUBSCRIPTION = "/subscriptions/{subscription}/providers/Microsoft.ContainerRegistry"
 _REGISTRIES = (
@@ -120,7 +120,6 @@ def check_name_availability(call: Call) -> Reply:
 
 
 @router.operation("PUT", REGISTRY, f"{REGISTRY_TYPE}/write", _BODY)
-@atomic
 def create(call: Call) -> Reply:
     """Registries_Create: names are unique in the whole cloud."""
     name = call.params["registry"]
@@ -239,7 +238,6 @@ def get(call: Call) -> Reply:
 
 
 @router.operation("PATCH", REGISTRY, f"{REGISTRY_TYPE}/write", _BODY)
-@atomic
 def update(call: Call) -> Reply:
     """Registries_Update: tags, SKU and the admin user."""
     registry = of(call)
@@ -290,7 +288,6 @@ def list_credentials(call: Call) -> Reply:
 @router.operation(
     "POST", REGISTRY + "/regenerateCredential", f"{REGISTRY_TYPE}/regenerateCredential/action"
 )
-@atomic
 def regenerate_credential(call: Call) -> Reply:
     """Registries_RegenerateCredential: a new ``password`` or ``password2``."""
     registry = _with_admin(of(call))

@@ -12,7 +12,7 @@ from ..permissions import ROLES, Role, role
 from ..resource_types import ASSIGNMENT_TYPE, DEFINITION_TYPE
 from ..shapes import Shape
 from ..store import Resource
-from .routing import Call, Reply, Router, atomic, invalid
+from .routing import Call, Reply, Router, invalid
 from .subscriptions import conditions, refuse_unknown
 
 _WRITE, _READ, _DELETE = (f"{ASSIGNMENT_TYPE}/{verb}" for verb in ("write", "read", "delete"))
@@ -111,7 +111,6 @@ def _no_role(name: str) -> CloudError:
 
 
 @_everywhere("PUT", "/providers/Microsoft.Authorization/roleAssignments/{name}", _WRITE, _BODY)
-@atomic
 def create(call: Call) -> Reply:
     """RoleAssignments_Create: one assignment per principal, role and scope."""
     scope = _scope(call)

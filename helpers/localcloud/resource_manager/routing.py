@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -71,6 +70,7 @@ class _Route:
     permission: str
     operation: Operation
     body: Shape
+    outside: str
 
 
 class Router:
@@ -80,13 +80,20 @@ class Router:
         self.routes: list[_Route] = []
 
     def operation(
-        self, method: str, template: str, permission: str, body: Shape = None
+        self,
+        method: str,
+        template: str,
+        permission: str,
+        body: Shape = None,
+        *,
+        outside: str = "",
     ) -> Callable[[Operation], Operation]:
         """Register a function for ``method`` and a path template with ``{names}``.
 
         ``permission`` is Azure's action name, checked at the resource that the request is about;
         "" lets every authenticated caller in. ``body`` is the shape that the request's body must
-        have. Paths compare without case, as ARM does.
+        have. Paths compare without case, as ARM does. What is no GET is one transaction, with the
+        check of the permission; ``outside`` is the reason of one that is not (:meth:`Store.operation`).
         """
         names = _PARAMETER.split(template)
         pattern = "".join(
@@ -96,7 +103,9 @@ class Router:
 
         def register(operation: Operation) -> Operation:
             compiled = re.compile(pattern, re.IGNORECASE)
-            self.routes.append(_Route(method, template, compiled, permission, operation, body))
+            self.routes.append(
+                _Route(method, template, compiled, permission, operation, body, outside)
+            )
             return operation
 
         return register
@@ -122,13 +131,14 @@ class Router:
         principal = authenticate(cloud, authorization)
         route, params = self._find(method, path)
         _check_subscription(cloud, params)
-        resource_id = _resource_id(cloud, route, params, path)
-        if route.permission:
-            authorize(cloud, principal, route.permission, _scope(route, path, resource_id))
-        _check_group(cloud, route, params)
-        _check_body(route, body)
-        call = Call(cloud, principal, method, params, query, body, resource_id, path)
-        return route.operation(call)
+        with cloud.store.operation(method, outside=route.outside):
+            resource_id = _resource_id(cloud, route, params, path)
+            if route.permission:
+                authorize(cloud, principal, route.permission, _scope(route, path, resource_id))
+            _check_group(cloud, route, params)
+            _check_body(route, body)
+            call = Call(cloud, principal, method, params, query, body, resource_id, path)
+            return route.operation(call)
 
     def _find(self, method: str, path: str) -> tuple[_Route, dict[str, str]]:
         others = []
@@ -188,17 +198,6 @@ def readable(call: Call, found: Iterable[Resource]) -> list[Resource]:
     return [
         one for one in found if permissions.allowed(caller.object_id, f"{one.type}/read", one.id)
     ]
-
-
-def atomic(operation: Operation) -> Operation:
-    """Run an operation in one transaction: what it has read still holds when it writes."""
-
-    @functools.wraps(operation)
-    def run(call: Call) -> Reply:
-        with call.cloud.store.transaction():
-            return operation(call)
-
-    return run
 
 
 def not_found(type: str, resource_id: str) -> CloudError:

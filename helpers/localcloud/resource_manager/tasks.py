@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from ..cloud import Cloud
@@ -99,54 +97,30 @@ def create(call: Call) -> Reply:
     location = location_of(call.body, registry.body["location"])
     shapes.check(call.properties, shapes.TASK, "properties")
 
-    def replaced(existing: Resource | None) -> dict[str, Any]:
-        properties = task_rules.complete(copy.deepcopy(call.properties))
-        task_rules.check(properties)
-        if existing:
-            task_rules.keep_secrets(existing.private["properties"], properties)
-            _keep_dependencies(existing.private["properties"], properties)
-        created = existing.properties["creationDate"] if existing else now()
-        return {"provisioningState": "Succeeded", "creationDate": created, **properties}
-
-    with _changing(call, replaced) as (existing, properties):
-        resource = existing or Resource(
-            call.resource_id, TASK_TYPE, name, registry.resource_group, {}, parent=of(call).id
-        )
-        identity = (
-            {"identity": existing.body["identity"]}
-            if existing and "identity" in existing.body
-            else {}
-        )
-        resource.body = {
-            "id": resource.id,
-            "name": name,
-            "type": TASK_TYPE,
-            "location": location,
-            "tags": call.body.get("tags") or {},
-            **identity,
-        }
-        _identity(call, resource, call.body.get("identity"))
-        _save(call.cloud, resource, properties)
+    existing = call.cloud.store.get(call.resource_id)
+    properties = task_rules.complete(copy.deepcopy(call.properties))
+    task_rules.check(properties)
+    if existing:
+        task_rules.keep_secrets(existing.private["properties"], properties)
+        _keep_dependencies(existing.private["properties"], properties)
+    created = existing.properties["creationDate"] if existing else now()
+    properties = {"provisioningState": "Succeeded", "creationDate": created, **properties}
+    task_rules.check_sources(call.cloud, properties)
+    resource = existing or Resource(
+        call.resource_id, TASK_TYPE, name, registry.resource_group, {}, parent=registry.id
+    )
+    identity = {"identity": resource.body["identity"]} if "identity" in resource.body else {}
+    resource.body = {
+        "id": resource.id,
+        "name": name,
+        "type": TASK_TYPE,
+        "location": location,
+        "tags": call.body.get("tags") or {},
+        **identity,
+    }
+    _identity(call, resource, call.body.get("identity"))
+    _save(call.cloud, resource, properties)
     return Reply(200 if existing else 201, resource.body)
-
-
-@contextmanager
-def _changing(
-    call: Call, change: Callable[[Resource | None], dict[str, Any]]
-) -> Iterator[tuple[Resource | None, dict[str, Any]]]:
-    """A transaction to store a task in: what is stored now, and the properties that it shall have.
-
-    GitHub is asked about the webhooks before, since others would wait for the transaction; a task
-    that was changed meanwhile is looked at again.
-    """
-    while True:
-        seen = call.cloud.store.get(call.resource_id)
-        properties = change(seen)
-        task_rules.check_sources(call.cloud, properties)
-        with call.cloud.store.transaction():
-            if call.cloud.store.get(call.resource_id) == seen:
-                yield seen, properties
-                return
 
 
 def _keep_dependencies(old: dict[str, Any], new: dict[str, Any]) -> None:
@@ -185,22 +159,16 @@ def list_details(call: Call) -> Reply:
 @router.operation("PATCH", _TASK, f"{TASK_TYPE}/write")
 def update(call: Call) -> Reply:
     """Tasks_Update: merges; of the step, ``values`` and ``arguments`` are replaced as a whole."""
-    _find(call)
+    resource = _find(call)
     shapes.check(call.properties, shapes.TASK, "properties")
-
-    def merged(existing: Resource | None) -> dict[str, Any]:
-        stored = (existing or _find(call)).private["properties"]
-        properties = task_rules.merge(stored, copy.deepcopy(call.properties))
-        task_rules.check(properties)
-        return properties
-
-    with _changing(call, merged) as (resource, properties):
-        assert resource is not None
-        if "tags" in call.body:
-            resource.body["tags"] = call.body["tags"] or {}
-        if call.body.get("identity") is not None:
-            _identity(call, resource, call.body["identity"])
-        _save(call.cloud, resource, properties)
+    properties = task_rules.merge(resource.private["properties"], copy.deepcopy(call.properties))
+    task_rules.check(properties)
+    task_rules.check_sources(call.cloud, properties)
+    if "tags" in call.body:
+        resource.body["tags"] = call.body["tags"] or {}
+    if call.body.get("identity") is not None:
+        _identity(call, resource, call.body["identity"])
+    _save(call.cloud, resource, properties)
     return Reply(200, resource.body)
 
 

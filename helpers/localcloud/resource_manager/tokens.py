@@ -14,7 +14,7 @@ from ..shapes import Shape
 from ..store import Resource
 from .deletion import delete
 from .registries import REGISTRY, now, of
-from .routing import Call, Reply, Router, atomic, invalid
+from .routing import Call, Reply, Router, invalid
 
 _SCOPE_MAPS = REGISTRY + "/scopeMaps"
 _SCOPE_MAP = _SCOPE_MAPS + "/{name}"
@@ -54,7 +54,6 @@ def _parts(call: Call, type: str) -> Resource:
 
 
 @router.operation("PUT", _SCOPE_MAP, f"{SCOPE_MAP_TYPE}/write", _SCOPE_MAP_BODY)
-@atomic
 def create_scope_map(call: Call) -> Reply:
     """ScopeMaps_Create: actions of the form repositories/NAME/content/read."""
     registry = of(call)
@@ -121,7 +120,6 @@ def list_scope_maps(call: Call) -> Reply:
 
 
 @router.operation("PATCH", _SCOPE_MAP, f"{SCOPE_MAP_TYPE}/write", _SCOPE_MAP_BODY)
-@atomic
 def update_scope_map(call: Call) -> Reply:
     """ScopeMaps_Update: the actions are replaced as a whole."""
     resource = _parts(call, SCOPE_MAP_TYPE)
@@ -161,7 +159,6 @@ def delete_scope_map(call: Call) -> Reply:
 
 
 @router.operation("PUT", _TOKEN, f"{TOKEN_TYPE}/write", _TOKEN_BODY)
-@atomic
 def create_token(call: Call) -> Reply:
     """Tokens_Create; passwords are made by generateCredentials."""
     registry = of(call)
@@ -244,7 +241,6 @@ def list_tokens(call: Call) -> Reply:
 
 
 @router.operation("PATCH", _TOKEN, f"{TOKEN_TYPE}/write", _TOKEN_BODY)
-@atomic
 def update_token(call: Call) -> Reply:
     """Tokens_Update: status, scope map; of the passwords those stay that the request names.
 
@@ -280,7 +276,6 @@ def delete_token(call: Call) -> Reply:
     f"{REGISTRY_TYPE}/generateCredentials/action",
     {"tokenId": str, "name": str, "expiry": str},
 )
-@atomic
 def generate_credentials(call: Call) -> Reply:
     """Registries_GenerateCredentials: new passwords, shown this once and stored as hashes.
 

@@ -15,7 +15,7 @@ from ..shapes import TAGS, Shape
 from ..store import Resource
 from .deletion import delete
 from .locations import keep_location, location_of
-from .routing import Call, Reply, Router, atomic, authorize, invalid, readable
+from .routing import Call, Reply, Router, authorize, invalid, readable
 
 _PROVIDER = "/subscriptions/{subscription}/providers/Microsoft.KeyVault"
 _VAULTS = "/subscriptions/{subscription}/resourceGroups/{group}/providers/" + VAULT_TYPE
@@ -78,7 +78,6 @@ def deleted_id(cloud: Cloud, name: str, location: str) -> str:
 
 
 @router.operation("PUT", _VAULT, f"{VAULT_TYPE}/write", _BODY)
-@atomic
 def create_or_update(call: Call) -> Reply:
     """Vaults_CreateOrUpdate; createMode ``recover`` brings a deleted vault back."""
     name = call.params["vault"]
@@ -204,7 +203,6 @@ def list_all(call: Call) -> Reply:
 
 
 @router.operation("PATCH", _VAULT, f"{VAULT_TYPE}/write", _BODY)
-@atomic
 def update(call: Call) -> Reply:
     """Vaults_Update: what is not named stays."""
     resource = call.get(VAULT_TYPE)
@@ -233,7 +231,6 @@ def update(call: Call) -> Reply:
     f"{VAULT_TYPE}/accessPolicies/write",
     {"properties": {"accessPolicies": [_POLICY]}},
 )
-@atomic
 def update_access_policy(call: Call) -> Reply:
     """Vaults_UpdateAccessPolicy: ``add`` to, ``replace`` or ``remove`` an identity's permissions."""
     kind = call.params["kind"].lower()
@@ -295,9 +292,8 @@ def soft_delete(cloud: Cloud, vault: Resource) -> None:
         },
     }
     kept = Resource(tombstone, DELETED_VAULT_TYPE, vault.name, "", body, {"body": vault.body})
-    with cloud.store.transaction():
-        cloud.store.put(kept)
-        delete(cloud, vault.id)
+    cloud.store.put(kept)
+    delete(cloud, vault.id)
 
 
 @router.operation("DELETE", _VAULT, f"{VAULT_TYPE}/delete")
@@ -314,9 +310,8 @@ def _recover(call: Call, tombstone: Resource) -> Reply:
     body = tombstone.private["body"]
     resource = Resource(call.resource_id, VAULT_TYPE, body["name"], call.params["group"], body)
     resource.body["id"] = call.resource_id
-    with call.cloud.store.transaction():
-        call.cloud.store.remove(tombstone.id)
-        call.cloud.store.put(resource)
+    call.cloud.store.remove(tombstone.id)
+    call.cloud.store.put(resource)
     return Reply(200, resource.body)
 
 
@@ -366,9 +361,8 @@ def purge(call: Call) -> Reply:
             f"Operation 'DeletedVaultPurge' is not allowed: '{tombstone.name}' has purge "
             f"protection, and is purged on {tombstone.properties['scheduledPurgeDate']}.",
         )
-    with call.cloud.store.transaction():
-        call.cloud.store.remove(tombstone.id)
-        forget_vault(call.cloud.store, tombstone.name)
+    call.cloud.store.remove(tombstone.id)
+    forget_vault(call.cloud.store, tombstone.name)
     return Reply(200)
 
 

@@ -23,26 +23,6 @@ from .snapshot import snapshot
 
 FINAL = ("Succeeded", "Failed", "Canceled", "Error", "Timeout")
 GOING = ("Started", "Running")
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS runs (
-    key TEXT PRIMARY KEY,          -- registry's ARM id in lower case, /runs/, run id
-    registry TEXT NOT NULL,        -- ARM id of the registry
-    number INTEGER NOT NULL,       -- counts the runs of the registry, from 1
-    run_id TEXT NOT NULL,
-    status TEXT NOT NULL,
-    task TEXT NOT NULL,            -- name of the task; '' for a quick run
-    created REAL NOT NULL,
-    properties TEXT NOT NULL,      -- JSON, as ARM shows it, without what has a column
-    request TEXT NOT NULL          -- JSON, complete with secret values; never rendered
-);
-CREATE INDEX IF NOT EXISTS runs_registry ON runs (registry COLLATE NOCASE, number);
-CREATE INDEX IF NOT EXISTS runs_status ON runs (status);
-CREATE INDEX IF NOT EXISTS runs_task ON runs (registry COLLATE NOCASE, task COLLATE NOCASE, number);
-CREATE TABLE IF NOT EXISTS run_numbers (
-    registry TEXT PRIMARY KEY COLLATE NOCASE,  -- of a registry that was deleted
-    last INTEGER NOT NULL                      -- number of its last run: one that may still go on
-);
-"""
 _PAGE = 100  # rows that are read at a time
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -104,7 +84,6 @@ class Runs:
         self._cloud = cloud
         self._store = cloud.store
         self._blobs = BlobAccount(cloud)
-        cloud.store.schema(_SCHEMA)
 
     def queue(
         self,

@@ -28,13 +28,6 @@ from .runs import Run, Runs, timestamp
 
 log = logging.getLogger(__name__)
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS timer_occurrences (
-    task TEXT NOT NULL, name TEXT NOT NULL, occurrence TEXT NOT NULL,
-    PRIMARY KEY (task, name, occurrence)
-);
-"""
-
 
 class Triggers:
     """Listens for events and to the clock, and queues the runs that follow."""
@@ -44,7 +37,6 @@ class Triggers:
         self._runs = Runs(cloud)
         self._stopping = threading.Event()
         self._clock = threading.Thread(target=self._tick, name="timer triggers", daemon=True)
-        cloud.store.schema(_SCHEMA)
 
     def start(self) -> None:
         """Handle what waits from before, then whatever happens."""

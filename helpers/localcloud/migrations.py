@@ -1,0 +1,201 @@
+"""The versions of the state: every table of every service, and the way from each version to the next.
+
+A state has a number (SQLite's ``PRAGMA user_version``). Opening it takes the steps that it lacks,
+in order, each in one transaction. A step that was released is never changed: add another.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from .errors import CloudError
+
+# What 0.1.0 wrote, without a number; it may have made some of it already, hence IF NOT EXISTS.
+_TABLES = """
+-- resources
+CREATE TABLE IF NOT EXISTS resources (
+    key TEXT PRIMARY KEY,            -- the ARM id in lower case: ids compare without case
+    id TEXT NOT NULL,
+    type TEXT NOT NULL,              -- Microsoft.ContainerRegistry/registries/tasks
+    name TEXT NOT NULL,
+    resource_group TEXT NOT NULL,    -- lower case; '' outside a group
+    parent TEXT NOT NULL,            -- key of the parent resource, '' at top level
+    body TEXT NOT NULL,              -- JSON, as a GET answers it
+    private TEXT NOT NULL,           -- JSON that is never rendered: secret values, password hashes
+    created REAL NOT NULL,
+    updated REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS resources_type ON resources (type COLLATE NOCASE, name COLLATE NOCASE);
+CREATE INDEX IF NOT EXISTS resources_group ON resources (resource_group);
+CREATE INDEX IF NOT EXISTS resources_parent ON resources (parent);
+
+-- principals and their sessions
+CREATE TABLE IF NOT EXISTS principals (
+    object_id TEXT PRIMARY KEY, app_id TEXT NOT NULL UNIQUE, display_name TEXT NOT NULL,
+    secret TEXT NOT NULL,           -- sha256 of the client secret; '' for managed identities
+    resource_id TEXT NOT NULL       -- lower-case ARM id that a system-assigned identity belongs to
+);
+CREATE TABLE IF NOT EXISTS identity_sessions (
+    secret TEXT PRIMARY KEY, object_id TEXT NOT NULL
+);
+
+-- what waits to be told
+CREATE TABLE IF NOT EXISTS outbox (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL, payload TEXT NOT NULL, created REAL NOT NULL
+);
+
+-- secrets of the vaults
+CREATE TABLE IF NOT EXISTS secrets (
+    vault TEXT NOT NULL, name TEXT NOT NULL COLLATE NOCASE, version TEXT NOT NULL,
+    value TEXT NOT NULL, content_type TEXT, tags TEXT NOT NULL, enabled INTEGER NOT NULL,
+    not_before INTEGER, expires INTEGER, created INTEGER NOT NULL, updated INTEGER NOT NULL,
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT
+);
+CREATE INDEX IF NOT EXISTS secrets_name ON secrets (vault, name);
+CREATE TABLE IF NOT EXISTS deleted_secrets (
+    vault TEXT NOT NULL, name TEXT NOT NULL COLLATE NOCASE, deleted INTEGER NOT NULL,
+    purge INTEGER NOT NULL, PRIMARY KEY (vault, name)
+);
+
+-- contents of the registries
+CREATE TABLE IF NOT EXISTS registry_repositories (
+    registry TEXT NOT NULL, repository TEXT NOT NULL, created REAL NOT NULL,
+    updated REAL NOT NULL, attributes TEXT NOT NULL DEFAULT '{}',
+    PRIMARY KEY (registry, repository)
+);
+CREATE TABLE IF NOT EXISTS registry_manifests (
+    registry TEXT NOT NULL, repository TEXT NOT NULL, digest TEXT NOT NULL,
+    media_type TEXT NOT NULL, size INTEGER NOT NULL, subject TEXT NOT NULL, created REAL NOT NULL,
+    updated REAL NOT NULL, attributes TEXT NOT NULL DEFAULT '{}',
+    PRIMARY KEY (registry, repository, digest)
+);
+CREATE TABLE IF NOT EXISTS registry_tags (
+    registry TEXT NOT NULL, repository TEXT NOT NULL, tag TEXT NOT NULL, digest TEXT NOT NULL,
+    created REAL NOT NULL, updated REAL NOT NULL, attributes TEXT NOT NULL DEFAULT '{}',
+    PRIMARY KEY (registry, repository, tag)
+);
+CREATE TABLE IF NOT EXISTS registry_blobs (
+    registry TEXT NOT NULL, repository TEXT NOT NULL, digest TEXT NOT NULL,
+    PRIMARY KEY (registry, repository, digest)
+);
+
+-- repositories of the git host
+CREATE TABLE IF NOT EXISTS git_repositories (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    owner TEXT NOT NULL COLLATE NOCASE, name TEXT NOT NULL COLLATE NOCASE,
+    private INTEGER NOT NULL, description TEXT NOT NULL, created REAL NOT NULL,
+    UNIQUE (owner, name)
+);
+CREATE TABLE IF NOT EXISTS git_heads (
+    repository INTEGER NOT NULL, branch TEXT NOT NULL, commit_id TEXT NOT NULL,
+    PRIMARY KEY (repository, branch)
+);
+
+-- runs of tasks
+CREATE TABLE IF NOT EXISTS runs (
+    key TEXT PRIMARY KEY,          -- registry's ARM id in lower case, /runs/, run id
+    registry TEXT NOT NULL,        -- ARM id of the registry
+    number INTEGER NOT NULL,       -- counts the runs of the registry, from 1
+    run_id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    task TEXT NOT NULL,            -- name of the task; '' for a quick run
+    created REAL NOT NULL,
+    properties TEXT NOT NULL,      -- JSON, as ARM shows it, without what has a column
+    request TEXT NOT NULL          -- JSON, complete with secret values; never rendered
+);
+CREATE INDEX IF NOT EXISTS runs_registry ON runs (registry COLLATE NOCASE, number);
+CREATE INDEX IF NOT EXISTS runs_status ON runs (status);
+CREATE INDEX IF NOT EXISTS runs_task ON runs (registry COLLATE NOCASE, task COLLATE NOCASE, number);
+CREATE TABLE IF NOT EXISTS run_numbers (
+    registry TEXT PRIMARY KEY COLLATE NOCASE,  -- of a registry that was deleted
+    last INTEGER NOT NULL                      -- number of its last run: one that may still go on
+);
+
+-- timers that have fired
+CREATE TABLE IF NOT EXISTS timer_occurrences (
+    task TEXT NOT NULL, name TEXT NOT NULL, occurrence TEXT NOT NULL,
+    PRIMARY KEY (task, name, occurrence)
+);
+"""
+
+_SUBSCRIBERS = """
+CREATE TABLE outbox_positions (
+    subscriber TEXT NOT NULL, kind TEXT NOT NULL,
+    position INTEGER NOT NULL,       -- sequence of the last entry of that kind that it has handled
+    PRIMARY KEY (subscriber, kind)
+);
+CREATE TABLE outbox_set_aside (
+    sequence INTEGER NOT NULL, subscriber TEXT NOT NULL,  -- '' for an entry that nobody can read
+    kind TEXT NOT NULL, payload TEXT NOT NULL, created REAL NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (sequence, subscriber)
+);
+-- when a tag was moved is part of the event
+UPDATE outbox SET payload=json_set(payload, '$.pushed', created)
+    WHERE kind='ManifestPushed' AND json_valid(payload);
+"""
+
+_LINKS = """
+-- since when a repository gives out a blob: one that no manifest of it names is let go later
+ALTER TABLE registry_blobs ADD COLUMN linked REAL NOT NULL DEFAULT 0;
+UPDATE registry_blobs SET linked=strftime('%s', 'now');
+"""
+
+STEPS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (_TABLES, _SUBSCRIBERS, _LINKS)
+VERSION = len(STEPS)
+
+
+def check(path: Path) -> None:
+    """Raise :class:`CloudError` for a state that a newer version has written; touches nothing."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        header = file.read(64)  # SQLite's file format: the user version is at byte 60
+    found = int.from_bytes(header[60:64], "big")
+    if found <= VERSION and path.with_name(path.name + "-wal").exists():
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as reader:
+            found = _version(reader)
+    if found > VERSION:
+        raise CloudError(
+            500,
+            "NewerState",
+            f"The state in {path.parent} has version {found}, which a newer version of the local "
+            f"cloud has written: this one reads up to version {VERSION}. Nothing was changed. Use "
+            "the newer one, or another folder: LOCALCLOUD_HOME=<folder>.",
+        )
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a state to :data:`VERSION`, one step after the other, each whole or not at all."""
+    while _version(connection) < VERSION:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            version = _version(connection)  # another process may have been quicker
+            if version < VERSION:
+                _take(connection, STEPS[version])
+                connection.execute(f"PRAGMA user_version={version + 1}")
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+def _take(connection: sqlite3.Connection, step: str | Callable[[sqlite3.Connection], None]) -> None:
+    if callable(step):
+        step(connection)
+        return
+    statement = ""
+    for line in step.splitlines(keepends=True):  # executescript would commit
+        statement += line
+        if sqlite3.complete_statement(statement):
+            connection.execute(statement)
+            statement = ""
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
