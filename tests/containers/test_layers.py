@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import io
 import os
+import shutil
 import stat
 import tarfile
 from collections.abc import Callable
@@ -12,10 +15,12 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from helpers.localcloud.containers.errors import BuildError
-from helpers.localcloud.containers.images.layers import Entry, changes, extract, pack
+from helpers.localcloud.containers.images.extraction import extract
+from helpers.localcloud.containers.images.layers import Entry, changes, pack
 from helpers.localcloud.containers.images.owners import Owners, write_owners
 from helpers.localcloud.containers.sandboxes.root_file_system import RootFileSystem
 from helpers.localcloud.content import ContentStore
+from tests.localcloud.exchanging import exchanging
 
 
 def archive(path: Path, *members: tuple[str, bytes, dict[str, object]]) -> Path:
@@ -127,6 +132,88 @@ def test_a_damaged_archive_is_an_error(tmp_path: Path) -> None:
         extract(tmp_path / "layer.tar", tmp_path / "root", "sha256:name")
 
 
+VICTIM: tuple[tuple[str, bytes, dict[str, object]], ...] = (
+    ("a", tarfile.DIRTYPE, {"mode": 0o755}),
+    ("a/sub", tarfile.DIRTYPE, {"mode": 0o777}),
+    ("a/sub/canary", tarfile.REGTYPE, {"mode": 0o666}),
+)
+
+
+@pytest.mark.parametrize("onto", [False, True])
+@pytest.mark.parametrize(
+    "then",
+    [
+        [],
+        [("a/sub", tarfile.DIRTYPE, {"mode": 0o777})],
+        [("a/sub/canary", tarfile.REGTYPE, {"mode": 0o666})],
+        [("a/.wh.sub", tarfile.REGTYPE, {})],
+        [("a/sub/.wh..wh..opq", tarfile.REGTYPE, {})],
+        [("a/.wh..wh..opq", tarfile.REGTYPE, {})],
+        [("h", tarfile.LNKTYPE, {"linkname": "a/sub/canary"})],
+        [("b", tarfile.SYMTYPE, {"linkname": "a"}), ("b/sub", tarfile.DIRTYPE, {"mode": 0o777})],
+    ],
+)
+def test_a_link_in_the_place_of_a_directory_leads_nowhere(
+    tmp_path: Path, then: list[tuple[str, bytes, dict[str, object]]], onto: bool
+) -> None:
+    victim, root = tmp_path / "victim", tmp_path / "root"
+    (victim / "sub").mkdir(parents=True, mode=0o755)
+    (victim / "sub").chmod(0o700)
+    (victim / "sub/canary").write_text("canary")
+    root.mkdir()
+    link: tuple[str, bytes, dict[str, object]] = ("a", tarfile.SYMTYPE, {"linkname": str(victim)})
+    path = archive(tmp_path / "layer.tar", *VICTIM, link, *then)
+    with contextlib.suppress(BuildError):
+        extract(path, root, "name", onto=onto)
+    assert stat.S_IMODE((victim / "sub").stat().st_mode) == 0o700
+    assert (victim / "sub/canary").read_text() == "canary"
+    assert (victim / "sub/canary").stat().st_nlink == 1
+    assert [path.name for path in victim.iterdir()] == ["sub"]
+
+
+def test_a_swap_while_a_layer_is_unpacked_changes_nothing_outside(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    (victim / "sub").mkdir(parents=True)
+    (victim / "sub").chmod(0o700)
+    (victim / "sub/canary").write_text("canary")
+    (tmp_path / "link").symlink_to(victim)
+    members = [*VICTIM, *((f"a/sub/{n}", tarfile.REGTYPE, {}) for n in range(400))]
+    path = archive(tmp_path / "layer.tar", *members, ("a/.wh.sub", tarfile.REGTYPE, {}))
+    for number in range(12):
+        root = tmp_path / f"root{number}"
+        root.mkdir()
+        with exchanging(root / "a", tmp_path / "link"), contextlib.suppress(BuildError):
+            extract(path, root, "name", onto=number % 2 == 1)
+        for one in (root / "a", tmp_path / "link"):
+            (shutil.rmtree if not one.is_symlink() else Path.unlink)(one)
+        (tmp_path / "link").symlink_to(victim)
+        assert stat.S_IMODE((victim / "sub").stat().st_mode) == 0o700
+        assert [path.name for path in victim.rglob("*")] == ["sub", "canary"]
+        assert (victim / "sub/canary").read_text() == "canary"
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda data: data[:-8] + b"\0\0\0\0" + data[-4:], "its checksum is wrong"),
+        (lambda data: data[:-30], "cut short"),
+        (lambda data: b"", "it is empty"),
+        (lambda data: gzip.compress(gzip.decompress(data)[:1024]), "its end is missing"),
+        (lambda data: gzip.decompress(data)[:1300], "cut short"),
+        (lambda data: b"PK\x03\x04" + data, "it is a zip archive"),
+        (lambda data: b"text" * 500, "it is no tar archive"),
+    ],
+)
+def test_a_layer_is_whole_or_refused(
+    tmp_path: Path, damage: Callable[[bytes], bytes], message: str
+) -> None:
+    whole = archive(tmp_path / "layer.tar", *VICTIM, ("z", tarfile.REGTYPE, {})).read_bytes()
+    (tmp_path / "layer").write_bytes(damage(gzip.compress(whole)))
+    (tmp_path / "root").mkdir()
+    with pytest.raises(BuildError, match=f"layer name is not a readable archive: .*{message}"):
+        extract(tmp_path / "layer", tmp_path / "root", "name")
+
+
 def write(path: Path, text: str = "text") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
@@ -136,7 +223,7 @@ def test_a_compression_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     path = tmp_path / "layer.tar.zst"
     path.write_bytes(b"\x28\xb5\x2f\xfd" + bytes(600))
     (tmp_path / "root").mkdir()
-    with pytest.raises(BuildError, match="compressed with zstd; push the image with gzip"):
+    with pytest.raises(BuildError, match="compressed with zstd, not with gzip"):
         extract(path, tmp_path / "root", "name")
 
 

@@ -14,7 +14,7 @@ from ...cloud import Cloud
 from ...content import digest_of
 from ...errors import CloudError
 from ...media_types import OCI_CONFIG, OCI_MANIFEST
-from . import layers
+from . import extraction
 from .owners import Owner, Owners, write_owners
 
 # Layers that become one directory: the options of an overlay mount have a page for their paths.
@@ -153,7 +153,7 @@ class ImageStore:
                 fresh.mkdir(mode=0o755)
                 owners: dict[str, Owner] = {}
                 try:
-                    complete = layers.extract(
+                    complete = extraction.extract(
                         self._content.path(digest), fresh, digest, owners=owners
                     )
                 except BaseException:
@@ -177,7 +177,7 @@ class ImageStore:
                 try:
                     for one in descriptors:
                         digest = str(one["digest"])
-                        layers.extract(self._content.path(digest), fresh, digest, onto=True)
+                        extraction.extract(self._content.path(digest), fresh, digest, onto=True)
                 except BaseException:
                     _remove(fresh)
                     raise
