@@ -60,10 +60,12 @@ class Account:
 class Cloud:
     """One local cloud, rooted at a state folder.
 
-    ``proxy_url`` is where its front door listens; set before services start.
+    ``proxy_url`` is where its front door listens; set before services start. What has not to outlive
+    a process is in its ``scratch`` folder. A process beside the daemon does not ``provision``: it
+    opens what the daemon has made.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, provision: bool = True, scratch: str = "sandbox") -> None:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         home.chmod(0o700)
         self.home = home
@@ -75,7 +77,9 @@ class Cloud:
         self.principals = Principals(self.store, self.account.tenant_id, home / "signing-key.pem")
         self.proxy_url = ""
         self.ca_file = home / "ca.pem"
-        self._provision()
+        self._scratch = scratch
+        if provision:
+            self._provision()
 
     @property
     def subscription(self) -> str:
@@ -95,7 +99,15 @@ class Cloud:
         path.mkdir(mode=0o700, exist_ok=True)
         return path
 
+    @property
+    def scratch(self) -> Path:
+        """Where what is removed at the latest with its process lies, owner-only."""
+        path = self.home / self._scratch
+        path.mkdir(mode=0o700, exist_ok=True, parents=True)
+        return path
+
     def _provision(self) -> None:
+        self.principals.make_key()
         account = self.account
         self.principals.add(
             "tutorial",

@@ -31,7 +31,7 @@ class Writer:
 
     def __init__(self, store: ContentStore) -> None:
         self._store = store
-        self._path = store.uploads / secrets.token_hex(16)
+        self._path = store.uploads / f"{os.getpid()}-{secrets.token_hex(16)}"
         self._file: BinaryIO = self._path.open("xb", buffering=0)
         self._hash = hashlib.sha256()
         self.size = 0
@@ -89,9 +89,9 @@ class ContentStore:
         self.uploads.mkdir(parents=True, exist_ok=True, mode=0o700)
         (root / "sha256").mkdir(exist_ok=True, mode=0o700)
 
-    def sweep(self) -> None:
-        """Drop what uploads that a killed daemon was receiving have left; when none is going on."""
-        for path in self.uploads.iterdir():
+    def sweep(self, process: int | None = None) -> None:
+        """Drop what a process that was killed was writing; of all, when none is writing."""
+        for path in self.uploads.glob("*" if process is None else f"{process}-*"):
             path.unlink(missing_ok=True)
 
     def path(self, digest: str) -> Path:

@@ -31,7 +31,7 @@ SERVICES = ("identity", "resource_manager", "key_vault", "registry", "git_host",
 WORKERS = ("container_instances", "tasks")
 # What only the processes that are forked need, beside what the services import.
 FORKED = (
-    "helpers.localcloud.tasks.execution.runner",
+    "helpers.localcloud.tasks.execution.process",
     "helpers.localcloud.containers.images.stand_in",
     "helpers.localcloud.containers.sandboxes.namespace_holder",
 )

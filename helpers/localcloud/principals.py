@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import jwt
@@ -52,7 +53,7 @@ class Principals:
     def __init__(self, store: Store, tenant_id: str, key_file: Path) -> None:
         self._store = store
         self.tenant_id = tenant_id
-        self._key = _load_key(key_file)
+        self._key_file = key_file
         self.issuer = f"https://sts.windows.net/{tenant_id}/"
 
     # -- principals --------------------------------------------------------------------------
@@ -175,6 +176,16 @@ class Principals:
             claims["xms_mirid"] = principal.resource_id
         return self.sign(claims)
 
+    def make_key(self) -> None:
+        """Make the key that tokens are signed with, or check it. Raises ValueError if damaged."""
+        if not self._key_file.exists():
+            _make_key(self._key_file)
+        _load_key(self._key_file, checked=True)
+
+    @cached_property
+    def _key(self) -> rsa.RSAPrivateKey:
+        return _load_key(self._key_file, checked=False)
+
     def sign(self, claims: dict[str, object]) -> str:
         """Sign any claims with the cloud's key (registries sign their own tokens with it too)."""
         return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self.key_id})
@@ -237,19 +248,22 @@ def _public_pem(key: rsa.RSAPrivateKey) -> bytes:
     )
 
 
-def _load_key(path: Path) -> rsa.RSAPrivateKey:
-    if not path.exists():
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        pem = key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        temporary = path.with_suffix(".new")  # a half-written key would lock the cloud out
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(pem)
-        temporary.replace(path)
-    loaded = serialization.load_pem_private_key(path.read_bytes(), None)
+def _make_key(path: Path) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    temporary = path.with_suffix(".new")  # a half-written key would lock the cloud out
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(pem)
+    temporary.replace(path)
+
+
+def _load_key(path: Path, *, checked: bool) -> rsa.RSAPrivateKey:
+    """The key; whether its numbers are those of a key takes long to check, and is once enough."""
+    loaded = serialization.load_pem_private_key(
+        path.read_bytes(), None, unsafe_skip_rsa_key_validation=not checked
+    )
     assert isinstance(loaded, rsa.RSAPrivateKey)
     return loaded

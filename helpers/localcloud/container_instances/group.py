@@ -184,7 +184,7 @@ class GroupWorker:
         self, state: GroupState, resource: Resource, images: dict[str, PulledImage]
     ) -> _Group:
         network = Network.create(self._cloud, resource.name)
-        folder = Path(tempfile.mkdtemp(prefix="group-", dir=self._cloud.folder("sandbox")))
+        folder = Path(tempfile.mkdtemp(prefix="group-", dir=self._cloud.scratch))
         group = _Group(state, resource, network, folder)
         try:
             complete = resource.private["properties"]

@@ -12,10 +12,10 @@ from ..cloud import Cloud
 from ..errors import CloudError
 from ..reference import DOCKER_HUB, Reference
 from . import supply
-from .access import ANONYMOUS, Caller, Registry, admitted, allowed, registry_of
+from .access import ANONYMOUS, Caller, Registry, admitted, allowed, registry_of, still_there
 from .authentication import login
 from .catalog import Catalog, disallowed
-from .credentials import Credential
+from .credentials import Credential, ProvenCredential
 from .manifest_format import INDEXES, references
 
 __all__ = ["Credential", "RegistryClient"]
@@ -143,7 +143,7 @@ class RegistryClient:
     def _caller(self, registry: Registry, credential: Credential | None) -> Caller:
         if credential is None:
             return ANONYMOUS
-        found = login(self._cloud, registry, credential.username, credential.password)
+        found = self._login(registry, credential)
         if found is None:
             raise CloudError(
                 401,
@@ -153,6 +153,13 @@ class RegistryClient:
                 "https://aka.ms/acr/authorization for more information.",
             )
         return found
+
+    def _login(self, registry: Registry, credential: Credential) -> Caller | None:
+        if not isinstance(credential, ProvenCredential):
+            return login(self._cloud, registry, credential.username, credential.password)
+        caller = Caller(credential.kind, credential.name)
+        good = credential.server == registry.server and still_there(self._cloud, registry, caller)
+        return caller if good else None
 
     def login(self, server: str, credential: Credential) -> None:
         """Check a credential as ``docker login`` does. Raises :class:`CloudError`."""

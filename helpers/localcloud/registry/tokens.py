@@ -27,7 +27,7 @@ from .access import (
     registry_of,
     still_there,
 )
-from .credentials import Credential
+from .credentials import Credential, ProvenCredential
 
 ISSUER = "Azure Container Registry"
 REFRESH_LIFETIME = 3 * 3600  # seconds
@@ -124,16 +124,19 @@ def exchange(cloud: Cloud, registry: Registry, entra_token: str) -> str:
     return refresh_token(cloud, registry.server, caller)
 
 
-def task_credential(cloud: Cloud, registry: Resource) -> Credential:
+def task_credential(registry: Resource) -> Credential:
     """What a task's agent logs in with at the registry that the task belongs to."""
     server = str(registry.properties["loginServer"])
-    return Credential(IDENTITY_USER, refresh_token(cloud, server, Caller("agent", registry.name)))
+    return ProvenCredential(IDENTITY_USER, "", server, "agent", registry.name)
 
 
 def exchange_credential(cloud: Cloud, login_server: str, principal: Principal) -> Credential:
-    """What an identity logs in with: its management token, exchanged at the registry.
+    """What an identity logs in with: as if its management token was exchanged at the registry.
 
     Raises 401 UNAUTHORIZED when the identity has no role there, 404 when there is no registry.
     """
-    token = cloud.principals.issue(principal, MANAGEMENT[0])
-    return Credential(IDENTITY_USER, exchange(cloud, registry_of(cloud, login_server), token))
+    registry = registry_of(cloud, login_server)
+    caller = Caller("principal", principal.object_id)
+    if not admitted(cloud, registry, caller):
+        raise CloudError(401, "UNAUTHORIZED", UNAUTHORIZED)
+    return ProvenCredential(IDENTITY_USER, "", registry.server, caller.kind, caller.name)

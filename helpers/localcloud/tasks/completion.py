@@ -16,6 +16,24 @@ COMPLETE = {
 }
 
 
+def last_line(run_id: str, status: str, seconds: float, message: str) -> str:
+    """What the log of a run ends with; ``seconds`` is how long it took."""
+    taken = _duration(seconds)
+    words = {
+        "Succeeded": f"was successful after {taken}",
+        "Canceled": f"was canceled after {taken}. {message}",
+        "Timeout": f"timed out after {taken}. {message}",
+    }
+    return f"Run ID: {run_id} {words.get(status, f'failed after {taken}. Error: {message}')}"
+
+
+def _duration(seconds: float) -> str:
+    """32s, 1m5s, 1h0m3s: as Go prints a duration of whole seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return (f"{hours}h" if hours else "") + (f"{minutes}m" if hours or minutes else "") + f"{rest}s"
+
+
 def complete(blob: Blob, status: str, message: str) -> None:
     """End the log of a run that nobody writes any more, with a last line that says why."""
     if not blob.exists():

@@ -12,6 +12,7 @@ from ..blobs.account import BlobAccount
 from ..cloud import Cloud
 from ..events import ResourceDeleted, RunCancelled, RunQueued
 from ..resource_types import REGISTRY_TYPE
+from . import agents
 from .completion import complete
 from .execution.folders import RUNS, remove_tree
 from .execution.stop import Stop, unexpected
@@ -30,12 +31,6 @@ STOPPED = (
 Execute = Callable[[Cloud, Run, Stop], None]
 
 
-def _execute(cloud: Cloud, run: Run, stop: Stop) -> None:
-    from .execution.runner import execute  # here: the engine is loaded with the first run
-
-    execute(cloud, run, stop)
-
-
 class Worker:
     """Executes runs on threads of its own; made by :func:`start`."""
 
@@ -48,7 +43,7 @@ class Worker:
         overall: int = OVERALL,
     ) -> None:
         self._cloud = cloud
-        self._execute = execute or _execute
+        self._execute = execute or agents.execute
         self._per_registry = per_registry
         self._overall = overall
         self._runs = Runs(cloud)

@@ -207,7 +207,7 @@ def _copy(build: BuildState, stage: Stage, instruction: Instruction) -> None:
         else:
             plain.append(source)
     shown = f"{instruction.name} {' '.join(sources)} in {destination}"
-    with tempfile.TemporaryDirectory(prefix="add-", dir=build.cloud.folder("sandbox")) as scratch:
+    with tempfile.TemporaryDirectory(prefix="add-", dir=build.cloud.scratch) as scratch:
         if plain:
             origin = build.source(stage, flags["from"]) if "from" in flags else build.context
             unpack_in = Path(scratch) if instruction.name == "ADD" else None
@@ -237,7 +237,7 @@ def _run(build: BuildState, stage: Stage, instruction: Instruction) -> None:
         build.log(" ---> Using cache")
         stage.record(shown, layer)
         return
-    scratch = Path(tempfile.mkdtemp(prefix="build-", dir=build.cloud.folder("sandbox")))
+    scratch = Path(tempfile.mkdtemp(prefix="build-", dir=build.cloud.scratch))
     try:
         upper = scratch / "upper"
         lowers = build.images.unpacked(stage.layers)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from ...cloud import Cloud
 from ...content import digest_of
 from ...errors import CloudError
+from ...file_lock import locked
 from ...media_types import OCI_CONFIG, OCI_MANIFEST
 from . import extraction
 from .owners import Owner, Owners, write_owners
@@ -20,8 +21,6 @@ from .owners import Owner, Owners, write_owners
 # Layers that become one directory: the options of an overlay mount have a page for their paths.
 MANY = 24
 Descriptor = dict[str, Any]
-_locks: dict[str, threading.Lock] = {}
-_guard = threading.Lock()
 
 
 def platform_of(config: Mapping[str, Any]) -> str:
@@ -146,7 +145,7 @@ class ImageStore:
         target = self._folder / name
         if target.exists():
             return target
-        with _lock(str(target)):
+        with self._locked(name):
             if not target.exists():
                 fresh = self._folder / f"{name}.new"
                 _remove(fresh)
@@ -169,7 +168,7 @@ class ImageStore:
         """One directory of the layers: they are many, or have whiteouts that nobody may make here."""
         chain = digest_of(encode([one["digest"] for one in descriptors])).removeprefix("sha256:")
         target = self._folder / f"{chain}.flat"
-        with _lock(str(target)):
+        with self._locked(chain):
             if not target.exists():
                 fresh = self._folder / f"{chain}.new"
                 _remove(fresh)
@@ -184,15 +183,14 @@ class ImageStore:
                 fresh.rename(target)
         return target
 
+    def _locked(self, name: str) -> AbstractContextManager[None]:
+        """One of sixteen locks: whoever unpacks the same waits, also in another process."""
+        return locked(self._folder / f".lock-{name[0]}")
+
 
 def encode(value: Any) -> bytes:
     """JSON that is the same for the same content."""
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _lock(name: str) -> threading.Lock:
-    with _guard:
-        return _locks.setdefault(name, threading.Lock())
 
 
 def _remove(path: Path) -> None:

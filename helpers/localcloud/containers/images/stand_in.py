@@ -11,7 +11,6 @@ import os
 import platform
 import re
 import subprocess
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from ...cloud import Cloud
 from ...errors import CloudError
+from ...file_lock import locked
 from ...media_types import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST
 from ...reference import DOCKER_HUB
 from ...registry.catalog import Catalog
@@ -48,7 +48,6 @@ ACCOUNTS = {
     "etc/group": "root:x:0:\nnogroup:x:65534:\nnode:x:1000:\n",
     "etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
 }
-_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ class StandIns:
         found = _stand_in(registry, repository, tag)
         assert found is not None
         catalog = Catalog(cloud)
-        with _lock:  # one at a time: they share a layer
+        with locked(cloud.folder("stand-in") / ".lock"):  # one at a time: they share a layer
             digest = catalog.resolve(registry, repository, tag)
             if digest is None:
                 try:

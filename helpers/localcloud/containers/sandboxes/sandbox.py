@@ -106,7 +106,7 @@ class _Start:
         self.network = network
         self.container = container
         self.output = output
-        self.folder = Path(tempfile.mkdtemp(prefix="container-", dir=cloud.folder("sandbox")))
+        self.folder = Path(tempfile.mkdtemp(prefix="container-", dir=cloud.scratch))
         self.tree: ChangedTree | None = None
         self.work: Path | None = None
         self.refused_owner = False

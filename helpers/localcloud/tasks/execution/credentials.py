@@ -34,7 +34,7 @@ def resolve(
     found: dict[str, Credential] = {}
     mode = (given.get("sourceRegistry") or {}).get("loginMode") or "Default"
     if mode != "None":
-        found[str(registry.properties["loginServer"])] = task_credential(cloud, registry)
+        found[str(registry.properties["loginServer"])] = task_credential(registry)
     for server, credential in (given.get("customRegistries") or {}).items():
         if credential is not None:
             found[server] = _custom(cloud, server, credential, identity)

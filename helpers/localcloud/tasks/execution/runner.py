@@ -16,16 +16,17 @@ from ...blobs.account import BlobAccount
 from ...cloud import Cloud
 from ...errors import CloudError
 from ...store import Resource
+from ..completion import last_line
 from ..definitions import aliases, definition
 from ..runs import Run, Runs, timestamp
 from . import source
 from .agent import Agent, StepError
-from .folders import RUNS, remove_tree
+from .folders import folder_of, remove_tree
 from .log import RunLog
 from .session import RunSession
 from .source import Source, SourceError
 from .steps import Steps
-from .stop import Stop, StoppedError, unexpected
+from .stop import Stop, StoppedError, late, unexpected
 
 log = logging.getLogger(__name__)
 
@@ -56,9 +57,8 @@ class _Runner:
         self._account = BlobAccount(cloud)
         self._log = RunLog(self._account.run_log(run.registry_id, run.run_id))
         self._log.masker.hide(*_secret_values(run.request))
-        self._folder = (
-            cloud.folder(RUNS) / f"{self._account.container_of(run.registry_id)}-{run.run_id}"
-        )
+        container = self._account.container_of(run.registry_id)
+        self._folder = cloud.home / folder_of(container, run.run_id)
         self._started = time.monotonic()
 
     # -- the frame: status, time limit, last line --------------------------------------------------
@@ -68,8 +68,7 @@ class _Runner:
         timeout = int(self._request["timeout"])
         status, message, shown = "Succeeded", "", ""
         try:
-            late = f"The run did not end within its timeout of {timeout} seconds."
-            with self._stop.after(timeout, "Timeout", late):
+            with self._stop.after(timeout, "Timeout", late(timeout)):
                 self._work()
         except (StepError, definition.TaskError) as error:
             self._log.raw(str(error))
@@ -93,7 +92,8 @@ class _Runner:
             status, message, shown = self._stop.status, self._stop.message, ""
         message = self._log.masker.mask(message)
         remove_tree(self._folder)
-        self._last_line(status, shown or message)
+        seconds = time.monotonic() - self._started
+        self._log.raw("\n" + last_line(self._run.run_id, status, seconds, shown or message))
         self._log.close(status)
         more = {"runErrorMessage": message} if message else {}
         self._runs.update(self._run, status=status, finishTime=timestamp(), **more)
@@ -101,16 +101,6 @@ class _Runner:
     def release(self) -> None:
         """Let go of the log: whoever ends the run instead writes its end."""
         self._log.release()
-
-    def _last_line(self, status: str, message: str) -> None:
-        seconds = _duration(time.monotonic() - self._started)
-        words = {
-            "Succeeded": f"was successful after {seconds}",
-            "Canceled": f"was canceled after {seconds}. {message}",
-            "Timeout": f"timed out after {seconds}. {message}",
-        }
-        failed = f"failed after {seconds}. Error: {message}"
-        self._log.raw(f"\nRun ID: {self._run.run_id} {words.get(status, failed)}")
 
     # -- the work ------------------------------------------------------------------------------------
 
@@ -259,10 +249,3 @@ def _secret_values(request: dict[str, Any]) -> list[str]:
         if password.get("type", "Opaque") == "Opaque":
             values.append(password.get("value"))
     return [str(value) for value in values if value]
-
-
-def _duration(seconds: float) -> str:
-    """32s, 1m5s, 1h0m3s: as Go prints a duration of whole seconds."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return (f"{hours}h" if hours else "") + (f"{minutes}m" if hours or minutes else "") + f"{rest}s"

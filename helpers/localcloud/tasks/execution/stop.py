@@ -8,12 +8,18 @@ import threading
 from collections.abc import Callable, Iterator
 
 from ...errors import no_space
+from .limits import OUT_OF_MEMORY
 
 log = logging.getLogger(__name__)
 
 
 class StoppedError(Exception):
     """The run was asked to stop."""
+
+
+def late(seconds: int) -> str:
+    """The message of a run that is out of time."""
+    return f"The run did not end within its timeout of {seconds} seconds."
 
 
 def unexpected(error: Exception) -> tuple[str, str]:
@@ -23,6 +29,8 @@ def unexpected(error: Exception) -> tuple[str, str]:
             "The disk that holds the state of the local cloud is full. Free some space, then run "
             "the task again."
         )
+    if isinstance(error, MemoryError):
+        return "Failed", OUT_OF_MEMORY
     return "Error", (
         f"The local cloud failed ({type(error).__name__}), which is a defect of it: see daemon.log "
         "in its state folder."

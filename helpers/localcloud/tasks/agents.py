@@ -1,0 +1,173 @@
+"""Has each run executed by an agent, a process of its own, and ends what does not end by itself.
+
+The agent of ACR Tasks is a machine of its own; so whatever a run does, nobody else waits for it: it
+is asked to stop, and a moment later it is killed, and the daemon writes the last line of its log.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import select
+import signal
+import socket
+import time
+from typing import Any
+
+from .. import fork_server
+from ..blobs.account import BlobAccount
+from ..cloud import Cloud
+from ..containers.sandboxes import network
+from .completion import complete, last_line
+from .execution import folders
+from .execution.limits import MEMORY, OUT_OF_MEMORY
+from .execution.stop import Stop, late
+from .runs import Run, Runs, timestamp
+
+log = logging.getLogger(__name__)
+
+GRACE = 0.6  # seconds from the wish that a run stop to its end by force
+_TICK = 0.1  # seconds
+MESSAGE = 65536  # bytes
+_MAIN = "helpers.localcloud.tasks.execution.process:main"
+_REMOVE = "helpers.localcloud.tasks.execution.folders:remove"
+
+
+def execute(cloud: Cloud, run: Run, stop: Stop) -> None:
+    """Have a claimed run executed; when this returns, its process is gone and its status final."""
+    _Agent(cloud, run, stop).execute()
+
+
+class _Agent:
+    def __init__(self, cloud: Cloud, run: Run, stop: Stop) -> None:
+        self._cloud = cloud
+        self._run = run
+        self._stop = stop
+        self._started = time.monotonic()
+        self._account = BlobAccount(cloud)
+        container = self._account.container_of(run.registry_id)
+        self._folder = folders.folder_of(container, run.run_id)
+
+    def execute(self) -> None:
+        server = fork_server.current()
+        if server is None:
+            raise RuntimeError("a run needs the daemon's fork server")
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with ours:
+            with theirs:
+                arguments = {
+                    "home": str(self._cloud.home.absolute()),
+                    "proxy_url": self._cloud.proxy_url,
+                    "run": self._run.key,
+                    "folder": self._folder,
+                    "namespaces": network.usable(),
+                }
+                try:
+                    name = f"run {self._run.run_id}"
+                    child = server.fork(_MAIN, arguments, [theirs.fileno()], name=name)
+                except fork_server.ForkError as error:
+                    self._end("Failed", f"The local cloud could not start an agent: {error}.")
+                    return
+            try:
+                with self._stop.action(lambda: self._ask(ours)):
+                    ending = self._follow(child, ours)
+            finally:
+                child.kill()
+                child.wait()
+                child.close()
+        current = Runs(self._cloud).by_key(self._run.key)
+        if current is not None and not current.finished:
+            self._end(*self._reason(ending))
+        if current is None or not current.finished:
+            self._clean_up(server, child.pid)
+
+    # -- while it goes on ---------------------------------------------------------------------------
+
+    def _ask(self, control: socket.socket) -> None:
+        """Tell the agent to stop, and why."""
+        message = {"stop": [self._stop.status, self._stop.message]}
+        try:
+            control.send(json.dumps(message).encode(), socket.MSG_DONTWAIT)
+        except OSError:  # it has ended, or does not listen: it is killed soon
+            log.info("the agent of run %s does not listen", self._run.run_id)
+
+    def _follow(self, child: fork_server.Child, control: socket.socket) -> fork_server.Ending:
+        """Pass on what the agent tells, until it has ended or was ended."""
+        poll = select.poll()
+        poll.register(child, select.POLLIN)
+        poll.register(control, select.POLLIN)
+        timeout = int(self._run.request["timeout"])
+        killed_at = float("inf")
+        while True:
+            ready = dict(poll.poll(_TICK * 1000 if killed_at < float("inf") else 250))
+            if control.fileno() in ready and not self._hear(control):
+                poll.unregister(control)
+            if child.fileno() in ready:
+                ending = child.wait()
+                assert ending is not None
+                return ending
+            now = time.monotonic()
+            if now - self._started > timeout:
+                self._stop.request("Timeout", late(timeout))
+            if self._stop.event.is_set():
+                killed_at = min(killed_at, now + GRACE)
+            if now >= killed_at:
+                log.warning("run %s does not stop by itself: it is ended", self._run.run_id)
+                child.kill()
+
+    def _hear(self, control: socket.socket) -> bool:
+        """What the agent tells; False when it has closed its end."""
+        try:
+            data = control.recv(MESSAGE)
+        except OSError:
+            data = b""
+        if not data:
+            return False
+        message: dict[str, Any] = json.loads(data)
+        if "namespaces" in message:
+            network.assume(message["namespaces"])
+        if "event" in message:
+            self._cloud.outbox.wake()
+        return True
+
+    # -- when it has not recorded its end ------------------------------------------------------------
+
+    def _reason(self, ending: fork_server.Ending) -> tuple[str, str]:
+        """Status and message of a run whose agent has not recorded its end."""
+        if self._stop.event.is_set():
+            return self._stop.status, self._stop.message
+        if ending.peak > MEMORY * 0.9:
+            return "Failed", OUT_OF_MEMORY
+        if ending.status < 0:
+            name = signal.Signals(-ending.status).name
+            return "Failed", (
+                f"The agent of the run was ended from outside by {name}: by somebody on this machine, "
+                "or by its kernel because memory ran out. Run the task again."
+            )
+        return "Error", (
+            f"The agent of the run ended with status {ending.status} before the run had, which is a "
+            "defect of the local cloud: see daemon.log in its state folder."
+        )
+
+    def _end(self, status: str, message: str) -> None:
+        blob = self._account.run_log(self._run.registry_id, self._run.run_id)
+        seconds = time.monotonic() - self._started
+        complete(blob, status, last_line(self._run.run_id, status, seconds, message))
+        Runs(self._cloud).update(
+            self._run, status=status, finishTime=timestamp(), runErrorMessage=message
+        )
+
+    def _clean_up(self, server: fork_server.ForkServer, process: int) -> None:
+        """Remove what the agent was at: in another process, for it may be much."""
+        arguments = {
+            "home": str(self._cloud.home.absolute()),
+            "folder": self._folder,
+            "process": process,
+        }
+        try:
+            child = server.fork(_REMOVE, arguments, name="clean-up")
+        except fork_server.ForkError:
+            log.warning("run %s: its files stay until the next start", self._run.run_id)
+            return
+        child.wait(10)
+        child.close()
