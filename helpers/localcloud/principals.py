@@ -12,6 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives import serialization
@@ -200,13 +201,21 @@ class Principals:
         """The key that verifies what :meth:`sign` signed."""
         return self._key.public_key()
 
+    def decode(self, token: str, **rules: Any) -> dict[str, Any]:
+        """The claims of a token that :meth:`sign` signed. Raises :class:`jwt.PyJWTError`.
+
+        ``rules`` are those of :func:`jwt.decode`: issuer, audience, options.
+        """
+        try:
+            return jwt.decode(token, self.public_key, algorithms=["RS256"], **rules)
+        except (RecursionError, ValueError) as error:  # in a header that nobody has signed
+            raise jwt.DecodeError(str(error)) from None
+
     def verify(self, token: str, audiences: Collection[str]) -> Principal:
         """The principal that a bearer ``token`` proves. Raises :class:`TokenError`."""
         try:
-            claims = jwt.decode(
+            claims = self.decode(
                 token,
-                self.public_key,
-                algorithms=["RS256"],
                 issuer=self.issuer,
                 options={"verify_aud": False, "require": ["exp", "aud", "oid"]},
             )

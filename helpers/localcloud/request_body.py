@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import math
+import re
+from typing import Any, NoReturn
 
 from starlette.requests import Request
 
 from .errors import CloudError
 
 LARGEST = 4 * 1024 * 1024  # bytes; what Azure Resource Manager and registries take
+_DEEPEST = 100  # levels of objects and lists; System.Text.Json has 64
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_LARGEST_INTEGER = 2**64  # above, no service's field could hold it
 
 
 async def read_body(request: Request, code: str = "RequestContentTooLarge") -> bytes:
@@ -25,8 +30,58 @@ async def read_body(request: Request, code: str = "RequestContentTooLarge") -> b
 
 
 def parse_json(content: bytes) -> Any:
-    """The body as JSON. Raises ValueError that says what is wrong, also for endless nesting."""
+    """The body as JSON (RFC 8259) that can be stored and written again.
+
+    Raises ValueError that says what is wrong: no UTF-8, half of a surrogate pair, a number that is
+    none or has no end, endless nesting.
+    """
     try:
-        return json.loads(content)
+        text = content.decode("utf-8-sig")
+        parsed = json.loads(
+            text, parse_constant=_refuse_constant, parse_int=_integer, parse_float=_float
+        )
+    except UnicodeDecodeError as error:
+        raise ValueError(f"it is not UTF-8: byte {error.start}") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    _check(parsed, may_have_surrogates="\\u" in text)
+    return parsed
+
+
+def _check(parsed: Any, *, may_have_surrogates: bool) -> None:
+    """Raise ValueError for what is nested too deeply, or has text that is no Unicode."""
+    level = [parsed]
+    for _ in range(_DEEPEST):
+        texts: list[str] = []
+        following: list[Any] = []
+        for one in level:
+            if isinstance(one, dict):
+                texts += one
+                following += one.values()
+            elif isinstance(one, list):
+                following += one
+            elif isinstance(one, str):
+                texts.append(one)
+        if may_have_surrogates and any(_SURROGATE.search(one) for one in texts):
+            raise ValueError("a text has half of a surrogate pair, which no Unicode text has")
+        level = following
+        if not level:
+            return
+    raise ValueError(f"it is nested more than {_DEEPEST} levels deep")
+
+
+def _refuse_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is not a value of JSON")
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > 21 or abs(number := int(digits)) > _LARGEST_INTEGER:
+        raise ValueError("a number has more than 64 bits")
+    return number
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number has more than 64 bits")
+    return number

@@ -6,7 +6,6 @@ import base64
 import binascii
 import hashlib
 import os
-import re
 import secrets
 import shutil
 import uuid
@@ -24,11 +23,11 @@ from starlette.types import ASGIApp
 
 from ..cloud import Cloud
 from ..errors import CloudError, failure_of, no_space
+from ..request_values import parse_range
 from ..threads import Threads
 from .account import HOST, Blob, BlobAccount
 from .signature import VERSION
 
-_RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 _CHUNK = 1 << 20
 _LARGEST_BLOCK = 4000 * 1024 * 1024  # bytes; learn.microsoft.com, "Put Block"
 _LARGEST_LIST = 50_000 * 200  # bytes of XML; at most 50,000 blocks ("Put Block List")
@@ -119,22 +118,17 @@ class BlobService:
             headers["Content-Length"] = str(status.st_size)
             return Response(headers=headers, media_type=kind)
         given = request.headers.get("x-ms-range") or request.headers.get("range")
-        match = _RANGE.fullmatch(given.strip()) if given else None
-        first, last = 0, status.st_size - 1
-        if match:
-            first = int(match[1])
-            last = min(int(match[2] or last), last)
-            if first > last:
-                raise CloudError(
-                    416,
-                    "InvalidRange",
-                    "The range specified is invalid for the current size of the resource.",
-                    headers={"Content-Range": f"bytes */{status.st_size}"},
-                )
+        if given and given.strip().startswith("bytes=-"):
+            given = (
+                None  # of the last bytes Blob Storage knows nothing ("Specifying the range header")
+            )
+        part = parse_range(given, status.st_size, "InvalidRange") if given else None
+        first, last = part or (0, status.st_size - 1)
+        if part:
             headers["Content-Range"] = f"bytes {first}-{last}/{status.st_size}"
         headers["Content-Length"] = str(last - first + 1)
         content = _chunks(blob.path, first, last - first + 1)
-        return StreamingResponse(self._threads.each(content), 206 if match else 200, headers, kind)
+        return StreamingResponse(self._threads.each(content), 206 if part else 200, headers, kind)
 
     # -- writing ---------------------------------------------------------------------------------
 

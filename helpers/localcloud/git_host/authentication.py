@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hmac
 
 from ..cloud import Cloud
+from ..request_values import basic_credentials
 
 
 class BadCredentialsError(Exception):
@@ -22,12 +21,9 @@ def authenticate(cloud: Cloud, authorization: str | None) -> str | None:
     if not authorization:
         return None
     scheme, _, value = authorization.partition(" ")
-    if scheme.lower() == "basic":
-        try:
-            user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
-            raise BadCredentialsError from None
-        candidates = [password, user]
+    pair = basic_credentials(authorization)
+    if pair is not None:
+        candidates = [*pair]
     elif scheme.lower() in ("token", "bearer"):
         candidates = [value.strip()]
     else:

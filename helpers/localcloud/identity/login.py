@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
-from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -20,6 +19,7 @@ from ..cloud import Cloud
 from ..errors import CloudError, failure_of
 from ..principals import AUDIENCES, LIFETIME
 from ..request_body import read_body
+from ..request_values import basic_credentials, parse_form
 from ..threads import Threads
 
 _HOST = "https://login.microsoftonline.com"
@@ -242,8 +242,8 @@ def login(cloud: Cloud, threads: Threads) -> ASGIApp:  # noqa: C901 (all its rou
 
 def _form(body: bytes) -> dict[str, str]:
     try:
-        return dict(parse_qsl(body.decode(), keep_blank_values=True))
-    except UnicodeDecodeError:
+        return parse_form(body)
+    except ValueError:
         raise LoginError(
             400, "invalid_request", 900144, "The body of the request is not a form."
         ) from None
@@ -251,13 +251,8 @@ def _form(body: bytes) -> dict[str, str]:
 
 def _client(form: Mapping[str, str], authorization: str) -> tuple[str, str]:
     """Client id and secret, from the form or from HTTP basic authentication (RFC 6749, 2.3.1)."""
-    if authorization.lower().startswith("basic "):
-        try:
-            name, _, secret = base64.b64decode(authorization[6:]).decode().partition(":")
-        except ValueError:
-            return "", ""
-        return name, secret
-    return form.get("client_id", ""), form.get("client_secret", "")
+    pair = basic_credentials(authorization)
+    return pair if pair is not None else (form.get("client_id", ""), form.get("client_secret", ""))
 
 
 def _base64(number: int) -> str:

@@ -7,7 +7,6 @@ or in ``X-IDENTITY-HEADER`` (App Service's IDENTITY_HEADER).
 
 from __future__ import annotations
 
-import base64
 import time
 from datetime import datetime, timezone
 
@@ -19,6 +18,7 @@ from starlette.types import ASGIApp
 from ..cloud import Cloud
 from ..errors import CloudError, failure_of
 from ..principals import LIFETIME, Principal
+from ..request_values import basic_credentials
 from ..threads import Threads
 from .login import audience_of
 
@@ -111,13 +111,8 @@ def managed_identity(cloud: Cloud, threads: Threads) -> ASGIApp:  # noqa: C901 (
 
 
 def _proxy_password(request: Request) -> str:
-    scheme, _, encoded = request.headers.get("proxy-authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        return ""
-    try:
-        return base64.b64decode(encoded).decode().partition(":")[2]
-    except ValueError:
-        return ""
+    pair = basic_credentials(request.headers.get("proxy-authorization"))
+    return pair[1] if pair is not None else ""
 
 
 def _refuse(status: int, error: str, description: str) -> JSONResponse:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import hmac
 import re
@@ -11,6 +9,7 @@ from datetime import datetime, timezone
 
 from ..cloud import Cloud
 from ..errors import CloudError
+from ..request_values import basic_credentials
 from ..store import Resource
 from .access import (
     ANONYMOUS,
@@ -70,21 +69,9 @@ def _later_than_now(moment: str) -> bool:
     return datetime.fromisoformat(text) > datetime.now(timezone.utc)
 
 
-def basic(authorization: str | None) -> tuple[str, str] | None:
-    """User name and password of an ``Authorization: Basic`` header, or None."""
-    scheme, _, encoded = (authorization or "").partition(" ")
-    if scheme.lower() != "basic":
-        return None
-    try:
-        user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return "", ""
-    return user, password
-
-
 def caller_of(cloud: Cloud, registry: Registry, authorization: str | None) -> Caller:
     """The caller of a token request. Raises 401 when user name or password are wrong."""
-    pair = basic(authorization)
+    pair = basic_credentials(authorization)
     if pair is None:
         return ANONYMOUS
     found = enter(cloud, registry, *pair)
@@ -125,7 +112,7 @@ def authorize(
         if not action or _covers(access, kind, name or "catalog", action):
             return
         raise _refuse(registry, scope, "insufficient_scope")
-    pair = basic(authorization)
+    pair = basic_credentials(authorization)
     if pair is None:
         raise _refuse(registry, scope, "")
     caller = enter(cloud, registry, *pair)

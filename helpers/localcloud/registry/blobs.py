@@ -6,7 +6,6 @@ Source: OCI distribution spec 1.1, "Pulling blobs", "Pushing blobs".
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 
 from ..content import DIGEST, DigestMismatchError
 from ..errors import CloudError
+from ..request_values import no_such_range, parse_range
 from ..threads import Threads
 from .authentication import authorize
 from .exchange import Exchange
@@ -21,7 +21,6 @@ from .uploads import Upload
 
 _UPLOAD = "a file is written"  # why an upload is no transaction
 _BLOCK = 1024 * 1024  # bytes; fewer, bigger hops to the disk's thread
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 def _digest(text: str) -> str:
@@ -176,7 +175,10 @@ async def get(exchange: Exchange) -> Response:
     status = 200
     wanted = exchange.request.headers.get("range")
     if wanted:
-        first, last = _range(wanted, size)
+        part = parse_range(wanted, size, "RANGE_INVALID")
+        if part is None:
+            raise no_such_range(wanted, size, "RANGE_INVALID")
+        first, last = part
         status = 206
         headers["Content-Range"] = f"bytes {first}-{last}/{size}"
     headers["Content-Length"] = str(last - first + 1)
@@ -184,22 +186,6 @@ async def get(exchange: Exchange) -> Response:
         return Response(None, status, headers, "application/octet-stream")
     content = _read(exchange.threads, exchange.cloud.content.path(digest), first, last - first + 1)
     return StreamingResponse(content, status, headers, "application/octet-stream")
-
-
-def _range(text: str, size: int) -> tuple[int, int]:
-    """First and last byte of a single range (RFC 9110, section 14.1.2). Raises 416."""
-    match = _RANGE.fullmatch(text.strip())
-    if match and (match[1] or match[2]):
-        first = int(match[1]) if match[1] else max(size - int(match[2]), 0)
-        last = min(int(match[2]), size - 1) if match[1] and match[2] else size - 1
-        if first <= last:
-            return first, last
-    raise CloudError(
-        416,
-        "RANGE_INVALID",
-        f"invalid range {text!r} of a blob of {size} bytes",
-        headers={"Content-Range": f"bytes */{size}"},
-    )
 
 
 async def _read(threads: Threads, path: Path, start: int, length: int) -> AsyncIterator[bytes]:

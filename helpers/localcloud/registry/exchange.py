@@ -11,6 +11,7 @@ from starlette.requests import Request
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..reference import valid_repository
+from ..request_values import parse_number
 from ..threads import Threads
 from .access import Registry
 from .authentication import authorize
@@ -70,9 +71,9 @@ class Exchange:
             found = found[found.index(last) + 1 :]
         if not text:
             return found, {}
-        if not text.isdigit():
+        count = parse_number(text)
+        if count is None:
             raise CloudError(400, "PAGINATION_NUMBER_INVALID", f"invalid number of results: {text}")
-        count = int(text)
         part = found[:count]
         if count == 0 or len(found) <= count:
             return part, {}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timezone
-from urllib.parse import parse_qsl
 
 from starlette.responses import JSONResponse, Response
 
 from ..errors import CloudError
+from ..request_values import parse_form
 from .access import UNAUTHORIZED, Caller
 from .authentication import caller_of, enter
 from .exchange import Exchange
@@ -23,8 +23,8 @@ from .tokens import (
 
 def _form(request: Exchange) -> dict[str, str]:
     try:
-        return dict(parse_qsl(request.body.decode(), keep_blank_values=True))
-    except UnicodeDecodeError:
+        return parse_form(request.body)
+    except ValueError:
         raise CloudError(400, "UNSUPPORTED", "the request's body is not a form") from None
 
 

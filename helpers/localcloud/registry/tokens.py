@@ -55,13 +55,8 @@ def _issue(cloud: Cloud, server: str, caller: Caller, claims: dict[str, Any], li
 
 def _decode(cloud: Cloud, server: str, token: str, grant: str) -> dict[str, Any] | None:
     try:
-        claims = jwt.decode(
-            token,
-            cloud.principals.public_key,
-            algorithms=["RS256"],
-            issuer=ISSUER,
-            audience=server,
-            options={"require": ["exp"]},
+        claims = cloud.principals.decode(
+            token, issuer=ISSUER, audience=server, options={"require": ["exp"]}
         )
     except jwt.PyJWTError:
         return None

@@ -13,6 +13,7 @@ from ..container_instances import addresses, logs
 from ..container_instances.image import pull
 from ..errors import CloudError
 from ..events import ContainerGroupChanged
+from ..request_values import parse_number
 from ..resource_types import CONTAINER_GROUP_TYPE
 from ..shapes import TAGS
 from ..store import Resource
@@ -211,14 +212,15 @@ def list_logs(call: Call) -> Reply:
             f"The container '{name}' is not found in the container group '{resource.name}'. "
             f"It has: {', '.join(known)}.",
         )
-    tail = call.query.get("tail")
-    if tail is not None and not (tail.isascii() and tail.isdigit()):
-        raise invalid(f"The value '{tail}' of 'tail' is not a number of lines.", "InvalidTail")
+    given = call.query.get("tail")
+    tail = parse_number(given) if given is not None else None
+    if given is not None and tail is None:
+        raise invalid(f"The value '{given}' of 'tail' is not a number of lines.", "InvalidTail")
     content = logs.read(
         call.cloud,
         group_id,
         name,
-        tail=int(tail) if tail is not None else None,
+        tail=tail,
         timestamps=call.query.get("timestamps", "").lower() == "true",
     )
     return Reply(200, {"content": content})

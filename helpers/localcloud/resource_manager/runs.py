@@ -8,6 +8,7 @@ from typing import Any
 
 from ..blobs.account import BlobAccount
 from ..errors import CloudError
+from ..request_values import parse_number
 from ..resource_types import REGISTRY_TYPE, TASK_TYPE
 from ..store import Resource
 from ..tasks.runs import Run, Runs
@@ -72,11 +73,12 @@ def _task(call: Call, registry: Resource) -> Resource:
 @router.operation("GET", _RUNS, f"{REGISTRY_TYPE}/runs/read")
 def list_runs(call: Call) -> Reply:
     """Runs_List: the newest first; ``$filter``, ``$top``."""
-    top = call.query.get("$top")
-    if top is not None and (not top.isdecimal() or int(top) < 1):
-        raise invalid(f"$top is '{top}'; it must be a number above 0.", "InvalidTop")
+    given = call.query.get("$top")
+    top = parse_number(given) if given is not None else None
+    if given is not None and not top:
+        raise invalid(f"$top is '{given}'; it must be a number above 0.", "InvalidTop")
     runs = Runs(call.cloud)
-    found = runs.list(_registry(call).id, call.query.get("$filter"), int(top) if top else None)
+    found = runs.list(_registry(call).id, call.query.get("$filter"), top)
     return Reply(200, {"value": [runs.render(run) for run in found]})
 
 

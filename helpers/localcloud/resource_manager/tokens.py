@@ -319,10 +319,11 @@ def _expiry(given: Any) -> str | None:
         moment = datetime.fromisoformat(
             re.sub(r"(\.\d{1,6})\d*", r"\1", str(given).replace("Z", "+00:00"))
         )
-    except ValueError:
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=timezone.utc)
+        moment = moment.astimezone(timezone.utc)
+    except (ValueError, OverflowError):  # the first and last day have no other time zones
         raise invalid(f"The expiry '{given}' is not an ISO 8601 time.") from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
     if moment <= datetime.now(timezone.utc):
         raise invalid(f"The expiry '{given}' is in the past.")
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
