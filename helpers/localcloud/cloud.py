@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from .content import ContentStore
+from .operations import Operations
 from .outbox import Outbox
 from .passwords import new_password
 from .permissions import ROLES, Permissions
@@ -73,6 +74,7 @@ class Cloud:
         self.account = Account.load(home / "account.json")
         self.content = ContentStore(home / "content")
         self.outbox = Outbox(self.store)
+        self.operations = Operations(self.store)
         self.permissions = Permissions(self.store)
         self.principals = Principals(self.store, self.account.tenant_id, home / "signing-key.pem")
         self.proxy_url = ""

@@ -26,6 +26,7 @@ class ContainerGroupChanged:
 
     resource_id: str
     action: str  # "apply" | "stop" | "start" | "restart"
+    operation: str = ""  # the id of the long-running operation that it belongs to
 
 
 @dataclass(frozen=True)

@@ -145,7 +145,24 @@ ALTER TABLE registry_blobs ADD COLUMN linked REAL NOT NULL DEFAULT 0;
 UPDATE registry_blobs SET linked=strftime('%s', 'now');
 """
 
-STEPS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (_TABLES, _SUBSCRIBERS, _LINKS)
+_OPERATIONS = """
+-- long-running operations
+CREATE TABLE operations (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL, resource_id TEXT NOT NULL,
+    request TEXT NOT NULL,           -- JSON: what carrying it out needs; {} once it has ended
+    status TEXT NOT NULL,            -- InProgress | Succeeded | Failed
+    error TEXT,                      -- JSON: HTTP status, code and message
+    started REAL NOT NULL, ended REAL
+);
+"""
+
+STEPS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
+    _TABLES,
+    _SUBSCRIBERS,
+    _LINKS,
+    _OPERATIONS,
+)
 VERSION = len(STEPS)
 
 

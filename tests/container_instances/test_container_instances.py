@@ -17,7 +17,7 @@ import pytest
 
 from helpers.localcloud import container_instances
 from helpers.localcloud.cloud import Cloud
-from helpers.localcloud.container_instances import addresses, group, logs
+from helpers.localcloud.container_instances import addresses, group, image, logs
 from helpers.localcloud.container_instances.image import PulledImage, _server
 from helpers.localcloud.containers.images import stand_in
 from helpers.localcloud.errors import CloudError
@@ -52,7 +52,7 @@ class Images:
 def images(monkeypatch: pytest.MonkeyPatch) -> Images:
     images = Images()
     monkeypatch.setattr(group, "pull", images.pull)
-    monkeypatch.setattr(container_groups, "pull", images.pull)
+    monkeypatch.setattr(image, "check", images.pull)
     monkeypatch.setattr(group, "FIRST_DELAY", 0.05)
     monkeypatch.setattr(group, "GRACE", 0.5)
     return images
@@ -78,9 +78,17 @@ class Azure:
         url = f"{self.cloud.subscription}/resourceGroups/rg/providers/{TYPE}" + (
             f"/{path}" if path else ""
         )
-        return container_groups.router.handle(
+        reply = container_groups.router.handle(
             self.cloud, method, url, query, body or {}, self.token
         )
+        if reply.deferred is None or not reply.deferred.patience:
+            return reply
+        self.cloud.operations.ending(reply.deferred.operation).result(20)
+        found = self.cloud.operations.get(reply.deferred.operation)
+        assert found is not None
+        if found.error is not None:
+            raise found.error
+        return reply.deferred.done
 
     def put(self, name: str = "web", **changes: Any) -> Reply:
         return self.call("PUT", name, body(**changes))
@@ -202,7 +210,7 @@ def test_a_page_on_its_own_address_and_the_same_after_an_update(
         )
 
     images.pull = pull  # type: ignore[method-assign]
-    group.pull = container_groups.pull = pull  # type: ignore[attr-defined]
+    group.pull = image.check = pull  # type: ignore[attr-defined,assignment]
     ports = {
         "container": {"ports": [{"port": 80, "protocol": "TCP"}]},
         "ipAddress": {"type": "Public", "ports": [{"port": 80, "protocol": "TCP"}]},
@@ -313,7 +321,9 @@ def test_an_image_that_is_gone_when_it_is_pulled_again(azure: Azure, images: Ima
     azure.put()
     azure.state("Running")
     known, images.known = images.known, {}
-    assert azure.call("POST", "web/restart").status == 204
+    with pytest.raises(CloudError, match="authentication required") as caught:
+        azure.call("POST", "web/restart")
+    assert (caught.value.status, caught.value.code) == (409, "DeploymentFailed")
     found = azure.until(lambda found: found["provisioningState"] == "Failed")
     view = found["containers"][0]["properties"]["instanceView"]
     assert view["currentState"]["state"] == "Waiting"

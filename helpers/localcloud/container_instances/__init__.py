@@ -9,6 +9,7 @@ from ..containers.sandboxes.sandbox import sweep
 from ..events import ContainerGroupChanged, ResourceDeleted
 from ..resource_types import CONTAINER_GROUP_TYPE
 from .group import GroupWorker
+from .state import OPERATION
 
 __all__ = ["Worker", "start"]
 
@@ -26,22 +27,29 @@ class Worker:
         self._stopped = False
 
     def resume(self) -> None:
-        """Start again what ran when the daemon ended."""
+        """Carry on what was going on when the daemon ended, and start again what ran."""
+        changing = set()
+        for operation in self._cloud.operations.going_on():
+            kind, _, action = operation.kind.partition("/")
+            if kind == OPERATION:
+                changing.add(operation.resource_id.lower())
+                self._ask(operation.resource_id, action, operation.id)
         for resource in self._cloud.store.find(type=CONTAINER_GROUP_TYPE):
             state = resource.properties.get("instanceView", {}).get("state")
-            if resource.private.get("desired") == "running" and state in ("Pending", "Running"):
+            running = resource.private.get("desired") == "running" and resource.key not in changing
+            if running and state in ("Pending", "Running"):
                 self._ask(resource.id, "apply")
 
     def changed(self, event: ContainerGroupChanged) -> None:
         """A container group was created, updated, stopped, started or restarted."""
-        self._ask(event.resource_id, event.action)
+        self._ask(event.resource_id, event.action, event.operation)
 
     def deleted(self, event: ResourceDeleted) -> None:
         """A resource is gone; its containers go, too."""
         if event.type.lower() == CONTAINER_GROUP_TYPE.lower():
             self._ask(event.resource_id, "delete")
 
-    def _ask(self, resource_id: str, action: str) -> None:
+    def _ask(self, resource_id: str, action: str, operation: str = "") -> None:
         key = resource_id.lower()
         with self._lock:
             if self._stopped:
@@ -50,7 +58,7 @@ class Worker:
                 del self._leaving[gone]
             if key not in self._groups:
                 self._groups[key] = GroupWorker(self._cloud, resource_id, self._leaving.get(key))
-            self._groups[key].ask(action)
+            self._groups[key].ask(action, operation)
             if action == "delete":
                 self._leaving[key] = self._groups.pop(key)
 

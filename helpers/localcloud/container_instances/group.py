@@ -22,6 +22,7 @@ from ..containers.sandboxes.container import Container, ContainerSpec, Mount
 from ..containers.sandboxes.network import Network
 from ..containers.sandboxes.sandbox import Sandbox
 from ..errors import CloudError
+from ..operations import IN_PROGRESS
 from ..store import Resource
 from . import logs
 from .image import PulledImage, pull
@@ -82,9 +83,12 @@ class GroupWorker:
         self._thread = threading.Thread(target=self._work, name=f"group {resource_id}", daemon=True)
         self._thread.start()
 
-    def ask(self, action: str) -> None:
-        """``apply``, ``stop``, ``start``, ``restart``, ``delete`` or ``quit``; returns at once."""
-        self._inbox.put((action, None, ""))
+    def ask(self, action: str, operation: str = "") -> None:
+        """``apply``, ``stop``, ``start``, ``restart``, ``delete`` or ``quit``; returns at once.
+
+        ``operation`` is the id of the long-running operation that ends with it.
+        """
+        self._inbox.put((action, None, operation))
 
     @property
     def ended(self) -> bool:
@@ -108,26 +112,50 @@ class GroupWorker:
             try:
                 if action == "exited":
                     self._exited(name, container)
-                elif action == "stop":
-                    self._stop("Stopped")
                 elif action in ("delete", "quit"):
                     self._end(GRACE if action == "delete" else 1.0)
                     if action == "delete":
                         logs.forget(self._cloud, self._id)
                     return
                 else:
-                    self._apply(again=action != "apply")
+                    self._change(action, operation=name)
             except Exception:
                 log.exception("container group %s: %s failed", self._id, action)
-                self._fail_whole(f"The local cloud failed to {action} the group; see daemon.log.")
+                message = f"The local cloud failed to {action} the group; see daemon.log."
+                self._fail_whole(message)
+                self._cloud.operations.end(name, CloudError(500, "InternalServerError", message))
+
+    def _change(self, action: str, operation: str) -> None:
+        """Do what is asked for, and end its operation; what an operation has done is not done again."""
+        found = self._cloud.operations.get(operation) if operation else None
+        if found is not None and found.status != IN_PROGRESS:
+            return
+        error: CloudError | None = None
+        try:
+            if action == "stop":
+                self._stop("Stopped")
+            else:
+                self._apply(again=action != "apply")
+        except CloudError as refusal:
+            error = refusal
+        if operation:
+            self._cloud.operations.end(operation, error)
 
     # -- apply ---------------------------------------------------------------------------------
 
     def _apply(self, again: bool) -> None:
-        """Make the group what its resource says; what runs already only ``again`` when asked."""
+        """Make the group what its resource says; what runs already only ``again`` when asked.
+
+        Raises :class:`CloudError` when that does not succeed; then its state says so, too.
+        """
         resource = self._cloud.store.get(self._id)
         if resource is None or resource.private.get("desired") == "stopped":
-            return
+            raise CloudError(
+                409,
+                "OperationPreempted",
+                "The operation has been preempted by a more recent one: the container group was "
+                f"{'stopped' if resource else 'deleted'}.",
+            )
         generation = resource.private["generation"]
         if not again and self._group and self._group.generation == generation:
             return
@@ -145,8 +173,7 @@ class GroupWorker:
         # Only now: what ran before runs while its successor is pulled.
         self._end(GRACE)
         if failed:
-            state.group(provisioning="Failed", state="Failed")
-            return
+            raise self._failed(state)
         try:
             group = self._prepare(state, resource, images)
         except (SandboxError, OSError) as error:
@@ -154,14 +181,21 @@ class GroupWorker:
             for item in complete["containers"]:
                 state.event(item["name"], "Failed", str(error), "Warning")
                 state.container(item["name"], "Waiting", detailStatus=str(error))
-            state.group(provisioning="Failed", state="Failed")
-            return
+            raise self._failed(state) from None
         self._group = group
         started = [self._start(group, running) for running in group.containers.values()]
-        if all(started):
-            state.group(provisioning="Succeeded", state="Running")
-        else:
-            state.group(provisioning="Failed", state="Failed")
+        if not all(started):
+            raise self._failed(state)
+        state.group(provisioning="Succeeded", state="Running")
+
+    def _failed(self, state: GroupState) -> CloudError:
+        state.group(provisioning="Failed", state="Failed")
+        return CloudError(
+            409,
+            "DeploymentFailed",
+            f"The container group '{self._id.rpartition('/')[2]}' failed to be provisioned: "
+            f"{state.failure()}",
+        )
 
     def _pull(
         self, state: GroupState, item: dict[str, Any], credentials: list[dict[str, Any]]

@@ -6,10 +6,14 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..cloud import Cloud
 from ..reference import DOCKER_HUB, DOCKER_HUB_NAMES
+
+if TYPE_CHECKING:
+    from ..reference import Reference
+    from ..registry.client import Credential
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,18 @@ class PulledImage:
     volumes: tuple[str, ...] = ()
 
 
+def check(cloud: Cloud, name: str, credentials: Sequence[dict[str, Any]]) -> None:
+    """Raise what :func:`pull` would raise for an image that there is not, or that is not for all.
+
+    Answers at once: what stands in for a public image is not assembled for that.
+    """
+    from ..reference import Reference
+    from ..registry.client import RegistryClient
+
+    reference = Reference.parse(name)
+    RegistryClient(cloud).check(reference, _credential(reference, credentials))
+
+
 def pull(cloud: Cloud, name: str, credentials: Sequence[dict[str, Any]]) -> PulledImage:
     """Pull ``name`` with the credential for its registry, if the group has one.
 
@@ -35,18 +51,10 @@ def pull(cloud: Cloud, name: str, credentials: Sequence[dict[str, Any]]) -> Pull
     from ..containers.images.images import ImageStore
     from ..containers.sandboxes.container import signal_of
     from ..reference import Reference
-    from ..registry.client import Credential, RegistryClient
+    from ..registry.client import RegistryClient
 
     reference = Reference.parse(name)
-    credential = next(
-        (
-            Credential(str(item["username"]), str(item["password"]))
-            for item in credentials
-            if _server(str(item["server"])) == reference.registry.lower()
-        ),
-        None,
-    )
-    digest = RegistryClient(cloud).pull(reference, credential)
+    digest = RegistryClient(cloud).pull(reference, _credential(reference, credentials))
     images = ImageStore(cloud)
     image = images.image(digest)
     return PulledImage(
@@ -60,6 +68,15 @@ def pull(cloud: Cloud, name: str, credentials: Sequence[dict[str, Any]]) -> Pull
         volumes=image.volumes,
         stop_signal=signal_of(str(image.settings.get("StopSignal", ""))) or signal.SIGTERM,
     )
+
+
+def _credential(reference: Reference, credentials: Sequence[dict[str, Any]]) -> Credential | None:
+    from ..registry.client import Credential
+
+    for item in credentials:
+        if _server(str(item["server"])) == reference.registry.lower():
+            return Credential(str(item["username"]), str(item["password"]))
+    return None
 
 
 def _server(given: str) -> str:

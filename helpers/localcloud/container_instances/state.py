@@ -10,6 +10,7 @@ from typing import Any
 from ..cloud import Cloud
 from ..store import Resource
 
+OPERATION = "containerGroups"  # kind of its long-running operations, before "/" and the action
 EVENTS_KEPT = 50
 
 
@@ -81,6 +82,22 @@ class GroupState:
             view["currentState"] = current
 
         self.write(change)
+
+    def failure(self) -> str:
+        """What has gone wrong, in the words of the newest warning of group and containers."""
+        resource = self._cloud.store.get(self._id)
+        if resource is None:
+            return "it was deleted"
+        containers = [item["properties"] for item in resource.properties["containers"]]
+        views = [one.get("instanceView") or {} for one in (resource.properties, *containers)]
+        warnings = [
+            event
+            for view in views
+            for event in view.get("events") or []
+            if event["type"] == "Warning"
+        ]
+        newest = max(warnings, key=lambda event: str(event["lastTimestamp"]), default=None)
+        return str(newest["message"]) if newest else "a container could not be started"
 
     def ports(self, mapped: list[dict[str, int]]) -> None:
         """Say on which ports of its address the group really is."""

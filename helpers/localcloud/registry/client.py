@@ -48,7 +48,31 @@ class RegistryClient:
         """
         registry = self._registry(reference)
         self._check(registry, reference, credential, "pull")
-        digest = self._digest(registry, reference)
+        return self._chosen(registry, reference, self._digest(registry, reference), platform)
+
+    def check(
+        self,
+        reference: Reference,
+        credential: Credential | None = None,
+        platform: Platform | None = ("linux", "amd64"),
+    ) -> None:
+        """Raise what :meth:`pull` would raise, at once: nothing is assembled for that."""
+        registry = self._registry(reference)
+        self._check(registry, reference, credential, "pull")
+        server, repository = registry.server, reference.repository
+        digest = self._catalog.resolve(server, repository, reference.version)
+        supplied = registry.is_hub and supply.has(server, repository, reference.tag)
+        if digest is None and supplied and not reference.digest:
+            return
+        self._chosen(registry, reference, digest, platform)
+
+    def _chosen(
+        self,
+        registry: Registry,
+        reference: Reference,
+        digest: str | None,
+        platform: Platform | None,
+    ) -> str:
         if digest is None:
             raise CloudError(
                 404,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import importlib
 import json
@@ -18,10 +19,14 @@ from starlette.types import ASGIApp
 
 from ..cloud import Cloud
 from ..errors import CloudError, no_space
+from ..operations import IN_PROGRESS
 from ..request_body import parse_json, read_body
 from ..store import READING
 from ..threads import Threads
-from .routing import Reply, Router, invalid
+from .operations import Worker, start
+from .routing import Deferred, Reply, Router, invalid
+
+__all__ = ["Worker", "app", "start"]
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +57,8 @@ def app(cloud: Cloud) -> ASGIApp:
                 reply = await threads.outside(why, call)
         except CloudError as error:
             reply = _failure(error)
+        if reply.deferred is not None:
+            reply = await _settled(cloud, threads, reply, reply.deferred)
         headers = {"x-ms-request-id": str(uuid.uuid4()), **reply.headers}
         if reply.body is None:
             return Response(status_code=reply.status, headers=headers)
@@ -60,6 +67,19 @@ def app(cloud: Cloud) -> ASGIApp:
 
     methods = ["GET", "PUT", "POST", "PATCH", "DELETE", "HEAD"]
     return Starlette(routes=[Route("/{path:path}", endpoint, methods=methods)])
+
+
+async def _settled(cloud: Cloud, threads: Threads, reply: Reply, deferred: Deferred) -> Reply:
+    """Wait for a moment, without a thread, for the operation that has begun: it may have ended."""
+    coming = await threads.read(cloud.operations.ending, deferred.operation)
+    try:
+        await asyncio.wait({asyncio.wrap_future(coming)}, timeout=deferred.patience)
+    finally:
+        cloud.operations.release(deferred.operation, coming)
+    found = await threads.read(cloud.operations.get, deferred.operation)
+    if found is None or found.status == IN_PROGRESS:
+        return reply
+    return _failure(found.error) if found.error is not None else deferred.done
 
 
 def _answer(cloud: Cloud, router: Router, request: Request, content: bytes) -> Reply:

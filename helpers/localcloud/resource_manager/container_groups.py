@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import copy
-import time
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 from ..cloud import Cloud
-from ..container_instances import addresses, logs
-from ..container_instances.image import pull
+from ..container_instances import addresses, image, logs
+from ..container_instances.state import OPERATION
 from ..errors import CloudError
 from ..events import ContainerGroupChanged
+from ..operations import Operation
 from ..request_values import parse_number
 from ..resource_types import CONTAINER_GROUP_TYPE
 from ..shapes import TAGS
@@ -20,7 +19,8 @@ from ..store import Resource
 from .container_group_rules import BODY, check, check_update
 from .deletion import delete
 from .locations import keep_location, location_of
-from .routing import Call, Reply, Router, invalid, not_found, readable
+from .operations import accepted
+from .routing import Call, Reply, Router, invalid, readable
 
 _SUBSCRIPTION = "/subscriptions/{subscription}/providers/Microsoft.ContainerInstance"
 _GROUPS = (
@@ -28,7 +28,7 @@ _GROUPS = (
     "/providers/Microsoft.ContainerInstance/containerGroups"
 )
 _GROUP = _GROUPS + "/{name}"
-WAIT = 15.0  # seconds that stop waits for the containers
+WAIT = 15.0  # seconds that an answer to stop waits for the containers: its clients do not poll
 BUSY = {"retry-after-ms": "200"}
 router = Router()
 
@@ -38,7 +38,7 @@ router = Router()
     _GROUP,
     f"{CONTAINER_GROUP_TYPE}/write",
     BODY,
-    outside="the images are pulled before it is recorded",
+    outside="the images are looked up before it is recorded",
 )
 def create_or_update(call: Call) -> Reply:
     """ContainerGroups_CreateOrUpdate: recorded at once, carried out by the worker."""
@@ -65,12 +65,12 @@ def _wanted(call: Call) -> tuple[Resource | None, dict[str, Any], list[int]]:
 def _check_images(call: Call, properties: dict[str, Any]) -> None:
     """Raise 400 InaccessibleImage, as Azure does before it accepts a group, and say why."""
     for container in properties["containers"]:
-        image = container["properties"]["image"]
+        name = container["properties"]["image"]
         try:
-            pull(call.cloud, image, properties.get("imageRegistryCredentials") or [])
+            image.check(call.cloud, name, properties.get("imageRegistryCredentials") or [])
         except (CloudError, ValueError) as error:
             raise invalid(
-                f"The image '{image}' in container group '{call.params['name']}' is not "
+                f"The image '{name}' in container group '{call.params['name']}' is not "
                 f"accessible. Please check the image and registry credential. ({error})",
                 "InaccessibleImage",
             ) from None
@@ -110,8 +110,9 @@ def _record(call: Call) -> Reply:
         "properties": shown,
     }
     call.cloud.store.put(resource)
-    call.cloud.outbox.add(ContainerGroupChanged(call.resource_id, "apply"))
-    return Reply(200 if existing else 201, resource.body, BUSY)
+    operation = _begin(call, resource, "apply")
+    reply = Reply(200 if existing else 201, resource.body)
+    return accepted(call, operation, reply, reply, patience=0)
 
 
 @router.operation("PATCH", _GROUP, f"{CONTAINER_GROUP_TYPE}/write", {"tags": TAGS})
@@ -157,43 +158,25 @@ def remove(call: Call) -> Reply:
     return Reply(200, resource.body)
 
 
-@router.operation(
-    "POST",
-    _GROUP + "/stop",
-    f"{CONTAINER_GROUP_TYPE}/stop/action",
-    outside="waits for the containers",
-)
+@router.operation("POST", _GROUP + "/stop", f"{CONTAINER_GROUP_TYPE}/stop/action")
 def stop(call: Call) -> Reply:
-    """ContainerGroups_Stop: answers when the containers have ended."""
-    _want(call, "stop", "stopped")
-    _wait(call, lambda state: state == "Stopped")
-    return Reply(204)
+    """ContainerGroups_Stop: answers when the containers have ended, or else after :data:`WAIT`."""
+    return accepted(call, _want(call, "stop"), Reply(204), Reply(204), WAIT)
 
 
-@router.operation(
-    "POST",
-    _GROUP + "/start",
-    f"{CONTAINER_GROUP_TYPE}/start/action",
-    outside="waits for the containers",
-)
+@router.operation("POST", _GROUP + "/start", f"{CONTAINER_GROUP_TYPE}/start/action")
 def start(call: Call) -> Reply:
     """ContainerGroups_Start: pulls the images again and starts the containers."""
-    _want(call, "start", "running")
-    _wait(call, lambda state: state not in ("Stopped", "Pending"))
-    return Reply(204)
+    return accepted(call, _want(call, "start"), Reply(202), Reply(204))
 
 
-@router.operation(
-    "POST",
-    _GROUP + "/restart",
-    f"{CONTAINER_GROUP_TYPE}/restart/action",
-    outside="waits for the containers",
-)
+@router.operation("POST", _GROUP + "/restart", f"{CONTAINER_GROUP_TYPE}/restart/action")
 def restart(call: Call) -> Reply:
-    """ContainerGroups_Restart: the same containers anew, from newly pulled images."""
-    _want(call, "restart", "running")
-    _wait(call, lambda state: state not in ("Stopped", "Pending"))
-    return Reply(204)
+    """ContainerGroups_Restart: the same containers anew, from newly pulled images.
+
+    202 would be an error for its clients; they poll the operation after 204, too.
+    """
+    return accepted(call, _want(call, "restart"), Reply(204), Reply(204))
 
 
 @router.operation(
@@ -297,30 +280,17 @@ def _listed(resource: Resource) -> dict[str, Any]:
     return body
 
 
-def _want(call: Call, action: str, desired: str) -> None:
-    group_id = call.resource_id
-    with call.cloud.store.transaction():
-        resource = call.cloud.store.get(group_id)
-        if resource is None:
-            raise not_found(CONTAINER_GROUP_TYPE, group_id)
-        resource.private["desired"] = desired
-        if action != "stop":
-            resource.properties["instanceView"]["state"] = "Pending"
-        call.cloud.store.put(resource)
-        call.cloud.outbox.add(ContainerGroupChanged(resource.id, action))
+def _want(call: Call, action: str) -> Operation:
+    resource = call.get(CONTAINER_GROUP_TYPE)
+    resource.private["desired"] = "stopped" if action == "stop" else "running"
+    if action != "stop":
+        resource.properties["instanceView"]["state"] = "Pending"
+    call.cloud.store.put(resource)
+    return _begin(call, resource, action)
 
 
-def _wait(call: Call, reached: Callable[[str], bool]) -> None:
-    """Wait until the worker has done it. Raises 409 when that takes too long."""
-    deadline = time.monotonic() + WAIT
-    while time.monotonic() < deadline:
-        resource = call.get(CONTAINER_GROUP_TYPE)
-        if reached(resource.properties["instanceView"]["state"]):
-            return
-        time.sleep(0.02)
-    raise CloudError(
-        409,
-        "ContainerGroupTransitioning",
-        f"The container group '{call.params['name']}' is still transitioning after {WAIT:.0f} s, "
-        "please retry later.",
-    )
+def _begin(call: Call, resource: Resource, action: str) -> Operation:
+    """Ask the group's worker to do it."""
+    operation = call.cloud.operations.begin(f"{OPERATION}/{action}", resource.id)
+    call.cloud.outbox.add(ContainerGroupChanged(resource.id, action, operation.id))
+    return operation

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import re
-import uuid
+from dataclasses import replace
 
+from ..cloud import Cloud
 from ..errors import CloudError
+from ..operations import Operation
 from ..resource_types import RESOURCE_GROUP_TYPE, VAULT_TYPE
 from ..shapes import TAGS, Shape
 from ..store import Resource
 from .deletion import delete
 from .locations import location_of
-from .routing import Call, Reply, Router, readable
+from .operations import accepted, carries_out
+from .routing import DELETING, Call, Reply, Router, check_not_deleting, readable
 from .subscriptions import tag_conditions, tagged
+from .vaults import soft_delete
 
 router = Router()
 _GROUPS = "/subscriptions/{subscription}/resourceGroups"
 _GROUP = _GROUPS + "/{group}"
 _ACTION = "Microsoft.Resources/subscriptions/resourceGroups"
 _BODY: Shape = {"location": str, "tags": TAGS}
+_DELETE = "resourceGroups/delete"
 
 
 def _find(call: Call) -> Resource:
@@ -53,6 +58,8 @@ def create_or_update(call: Call) -> Reply:
             f"Invalid resource group location '{location}'. The Resource group already exists in "
             f"location '{existing.body['location']}'.",
         )
+    if existing is not None:
+        check_not_deleting(existing)
     resource = existing or Resource(call.resource_id, RESOURCE_GROUP_TYPE, name, name, {})
     resource.body = {
         "id": resource.id,
@@ -102,20 +109,23 @@ def remove(call: Call) -> Reply:
 
     Answers 202 with a Location, as ARM does (azure-wire: a 204 is an error for the clients).
     """
-    from .vaults import soft_delete
-
     group = _find(call)
-    for vault in call.cloud.store.find(type=VAULT_TYPE, resource_group=group.name):
-        soft_delete(call.cloud, vault)
-    delete(call.cloud, group.id)
-    location = (
-        f"https://management.azure.com{call.cloud.subscription}/operationresults/{uuid.uuid4()}"
-        "?api-version=2025-04-01"
-    )
-    return Reply(202, None, {"Location": location, "retry-after-ms": "100"})
+    group.properties["provisioningState"] = DELETING
+    call.cloud.store.put(group)
+    operation = call.cloud.operations.begin(_DELETE, group.id)
+    reply = accepted(call, operation, Reply(202), Reply(202))
+    assert reply.deferred is not None
+    done = replace(reply.deferred.done, headers=reply.headers)
+    return replace(reply, deferred=replace(reply.deferred, done=done))
 
 
-@router.operation("GET", "/subscriptions/{subscription}/operationresults/{operation}", "")
-def operation_result(call: Call) -> Reply:  # noqa: ARG001
-    """The outcome of a deletion, which is complete when its request is answered."""
-    return Reply(200)
+@carries_out(_DELETE)
+def delete_all(cloud: Cloud, operation: Operation) -> None:
+    """Delete the group and what is in it."""
+    with cloud.store.transaction():
+        group = cloud.store.get(operation.resource_id)
+        if group is None:
+            return
+        for vault in cloud.store.find(type=VAULT_TYPE, resource_group=group.name):
+            soft_delete(cloud, vault)
+        delete(cloud, group.id)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
+from ..cloud import Cloud
 from ..errors import CloudError
+from ..operations import Operation
 from ..reference import InvalidReferenceError, Reference
 from ..registry.client import Credential, RegistryClient
 from ..registry.tokens import exchange_credential
 from ..resource_types import REGISTRY_TYPE
 from ..shapes import Shape
+from .operations import accepted, carries_out
 from .registries import REGISTRY, of
-from .routing import Call, Reply, Router, authorize, invalid
+from .routing import Call, Reply, Router, authorize, invalid, not_found
 
 _IMPORT: Shape = {
     "source": {
@@ -24,6 +28,7 @@ _IMPORT: Shape = {
     "untaggedTargetRepositories": [str],
     "mode": str,
 }
+_KIND = "importImage"
 router = Router()
 
 
@@ -32,10 +37,13 @@ router = Router()
     REGISTRY + "/importImage",
     f"{REGISTRY_TYPE}/importImage/action",
     _IMPORT,
-    outside="copies from one registry to the other",
+    outside="registries are logged in to before it is recorded",
 )
 def import_image(call: Call) -> Reply:
-    """Registries_ImportImage: copy a manifest, with its layers, into this registry."""
+    """Registries_ImportImage: copy a manifest, with its layers, into this registry.
+
+    What can be told at once is; the rest is an operation, since the image may have to be assembled.
+    """
     registry = of(call)
     source = call.body.get("source") or {}
     image = str(source.get("sourceImage") or "")
@@ -44,24 +52,63 @@ def import_image(call: Call) -> Reply:
     targets = call.body.get("targetTags") or []
     if call.body.get("untaggedTargetRepositories"):
         raise CloudError.not_implemented("importImage with untaggedTargetRepositories")
-    reference, credential = _import_source(call, source, image)
-    client = RegistryClient(call.cloud)
+    reference, credential, as_caller = _import_source(call, source, image)
     server = registry.properties["loginServer"]
     goals = [_reference(f"{server}/{target}") for target in targets or [_familiar(image)]]
-    own = exchange_credential(call.cloud, server, call.principal)
-    if call.body.get("mode", "NoForce") != "Force":
+    client = RegistryClient(call.cloud)
+    force = call.body.get("mode", "NoForce") == "Force"
+    if not force:
+        own = exchange_credential(call.cloud, server, call.principal)
         for goal in goals:
             if client.resolve(goal, own) is not None:
-                raise CloudError(
-                    409,
-                    "Conflict",
-                    f"Tag {goal.repository}:{goal.tag} already exists in target registry. Choose "
-                    "another tag, or overwrite it with mode Force (az acr import --force).",
-                )
+                raise _exists(goal)
+    if as_caller:
+        credential = exchange_credential(call.cloud, reference.registry, call.principal)
+    client.check(reference, credential, platform=None)
+    request = {
+        "source": str(reference),
+        "credential": asdict(credential) if credential and not as_caller else None,
+        "asCaller": as_caller,
+        "goals": [str(goal) for goal in goals],
+        "force": force,
+        "principal": call.principal.object_id,
+    }
+    operation = call.cloud.operations.begin(_KIND, registry.id, request)
+    return accepted(call, operation, Reply(202), Reply(200))
+
+
+@carries_out(_KIND)
+def copy(cloud: Cloud, operation: Operation) -> None:
+    """Copy the image, with the rights that its caller has by now."""
+    request = operation.request
+    registry = cloud.store.get(operation.resource_id)
+    if registry is None:
+        raise not_found(REGISTRY_TYPE, operation.resource_id)
+    principal = cloud.principals.find(object_id=request["principal"])
+    if principal is None:
+        raise CloudError(403, "AuthorizationFailed", "Who asked for the import is there no more.")
+    reference = Reference.parse(request["source"])
+    credential = Credential(**request["credential"]) if request["credential"] else None
+    if request["asCaller"]:
+        credential = exchange_credential(cloud, reference.registry, principal)
+    own = exchange_credential(cloud, registry.properties["loginServer"], principal)
+    client = RegistryClient(cloud)
     digest = client.pull(reference, credential, platform=None)
-    for goal in goals:
-        client.push(goal, digest, own)
-    return Reply(200)
+    for goal in map(Reference.parse, request["goals"]):
+        with cloud.store.transaction():
+            there = None if request["force"] else client.resolve(goal, own)
+            if there not in (None, digest):  # the same: before the daemon was killed
+                raise _exists(goal)
+            client.push(goal, digest, own)
+
+
+def _exists(goal: Reference) -> CloudError:
+    return CloudError(
+        409,
+        "Conflict",
+        f"Tag {goal.repository}:{goal.tag} already exists in target registry. Choose another tag, "
+        "or overwrite it with mode Force (az acr import --force).",
+    )
 
 
 def _reference(text: str) -> Reference:
@@ -77,7 +124,8 @@ def _familiar(image: str) -> str:
 
 def _import_source(
     call: Call, source: dict[str, Any], image: str
-) -> tuple[Reference, Credential | None]:
+) -> tuple[Reference, Credential | None, bool]:
+    """The image, the credential that was given for it, and whether it is read as the caller."""
     given = source.get("credentials") or {}
     credential = (
         Credential(str(given.get("username") or ""), str(given["password"]))
@@ -88,9 +136,8 @@ def _import_source(
         other = call.get(REGISTRY_TYPE, str(source["resourceId"]))
         authorize(call.cloud, call.principal, f"{REGISTRY_TYPE}/importImage/action", other.id)
         server = str(other.properties["loginServer"])
-        mine = credential or exchange_credential(call.cloud, server, call.principal)
-        return _reference(f"{server}/{image}"), mine
+        return _reference(f"{server}/{image}"), credential, credential is None
     server = str(source.get("registryUri") or "")
     if not server:
         raise invalid("One of source.registryUri and source.resourceId is required.")
-    return _reference(f"{server}/{image}"), credential
+    return _reference(f"{server}/{image}"), credential, False

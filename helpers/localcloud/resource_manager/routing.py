@@ -13,6 +13,7 @@ from ..principals import MANAGEMENT, Principal, TokenError
 from ..shapes import Shape, ShapeError, check_shape
 from ..store import Resource
 
+DELETING = "Deleting"  # provisioning state of a group until its deletion has ended
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
@@ -23,6 +24,16 @@ class Reply:
     status: int
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    deferred: Deferred | None = None
+
+
+@dataclass(frozen=True)
+class Deferred:
+    """What a reply that tells of an ``operation`` becomes if that ends within ``patience`` seconds."""
+
+    operation: str
+    patience: float
+    done: Reply
 
 
 @dataclass(frozen=True)
@@ -246,9 +257,23 @@ def _check_group(cloud: Cloud, route: _Route, params: Mapping[str, str]) -> None
     group = params.get("group")
     if group is None or "/providers/" not in route.template:
         return
-    if cloud.store.get(f"{cloud.subscription}/resourceGroups/{group}") is None:
+    found = cloud.store.get(f"{cloud.subscription}/resourceGroups/{group}")
+    if found is None:
         raise CloudError(
             404, "ResourceGroupNotFound", f"Resource group '{group}' could not be found."
+        )
+    if route.method not in ("GET", "HEAD", "DELETE"):
+        check_not_deleting(found)
+
+
+def check_not_deleting(group: Resource) -> None:
+    """Raise 409 ResourceGroupBeingDeleted for a resource group whose deletion goes on."""
+    if group.properties.get("provisioningState") == DELETING:
+        raise CloudError(
+            409,
+            "ResourceGroupBeingDeleted",
+            f"The resource group '{group.name}' is in deprovisioning state and cannot perform this "
+            "operation.",
         )
 
 

@@ -14,6 +14,7 @@ from . import ToolContext
 
 ARM = "https://management.azure.com"
 API = "2025-04-01"
+_LONGEST = 600.0  # seconds that an operation may take
 _METADATA = "http://169.254.169.254/metadata/identity/oauth2/token"
 
 
@@ -122,17 +123,21 @@ class Session:
         ``path`` begins after ``/subscriptions/{id}``. Raises :class:`AzError` with ARM's error.
         """
         url = f"{ARM}/subscriptions/{self.subscription}{path}"
-        answer = self.request(method, url, body, query=query)
-        for _ in range(600):
-            location = answer.headers.get("Location")
-            if answer.status_code != 202 or not location:
-                break
-            self._pause(answer)
-            answer = self.request("GET", location)
+        answer = self.awaited(self.request(method, url, body, query=query))
         result = answer.json() if answer.content else None
         if method == "PUT":
             result = self._settled(url, result)
         return result
+
+    def awaited(self, answer: requests.Response) -> requests.Response:
+        """The outcome of the long-running operation that ``answer`` tells of, if it does."""
+        deadline = time.monotonic() + _LONGEST
+        while answer.status_code == 202 and "Location" in answer.headers:
+            if time.monotonic() > deadline:
+                raise AzError("The operation has not ended within ten minutes.")
+            self._pause(answer)
+            answer = self.request("GET", answer.headers["Location"])
+        return answer
 
     def _settled(self, url: str, result: Any) -> Any:
         """Wait until a created resource has reached the end of its provisioning."""

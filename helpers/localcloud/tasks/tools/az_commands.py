@@ -299,7 +299,9 @@ def _acr_import(az: Session, options: Namespace) -> Any:
         "targetTags": options.image or [image],
         "mode": "Force" if options.force else "NoForce",
     }
-    az.request("POST", f"{ARM}{registry['id']}/importImage", body)
+    answer = az.request("POST", f"{ARM}{registry['id']}/importImage", body)
+    if not options.no_wait:
+        az.awaited(answer)
 
 
 @_command("acr repository list", _REGISTRY)

@@ -1,0 +1,175 @@
+"""Long-running operations as ARM tells of them, and the worker that carries out ARM's own.
+
+Source: Azure Resource Manager resource provider contract, "Asynchronous operations"; what clients
+make of an answer: azure-core, polling/base_polling.py.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import Any
+
+from ..cloud import Cloud
+from ..errors import CloudError, no_space
+from ..operations import IN_PROGRESS, Operation
+from .routing import Call, Deferred, Reply, Router
+
+log = logging.getLogger(__name__)
+
+MOMENT = 0.2  # seconds that an answer waits, without a thread, for an operation to end
+THREADS = 4
+PATIENCE = 2.0  # seconds for an operation to end when the daemon stops; the next carries it on
+# As ARM's own Retry-After has whole seconds, and azure-core waits for 30 s where it is 0.
+RETRY = {"retry-after-ms": "100"}
+_VERSION = "api-version=2025-04-01"
+_SUBSCRIPTION = "/subscriptions/{subscription}"
+Work = Callable[[Cloud, Operation], None]
+router = Router()
+_works: dict[str, Work] = {}
+
+
+def carries_out(kind: str) -> Callable[[Work], Work]:
+    """Register the function that does an operation of that kind.
+
+    It runs in a thread of the worker, outside any transaction, and again after a kill: it must be
+    such that doing it twice is doing it once. It raises CloudError for why it cannot.
+    """
+
+    def register(work: Work) -> Work:
+        _works[kind] = work
+        return work
+
+    return register
+
+
+def accepted(
+    call: Call, operation: Operation, reply: Reply, done: Reply, patience: float = MOMENT
+) -> Reply:
+    """The answer to a request that has begun an operation.
+
+    ``reply`` gets the addresses of the operation; a client whose operation ends within ``patience``
+    seconds gets ``done`` instead, or the error.
+    """
+    place = f"https://management.azure.com{call.cloud.subscription}"
+    provider = operation.resource_id.rpartition("/providers/")[2].split("/")[0]
+    provider = provider if "/providers/" in operation.resource_id else "Microsoft.Resources"
+    headers = {
+        "Azure-AsyncOperation": f"{place}/providers/{provider}/operations/{operation.id}?{_VERSION}",
+        **RETRY,
+    }
+    if reply.status == 202:
+        headers["Location"] = f"{place}/operationresults/{operation.id}?{_VERSION}"
+    deferred = Deferred(operation.id, patience, done)
+    return Reply(reply.status, reply.body, {**reply.headers, **headers}, deferred)
+
+
+@router.operation("GET", _SUBSCRIPTION + "/providers/{provider}/operations/{operation}", "")
+def status(call: Call) -> Reply:
+    """The status of an operation, at the address of ``Azure-AsyncOperation``."""
+    found = _find(call)
+    body: dict[str, Any] = {
+        "id": call.url,
+        "name": found.id,
+        "status": found.status,
+        "startTime": _time(found.started),
+    }
+    if found.ended is not None:
+        body["endTime"] = _time(found.ended)
+    if found.error is not None:
+        body["error"] = {"code": found.error.code, "message": found.error.message}
+    return Reply(200, body, RETRY if found.status == IN_PROGRESS else {})
+
+
+@router.operation("GET", _SUBSCRIPTION + "/operationresults/{operation}", "")
+def result(call: Call) -> Reply:
+    """The outcome of an operation, at the address of ``Location``: 202 until there is one."""
+    found = _find(call)
+    if found.status == IN_PROGRESS:
+        return Reply(
+            202, None, {"Location": f"https://management.azure.com{call.url}?{_VERSION}", **RETRY}
+        )
+    if found.error is not None:
+        raise found.error
+    return Reply(200)
+
+
+def _find(call: Call) -> Operation:
+    name = call.params["operation"]
+    found = call.cloud.operations.get(name)
+    if found is None:
+        raise CloudError(
+            404,
+            "OperationNotFound",
+            f"The operation '{name}' is not found. Operations are forgotten a day after their end.",
+        )
+    return found
+
+
+def _time(seconds: float) -> str:
+    moment = datetime.fromtimestamp(seconds, timezone.utc)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class Worker:
+    """Carries out the operations of ARM, with threads of its own."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._stopping = threading.Event()
+        self._waiting: queue.SimpleQueue[Operation | None] = queue.SimpleQueue()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"operations {number}", daemon=True)
+            for number in range(THREADS)
+        ]
+        cloud.operations.wake = self._take
+        for operation in cloud.operations.going_on():  # the daemon before this one was killed
+            self._take(operation)
+        for thread in self._threads:
+            thread.start()
+
+    def _take(self, operation: Operation) -> None:
+        if operation.kind in _works:  # others are carried out by workers of their services
+            self._waiting.put(operation)
+
+    def _work(self) -> None:
+        while (operation := self._waiting.get()) is not None and not self._stopping.is_set():
+            try:
+                self._carry_out(operation)
+            except Exception:  # of the store itself
+                log.exception("operation %s of %s", operation.kind, operation.resource_id)
+
+    def _carry_out(self, operation: Operation) -> None:
+        error: CloudError | None = None
+        try:
+            _works[operation.kind](self._cloud, operation)
+        except CloudError as refusal:
+            error = refusal
+        except Exception as failure:
+            error = no_space(failure)
+            if error is None:
+                log.exception("operation %s of %s", operation.kind, operation.resource_id)
+                error = CloudError(
+                    500,
+                    "InternalServerError",
+                    f"The local cloud failed at {operation.kind} of {operation.resource_id}. That "
+                    "is a defect of the local cloud; its log has the details: daemon.log in its "
+                    "state folder.",
+                )
+        self._cloud.operations.end(operation.id, error)
+
+    def stop(self) -> None:
+        """Begin no further operation; what goes on is carried on by the next daemon."""
+        self._stopping.set()
+        for _ in self._threads:
+            self._waiting.put(None)
+        for thread in self._threads:
+            thread.join(PATIENCE / THREADS)
+
+
+def start(cloud: Cloud) -> Worker:
+    """Start the worker, and what the daemon before this one has left."""
+    return Worker(cloud)
