@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -223,6 +224,25 @@ def test_what_is_ignored_cannot_be_copied(context: Context) -> None:
     context.write("Dockerfile.dockerignore", "b\nDockerfile*\n")
     context.build(f"FROM {BASE}\nCOPY . /all\n")
     assert context.run("sh", "-c", "ls -A /all")[1].split() == [".dockerignore", "a", "alias"]
+
+
+def test_the_time_for_an_ignore_file_grows_with_its_length(context: Context) -> None:
+    """Of ten stars a backtracking engine tries every way to share a path between them."""
+    deep = "/".join("abcdefghijklmnopqrstuvwxyz")
+    context.write(f"{deep}/file", "text")
+    context.write(".dockerignore", "**/" * 30 + "nothing\n" + "*a" * 200 + "\nignored\n")
+    context.write("ignored/file", "")
+    started = time.process_time()
+    context.build(f"FROM {BASE}\nCOPY . /all\n")
+    assert time.process_time() - started < 20
+    assert context.run("cat", f"/all/{deep}/file")[1] == "text"
+    assert context.run("ls", "/all")[1].split() == ["Dockerfile", "a"]
+
+
+def test_a_pattern_of_an_ignore_file_that_cannot_be_read_is_named(context: Context) -> None:
+    context.write(".dockerignore", "[z-a]\n")
+    with pytest.raises(BuildError, match=r"pattern of \.dockerignore: \[z-a\]"):
+        context.build(f"FROM {BASE}\nCOPY . /all\n")
 
 
 def test_the_dockerfile_lies_in_the_context(context: Context) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from helpers.localcloud.tasks.templating.template import TemplateError, render
@@ -159,3 +161,101 @@ def test_an_unclosed_action_with_many_quotes_is_told_at_once() -> None:
 def test_what_stands_after_an_action_of_several_lines_keeps_its_line() -> None:
     with pytest.raises(TemplateError, match="gotpl:5: function"):
         render("{{/* a\nb */}}\n{{ `c\nd` }}\n{{ nope }}", DATA)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            '{{ $x := "a" }}{{ range until 40 }}{{ $x = cat $x $x }}{{ end }}',
+            "at <\\$x = cat \\$x \\$x>: error calling cat: a text of more than 4194304 characters",
+        ),
+        ('{{ repeat 300000000 "a" }}', "error calling repeat: a text of more than 4194304"),
+        ('{{ indent 300000000 "a" }}', "error calling indent: a text of more than 4194304"),
+        ('{{ printf "%300000000d" 1 }}', "error calling printf: a text of more than"),
+        ('{{ printf "%.300000000f" 1.5 }}', "error calling printf: a text of more than"),
+        ("{{ randAlphaNum 300000000 }}", "error calling randAlphaNum: a text of more than"),
+        ("{{ until 300000000 }}", "error calling until: a list or map of more than 131072 items"),
+        ("{{ untilStep 0 300000000 2 }}", "error calling untilStep: a list or map of more than"),
+        ("{{ seq 300000000 }}", "error calling seq: a text of more than"),
+        ("{{ range 300000000 }}x{{ end }}", "300000000 rounds"),
+        ('{{ $x := repeat 9999 "a" }}{{ replace "a" $x $x }}', "error calling replace: a text of"),
+        (
+            '{{ $x := repeat 9999 "a" }}{{ regexReplaceAll "a" $x $x }}',
+            "calling regexReplaceAll: a ",
+        ),
+        (
+            '{{ $x := repeat 4000000 "a" }}{{ $x }}{{ $x }}',
+            "at <\\$x>: a text of more than 4194304",
+        ),
+        (
+            "{{ range until 6000 }}{{ range until 6000 }}{{ end }}{{ end }}",
+            "more than 1000000 steps: that is the local cloud's limit for a template",
+        ),
+        # Lists that are shared a thousand times over, and one that is in itself.
+        (
+            "{{ $x := list 1 }}{{ range until 40 }}{{ $x = list $x $x }}{{ end }}",
+            "more than 131072",
+        ),
+        ("{{ $x := dict }}{{ $_ := set $x `a` $x }}{{ $x }}", "a list or map of more than 131072"),
+        ("{{ $x := dict }}{{ $_ := set $x `a` $x }}{{ toJson $x }}", "a list or map of more than"),
+    ],
+)
+def test_what_grows_without_end_ends_with_the_limits_name(text: str, message: str) -> None:
+    started = time.process_time()
+    with pytest.raises(TemplateError, match=message):
+        render(text, DATA)
+    assert time.process_time() - started < 20
+
+
+def test_regular_expressions_take_time_in_proportion_to_the_text() -> None:
+    """A backtracking engine would not end before the stars do."""
+    text = '{{ regexMatch "(a+)+$" "' + "a" * 5000 + 'b" }}'
+    assert render(text, DATA) == "false"
+
+
+@pytest.mark.parametrize(
+    ("text", "rendered"),
+    [
+        # What Go makes of them.
+        ('{{ regexFindAll "a*" "baaac" -1 | toJson }}', '["","aaa",""]'),
+        ('{{ regexReplaceAll "a*" "baaac" "x" }}', "xbxcx"),
+        ('{{ regexReplaceAll "a(?P<n>.)" "zab" "$n$$${1}x" }}', "zb$bx"),
+        ('{{ regexReplaceAllLiteral "a" "cab" "$1" }}', "c$1b"),
+        ('{{ regexSplit "a*" "abaabaccadaaae" 5 | toJson }}', '["","b","b","c","cadaaae"]'),
+        ('{{ regexSplit "z+" "pizza" -1 | toJson }}', '["pi","a"]'),
+        ('{{ regexSplit "z+" "pizza" 0 | toJson }}', "[]"),
+        ('{{ regexFindAll "\\\\pL" "aé1" -1 | toJson }}', '["a","é"]'),
+        ('{{ regexFind "b.*" "äbö" }}', "bö"),
+        ('{{ mustRegexMatch "^a" "ab" }}', "true"),
+    ],
+)
+def test_regular_expressions_are_gos(text: str, rendered: str) -> None:
+    assert render(text, DATA) == rendered
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("a(b", "missing closing ): `a(b`"),
+        ("[a", "missing closing ]: `[a`"),
+        ("*a", "missing argument to repetition operator: `*`"),
+        ("a**", "invalid nested repetition operator: `**`"),
+        ("(?=a)", "invalid or unsupported Perl syntax: `(?=`"),
+        ("a{2000}", "invalid repeat count: `{2000}`"),
+        ("[z-a]", "invalid character class range: `z-a`"),
+        ("\\8", "invalid escape sequence: `\\8`"),
+        ("\\C", "invalid escape sequence: `\\C`"),
+        ("a\\", "trailing backslash at end of expression"),
+        (")", "unexpected ): `)`"),
+    ],
+)
+def test_errors_of_regular_expressions_are_gos(pattern: str, message: str) -> None:
+    data = {"Values": {"P": pattern}}
+    with pytest.raises(TemplateError) as found:
+        render('{{ mustRegexFind .Values.P "x" }}', data)
+    assert f"error calling mustRegexFind: error parsing regexp: {message}" in str(found.value)
+    with pytest.raises(TemplateError) as found:
+        render('{{ regexFind .Values.P "x" }}', data)
+    assert f"regexp: Compile(`{pattern}`): error parsing regexp: {message}" in str(found.value)
+    assert render('{{ regexMatch .Values.P "x" }}', data) == "false"

@@ -16,7 +16,7 @@ from ..errors import CloudError
 from ..reference import Reference
 from ..registry.client import RegistryClient
 from ..registry.credentials import Credential
-from .build.build_context import BuildContext
+from .build.build_context import BuildContext, ContextError
 from .build.builder import Build, BuildResult
 from .build.dockerfile import parse
 from .build.stage import Stage
@@ -146,7 +146,11 @@ class Session:
         except UnicodeDecodeError:
             raise BuildError(f"{dockerfile} is not UTF-8 text") from None
         source = BuildContext(context, dockerfile)
-        log(f"Sending build context to Docker daemon  {human_size(source.size)}")
+        try:
+            size = source.size
+        except ContextError as error:
+            raise BuildError(f"unable to prepare context: {error}") from None
+        log(f"Sending build context to Docker daemon  {human_size(size)}")
         build = Build(
             self._cloud,
             _Host(self),

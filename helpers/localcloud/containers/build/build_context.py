@@ -9,13 +9,35 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from docker.utils.build import PatternMatcher
+import re2
+from docker.utils.build import Pattern, PatternMatcher, normalize_slashes
+from docker.utils.fnmatch import translate
 
 from ..sandboxes.root_file_system import RootFileSystem
 
 
 class ContextError(ValueError):
     """A source of COPY or ADD that is missing or not allowed."""
+
+
+class _IgnorePattern:
+    """A line of an ignore file, matched by RE2: no line takes for ever."""
+
+    def __init__(self, line: str) -> None:
+        read = Pattern(line)
+        self.exclusion, self.dirs = bool(read.exclusion), list(read.dirs)
+        self.cleaned_pattern = str(read.cleaned_pattern)
+        options = re2.Options()
+        options.log_errors = False
+        try:
+            self._expression = re2.compile(translate(self.cleaned_pattern), options)
+        except re2.error:
+            raise ContextError(f"syntax error in pattern of .dockerignore: {line[:100]}") from None
+
+    def match(self, filepath: str) -> bool:
+        """Whether it names this path; a byte that is no UTF-8 is any character."""
+        path = normalize_slashes(filepath).encode(errors="surrogateescape").decode(errors="replace")
+        return self._expression.search(path) is not None
 
 
 class BuildContext:
@@ -39,9 +61,13 @@ class BuildContext:
                 patterns = [line.strip() for line in lines]
                 patterns = [line for line in patterns if line and not line.startswith("#")]
                 break
-        matcher = PatternMatcher(patterns)
-        matcher.patterns.pop()  # what it adds itself: a client sends .dockerignore in any case
-        return sorted(matcher.walk(str(self.folder)))
+        matcher = PatternMatcher([])
+        # Without what it adds itself: a client sends .dockerignore in any case.
+        matcher.patterns = [one for one in map(_IgnorePattern, patterns) if one.dirs]
+        try:
+            return sorted(matcher.walk(str(self.folder)))
+        except RecursionError:
+            raise ContextError("the folders of the build context are nested too deeply") from None
 
     @cached_property
     def _known(self) -> frozenset[str]:

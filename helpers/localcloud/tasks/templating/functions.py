@@ -126,7 +126,7 @@ _SIGNATURES = {
 }
 _SIGNATURES |= {
     f"must{name[0].upper()}{name[1:]}": _SIGNATURES[name]
-    for name in (*MUST.split(), "regexMatch")
+    for name in (*MUST.split(), *(name for name in SPRIG if name.startswith("regex")))
     if name in _SIGNATURES
 }
 

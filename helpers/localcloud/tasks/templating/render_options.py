@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from ..errors import TaskError
+from .budget import BudgetError, weigh
 from .go_values import to_json
 
 
@@ -99,7 +100,10 @@ def _values_file(text: str) -> dict[str, Any]:
         raise TaskError(f"failed to read the values file: {reason}") from None
     if not isinstance(values, dict):
         raise TaskError("failed to read the values file: it must map names to values")
-    plain: dict[str, Any] = _plain(values)
+    try:
+        plain: dict[str, Any] = _plain(weigh(values))
+    except BudgetError as error:  # anchors that are repeated, or lead to themselves
+        raise TaskError(f"failed to read the values file: {error}") from None
     return plain
 
 

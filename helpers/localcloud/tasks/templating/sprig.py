@@ -20,6 +20,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from . import regular_expressions
 from . import sprig_dates as dates
 from .go_values import FunctionError, show, to_json, truth, type_name
 
@@ -117,47 +118,6 @@ def _join(separator: str, values: Any) -> str:
 
 def _numbered(parts: list[str]) -> dict[str, str]:
     return {f"_{number}": part for number, part in enumerate(parts)}
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    try:
-        return re.compile(text)
-    except re.error as error:
-        raise FunctionError(f"error parsing regexp: {error}: `{text}`") from None
-
-
-def _matches(pattern: str, text: str) -> bool:
-    try:
-        return re.search(pattern, text) is not None
-    except re.error:
-        return False
-
-
-def _regex_find_all(pattern: str, text: str, count: int) -> list[str]:
-    found = [match[0] for match in _pattern(pattern).finditer(text)]
-    return found[: count if count >= 0 else None]
-
-
-def _regex_replace(pattern: str, text: str, replacement: str) -> str:
-    """``$1``, ``${1}`` and ``${name}`` are groups; one that there is not is empty."""
-
-    def replace(match: re.Match[str]) -> str:
-        def group(reference: re.Match[str]) -> str:
-            name = reference[1] or reference[2]
-            try:
-                return match[int(name) if name.isdigit() else name] or ""
-            except IndexError:
-                return ""
-
-        return re.sub(r"\$(?:\{(\w+)\}|(\w+))", group, replacement)
-
-    return _pattern(pattern).sub(replace, text)
-
-
-def _regex_split(pattern: str, text: str, count: int) -> list[str]:
-    if count == 1:
-        return [text]
-    return _pattern(pattern).split(text, maxsplit=max(count - 1, 0))
 
 
 def _sequence(*bounds: int) -> str:
@@ -283,13 +243,6 @@ SPRIG: dict[str, Callable[..., Any]] = {
     "snakecase": lambda text: _separated(text, "_"),
     "kebabcase": lambda text: _separated(text, "-"),
     "camelcase": lambda text: "".join(_title(p) for p in re.split(r"[\s_-]+", text)),
-    "regexMatch": _matches,
-    "regexFind": lambda pattern, text: (_pattern(pattern).search(text) or [""])[0],
-    "regexFindAll": _regex_find_all,
-    "regexReplaceAll": _regex_replace,
-    "regexReplaceAllLiteral": lambda pattern, text, new: _pattern(pattern).sub(lambda _: new, text),
-    "regexSplit": _regex_split,
-    "regexQuoteMeta": lambda text: re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", text),
     "base": posixpath.basename,
     "dir": lambda path: posixpath.dirname(path) or ".",
     "ext": lambda path: posixpath.splitext(path)[1],
@@ -378,8 +331,7 @@ _MISSING = (
 SPRIG |= {name: refused(name, "Azure has this function of Sprig") for name in _MISSING.split()}
 MUST = (
     "append chunk compact dateModify deepCopy first fromJson has initial last merge mergeOverwrite "
-    "prepend regexFind regexFindAll regexReplaceAll regexReplaceAllLiteral regexSplit rest reverse "
-    "toJson toPrettyJson toRawJson uniq without"
+    "prepend rest reverse toJson toPrettyJson toRawJson uniq without"
 )
 SPRIG |= {f"must{name[0].upper()}{name[1:]}": SPRIG[name] for name in MUST.split()}
 SPRIG |= {
@@ -387,4 +339,4 @@ SPRIG |= {
     for name in ("base", "dir", "ext", "clean", "isAbs")
 }
 SPRIG["mustFromJson"] = json.loads
-SPRIG["mustRegexMatch"] = lambda pattern, text: _pattern(pattern).search(text) is not None
+SPRIG |= regular_expressions.FUNCTIONS

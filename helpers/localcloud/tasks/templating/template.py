@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .budget import ITEMS, Budget, BudgetError, limit, weigh
 from .functions import FUNCTIONS, FunctionError, call, show, truth
 from .parser import (
     NAME,
@@ -47,6 +48,7 @@ class _Continue(Exception):  # noqa: N818
 class _Execution:
     def __init__(self, templates: Mapping[str, list[Node]]) -> None:
         self._templates = templates
+        self._budget = Budget()
         self._output: list[str] = []
         self._variables: list[dict[str, Any]] = []
         self._depth = 0
@@ -65,13 +67,14 @@ class _Execution:
             self._variables.pop()
 
     def _node(self, node: Node, dot: Any) -> None:
+        self._step(node)
         if node.kind == "text":
-            self._output.append(node.text)
+            self._print(node.text, node.line)
         elif node.kind == "action":
             assert node.pipeline is not None
             value = self._pipeline(node.pipeline, dot)
             if not node.pipeline.variables:
-                self._output.append(show(value))
+                self._print(value, node.line, node.pipeline.text)
         elif node.kind in ("if", "with"):
             assert node.pipeline is not None
             self._variables.append({})
@@ -88,6 +91,20 @@ class _Execution:
         else:
             raise _Continue
 
+    def _step(self, node: Node) -> None:
+        try:
+            self._budget.step()
+        except BudgetError as error:
+            raise fail(node.line, str(error)) from None
+
+    def _print(self, value: Any, line: int, expression: str = "") -> None:
+        try:
+            self._output.append(self._budget.show(show(weigh(value))))
+        except BudgetError as error:
+            raise (
+                self._error(line, expression, str(error)) if expression else fail(line, str(error))
+            ) from None
+
     def _range(self, node: Node, dot: Any) -> None:
         assert node.pipeline is not None
         pipeline = node.pipeline
@@ -99,6 +116,8 @@ class _Execution:
         elif isinstance(value, (list, tuple)):
             items = list(enumerate(value))
         elif isinstance(value, int) and not isinstance(value, bool):
+            if value > ITEMS:
+                raise self._error(node.line, pipeline.text, str(limit(f"{value} rounds")))
             items = [(number, number) for number in range(value)]
         elif value is None or value == "":
             items = []
@@ -108,6 +127,7 @@ class _Execution:
             self._walk(node.otherwise, dot)
             return
         for key, item in items:
+            self._step(node)
             names = pipeline.variables
             scope = dict(zip(names, (key, item) if len(names) == 2 else (item,), strict=False))
             self._variables.append(scope)
@@ -167,7 +187,8 @@ class _Execution:
                 return self._lazy(first.name, rest, dot, piped, pipeline)
             arguments = [self._operand(one, dot, pipeline) for one in rest] + piped
             try:
-                return call(first.name, arguments)
+                self._budget.call(first.name, arguments)
+                return weigh(call(first.name, arguments))
             except FunctionError as error:
                 message = f"error calling {first.name}: {error}"
             raise self._error(pipeline.line, pipeline.text, message)

@@ -1,0 +1,173 @@
+"""Sprig's functions of regular expressions: RE2, as in Go, so that no pattern takes for ever.
+
+Source: Go documentation, packages regexp and regexp/syntax (its errors); Sprig documentation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+import re2
+
+from .budget import SIZE
+from .go_values import FunctionError
+
+_OPTIONS = re2.Options()
+_OPTIONS.log_errors = False  # they would go to the daemon's log
+# RE2's words for what Go says in others (re2, parse.cc; regexp/syntax, parse.go).
+_WORDS = {
+    "missing )": "missing closing )",
+    "missing ]": "missing closing ]",
+    "no argument for repetition operator": "missing argument to repetition operator",
+    "bad repetition operator": "invalid nested repetition operator",
+    "invalid repetition size": "invalid repeat count",
+    "invalid perl operator": "invalid or unsupported Perl syntax",
+    "invalid named capture group": "invalid named capture",
+    "trailing \\": "trailing backslash at end of expression",
+    "pattern too large - compile failed": "expression too large",
+}
+# What stands for itself in a pattern, and \C, a byte, which RE2 knows and Go does not.
+_ESCAPE = re.compile(r"\\Q.*?(?:\\E|\Z)|\\(?P<byte>C)|\\.", re.DOTALL)
+_GROUP = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<braced>\w+)\}|(?P<name>\w+))")
+
+
+def compiled(pattern: str) -> Any:
+    """The expression. Raises :class:`FunctionError` with Go's words."""
+    if any(match["byte"] for match in _ESCAPE.finditer(pattern)):
+        raise FunctionError("error parsing regexp: invalid escape sequence: `\\C`")
+    try:
+        return re2.compile(pattern, _OPTIONS)
+    except re2.error as error:
+        words, found, rest = error.args[0].decode("utf-8", "replace").partition(": ")
+        about = f": `{rest}`" if found else ""
+        raise FunctionError(f"error parsing regexp: {_WORDS.get(words, words)}{about}") from None
+
+
+def _matches(pattern: str, text: str) -> Iterator[Any]:
+    """All matches, one after the other; as in Go an empty one is none where another has ended."""
+    end = -1
+    for match in compiled(pattern).finditer(text):
+        if match.start() == match.end() == end:
+            continue
+        end = match.end()
+        yield match
+
+
+def must_match(pattern: str, text: str) -> bool:
+    """Whether the expression is found in a text."""
+    return compiled(pattern).search(text) is not None
+
+
+def matches(pattern: str, text: str) -> bool:
+    """As :func:`must_match`; what is no expression is not found, as in Sprig."""
+    try:
+        return must_match(pattern, text)
+    except FunctionError:
+        return False
+
+
+def find(pattern: str, text: str) -> str:
+    """The first match, or nothing."""
+    match = compiled(pattern).search(text)
+    return match[0] if match else ""
+
+
+def find_all(pattern: str, text: str, count: int) -> list[str]:
+    """The matches, at most ``count``; all of them when it is negative."""
+    return [match[0] for match in islice(_matches(pattern, text), count if count >= 0 else None)]
+
+
+def replace(pattern: str, text: str, replacement: str) -> str:
+    """``$1``, ``${1}`` and ``${name}`` are groups; one that there is not is empty; ``$$`` is $."""
+
+    def expand(match: Any) -> str:
+        def group(reference: re.Match[str]) -> str:
+            if reference["dollar"]:
+                return "$"
+            name = reference["braced"] or reference["name"]
+            try:
+                return match[int(name) if name.isdecimal() else name] or ""
+            except (LookupError, ValueError):
+                return ""
+
+        return _GROUP.sub(group, replacement)
+
+    return _replaced(pattern, text, expand)
+
+
+def replace_literal(pattern: str, text: str, replacement: str) -> str:
+    """Every match replaced by a text in which ``$`` means nothing."""
+    return _replaced(pattern, text, lambda _: replacement)
+
+
+def _replaced(pattern: str, text: str, new: Callable[[Any], str]) -> str:
+    parts: list[str] = []
+    end = size = 0
+    for match in _matches(pattern, text):
+        parts += [text[end : match.start()], new(match)]
+        size += len(parts[-1])
+        if size > SIZE:
+            break  # whoever called weighs it
+        end = match.end()
+    return "".join([*parts, text[end:]])
+
+
+def split(pattern: str, text: str, count: int) -> list[str]:
+    """The text between the matches, at most ``count`` pieces; all when it is negative.
+
+    (Go, Regexp.Split.)
+    """
+    expression = compiled(pattern)
+    if count == 0:
+        return []
+    if expression.pattern and not text:
+        return [""]
+    parts: list[str] = []
+    begin = end = 0
+    for match in _matches(pattern, text):
+        if len(parts) == count - 1:
+            break
+        end = match.start()
+        if match.end() != 0:
+            parts.append(text[begin:end])
+        begin = match.end()
+    return [*parts, text[begin:]] if end != len(text) else parts
+
+
+def quote(text: str) -> str:
+    """A pattern that finds this very text."""
+    return re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", text)
+
+
+def panicking(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that compiles with Go's MustCompile: its error names the whole pattern."""
+
+    def call(pattern: str, *arguments: Any) -> Any:
+        try:
+            compiled(pattern)
+        except FunctionError as error:
+            shown = f"`{pattern}`" if "`" not in pattern else f'"{pattern}"'
+            raise FunctionError(f"regexp: Compile({shown}): {error}") from None
+        return function(pattern, *arguments)
+
+    return call
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "regexMatch": matches,
+    "mustRegexMatch": must_match,
+    "regexQuoteMeta": quote,
+}
+_COMPILING: dict[str, Callable[..., Any]] = {
+    "Find": find,
+    "FindAll": find_all,
+    "ReplaceAll": replace,
+    "ReplaceAllLiteral": replace_literal,
+    "Split": split,
+}
+for _name, _function in _COMPILING.items():
+    FUNCTIONS[f"regex{_name}"] = panicking(_function)
+    FUNCTIONS[f"mustRegex{_name}"] = _function
