@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+_BLOCK = 1024 * 1024  # bytes
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -54,14 +57,33 @@ class Writer:
             self.abort()
             raise DigestMismatchError(f"expected {expected}, but the content's digest is {digest}")
         target = self._store.path(digest)
-        if target.exists():
-            self.abort()
-            return digest
+        with self._store.kept():
+            if self._is_stored(target):
+                os.utime(target)  # it is wanted: see ContentStore.discard
+                self.abort()
+                return digest
         os.fsync(self._file.fileno())
         self._file.close()
         target.parent.mkdir(parents=True, exist_ok=True)
-        self._path.replace(target)
+        with self._store.kept():
+            self._path.replace(target)
         return digest
+
+    def _is_stored(self, target: Path) -> bool:
+        """Whether the same bytes are stored; what a disk has damaged is stored anew."""
+        try:
+            with (
+                target.open("rb", buffering=0) as stored,
+                self._path.open("rb", buffering=0) as new,
+            ):
+                if os.fstat(stored.fileno()).st_size != self.size:
+                    return False
+                while block := new.read(_BLOCK):
+                    if stored.read(len(block)) != block:
+                        return False
+        except FileNotFoundError:
+            return False
+        return True
 
     def abort(self) -> None:
         """Drop what was written."""
@@ -88,6 +110,7 @@ class ContentStore:
         self.uploads = root / "uploads"
         self.uploads.mkdir(parents=True, exist_ok=True, mode=0o700)
         (root / "sha256").mkdir(exist_ok=True, mode=0o700)
+        self._lock_file = root / "lock"
 
     def sweep(self, process: int | None = None) -> None:
         """Drop what a process that was killed was writing; of all, when none is writing."""
@@ -127,9 +150,48 @@ class ContentStore:
             upload.write(data)
             return upload.commit(expected)
 
-    def delete(self, digest: str) -> None:
-        """Forget the content; unknown digests are ignored."""
-        self.path(digest).unlink(missing_ok=True)
+    def touch(self, digest: str) -> bool:
+        """Note that the content is wanted, so that it is not discarded soon; False when not stored.
+
+        Not within a transaction: whoever discards content holds one.
+        """
+        with self.kept():
+            try:
+                os.utime(self.path(digest))
+            except FileNotFoundError:
+                return False
+        return True
+
+    @contextlib.contextmanager
+    def kept(self, *, exclusive: bool = False) -> Iterator[None]:
+        """While this is held, nothing is discarded; ``exclusive`` is for who discards, in any process.
+
+        Raises BlockingIOError when that is not possible at once.
+        """
+        with self._lock_file.open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB if exclusive else fcntl.LOCK_SH)
+            yield
+
+    def discard(self, digests: Iterable[str], before: float) -> list[int]:
+        """Delete content that was neither stored nor touched since ``before``; the sizes in bytes.
+
+        Within :meth:`kept`, exclusive.
+        """
+        sizes = []
+        for digest in digests:
+            path = self.path(digest)
+            with contextlib.suppress(FileNotFoundError):
+                status = path.stat()
+                if status.st_mtime < before:
+                    path.unlink()
+                    sizes.append(status.st_size)
+        return sizes
+
+    def set_aside(self, digest: str) -> Path:
+        """Take damaged content out of the store, so that it can be stored anew; where it is now."""
+        folder = self.root / "damaged"
+        folder.mkdir(exist_ok=True, mode=0o700)
+        return self.path(digest).rename(folder / digest.removeprefix("sha256:"))
 
     def digests(self) -> Iterator[str]:
         """Every stored digest."""

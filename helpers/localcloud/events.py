@@ -50,6 +50,14 @@ class ManifestPushed:
 
 
 @dataclass(frozen=True)
+class ManifestsDeleted:
+    """Manifests of a repository are gone; what nothing refers to any more may go, too."""
+
+    registry: str
+    repository: str
+
+
+@dataclass(frozen=True)
 class BranchPushed:
     """A branch of a git repository moved to ``commit``."""
 
@@ -65,5 +73,6 @@ EVENTS = (
     ContainerGroupChanged,
     ResourceDeleted,
     ManifestPushed,
+    ManifestsDeleted,
     BranchPushed,
 )

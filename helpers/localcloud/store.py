@@ -7,17 +7,49 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .migrations import check, migrate
 
 log = logging.getLogger(__name__)
 
 READING = ("GET", "HEAD")  # the methods of requests that only read
+
+
+Made = TypeVar("Made")
+_set_aside: set[str] = set()  # records that were named in the log
+
+
+def readable(
+    what: str, key: Sequence[str], rows: Iterable[sqlite3.Row], make: Callable[[sqlite3.Row], Made]
+) -> list[Made]:
+    """What ``make`` makes of each row, without the rows of which it cannot make anything.
+
+    Such a record is set aside: named in the log, once, by the columns of its ``key``, and passed
+    over, so that everything else goes on. ``doctor`` names it, too.
+    """
+    made: list[Made] = []
+    for row in rows:
+        try:
+            made.append(make(row))
+        except (ValueError, TypeError, KeyError) as error:
+            name = f"{what} {' '.join(str(row[column]) for column in key)}"
+            if name not in _set_aside:
+                _set_aside.add(name)
+                log.error("%s is damaged and was set aside: %s", name, error)
+    return made
+
+
+def decoded(row: sqlite3.Row, column: str) -> dict[str, Any]:
+    """The JSON object in a column. Raises ValueError when it holds anything else."""
+    value = json.loads(row[column])
+    if not isinstance(value, dict):
+        raise ValueError(f"{column} is not a JSON object")
+    return value
 
 
 @dataclass
@@ -191,7 +223,7 @@ class Store:
     def get(self, resource_id: str) -> Resource | None:
         """The resource of that ARM id (any case), or None."""
         rows = self.query("SELECT * FROM resources WHERE key=?", (resource_id.lower(),))
-        return _resource(rows[0]) if rows else None
+        return next(iter(_resources(rows)), None)
 
     def find(
         self,
@@ -209,7 +241,7 @@ class Store:
             f"SELECT * FROM resources WHERE {where} ORDER BY created, key",  # noqa: S608
             tuple(given.values()),
         )
-        return [_resource(row) for row in rows]
+        return _resources(rows)
 
     def remove(self, resource_id: str) -> list[Resource]:
         """Delete a resource and everything below its id; returns what was deleted."""
@@ -222,7 +254,7 @@ class Store:
                 below,
             ).fetchall()
             connection.execute(f"DELETE FROM resources WHERE {where}", below)  # noqa: S608
-        return [_resource(row) for row in rows]
+        return _resources(rows)
 
     def close(self) -> None:
         """Close every connection, those in use as soon as they are free."""
@@ -239,14 +271,18 @@ def _act(action: Callable[[], None]) -> None:
         log.exception("after a commit")
 
 
+def _resources(rows: Iterable[sqlite3.Row]) -> list[Resource]:
+    return readable("resource", ("id",), rows, _resource)
+
+
 def _resource(row: sqlite3.Row) -> Resource:
     return Resource(
         id=row["id"],
         type=row["type"],
         name=row["name"],
         resource_group=row["resource_group"],
-        body=json.loads(row["body"]),
-        private=json.loads(row["private"]),
+        body=decoded(row, "body"),
+        private=decoded(row, "private"),
         parent=row["parent"],
         created=row["created"],
         updated=row["updated"],

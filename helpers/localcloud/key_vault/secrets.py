@@ -7,11 +7,12 @@ import re
 import sqlite3
 import time
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from ..cloud import Cloud
 from ..errors import CloudError
-from ..store import Resource, Store
+from ..store import Resource, Store, decoded, readable
 
 _LIMIT = 25 * 1024  # bytes of a secret's value (Key Vault service limits)
 _Params = dict[str, str]
@@ -22,6 +23,16 @@ def forget_vault(store: Store, name: str) -> None:
     """Drop everything of a purged vault."""
     for table in ("secrets", "deleted_secrets"):
         store.execute(f"DELETE FROM {table} WHERE vault=?", (name.lower(),))  # noqa: S608
+
+
+def _readable(rows: Iterable[sqlite3.Row]) -> list[sqlite3.Row]:
+    """The rows whose tags can be read."""
+
+    def check(row: sqlite3.Row) -> sqlite3.Row:
+        decoded(row, "tags")
+        return row
+
+    return readable("secret", ("vault", "name", "version"), rows, check)
 
 
 class Secrets:
@@ -115,7 +126,7 @@ class Secrets:
             " (SELECT name FROM deleted_secrets WHERE vault=?) ORDER BY name",
             (vault.name.lower(), vault.name.lower()),
         )
-        value = [self._item(vault, row, versioned=False) for row in rows]
+        value = [self._item(vault, row, versioned=False) for row in _readable(rows)]
         return {"value": value, "nextLink": None}
 
     def versions(self, vault: Resource, params: _Params, body: _Body) -> _Body:  # noqa: ARG002
@@ -125,7 +136,7 @@ class Secrets:
             "SELECT * FROM secrets WHERE vault=? AND name=? ORDER BY sequence",
             (vault.name.lower(), params["name"]),
         )
-        value = [self._item(vault, row, versioned=True) for row in rows]
+        value = [self._item(vault, row, versioned=True) for row in _readable(rows)]
         return {"value": value, "nextLink": None}
 
     def delete(self, vault: Resource, params: _Params, body: _Body) -> _Body:  # noqa: ARG002
@@ -192,6 +203,7 @@ class Secrets:
             " ORDER BY sequence DESC LIMIT 1",
             (vault.name.lower(), name, version, version),
         )
+        rows = _readable(rows)
         if not rows or (not deleted and self._deleted(vault, name)):
             raise self._not_found(f"{name}/{version}" if version else name)
         return rows[0]

@@ -162,6 +162,7 @@ async def get(exchange: Exchange) -> Response:
         exchange.authorize("pull")
         if not exchange.catalog.has_blob(exchange.server, exchange.name, digest):
             raise CloudError(404, "BLOB_UNKNOWN", f"blob unknown to registry: {digest}")
+        exchange.cloud.content.touch(digest)  # whoever pushes asks first, and then relies on it
         return exchange.cloud.content.size(digest)
 
     size = await exchange.threads.read(find)

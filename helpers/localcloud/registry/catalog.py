@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..cloud import Cloud
 from ..content import digest_of
 from ..errors import CloudError
-from ..events import ManifestPushed
-from ..store import Store
+from ..events import ManifestPushed, ManifestsDeleted
+from ..store import Store, decoded, readable
 from .manifest_format import INDEXES, image_size, parse_manifest, references
 
 _TABLES = ("registry_tags", "registry_manifests", "registry_blobs", "registry_repositories")
@@ -33,6 +34,12 @@ class Entry:
     subject: str = field(default="")
 
 
+def _entries(rows: Iterable[sqlite3.Row], name: str) -> list[Entry]:
+    """What the rows of a table hold; ``name`` is the column that names them."""
+    key = dict.fromkeys(("registry", "repository", name))
+    return readable("image of registry", tuple(key), rows, lambda row: _entry(row, row[name]))
+
+
 def _entry(row: sqlite3.Row, name: str) -> Entry:
     keys = row.keys()
     return Entry(
@@ -40,7 +47,7 @@ def _entry(row: sqlite3.Row, name: str) -> Entry:
         row["digest"] if "digest" in keys else "",
         row["created"],
         row["updated"],
-        {**dict.fromkeys(ATTRIBUTES, True), **json.loads(row["attributes"])},
+        {**dict.fromkeys(ATTRIBUTES, True), **decoded(row, "attributes")},
         row["media_type"] if "media_type" in keys else "",
         row["size"] if "size" in keys else 0,
         row["subject"] if "subject" in keys else "",
@@ -140,7 +147,7 @@ class Catalog:
             "SELECT * FROM registry_tags WHERE registry=? AND repository=? AND tag=?",
             (registry, repository, tag),
         )
-        return _entry(rows[0], tag) if rows else None
+        return next(iter(_entries(rows, "tag")), None)
 
     def manifest(self, registry: str, repository: str, digest: str) -> Entry | None:
         """One manifest."""
@@ -148,7 +155,7 @@ class Catalog:
             "SELECT * FROM registry_manifests WHERE registry=? AND repository=? AND digest=?",
             (registry, repository, digest),
         )
-        return _entry(rows[0], digest) if rows else None
+        return next(iter(_entries(rows, "digest")), None)
 
     def repository(self, registry: str, repository: str) -> Entry | None:
         """One repository."""
@@ -156,7 +163,7 @@ class Catalog:
             "SELECT * FROM registry_repositories WHERE registry=? AND repository=?",
             (registry, repository),
         )
-        return _entry(rows[0], repository) if rows else None
+        return next(iter(_entries(rows, "repository")), None)
 
     def tags(self, registry: str, repository: str) -> list[Entry]:
         """All tags of a repository, by name."""
@@ -164,7 +171,7 @@ class Catalog:
             "SELECT * FROM registry_tags WHERE registry=? AND repository=? ORDER BY tag",
             (registry, repository),
         )
-        return [_entry(row, row["tag"]) for row in rows]
+        return _entries(rows, "tag")
 
     def manifests(self, registry: str, repository: str) -> list[Entry]:
         """All manifests of a repository, oldest first."""
@@ -173,7 +180,7 @@ class Catalog:
             " ORDER BY created, digest",
             (registry, repository),
         )
-        return [_entry(row, row["digest"]) for row in rows]
+        return _entries(rows, "digest")
 
     def repositories(self, registry: str) -> list[str]:
         """Names of all repositories of a registry, in order."""
@@ -212,6 +219,7 @@ class Catalog:
                     f"DELETE FROM {table} WHERE registry=? AND repository=? AND digest=?",  # noqa: S608
                     (registry, repository, digest),
                 )
+            self._cloud.outbox.add(ManifestsDeleted(registry, repository))
         return True
 
     def delete_repository(self, registry: str, repository: str) -> tuple[list[str], list[str]]:
@@ -228,6 +236,7 @@ class Catalog:
                     f"DELETE FROM {table} WHERE registry=? AND repository=?",  # noqa: S608
                     (registry, repository),
                 )
+            self._cloud.outbox.add(ManifestsDeleted(registry, repository))
         return [one.digest for one in manifests], [one.name for one in tags]
 
     def _check_delete(self, registry: str, repository: str, entry: Entry, name: str) -> None:
@@ -300,7 +309,7 @@ class Catalog:
 
 
 def forget_registry(store: Store, registry: str) -> None:
-    """Drop everything of a deleted registry; blobs stay until the state is reset."""
+    """Drop everything of a deleted registry; its blobs go when nothing else refers to them."""
     with store.transaction() as connection:
         for table in _TABLES:
             connection.execute(f"DELETE FROM {table} WHERE registry=?", (registry,))  # noqa: S608

@@ -6,7 +6,7 @@ import hashlib
 import json
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -16,7 +16,7 @@ from ..cloud import Cloud
 from ..errors import CloudError
 from ..events import RunCancelled, RunQueued
 from ..resource_types import RUN_TYPE
-from ..store import Resource, Store
+from ..store import Resource, Store, decoded, readable
 from . import run_filter
 from .completion import complete
 from .snapshot import snapshot
@@ -149,7 +149,7 @@ class Runs:
     def by_key(self, key: str) -> Run | None:
         """The run of that key, as the events name it, or None."""
         rows = self._store.query("SELECT * FROM runs WHERE key=?", (key.lower(),))
-        return _run(rows[0]) if rows else None
+        return next(iter(_runs(rows)), None)
 
     def get(self, registry_id: str, run_id: str) -> Run:
         """The run of that id (any case). Raises 404 ResourceNotFound."""
@@ -171,7 +171,7 @@ class Runs:
             f"SELECT * FROM runs WHERE status IN ({marks}) ORDER BY created, number",  # noqa: S608
             statuses,
         )
-        return [_run(row) for row in rows]
+        return _runs(rows)
 
     def list(
         self, registry_id: str, filter: str | None = None, top: int | None = None
@@ -189,7 +189,7 @@ class Runs:
                 " ORDER BY number DESC LIMIT ?",
                 (registry_id, before, before, _PAGE),
             )
-            found += (run for run in map(_run, rows) if run_filter.matches(clauses, _fields(run)))
+            found += (run for run in _runs(rows) if run_filter.matches(clauses, _fields(run)))
             if len(rows) < _PAGE:
                 break
             before = rows[-1]["number"]
@@ -202,7 +202,7 @@ class Runs:
             " ORDER BY number DESC LIMIT 1",
             (registry_id, task),
         )
-        return _run(rows[0]) if rows else None
+        return next(iter(_runs(rows)), None)
 
     def queued(self) -> Sequence[tuple[str, str, str]]:
         """Key, registry (in lower case) and task of the runs that wait, the oldest first."""
@@ -227,10 +227,9 @@ class Runs:
         A run that has ended keeps its status: True to the first end that was recorded.
         """
         with self._store.transaction() as connection:
-            row = connection.execute("SELECT * FROM runs WHERE key=?", (run.key,)).fetchone()
-            if row is None:  # its registry was deleted meanwhile
+            current = self.by_key(run.key)
+            if current is None:  # its registry was deleted meanwhile
                 return run
-            current = _run(row)
             if status and not current.finished:
                 current.status = status
             current.properties.update(properties)
@@ -333,6 +332,10 @@ def _fields(run: Run) -> dict[str, str]:
     }
 
 
+def _runs(rows: Iterable[sqlite3.Row]) -> list[Run]:
+    return readable("run", ("key",), rows, _run)
+
+
 def _run(row: sqlite3.Row) -> Run:
     return Run(
         row["registry"],
@@ -341,6 +344,6 @@ def _run(row: sqlite3.Row) -> Run:
         row["status"],
         row["task"],
         row["created"],
-        json.loads(row["properties"]),
-        json.loads(row["request"]),
+        decoded(row, "properties"),
+        decoded(row, "request"),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 
 from ...cloud import Cloud
@@ -26,11 +27,26 @@ class BuildCache:
         """Whether the instruction is known, and its layer (None: it made none)."""
         try:
             layer = json.loads((self._folder / key).read_text())
+            os.utime(self._folder / key)
         except (OSError, ValueError):
             return False, None
         if layer is not None and not self._content.has(layer["digest"]):
             return False, None
         return True, layer
+
+    def layers(self, before: float) -> set[str]:
+        """Digests of the layers that are remembered; instructions unused since ``before`` are not."""
+        found = set()
+        for path in self._folder.iterdir():
+            try:
+                if path.stat().st_mtime < before:
+                    path.unlink()
+                    continue
+                layer = json.loads(path.read_text())
+                found |= {str(layer["digest"])} if layer is not None else set()
+            except (OSError, ValueError, TypeError, KeyError):  # half-written, or gone meanwhile
+                continue
+        return found
 
     def put(self, key: str, layer: Descriptor | None) -> None:
         """Remember what an instruction made."""

@@ -174,9 +174,10 @@ class ImageStore:
                 _remove(fresh)
                 fresh.mkdir(mode=0o755)
                 try:
-                    for one in descriptors:
-                        digest = str(one["digest"])
+                    digests = [str(one["digest"]) for one in descriptors]
+                    for digest in digests:
                         extraction.extract(self._content.path(digest), fresh, digest, onto=True)
+                    target.with_suffix(".parts").write_text(json.dumps(digests))
                 except BaseException:
                     _remove(fresh)
                     raise

@@ -1,0 +1,235 @@
+"""Garbage collection: blobs that nothing refers to any more go, those on their way never do.
+
+What a blob may wait for: a push stores its blobs first and its manifest last; a run makes images that
+only it knows. So nothing is collected that was stored, or asked for by a push, within the last hour,
+and nothing at all while a run goes on. (Docker's registry is read-only meanwhile: "Garbage
+collection", distribution.github.io.)
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import sqlite3
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from .cloud import Cloud
+from .containers.build.build_cache import BuildCache
+from .events import ManifestsDeleted, ResourceDeleted
+from .registry.manifest_format import references
+from .tasks.execution.folders import remove_tree
+from .tasks.runs import FINAL
+
+log = logging.getLogger(__name__)
+
+GRACE = 3600.0  # seconds
+CACHE = 30 * 24 * 3600.0  # seconds that an instruction of a build is remembered unused
+_FIRST, _AGAIN = 10.0, 60.0  # seconds after the start, and after one that had to wait
+_BATCH = 100  # blobs that are deleted in one transaction
+_Repository = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What one collection has removed; ``waits`` is true when it had to leave something for later."""
+
+    blobs: int
+    size: int  # bytes
+    waits: bool
+
+
+class Collector:
+    """Collects the garbage of one cloud: a while after the start, and after deletions."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._store = cloud.store
+        self._content = cloud.content
+        self._children: dict[str, frozenset[str] | None] = {}  # of manifests: they never change
+        self._woken = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._work, name="collector", daemon=True)
+
+    def start(self) -> None:
+        """Begin; before anything uses unpacked layers."""
+        self.sweep_layers()
+        self._cloud.outbox.subscribe(
+            "collector",
+            {ManifestsDeleted: self._wake, ResourceDeleted: self._wake},
+            slow=True,
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Collect no more."""
+        self._stopping = True
+        self._woken.set()
+        self._thread.join(10)
+
+    def _wake(self, _: object) -> None:
+        self._woken.set()
+
+    def _work(self) -> None:
+        pause: float | None = _FIRST
+        while True:
+            self._woken.wait(pause)
+            self._woken.clear()
+            if self._stopping:
+                return
+            try:
+                self._remove_leftovers()
+                done = self.collect()
+            except Exception:  # a disk that is full, for example: it goes on later
+                log.exception("garbage collection")
+                pause = _AGAIN
+                continue
+            if done.blobs:
+                log.info("%d blobs collected, %d bytes", done.blobs, done.size)
+            pause = (_AGAIN if self._runs_going_on() else GRACE) if done.waits else None
+
+    # -- blobs -------------------------------------------------------------------------------
+
+    def collect(self, grace: float = GRACE) -> Collected:
+        """Remove every blob that nothing refers to and that nobody has asked for in ``grace`` s."""
+        before = time.time() - grace
+        if self._runs_going_on():
+            return Collected(0, 0, True)
+        wanted, whole = self._marked()
+        unlinked = self._unlink(wanted, whole, before)
+        known = set().union(*wanted.values()) | self._recorded()
+        known |= BuildCache(self._cloud).layers(time.time() - CACHE)
+        spare = [digest for digest in self._content.digests() if digest not in known]
+        sizes: list[int] = []
+        waits = unlinked
+        for start in range(0, len(spare), _BATCH):
+            batch = spare[start : start + _BATCH]
+            try:
+                removed = self._discard(batch, before)
+            except BlockingIOError:  # somebody stores a blob just now
+                waits = True
+                continue
+            sizes += removed
+            waits = waits or len(removed) < len(batch)
+        return Collected(len(sizes), sum(sizes), waits)
+
+    def _runs_going_on(self) -> bool:
+        marks = ",".join("?" * len(FINAL))
+        query = f"SELECT 1 FROM runs WHERE status NOT IN ({marks}) LIMIT 1"  # noqa: S608
+        return bool(self._store.query(query, FINAL))
+
+    def _marked(self) -> tuple[dict[_Repository, set[str]], set[_Repository]]:
+        """Per repository what its manifests refer to, and the repositories of which that is known."""
+        wanted: dict[_Repository, set[str]] = defaultdict(set)
+        damaged: set[_Repository] = set()
+        rows = self._store.query("SELECT registry, repository, digest FROM registry_manifests")
+        for row in rows:
+            repository = (row["registry"], row["repository"])
+            children = self._references(row["digest"])
+            if children is None:
+                damaged.add(repository)
+            else:
+                wanted[repository] |= children
+        every = self._store.query("SELECT DISTINCT registry, repository FROM registry_blobs")
+        whole = {(row["registry"], row["repository"]) for row in every} - damaged
+        current = {row["digest"] for row in rows}
+        self._children = {k: v for k, v in self._children.items() if k in current and v is not None}
+        return wanted, whole
+
+    def _references(self, digest: str) -> frozenset[str] | None:
+        if digest not in self._children:
+            try:
+                children = references(json.loads(self._content.read(digest)))
+                self._children[digest] = frozenset(children)
+            except (OSError, ValueError, TypeError, KeyError):
+                return None  # doctor names it
+        return self._children[digest]
+
+    def _unlink(
+        self, wanted: dict[_Repository, set[str]], whole: set[_Repository], before: float
+    ) -> bool:
+        """Take out of the repositories what none of their manifests names; True if some must wait."""
+        rows = self._store.query("SELECT registry, repository, digest, linked FROM registry_blobs")
+        spare = [
+            row
+            for row in rows
+            if (place := (row["registry"], row["repository"])) in whole
+            and row["digest"] not in wanted.get(place, ())
+        ]
+        old = [row for row in spare if row["linked"] < before and self._is_old(row, before)]
+        for start in range(0, len(old), _BATCH):
+            with self._store.transaction() as connection:
+                connection.executemany(
+                    "DELETE FROM registry_blobs WHERE registry=? AND repository=? AND digest=?"
+                    " AND linked<?",
+                    [
+                        (row["registry"], row["repository"], row["digest"], before)
+                        for row in old[start : start + _BATCH]
+                    ],
+                )
+        return len(old) < len(spare)
+
+    def _is_old(self, row: sqlite3.Row, before: float) -> bool:
+        try:
+            status = self._content.path(row["digest"]).stat()
+        except (OSError, ValueError):
+            return True
+        return status.st_mtime < before
+
+    def _recorded(self) -> set[str]:
+        rows = self._store.query(
+            "SELECT digest FROM registry_manifests UNION SELECT digest FROM registry_blobs"
+        )
+        return {row["digest"] for row in rows}
+
+    def _discard(self, digests: list[str], before: float) -> list[int]:
+        """Delete what is recorded nowhere still: in a transaction, so that nobody records it now."""
+        marks = ",".join("?" * len(digests))
+        with self._store.transaction() as connection, self._content.kept(exclusive=True):
+            recorded = connection.execute(
+                f"SELECT digest FROM registry_manifests WHERE digest IN ({marks}) UNION"  # noqa: S608
+                f" SELECT digest FROM registry_blobs WHERE digest IN ({marks})",
+                (*digests, *digests),
+            ).fetchall()
+            if self._runs_going_on():
+                return []
+            spare = set(digests) - {row["digest"] for row in recorded}
+            return self._content.discard(sorted(spare), before)
+
+    # -- unpacked layers ---------------------------------------------------------------------
+
+    def sweep_layers(self) -> None:
+        """Give up unpacked layers whose blobs are gone; before a container uses one."""
+        folder = self._cloud.folder("layers")
+        for path in list(folder.iterdir()):
+            name, _, kind = path.name.partition(".")
+            if path.is_dir() and name and not (kind in ("", "flat") and self._has_blobs(path)):
+                for beside in (".owners", ".whiteouts", ".parts"):
+                    path.with_name(name + beside).unlink(missing_ok=True)
+                gone = f".gone-{secrets.token_hex(8)}"
+                path.rename(path.with_name(gone))  # deleted when there is time
+
+    def _has_blobs(self, layer: Path) -> bool:
+        """Whether the blobs that a folder was unpacked from are stored still."""
+        try:
+            digests = [f"sha256:{layer.name}"]
+            if layer.suffix == ".flat":
+                digests = json.loads(layer.with_suffix(".parts").read_text())
+            return all(self._content.has(digest) for digest in digests)
+        except (OSError, ValueError, TypeError):
+            return False
+
+    def _remove_leftovers(self) -> None:
+        for path in self._cloud.folder("layers").glob(".gone-*"):
+            remove_tree(path)
+
+
+def start(cloud: Cloud) -> Collector:
+    """Start collecting the garbage of ``cloud``; ``.stop()`` ends it."""
+    collector = Collector(cloud)
+    collector.start()
+    return collector
