@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import itertools
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ from helpers.localcloud import container_instances
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.container_instances import addresses, group, image, logs
 from helpers.localcloud.container_instances.image import PulledImage, _server
+from helpers.localcloud.container_instances.state import GroupState
 from helpers.localcloud.containers.images import stand_in
 from helpers.localcloud.errors import CloudError
 from helpers.localcloud.principals import MANAGEMENT
@@ -284,6 +286,102 @@ def test_restart_policies(
     assert ended["state"] == "Terminated"
     assert ended["exitCode"] == (0 if image == "ok" else 3)
     assert ("BackOff" in [event["name"] for event in view["events"]]) == restarts
+
+
+def starts(azure: Azure) -> list[float]:
+    """When the container was started, by its own clock and log."""
+    text = azure.call("GET", "web/containers/main/logs").body["content"]
+    return [float(line) for line in text.split()]
+
+
+def restarted(azure: Azure, times: int) -> None:
+    def often(found: dict[str, Any]) -> bool:
+        view = found["containers"][0]["properties"].get("instanceView", {})
+        return int(view.get("restartCount", 0)) >= times
+
+    azure.until(often)
+
+
+CLOCK = ("sh", "-c", "date +%s.%N; exit 3")
+
+
+def test_each_restart_waits_twice_as_long_up_to_a_limit(
+    azure: Azure, images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group, "FIRST_DELAY", 0.1)
+    monkeypatch.setattr(group, "LONGEST_DELAY", 0.4)
+    images.known["app.azurecr.io/clock:1"] = CLOCK
+    azure.put(image="app.azurecr.io/clock:1", restartPolicy="Always")
+    restarted(azure, 8)  # without the limit the eighth would wait for half a minute
+    moments = starts(azure)
+    gaps = [after - before for before, after in itertools.pairwise(moments)]
+    assert gaps[0] >= 0.1
+    assert gaps[1] >= 0.2
+    assert min(gaps[2:]) >= 0.4
+    [backed_off] = [one for one in azure.view()["events"] if one["name"] == "BackOff"]
+    assert backed_off["count"] >= 8
+
+
+def test_a_container_that_has_run_well_is_restarted_as_if_for_the_first_time(
+    azure: Azure, images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group, "STEADY", 0.0)
+    images.known["app.azurecr.io/clock:1"] = CLOCK
+    azure.put(image="app.azurecr.io/clock:1", restartPolicy="OnFailure")
+    restarted(azure, 10)  # with a delay that doubles, the tenth would wait for 25 s
+
+
+def test_a_group_that_is_stopped_is_not_restarted(
+    azure: Azure, images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group, "FIRST_DELAY", 0.3)
+    images.known["app.azurecr.io/clock:1"] = CLOCK
+    azure.put(image="app.azurecr.io/clock:1", restartPolicy="Always")
+    restarted(azure, 1)
+    assert azure.call("POST", "web/stop").status == 204
+    before = starts(azure)
+    time.sleep(1.0)
+    assert starts(azure) == before
+    assert azure.get()["instanceView"]["state"] == "Stopped"
+
+
+def test_who_worked_on_an_older_group_writes_nothing_into_a_newer_one(cloud: Cloud) -> None:
+    """A worker that is late, of a group that was changed, or deleted and made again meanwhile."""
+    resource = Resource(
+        f"{cloud.subscription}/resourceGroups/rg/providers/{TYPE}/web",
+        TYPE,
+        "web",
+        "rg",
+        {"name": "web", "properties": {"containers": [{"name": "main", "properties": {}}]}},
+        {"generation": "one", "ports": []},
+    )
+    resource.properties["ipAddress"] = {"ports": []}
+    cloud.store.put(resource)
+    late = GroupState(cloud, resource)
+    late.group(provisioning="Creating", state="Pending")
+    late.event("main", "Pulling", "first")
+    begun = cloud.store.get(resource.id)
+    assert begun is not None
+    assert begun.properties["provisioningState"] == "Creating"
+
+    def late_ones_write() -> None:
+        late.group(provisioning="Failed", state="Failed")
+        late.group_event("Failed", "late")
+        late.event("main", "Failed", "late")
+        late.container("main", "Terminated", exitCode=9, restartCount=4)
+        late.ports([{"container": 80, "host": 8080}])
+        assert not late.write(lambda properties: properties.clear())
+
+    newer = cloud.store.get(resource.id)
+    assert newer is not None
+    newer.private["generation"] = "two"
+    cloud.store.put(newer)
+    expected = cloud.store.get(resource.id)
+    late_ones_write()
+    assert cloud.store.get(resource.id) == expected
+    cloud.store.remove(resource.id)
+    late_ones_write()
+    assert cloud.store.get(resource.id) is None
 
 
 def test_stop_start_restart(azure: Azure) -> None:

@@ -271,6 +271,45 @@ def test_add_unpacks_local_archives(context: Context) -> None:
     assert list(context.cloud.folder("sandbox").glob("add-*")) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "target"),
+    [
+        ("../outside", tarfile.REGTYPE, ""),
+        ("in/../../outside", tarfile.REGTYPE, ""),
+        ("in/../../../outside", tarfile.DIRTYPE, ""),
+        ("hard", tarfile.LNKTYPE, "../outside"),
+        ("hard", tarfile.LNKTYPE, "../../../../../../etc/passwd"),
+    ],
+)
+def test_add_of_an_archive_that_would_leave_its_folder_is_refused(
+    context: Context, name: str, kind: bytes, target: str
+) -> None:
+    with tarfile.open(context.folder / "a.tar", "w") as archive:
+        member = tarfile.TarInfo(name)
+        member.type, member.linkname = kind, target
+        archive.addfile(member, io.BytesIO())
+    with pytest.raises(BuildError, match=r"Dockerfile:2: .*a\.tar "):
+        context.build(f"FROM {BASE}\nADD a.tar /x/\n")
+    assert not list(context.cloud.home.rglob("outside"))
+    assert list(context.cloud.folder("sandbox").glob("add-*")) == []
+
+
+def test_add_of_an_archive_follows_its_links_inside_the_image_only(context: Context) -> None:
+    with tarfile.open(context.folder / "a.tar", "w") as archive:
+        for name, target in (("file", ""), ("away", "/"), ("up", "../../../../..")):
+            member = tarfile.TarInfo(name)
+            member.type = tarfile.SYMTYPE if target else tarfile.REGTYPE
+            member.linkname = target
+            archive.addfile(member)
+        for link in ("away", "up"):
+            member = tarfile.TarInfo(f"{link}/etc/{context.folder.parent.name}-{link}")
+            member.size = 4
+            archive.addfile(member, io.BytesIO(b"text"))
+    context.build(f"FROM {BASE}\nADD a.tar /x/\n")
+    assert context.run("ls", "/x")[1].split()[0] == "away"
+    assert not list(Path("/etc").glob(f"{context.folder.parent.name}-*"))
+
+
 def test_add_of_a_damaged_archive_names_it(context: Context) -> None:
     with tarfile.open(context.folder / "a.tar", "w") as archive:
         member = tarfile.TarInfo("file")

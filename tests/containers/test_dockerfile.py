@@ -26,7 +26,14 @@ def test_escape_directive_and_windows_line_ends() -> None:
 
 def test_what_does_not_go_on() -> None:
     assert names("FROM a\nRUN one \\\\\nENV A=1\n")[2] == ("ENV", "A=1", 3)
-    assert parse("FROM a\nRUN echo $((1<<X))\n").instructions[1].here_documents == ()
+    for shell in ("echo $((1<<X))", "cat <<<X", "cat <<< X", 'cat <<<"X Y"', "echo a<<X"):
+        [_, run] = parse(f"FROM a\nRUN {shell}\n").instructions
+        assert (run.rest, run.here_documents) == (shell, ())
+    [_, run] = parse("FROM a\nRUN cat <<<a <<X 3<<-Y\none\nX\n\ttwo\nY\n").instructions
+    assert [(one.name, one.content) for one in run.here_documents] == [
+        ("X", "one\n"),
+        ("Y", "two\n"),
+    ]
 
 
 def test_flags_and_here_documents() -> None:

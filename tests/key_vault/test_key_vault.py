@@ -176,6 +176,53 @@ def test_without_a_policy_it_is_forbidden(
     assert secrets(local_cloud, vault).get_secret("token").value == "one"
 
 
+def test_all_permissions_are_all_but_purge(local_cloud: LocalCloud) -> None:
+    name = create_vault(local_cloud, policy(local_cloud, local_cloud.account.object_id, "all"))
+    client = secrets(local_cloud, name)
+    client.set_secret("token", "one")
+    assert client.get_secret("token").value == "one"
+    assert [one.name for one in client.list_properties_of_secrets()] == ["token"]
+    client.begin_delete_secret("token").wait()
+    with pytest.raises(HttpResponseError, match="does not have secrets purge permission"):
+        client.purge_deleted_secret("token")
+    client.begin_recover_deleted_secret("token").wait()
+    assert client.get_secret("token").value == "one"
+
+
+@pytest.mark.parametrize("held", ["get", "list", "set", "delete", "recover", "purge"])
+def test_a_permission_is_for_its_own_operation(local_cloud: LocalCloud, held: str) -> None:
+    me = local_cloud.account.object_id
+    name = create_vault(local_cloud, policy(local_cloud, me, "all", "purge"))
+    full = secrets(local_cloud, name)
+    for one in ("kept", "gone"):
+        full.set_secret(one, "value")
+    full.begin_delete_secret("gone").wait()
+    vaults = local_cloud.client(KeyVaultManagementClient).vaults
+    policies = {"properties": {"accessPolicies": [policy(local_cloud, me, held)]}}
+    vaults.update_access_policy(GROUP, name, "replace", policies)
+    http = local_cloud.http()
+    http.headers["Authorization"] = f"Bearer {local_cloud.token('https://vault.azure.net')}"
+
+    def status(method: str, path: str) -> int:
+        url = f"https://{name}.vault.azure.net/{path}?api-version=7.4"
+        return http.request(
+            method, url, json={"value": "new"} if method == "PUT" else None
+        ).status_code
+
+    # In this order: each leaves what the later ones need.
+    operations = {
+        "get": ("GET", "secrets/kept"),
+        "list": ("GET", "secrets"),
+        "set": ("PUT", "secrets/new"),
+        "recover": ("POST", "deletedsecrets/gone/recover"),
+        "purge": ("DELETE", "deletedsecrets/gone"),
+        "delete": ("DELETE", "secrets/kept"),
+    }
+    answers = {one: status(*call) for one, call in operations.items()}
+    assert {one for one, answer in answers.items() if answer != 403} == {held}
+    assert answers[held] in (200, 204)
+
+
 def test_roles_decide_in_a_vault_with_rbac(
     local_cloud: LocalCloud, other: tuple[str, ClientSecretCredential]
 ) -> None:

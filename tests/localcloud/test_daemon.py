@@ -148,3 +148,29 @@ def test_state_that_cannot_be_written_is_named_and_not_given_up(tmp_path: Path) 
     (home / "state.db-wal").rmdir()
     assert daemon.up(home).account == account
     daemon.down(home)
+
+
+def test_the_daemon_is_sent_to_no_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever proxy and sign-in the shell has: the daemon is the network, and its own account's."""
+    given = {
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+        "https_proxy": "http://127.0.0.1:9",
+        "HTTP_PROXY": "http://127.0.0.1:9",
+        "all_proxy": "http://127.0.0.1:9",
+        "NO_PROXY": "*",
+        "AZURE_CLIENT_SECRET": "of another cloud",
+        "IDENTITY_ENDPOINT": "http://127.0.0.1:9",
+        "MSI_SECRET": "of another machine",
+        "KEPT": "as it is",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    running = daemon.up(tmp_path / "cloud")
+    try:
+        entries = Path(f"/proc/{running.pid}/environ").read_bytes().decode().split("\0")
+        names = {entry.partition("=")[0] for entry in entries}
+        assert names.isdisjoint(set(given) - {"KEPT"})
+        assert "KEPT=as it is" in entries
+        assert "PATH" in names
+    finally:
+        daemon.down(tmp_path / "cloud")

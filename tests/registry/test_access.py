@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
@@ -150,6 +151,67 @@ def test_a_password_is_good_until_it_expires_and_while_its_token_is_enabled(plac
         place.group, place.name, name, {"properties": {"status": "enabled"}}
     ).result()
     assert attempts(place, place.as_user((name, second))) == pull_only
+
+
+def test_an_expired_password_is_none(place: Place) -> None:
+    client = registries(place)
+    name, lasting = place.token("expiring", "repositories/node/content/read")
+    token = client.tokens.get(place.group, place.name, name)
+    soon = datetime.now(timezone.utc) + timedelta(seconds=3)
+    made = client.registries.begin_generate_credentials(
+        place.group,
+        place.name,
+        {"tokenId": token.id, "name": "password2", "expiry": soon.isoformat()},
+    ).result()
+    [short] = [one.value or "" for one in made.passwords or [] if one.name == "password2"]
+    while datetime.now(timezone.utc) <= soon:
+        time.sleep(0.1)
+    assert attempts(place, place.as_user((name, short))) == NOTHING
+    query = {"service": place.server, "scope": "repository:node:pull"}
+    answer = place.as_user((name, short)).get(f"https://{place.server}/oauth2/token", params=query)
+    assert answer.status_code == 401
+    assert attempts(place, place.as_user((name, lasting))) == [200, 200, 401, 401, 401]
+
+
+def bearer(place: Place, *scopes: str) -> requests.Session:
+    """A client that has nothing but an access token for these scopes."""
+    query = [("service", place.server), *(("scope", scope) for scope in scopes)]
+    answer = place.http.get(f"https://{place.server}/oauth2/token", params=query, timeout=30)
+    http = place.cloud.http()
+    http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+    return http
+
+
+def test_an_access_token_is_for_its_repositories_and_its_actions_alone(place: Place) -> None:
+    place.push("other", "1")
+    http = bearer(place, "repository:node:pull,delete", "repository:third:push")
+    assert attempts(place, http) == [200, 200, 401, 401, 404]
+    assert http.get(place.url("other/manifests/1")).status_code == 401
+    assert http.delete(place.url("other/manifests/1")).status_code == 401
+    assert http.post(place.url("third/blobs/uploads/")).status_code == 202
+    assert http.get(place.url("third/tags/list")).status_code == 401
+    assert http.get(place.url("nod/tags/list")).status_code == 401
+    assert http.get(place.url("node/more/tags/list")).status_code == 401
+
+
+def test_a_blob_is_mounted_only_from_where_the_caller_may_pull(place: Place) -> None:
+    blob = place.push_blob("hidden", b"not for everybody")["digest"]
+    user = place.token(
+        "mounting", "repositories/mine/content/write", "repositories/mine/content/read"
+    )
+    for http in (
+        place.as_user(user),
+        bearer(place, "repository:mine:pull,push"),
+        bearer(place, "repository:mine:pull,push", "repository:hidden:push"),
+    ):
+        answer = http.post(
+            place.url("mine/blobs/uploads/"), params={"mount": blob, "from": "hidden"}
+        )
+        assert answer.status_code == 202  # an upload, as if there were no such blob
+        assert http.head(place.url(f"mine/blobs/{blob}")).status_code == 404
+    both = bearer(place, "repository:mine:pull,push", "repository:hidden:pull")
+    answer = both.post(place.url("mine/blobs/uploads/"), params={"mount": blob, "from": "hidden"})
+    assert answer.status_code == 201
 
 
 def test_a_refresh_token_gives_no_more_than_its_owner_may_now(place: Place) -> None:

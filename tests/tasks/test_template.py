@@ -36,6 +36,11 @@ DATA = {
         ('{{ .Run.Registry | splitList "." | first }}', "r"),
         ('{{ join "," (list 1 2 3) }}', "1,2,3"),
         ("{{ and .Values.A .Values.empty }}|{{ or .Values.empty `y` }}", "|y"),
+        # A piped value is the last argument, of and and or too.
+        ("{{ .Values.A | and true }}|{{ .Values.A | and false }}", "x|false"),
+        ("{{ .Values.empty | or false }}|{{ .Values.A | or `y` }}", "|y"),
+        ("{{ .Values.A | and }}{{ .Values.A | and true | or false }}", "xx"),
+        ("{{ if .Values.empty | and true }}1{{else}}2{{end}}", "2"),
         ("{{ len .Values.list }}{{ index .Values.list 1 }}", "2a"),
         ('{{ (dict "a" (list 1)).a }}', "[1]"),
         ('{{ trimSuffix ".io" .Run.Registry }}', "r.azurecr"),

@@ -45,6 +45,11 @@ class Registry:
         """Whether it is Docker Hub."""
         return self.resource is None
 
+    @property
+    def incarnation(self) -> str:
+        """Which registry of that name it is: one that was deleted and made again is another."""
+        return f"{self.server} of {self.resource.created if self.resource else 'Docker'}"
+
 
 @dataclass(frozen=True)
 class Caller:

@@ -37,7 +37,7 @@ async def start(exchange: Exchange) -> Response:
         digest = _digest(query["mount"])
         if await exchange.threads.write(_mount, exchange, query["from"], digest):
             return _created(exchange, digest)
-    upload = exchange.uploads.start(exchange.server, exchange.name)
+    upload = exchange.uploads.start(exchange.registry.incarnation, exchange.name)
     if "digest" in query:
         return await _complete(exchange, upload, _digest(query["digest"]))
     headers = {"Location": upload.location, "Docker-Upload-UUID": upload.id, "Range": "0-0"}
@@ -66,7 +66,8 @@ def _created(exchange: Exchange, digest: str) -> Response:
 
 
 def _upload(exchange: Exchange) -> Upload:
-    return exchange.uploads.get(exchange.params["upload"], exchange.server, exchange.name)
+    registry = exchange.registry.incarnation
+    return exchange.uploads.get(exchange.params["upload"], registry, exchange.name)
 
 
 async def progress(exchange: Exchange) -> Response:

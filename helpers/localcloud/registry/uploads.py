@@ -16,10 +16,10 @@ _IDLE = 3600.0  # seconds
 
 @dataclass
 class Upload:
-    """One blob on its way into one repository."""
+    """One blob on its way into one repository of one incarnation of a registry."""
 
     id: str
-    server: str
+    registry: str
     repository: str
     writer: Writer
     touched: float = field(default_factory=time.monotonic)
@@ -43,17 +43,17 @@ class Uploads:
         self._content = cloud.content
         self._uploads: dict[str, Upload] = {}
 
-    def start(self, server: str, repository: str) -> Upload:
+    def start(self, registry: str, repository: str) -> Upload:
         """A new upload."""
         self._drop_idle()
-        upload = Upload(str(uuid.uuid4()), server, repository, self._content.writer())
+        upload = Upload(str(uuid.uuid4()), registry, repository, self._content.writer())
         self._uploads[upload.id] = upload
         return upload
 
-    def get(self, upload_id: str, server: str, repository: str) -> Upload:
+    def get(self, upload_id: str, registry: str, repository: str) -> Upload:
         """The upload of that id and repository. Raises 404 BLOB_UPLOAD_UNKNOWN."""
         found = self._uploads.get(upload_id)
-        if found is None or (found.server, found.repository) != (server, repository):
+        if found is None or (found.registry, found.repository) != (registry, repository):
             raise CloudError(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")
         found.touched = time.monotonic()
         return found
