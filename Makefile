@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 AZ     := .venv-az
 ARGS   ?=
 
-.PHONY: help env develop tutorial test coverage az notebooks lab lint bench clean lock
+.PHONY: help env develop tutorial test coverage az notebooks lab lint fuzz bench clean lock
 
 help:  ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -72,6 +72,9 @@ lint: $(TESTS)  ## ruff, mypy --strict, the arrows between modules, declared dep
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/deptry .
+
+fuzz: $(TESTS)  ## try ever new input for what strangers send (two minutes; ARGS="--seconds 600")
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 bench: $(STAMP)  ## measure speed and memory, side by side with peers
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -12,9 +12,21 @@ from typing import Any
 import pytest
 import requests
 from azure.identity import ClientSecretCredential
+from hypothesis import HealthCheck, settings
 
 from helpers.localcloud import daemon
 from helpers.localcloud.cloud import Account
+
+# In the suite: few examples, and always the same. `make fuzz` tries many, with seeds that it prints.
+settings.register_profile("suite", max_examples=50, deadline=None, derandomize=True)
+settings.register_profile(
+    "fuzz",
+    max_examples=1000,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("suite")
 
 
 @dataclass
