@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import select
 import signal
 import socket
@@ -44,6 +45,7 @@ class _Agent:
         self._run = run
         self._stop = stop
         self._started = time.monotonic()
+        self._limit, self._limit_message = math.inf, ""  # of time, of what the agent is at now
         self._account = BlobAccount(cloud)
         container = self._account.container_of(run.registry_id)
         self._folder = folders.folder_of(container, run.run_id)
@@ -97,9 +99,9 @@ class _Agent:
         poll.register(child, select.POLLIN)
         poll.register(control, select.POLLIN)
         timeout = int(self._run.request["timeout"])
-        killed_at = float("inf")
+        killed_at = math.inf
         while True:
-            ready = dict(poll.poll(_TICK * 1000 if killed_at < float("inf") else 250))
+            ready = dict(poll.poll(_TICK * 1000))
             if control.fileno() in ready and not self._hear(control):
                 poll.unregister(control)
             if child.fileno() in ready:
@@ -109,6 +111,8 @@ class _Agent:
             now = time.monotonic()
             if now - self._started > timeout:
                 self._stop.request("Timeout", late(timeout))
+            if now > self._limit:
+                self._stop.request("Failed", self._limit_message)
             if self._stop.event.is_set():
                 killed_at = min(killed_at, now + GRACE)
             if now >= killed_at:
@@ -126,6 +130,9 @@ class _Agent:
         message: dict[str, Any] = json.loads(data)
         if "namespaces" in message:
             network.assume(message["namespaces"])
+        if "within" in message:
+            seconds, self._limit_message = message["within"]
+            self._limit = time.monotonic() + seconds if seconds else math.inf
         if "event" in message:
             self._cloud.outbox.wake()
         return True

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import threading
+from collections.abc import Callable, Iterator
 
 MEMORY = 1 << 30  # bytes of the run's process
 _STACK = 1 << 20  # bytes of a thread: they count
@@ -12,6 +14,24 @@ OUT_OF_MEMORY = (
     "containers does not count: its templates, its Dockerfile or its source code are too big, or "
     "grow without end."
 )
+
+
+RENDERING = 15.0  # seconds for rendering and reading a task file
+# How the daemon is told of a limit of time; it keeps to it whatever this process does.
+watch: Callable[[float, str], None] = lambda seconds, message: None  # noqa: ARG005, E731
+
+
+@contextlib.contextmanager
+def within(seconds: float, what: str) -> Iterator[None]:
+    """Inside, the run fails when ``seconds`` have passed; where no daemon watches, nothing happens."""
+    watch(
+        seconds,
+        f"{what} took longer than {seconds:g} seconds: that is the local cloud's limit for it.",
+    )
+    try:
+        yield
+    finally:
+        watch(0, "")
 
 
 def apply() -> None:

@@ -41,6 +41,7 @@ def main(
     cloud = Cloud(Path(home), provision=False, scratch=f"{folder}/scratch")
     cloud.proxy_url = proxy_url
     cloud.outbox.wake = lambda: _tell(control, {"event": True})
+    limits.watch = lambda seconds, message: _tell(control, {"within": [seconds, message]})
     found = Runs(cloud).by_key(run)
     if found is None:  # its registry was deleted meanwhile
         return 0

@@ -19,7 +19,7 @@ from ...store import Resource
 from ..completion import last_line
 from ..definitions import aliases, definition
 from ..runs import Run, Runs, timestamp
-from . import source
+from . import limits, source
 from .agent import Agent, StepError
 from .folders import folder_of, remove_tree
 from .log import RunLog
@@ -131,7 +131,8 @@ class _Runner:
             folder=self._folder,
             identity=identity,
         )
-        task = self._define(agent, volume)
+        with limits.within(limits.RENDERING, "Rendering and reading the task file"):
+            task = self._define(agent, volume)
         session = RunSession(self._cloud, self._log.masker.cut)
         with self._stop.action(agent.cancelled.set), self._stop.action(session.close):
             try:

@@ -8,15 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-import requests
-
 from ...cloud import Cloud
-from ...gateway import session
-from ...principals import VAULT, Principal
+from ...errors import CloudError
+from ...key_vault.reader import read
+from ...principals import Principal
 from ..definitions.definition import SecretReference
 from ..errors import TaskError
 
-TIMEOUT = 120.0  # seconds, as the engine's
 _URL = re.compile(
     r"https://(?P<vault>[a-z0-9-]+)\.vault\.azure\.net/secrets/(?P<name>[0-9a-z-]+)"
     r"(?:/(?P<version>[0-9a-z]*))?/?"
@@ -47,26 +45,10 @@ def fetch(cloud: Cloud, identity: Principal | None, url: str) -> str:
             f"the secret {url} needs a managed identity, and the task has none: give it one "
             "(--assign-identity), and the right to read the vault's secrets"
         )
-    token = cloud.principals.issue(identity, VAULT[0])
-    version = match["version"] or ""
-    target = f"https://{match['vault']}.vault.azure.net/secrets/{match['name']}/{version}"
     try:
-        with session(cloud) as client:
-            answer = client.get(
-                target,
-                params={"api-version": "7.0"},
-                headers={"Authorization": f"Bearer {token}"},
-                timeout=TIMEOUT,
-            )
-    except requests.RequestException as error:
-        raise SecretError(f"the secret {url} could not be read: {error}") from None
-    if answer.status_code != 200:
-        try:
-            reason = answer.json()["error"]["message"]
-        except (ValueError, KeyError, TypeError):
-            reason = f"HTTP {answer.status_code}"
-        raise SecretError(f"the secret {url} could not be read: {reason}")
-    return str(answer.json()["value"])
+        return read(cloud, identity, match["vault"], match["name"], match["version"] or "")
+    except CloudError as error:
+        raise SecretError(f"the secret {url} could not be read: {error.message}") from None
 
 
 def resolve(

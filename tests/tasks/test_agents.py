@@ -1,0 +1,188 @@
+"""The agents of runs: whatever a run does, others go on, and it ends when it is to end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from helpers.localcloud import daemon
+from helpers.localcloud.cloud import Cloud
+from tests.conftest import LocalCloud, start
+from tests.tasks.running import Registry
+
+# A single call of a function that compares for minutes, and lets no other thread run.
+STUCK = "version: v1.1.0\nsteps: []\n{{ $_ := uniq (until 131072) }}"
+SHORT = "version: v1.1.0\nsteps:\n  - cmd: bash -c 'echo all is well'\n"
+SLEEP = "version: v1.1.0\nsteps:\n  - id: sleeper\n    cmd: bash -c 'echo begun; sleep 321'\n"
+# Each variable is twice as long as the one before it: 2^40 times "grow".
+GROWING = "FROM scratch\nENV A0=grow\n" + "".join(
+    f"ENV A{n}=$A{n - 1}$A{n - 1}\n" for n in range(1, 41)
+)
+BUILD = "version: v1.1.0\nsteps:\n  - build: -t grown .\n"
+
+
+@pytest.fixture
+def registry(local_cloud: LocalCloud) -> Iterator[Registry]:
+    made = Registry(local_cloud)
+    yield made
+    made.http.close()
+
+
+def below(process: int) -> dict[int, str]:
+    """The processes below one, with their names."""
+    found: dict[int, str] = {}
+    pending = [process]
+    while pending:
+        one = pending.pop()
+        try:
+            for thread in Path(f"/proc/{one}/task").iterdir():
+                children = [int(pid) for pid in (thread / "children").read_text().split()]
+                pending += children
+                found |= {pid: Path(f"/proc/{pid}/comm").read_text().strip() for pid in children}
+        except OSError:
+            continue
+    return found
+
+
+def agent_of(cloud: LocalCloud, run: str, timeout: float = 30) -> int:
+    """The process id of a run's agent, once it is there."""
+    deadline = time.monotonic() + timeout
+    while True:
+        for pid, name in below(cloud.pid).items():
+            if name == f"run {run}":
+                return pid
+        assert time.monotonic() < deadline, below(cloud.pid)
+        time.sleep(0.01)
+
+
+def busy(process: int, timeout: float = 30) -> None:
+    """Wait until a process has taken a second of the processor."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        columns = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        if int(columns[11]) + int(columns[12]) > os.sysconf("SC_CLK_TCK"):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"process {process} does nothing")
+
+
+def gone(processes: dict[int, str], timeout: float = 15) -> bool:
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if not any(Path(f"/proc/{pid}/root").exists() for pid in processes):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_a_run_that_is_stuck_makes_nobody_wait_and_is_canceled_at_once(registry: Registry) -> None:
+    run = registry.text(STUCK)
+    agent = agent_of(registry.cloud, run)
+    busy(agent)
+    slowest = 0.0
+    for _ in range(50):
+        started = time.monotonic()
+        assert registry.call("GET", "/runs").status_code == 200
+        slowest = max(slowest, time.monotonic() - started)
+    assert slowest < 2
+    assert registry.wait(registry.text(SHORT)).status == "Succeeded"
+    started = time.monotonic()
+    assert registry.call("POST", f"/runs/{run}/cancel").status_code == 200
+    ended = registry.wait(run, 20)
+    assert time.monotonic() - started < 5
+    assert (ended.status, ended.complete) == ("Canceled", "canceled")
+    assert ended.lines[-2].startswith(f"Run ID: {run} was canceled after ")
+    assert gone({agent: "run"})
+
+
+def test_a_run_that_takes_too_much_ends_with_the_limits_name(registry: Registry) -> None:
+    source = registry.upload({"Dockerfile": GROWING})
+    stuck, growing = registry.text(STUCK), registry.text(BUILD, sourceLocation=source)
+    for run, message in (
+        (stuck, "Rendering and reading the task file took longer than 15 seconds"),
+        (growing, "The run needed more memory than its limit of 1024 MiB"),
+    ):
+        ended = registry.wait(run)
+        assert (ended.status, ended.complete) == ("Failed", "failed")
+        assert message in ended.properties["runErrorMessage"]
+        assert message in ended.log
+    assert registry.wait(registry.text(SHORT)).status == "Succeeded"
+
+
+def test_a_run_that_is_stuck_ends_at_its_timeout(registry: Registry) -> None:
+    blocked = [registry.text(SLEEP) for _ in range(2)]
+    run = registry.text(STUCK)
+    cloud = Cloud(registry.cloud.home, provision=False)
+    changed = cloud.store.execute(
+        "UPDATE runs SET request=json_set(request, '$.timeout', 2) WHERE run_id=?", (run,)
+    )
+    cloud.close()
+    assert changed == 1
+    for one in blocked:
+        registry.call("POST", f"/runs/{one}/cancel")
+    ended = registry.wait(run, 30)
+    assert (ended.status, ended.complete) == ("Timeout", "timedout")
+    assert "did not end within its timeout of 2 seconds" in ended.log
+
+
+def test_the_run_of_an_agent_that_was_killed_fails_and_others_go_on(registry: Registry) -> None:
+    run = registry.text(SLEEP)
+    registry.wait_for(run, "begun")
+    agent = agent_of(registry.cloud, run)
+    processes = below(registry.cloud.pid)
+    assert "sleep" in processes.values()
+    os.kill(agent, signal.SIGKILL)
+    ended = registry.wait(run, 30)
+    assert (ended.status, ended.complete) == ("Failed", "failed")
+    assert "The agent of the run was ended from outside by SIGKILL" in ended.log
+    assert registry.wait(registry.text(SHORT)).status == "Succeeded"
+    sleepers = {pid: name for pid, name in processes.items() if name in ("sleep", "bwrap")}
+    assert gone(sleepers)
+    deadline = time.monotonic() + 10
+    while any((registry.cloud.home / "runs").iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert list((registry.cloud.home / "runs").iterdir()) == []
+
+
+def test_a_killed_daemon_leaves_nothing_and_takes_no_run_up_again(tmp_path: Path) -> None:
+    cloud = start(tmp_path / "cloud")
+    try:
+        registry = Registry(cloud)
+        stuck, sleeper = registry.text(STUCK), registry.text(SLEEP)
+        busy(agent_of(cloud, stuck))
+        registry.wait_for(sleeper, "begun")
+        processes = below(cloud.pid)
+        assert {f"run {stuck}", f"run {sleeper}", "network", "sleep"} <= {*processes.values()}
+        os.kill(cloud.pid, signal.SIGKILL)
+        assert gone(processes), processes
+        registry.cloud = start(cloud.home)
+        for run in (stuck, sleeper):
+            ended = registry.wait(run, 5)
+            assert ended.status == "Failed"
+            assert "was stopped while the run was going on" in ended.log
+        assert registry.wait(registry.text(SHORT)).status == "Succeeded"
+        assert not [name for name in below(registry.cloud.pid).values() if name.startswith("run ")]
+    finally:
+        daemon.down(cloud.home)
+
+
+def test_a_cloud_with_a_run_that_is_stuck_stops(tmp_path: Path) -> None:
+    cloud = start(tmp_path / "cloud")
+    try:
+        registry = Registry(cloud)
+        run = registry.text(STUCK)
+        busy(agent_of(cloud, run))
+        processes = below(cloud.pid)
+        started = time.monotonic()
+        assert daemon.down(cloud.home)
+        assert time.monotonic() - started < 8
+        assert gone(processes)
+        registry.cloud = start(cloud.home)
+        assert registry.wait(run, 5).status == "Failed"
+    finally:
+        daemon.down(cloud.home)
