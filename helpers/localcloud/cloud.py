@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import uuid
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from . import atomic
 from .content import ContentStore
 from .operations import Operations
 from .outbox import Outbox
@@ -47,11 +47,7 @@ class Account:
                 github_owner="importing-public-content",
                 github_token="ghp_" + secrets.token_hex(18),
             )
-            temporary = path.with_suffix(".new")
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                json.dump(asdict(account), file, indent=2)
-            temporary.replace(path)
+            atomic.write(path, json.dumps(asdict(account), indent=2), durable=True)
         try:
             return cls(**json.loads(path.read_text()))
         except (TypeError, ValueError) as error:

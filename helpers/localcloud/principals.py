@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
 import time
 import uuid
@@ -18,6 +17,7 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from . import atomic
 from .store import Store
 
 MANAGEMENT = ("https://management.azure.com", "https://management.core.windows.net")
@@ -262,11 +262,7 @@ def _make_key(path: Path) -> None:
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    temporary = path.with_suffix(".new")  # a half-written key would lock the cloud out
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(pem)
-    temporary.replace(path)
+    atomic.write(path, pem, durable=True)  # a half-written key would lock the cloud out
 
 
 def _load_key(path: Path, *, checked: bool) -> rsa.RSAPrivateKey:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .. import atomic
 from ..cloud import Cloud
 from .signature import SharedAccess
 
@@ -64,15 +65,7 @@ class Blob:
         self._save({**self.properties(), "metadata": metadata})
 
     def _save(self, properties: dict[str, Any]) -> None:
-        temporary = self.properties_path.with_name(f".{secrets.token_hex(8)}.new")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "w") as file:
-                json.dump(properties, file)
-            temporary.replace(self.properties_path)
-        except OSError:
-            temporary.unlink()
-            raise
+        atomic.write(self.properties_path, json.dumps(properties))
 
 
 class BlobAccount:

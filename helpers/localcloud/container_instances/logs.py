@@ -9,6 +9,7 @@ import threading
 from datetime import datetime, timezone
 from pathlib import Path
 
+from .. import atomic
 from ..cloud import Cloud
 
 # Azure shows the last 4 MB (learn.microsoft.com, "Retrieve container logs and events").
@@ -90,9 +91,5 @@ class Log:
 
     def _trim(self) -> None:
         data = self._path.read_bytes()[-KEPT:]
-        temporary = self._path.with_suffix(".new")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            begin = data.find(b"\n") + 1
-            file.write(data[begin:] if begin else _stamp() + data)
-        temporary.replace(self._path)
+        begin = data.find(b"\n") + 1
+        atomic.write(self._path, data[begin:] if begin else _stamp() + data)

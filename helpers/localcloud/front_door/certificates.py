@@ -10,6 +10,7 @@ from pathlib import Path
 import trustme
 from cryptography import x509
 
+from .. import atomic
 from .hosts import CERTIFICATE_NAMES
 
 
@@ -33,15 +34,6 @@ def _authority(key_file: Path, ca_file: Path) -> trustme.CA:
         if expires > datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1):
             return trustme.CA.from_pem(certificate, key_file.read_bytes())
     authority = trustme.CA(organization_name="Local cloud", organization_unit_name=str(os.getpid()))
-    _write(key_file, authority.private_key_pem.bytes(), 0o600)
-    _write(ca_file, authority.cert_pem.bytes(), 0o644)
+    atomic.write(key_file, authority.private_key_pem.bytes(), durable=True)
+    atomic.write(ca_file, authority.cert_pem.bytes(), mode=0o644, durable=True)
     return authority
-
-
-def _write(path: Path, data: bytes, mode: int) -> None:
-    temporary = path.with_suffix(".new")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-    temporary.replace(path)

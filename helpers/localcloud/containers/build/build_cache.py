@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 
+from ... import atomic
 from ...cloud import Cloud
 from ...content import digest_of
 from ..images.images import Descriptor, encode
@@ -50,7 +50,4 @@ class BuildCache:
 
     def put(self, key: str, layer: Descriptor | None) -> None:
         """Remember what an instruction made."""
-        # A name of its own: runs side by side may be at the same instruction.
-        temporary = self._folder / f".{secrets.token_hex(8)}.new"
-        temporary.write_text(json.dumps(layer))
-        temporary.replace(self._folder / key)
+        atomic.write(self._folder / key, json.dumps(layer))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import platform
 import re
 import subprocess
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from ... import atomic
 from ...cloud import Cloud
 from ...errors import CloudError
 from ...file_lock import locked
@@ -23,7 +23,7 @@ from ...media_types import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST
 from ...reference import DOCKER_HUB
 from ...registry.catalog import Catalog
 from ..errors import SandboxError
-from .assembly import EPOCH, Layer
+from .assembly import Layer
 
 CREATED = "2020-01-01T00:00:00Z"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -237,10 +237,7 @@ def _assemble(
         "layers": descriptors,
     }
     digest = cloud.content.put(json.dumps(manifest, sort_keys=True).encode())
-    temporary = memory.with_suffix(".new")
-    temporary.write_text(json.dumps({"prints": prints, "manifest": digest}))
-    os.utime(temporary, (EPOCH, EPOCH))
-    temporary.replace(memory)
+    atomic.write(memory, json.dumps({"prints": prints, "manifest": digest}))
     return digest
 
 
