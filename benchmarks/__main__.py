@@ -6,12 +6,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import builds, clouds, pipelines, registries, tutorials
+from . import builds, clouds, loads, pipelines, registries, tutorials
 from .report import Figure, show
 
 _ALL = {
     "daemon": clouds,
     "build": builds,
+    "load": loads,
     "registry": registries,
     "pipeline": pipelines,
     "tutorial": tutorials,
