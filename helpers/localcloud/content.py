@@ -21,6 +21,15 @@ class DigestMismatchError(ValueError):
     """The content is not what its digest says."""
 
 
+class MissingContentError(FileNotFoundError):
+    """Content that is not stored, or whose file does not have the bytes of its ``digest``."""
+
+    def __init__(self, digest: str, *, damaged: bool) -> None:
+        what = "is damaged: its file has other bytes" if damaged else "is not stored"
+        super().__init__(f"The content {digest} {what}. Push it again.")
+        self.digest = digest
+
+
 def digest_of(data: bytes) -> str:
     """Digest of ``data`` in OCI notation, ``sha256:<64 hex>`` (OCI image spec, descriptor)."""
     return "sha256:" + hashlib.sha256(data).hexdigest()
@@ -35,20 +44,31 @@ class Writer:
     def __init__(self, store: ContentStore) -> None:
         self._store = store
         self._path = store.uploads / f"{os.getpid()}-{secrets.token_hex(16)}"
-        self._file: BinaryIO = self._path.open("xb", buffering=0)
+        self._file: BinaryIO | None = None
         self._hash = hashlib.sha256()
         self.size = 0
+
+    def _opened(self) -> BinaryIO:
+        if self._file is None:
+            self._file = self._path.open("ab", buffering=0)
+        return self._file
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Append ``data``."""
         self._hash.update(data)
-        view = memoryview(data)
+        file, view = self._opened(), memoryview(data)
         while view:
-            view = view[self._file.write(view) :]
+            view = view[file.write(view) :]
         self.size += len(data)
 
+    def rest(self) -> None:
+        """Hold no descriptor until the next :meth:`write`, however long that takes."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
     def commit(self, expected: str | None = None) -> str:
-        """Make the content durable and return its digest.
+        """Make the content durable and return its digest; it replaces one that may be damaged.
 
         Raises :class:`DigestMismatchError` when ``expected`` is given and differs; nothing is stored.
         """
@@ -57,16 +77,19 @@ class Writer:
             self.abort()
             raise DigestMismatchError(f"expected {expected}, but the content's digest is {digest}")
         target = self._store.path(digest)
+        self._opened()  # empty content, too, has a file
         with self._store.kept():
             if self._is_stored(target):
                 os.utime(target)  # it is wanted: see ContentStore.discard
+                self._store.note_whole(digest)
                 self.abort()
                 return digest
-        os.fsync(self._file.fileno())
-        self._file.close()
+        os.fsync(self._opened().fileno())
+        self.rest()
         target.parent.mkdir(parents=True, exist_ok=True)
         with self._store.kept():
             self._path.replace(target)
+            self._store.note_whole(digest)
         return digest
 
     def _is_stored(self, target: Path) -> bool:
@@ -87,7 +110,7 @@ class Writer:
 
     def abort(self) -> None:
         """Drop what was written."""
-        self._file.close()
+        self.rest()
         self._path.unlink(missing_ok=True)
 
     def __enter__(self) -> Writer:
@@ -111,6 +134,7 @@ class ContentStore:
         self.uploads.mkdir(parents=True, exist_ok=True, mode=0o700)
         (root / "sha256").mkdir(exist_ok=True, mode=0o700)
         self._lock_file = root / "lock"
+        self._whole: dict[str, tuple[int, int, int]] = {}  # the state of files that were hashed
 
     def sweep(self, process: int | None = None) -> None:
         """Drop what a process that was killed was writing; of all, when none is writing."""
@@ -133,8 +157,48 @@ class ContentStore:
         return self.path(digest).stat().st_size
 
     def read(self, digest: str) -> bytes:
-        """All bytes of the content. Raises FileNotFoundError when it is not stored."""
-        return self.path(digest).read_bytes()
+        """All bytes of the content. Raises :class:`MissingContentError`."""
+        try:
+            data = self.path(digest).read_bytes()
+        except FileNotFoundError:
+            raise MissingContentError(digest, damaged=False) from None
+        if digest_of(data) != digest:
+            raise MissingContentError(digest, damaged=True)
+        return data
+
+    # -- whether a file is what its name says ------------------------------------------------
+
+    def check(self, digest: str) -> int:
+        """Bytes of the content, which is read and hashed unless it was since its file changed.
+
+        Raises :class:`MissingContentError`.
+        """
+        path = self.path(digest)
+        try:
+            with path.open("rb", buffering=0) as file:
+                state = _state(os.fstat(file.fileno()))
+                if self._whole.get(digest) != state:
+                    if _digest_of_file(file) != digest:
+                        raise MissingContentError(digest, damaged=True)
+                    self._whole[digest] = state
+                return state[2]
+        except FileNotFoundError as error:
+            self._whole.pop(digest, None)
+            if isinstance(error, MissingContentError):
+                raise
+            raise MissingContentError(digest, damaged=False) from None
+
+    def whole(self, digest: str) -> bool:
+        """Whether the content is stored and is what its digest says; see :meth:`check`."""
+        try:
+            self.check(digest)
+        except MissingContentError:
+            return False
+        return True
+
+    def note_whole(self, digest: str) -> None:
+        """Remember that the content was written just now, so that :meth:`check` need not read it."""
+        self._whole[digest] = _state(self.path(digest).stat())
 
     def open(self, digest: str) -> BinaryIO:
         """The content as an open file. Raises FileNotFoundError when it is not stored."""
@@ -156,8 +220,12 @@ class ContentStore:
         Not within a transaction: whoever discards content holds one.
         """
         with self.kept():
+            path = self.path(digest)
             try:
-                os.utime(self.path(digest))
+                known = self._whole.get(digest) == _state(path.stat())
+                os.utime(path)
+                if known:
+                    self.note_whole(digest)
             except FileNotFoundError:
                 return False
         return True
@@ -197,3 +265,14 @@ class ContentStore:
         """Every stored digest."""
         for path in (self.root / "sha256").glob("*/*"):
             yield f"sha256:{path.name}"
+
+
+def _state(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _digest_of_file(file: BinaryIO) -> str:
+    found = hashlib.sha256()
+    while block := file.read(_BLOCK):
+        found.update(block)
+    return "sha256:" + found.hexdigest()

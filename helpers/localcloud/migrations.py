@@ -157,11 +157,26 @@ CREATE TABLE operations (
 );
 """
 
+_DESCRIPTIONS = """
+-- what a manifest and its configuration say, so that listings read no content
+CREATE TABLE registry_descriptions (
+    digest TEXT PRIMARY KEY, config_media_type TEXT, architecture TEXT, os TEXT,
+    children TEXT,                   -- JSON: digest and platform of each manifest of an index
+    artifact_type TEXT NOT NULL, annotations TEXT NOT NULL, length INTEGER NOT NULL
+);
+CREATE INDEX registry_manifests_time ON registry_manifests (registry, repository, updated, digest);
+CREATE INDEX registry_manifests_subject ON registry_manifests (registry, repository, subject);
+CREATE INDEX registry_manifests_digest ON registry_manifests (digest);
+CREATE INDEX registry_tags_time ON registry_tags (registry, repository, updated, tag);
+CREATE INDEX registry_tags_digest ON registry_tags (registry, repository, digest);
+"""
+
 STEPS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     _TABLES,
     _SUBSCRIBERS,
     _LINKS,
     _OPERATIONS,
+    _DESCRIPTIONS,
 )
 VERSION = len(STEPS)
 

@@ -5,7 +5,6 @@ Source: azure-rest-api-specs, Azure.ContainerRegistry data plane 2021-07-01.
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timezone
 from typing import Any
 
@@ -13,9 +12,9 @@ from starlette.responses import JSONResponse, Response
 
 from ..errors import CloudError
 from ..request_body import parse_json
-from .catalog import Entry
+from .descriptions import Description
+from .entries import Entry
 from .exchange import Exchange
-from .manifest_format import INDEXES
 from .manifests import unknown
 
 
@@ -35,8 +34,9 @@ def _common(entry: Entry) -> dict[str, Any]:
 def catalog(exchange: Exchange) -> Response:
     """Repository names."""
     exchange.authorize_registry("*")
-    names, headers = exchange.page(exchange.catalog.repositories(exchange.server))
-    return JSONResponse({"repositories": names or None}, headers=headers)
+    page = exchange.catalog.listings.repositories(exchange.server, exchange.window())
+    names = [one.name for one in page.entries]
+    return JSONResponse({"repositories": names or None}, headers=exchange.link(page))
 
 
 def _repository(exchange: Exchange) -> Entry:
@@ -55,13 +55,14 @@ def get_repository(exchange: Exchange) -> Response:
 def _show_repository(exchange: Exchange) -> Response:
     entry = _repository(exchange)
     server, name = exchange.server, exchange.name
+    manifests, tags = exchange.catalog.listings.counts(server, name)
     return JSONResponse(
         {
             "registry": server,
             "imageName": name,
             **_common(entry),
-            "manifestCount": len(exchange.catalog.manifests(server, name)),
-            "tagCount": len(exchange.catalog.tags(server, name)),
+            "manifestCount": manifests,
+            "tagCount": tags,
         }
     )
 
@@ -102,30 +103,19 @@ def list_tags(exchange: Exchange) -> Response:
     """All tags, by name or, with ``orderby=timedesc`` / ``timeasc``, by time."""
     exchange.authorize("metadata_read")
     _repository(exchange)
-    wanted = exchange.request.query_params.get("digest")
-    entries = [
-        one
-        for one in exchange.catalog.tags(exchange.server, exchange.name)
-        if wanted in (None, one.digest) and one.attributes["listEnabled"]
-    ]
-    shown, headers = _ordered(exchange, entries)
+    page = exchange.catalog.listings.tags(
+        exchange.server,
+        exchange.name,
+        exchange.window(),
+        digest=exchange.request.query_params.get("digest"),
+        listed=True,
+    )
     body = {
         "registry": exchange.server,
         "imageName": exchange.name,
-        "tags": [_show_tag(one) for one in shown],
+        "tags": [_show_tag(one) for one in page.entries],
     }
-    return JSONResponse(body, headers=headers)
-
-
-def _ordered(exchange: Exchange, entries: list[Entry]) -> tuple[list[Entry], dict[str, str]]:
-    order = exchange.request.query_params.get("orderby", "").lower()
-    by_name = {one.name: one for one in entries}
-    if order in ("timedesc", "timeasc"):
-        found = sorted(entries, key=lambda one: one.updated, reverse=order == "timedesc")
-        names, headers = exchange.page([one.name for one in found], ordered=False)
-    else:
-        names, headers = exchange.page(sorted(by_name))
-    return [by_name[name] for name in names], headers
+    return JSONResponse(body, headers=exchange.link(page))
 
 
 def _tag(exchange: Exchange) -> Entry:
@@ -164,30 +154,28 @@ def delete_tag(exchange: Exchange) -> Response:
 # -- manifests -----------------------------------------------------------------------------------
 
 
-def _show_manifest(exchange: Exchange, entry: Entry) -> dict[str, Any]:
-    manifest = json.loads(exchange.cloud.content.read(entry.digest))
+def _show_manifests(exchange: Exchange, entries: list[Entry]) -> list[dict[str, Any]]:
+    digests = [one.digest for one in entries]
+    described = exchange.catalog.descriptions.of(digests)
+    tags = exchange.catalog.listings.tags_of(exchange.server, exchange.name, digests)
+    return [_show_manifest(one, described.get(one.digest), tags[one.digest]) for one in entries]
+
+
+def _show_manifest(entry: Entry, said: Description | None, tags: list[str]) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "digest": entry.digest,
         "imageSize": entry.size,
         **_common(entry),
         "mediaType": entry.media_type,
-        "tags": [
-            tag.name
-            for tag in exchange.catalog.tags(exchange.server, exchange.name)
-            if tag.digest == entry.digest
-        ],
+        "tags": tags,
     }
-    if entry.media_type in INDEXES:
-        shown["references"] = [
-            {"digest": one["digest"], **(one.get("platform") or {})}
-            for one in manifest["manifests"]
-        ]
+    if said is None:  # its content is missing or damaged: doctor and a pull say so
         return shown
-    config = manifest["config"]
-    shown["configMediaType"] = config.get("mediaType")
-    if config.get("size", 0) < 1024 * 1024 and "image" in str(config.get("mediaType")):
-        content = json.loads(exchange.cloud.content.read(config["digest"]))
-        shown |= {"architecture": content.get("architecture"), "os": content.get("os")}
+    if said.children is not None:
+        return {**shown, "references": said.children}
+    shown["configMediaType"] = said.config_media_type
+    if "image" in (said.config_media_type or ""):
+        shown |= {"architecture": said.architecture, "os": said.os}
     return shown
 
 
@@ -195,18 +183,13 @@ def list_manifests(exchange: Exchange) -> Response:
     """All manifests, by digest or by time."""
     exchange.authorize("metadata_read")
     _repository(exchange)
-    entries = [
-        one
-        for one in exchange.catalog.manifests(exchange.server, exchange.name)
-        if one.attributes["listEnabled"]
-    ]
-    shown, headers = _ordered(exchange, entries)
+    page = exchange.catalog.listings.manifests(exchange.server, exchange.name, exchange.window())
     body = {
         "registry": exchange.server,
         "imageName": exchange.name,
-        "manifests": [_show_manifest(exchange, one) for one in shown],
+        "manifests": _show_manifests(exchange, page.entries),
     }
-    return JSONResponse(body, headers=headers)
+    return JSONResponse(body, headers=exchange.link(page))
 
 
 def _manifest(exchange: Exchange) -> Entry:
@@ -220,7 +203,7 @@ def get_manifest(exchange: Exchange) -> Response:
     """Attributes of a manifest."""
     exchange.authorize("metadata_read")
     body = {"registry": exchange.server, "imageName": exchange.name}
-    return JSONResponse({**body, "manifest": _show_manifest(exchange, _manifest(exchange))})
+    return JSONResponse({**body, "manifest": _show_manifests(exchange, [_manifest(exchange)])[0]})
 
 
 def update_manifest(exchange: Exchange) -> Response:
@@ -234,4 +217,4 @@ def update_manifest(exchange: Exchange) -> Response:
 def get_manifest_body(exchange: Exchange) -> Response:
     """The manifest after a change."""
     body = {"registry": exchange.server, "imageName": exchange.name}
-    return JSONResponse({**body, "manifest": _show_manifest(exchange, _manifest(exchange))})
+    return JSONResponse({**body, "manifest": _show_manifests(exchange, [_manifest(exchange)])[0]})

@@ -90,6 +90,7 @@ async def append(exchange: Exchange) -> Response:
     await exchange.threads.read(exchange.authorize, "push")
     upload = _upload(exchange)
     async with upload.lock:
+        exchange.uploads.check(upload)
         stated = exchange.request.headers.get("content-range", "")
         if stated and stated.removeprefix("bytes ").split("-")[0] != str(upload.writer.size):
             return _accepted(upload, 416)
@@ -98,6 +99,8 @@ async def append(exchange: Exchange) -> Response:
         except OSError:  # of what was to be written, nobody knows how much was
             exchange.uploads.end(upload)
             raise
+        finally:
+            upload.writer.rest()
     return _accepted(upload, 202)
 
 
@@ -112,6 +115,7 @@ async def finish(exchange: Exchange) -> Response:
 async def _complete(exchange: Exchange, upload: Upload, digest: str) -> Response:
     try:
         async with upload.lock:
+            exchange.uploads.check(upload)
             await _receive(exchange, upload)
             await exchange.threads.outside(_UPLOAD, upload.writer.commit, digest)
             await exchange.threads.write(
@@ -130,17 +134,19 @@ async def _receive(exchange: Exchange, upload: Upload) -> None:
     """Write the request's body as it comes, hashing and writing off the event loop."""
     waiting = bytearray()
     writing: asyncio.Future[None] | None = None
-    async for chunk in exchange.request.stream():
-        waiting += chunk
-        if len(waiting) >= _BLOCK:
-            if writing is not None:
-                await writing
-            writing = asyncio.ensure_future(
-                exchange.threads.outside(_UPLOAD, upload.writer.write, waiting)
-            )
-            waiting = bytearray()
-    if writing is not None:
-        await writing
+    try:
+        async for chunk in exchange.request.stream():
+            waiting += chunk
+            if len(waiting) >= _BLOCK:
+                if writing is not None:
+                    await writing
+                writing = asyncio.ensure_future(
+                    exchange.threads.outside(_UPLOAD, upload.writer.write, waiting)
+                )
+                waiting = bytearray()
+    finally:  # also when the client has gone: nobody closes the file while it is written
+        if writing is not None:
+            await writing
     if waiting:
         await exchange.threads.outside(_UPLOAD, upload.writer.write, waiting)
 
@@ -148,7 +154,9 @@ async def _receive(exchange: Exchange, upload: Upload) -> None:
 async def cancel(exchange: Exchange) -> Response:
     """DELETE an upload."""
     await exchange.threads.read(exchange.authorize, "push")
-    exchange.uploads.end(_upload(exchange))
+    upload = _upload(exchange)
+    async with upload.lock:
+        exchange.uploads.end(upload)
     return Response(status_code=204)
 
 
@@ -164,7 +172,7 @@ async def get(exchange: Exchange) -> Response:
         if not exchange.catalog.has_blob(exchange.server, exchange.name, digest):
             raise CloudError(404, "BLOB_UNKNOWN", f"blob unknown to registry: {digest}")
         exchange.cloud.content.touch(digest)  # whoever pushes asks first, and then relies on it
-        return exchange.cloud.content.size(digest)
+        return exchange.cloud.content.check(digest)
 
     size = await exchange.threads.read(find)
     headers = {

@@ -3,55 +3,20 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..cloud import Cloud
-from ..content import digest_of
+from ..content import MissingContentError, digest_of
 from ..errors import CloudError
 from ..events import ManifestPushed, ManifestsDeleted
-from ..store import Store, decoded, readable
+from ..store import Store
+from .descriptions import Descriptions, describe
+from .entries import ATTRIBUTES, Entry, entries_of
+from .listings import Listings, Window
 from .manifest_format import INDEXES, image_size, parse_manifest, references
 
 _TABLES = ("registry_tags", "registry_manifests", "registry_blobs", "registry_repositories")
-ATTRIBUTES = ("deleteEnabled", "writeEnabled", "readEnabled", "listEnabled")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A row that can be locked: a repository, a manifest (``name`` is its digest) or a tag."""
-
-    name: str
-    digest: str
-    created: float
-    updated: float
-    attributes: dict[str, bool]
-    media_type: str = ""
-    size: int = 0
-    subject: str = field(default="")
-
-
-def _entries(rows: Iterable[sqlite3.Row], name: str) -> list[Entry]:
-    """What the rows of a table hold; ``name`` is the column that names them."""
-    key = dict.fromkeys(("registry", "repository", name))
-    return readable("image of registry", tuple(key), rows, lambda row: _entry(row, row[name]))
-
-
-def _entry(row: sqlite3.Row, name: str) -> Entry:
-    keys = row.keys()
-    return Entry(
-        name,
-        row["digest"] if "digest" in keys else "",
-        row["created"],
-        row["updated"],
-        {**dict.fromkeys(ATTRIBUTES, True), **decoded(row, "attributes")},
-        row["media_type"] if "media_type" in keys else "",
-        row["size"] if "size" in keys else 0,
-        row["subject"] if "subject" in keys else "",
-    )
 
 
 class Catalog:
@@ -60,6 +25,8 @@ class Catalog:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._store = cloud.store
+        self.listings = Listings(cloud.store)
+        self.descriptions = Descriptions(cloud.store, cloud.content)
 
     # -- manifests and tags ------------------------------------------------------------------
 
@@ -86,10 +53,12 @@ class Catalog:
             if not self._cloud.content.has(child):
                 raise CloudError(404, "MANIFEST_BLOB_UNKNOWN", f"blob unknown to registry: {child}")
         self._cloud.content.put(manifest)
+        description = describe(self._cloud.content, manifest)
         subject = str((parsed.get("subject") or {}).get("digest") or "")
         now = time.time()
         with self._store.transaction() as connection:
             self._check_locks(registry, repository, tag)
+            self.descriptions.keep({digest: description})
             previous = self.resolve(registry, repository, tag) if tag else None
             connection.execute(
                 "INSERT INTO registry_repositories (registry, repository, created, updated)"
@@ -147,7 +116,7 @@ class Catalog:
             "SELECT * FROM registry_tags WHERE registry=? AND repository=? AND tag=?",
             (registry, repository, tag),
         )
-        return next(iter(_entries(rows, "tag")), None)
+        return next(iter(entries_of(rows, "tag")), None)
 
     def manifest(self, registry: str, repository: str, digest: str) -> Entry | None:
         """One manifest."""
@@ -155,7 +124,14 @@ class Catalog:
             "SELECT * FROM registry_manifests WHERE registry=? AND repository=? AND digest=?",
             (registry, repository, digest),
         )
-        return next(iter(_entries(rows, "digest")), None)
+        return next(iter(entries_of(rows, "digest")), None)
+
+    def media_type(self, digest: str) -> str | None:
+        """The media type under which some repository holds a manifest, or None."""
+        rows = self._store.query(
+            "SELECT media_type FROM registry_manifests WHERE digest=? LIMIT 1", (digest,)
+        )
+        return rows[0]["media_type"] if rows else None
 
     def repository(self, registry: str, repository: str) -> Entry | None:
         """One repository."""
@@ -163,32 +139,7 @@ class Catalog:
             "SELECT * FROM registry_repositories WHERE registry=? AND repository=?",
             (registry, repository),
         )
-        return next(iter(_entries(rows, "repository")), None)
-
-    def tags(self, registry: str, repository: str) -> list[Entry]:
-        """All tags of a repository, by name."""
-        rows = self._store.query(
-            "SELECT * FROM registry_tags WHERE registry=? AND repository=? ORDER BY tag",
-            (registry, repository),
-        )
-        return _entries(rows, "tag")
-
-    def manifests(self, registry: str, repository: str) -> list[Entry]:
-        """All manifests of a repository, oldest first."""
-        rows = self._store.query(
-            "SELECT * FROM registry_manifests WHERE registry=? AND repository=?"
-            " ORDER BY created, digest",
-            (registry, repository),
-        )
-        return _entries(rows, "digest")
-
-    def repositories(self, registry: str) -> list[str]:
-        """Names of all repositories of a registry, in order."""
-        rows = self._store.query(
-            "SELECT repository FROM registry_repositories WHERE registry=? ORDER BY repository",
-            (registry,),
-        )
-        return [row["repository"] for row in rows]
+        return next(iter(entries_of(rows, "repository")), None)
 
     # -- deleting and locking ----------------------------------------------------------------
 
@@ -210,9 +161,8 @@ class Catalog:
         if entry is None:
             return False
         self._check_delete(registry, repository, entry, f"{repository}@{digest}")
-        for tag in self.tags(registry, repository):
-            if tag.digest == digest:
-                self._check_delete(registry, repository, tag, f"{repository}:{tag.name}")
+        for tag in self.listings.tags(registry, repository, Window(), digest=digest).entries:
+            self._check_delete(registry, repository, tag, f"{repository}:{tag.name}")
         with self._store.transaction() as connection:
             for table in ("registry_tags", "registry_manifests"):
                 connection.execute(
@@ -227,7 +177,8 @@ class Catalog:
         entry = self.repository(registry, repository)
         if entry is None:
             raise CloudError(404, "NAME_UNKNOWN", f"repository {repository} is not found")
-        tags, manifests = self.tags(registry, repository), self.manifests(registry, repository)
+        tags = self.listings.tags(registry, repository, Window()).entries
+        manifests = self._manifests(registry, repository)
         for one in (entry, *tags, *manifests):
             self._check_delete(registry, repository, one, f"{repository} {one.name}")
         with self._store.transaction() as connection:
@@ -238,6 +189,14 @@ class Catalog:
                 )
             self._cloud.outbox.add(ManifestsDeleted(registry, repository))
         return [one.digest for one in manifests], [one.name for one in tags]
+
+    def _manifests(self, registry: str, repository: str) -> list[Entry]:
+        rows = self._store.query(
+            "SELECT * FROM registry_manifests WHERE registry=? AND repository=?"
+            " ORDER BY created, digest",
+            (registry, repository),
+        )
+        return entries_of(rows, "digest")
 
     def _check_delete(self, registry: str, repository: str, entry: Entry, name: str) -> None:
         """Deleting needs both attributes (docs: "Lock a container image in an ACR")."""
@@ -291,7 +250,15 @@ class Catalog:
         )
 
     def unlink_blob(self, registry: str, repository: str, digest: str) -> bool:
-        """Take a blob out of a repository."""
+        """Take a blob out of a repository. Raises 405 when a manifest of it needs the blob."""
+        for manifest in self._manifests(registry, repository):
+            if digest in self._needs(manifest.digest):
+                raise CloudError(
+                    405,
+                    "REGISTRY_DISALLOWED_OPERATION",
+                    f"The operation is disallowed: the blob {digest} is part of "
+                    f"{repository}@{manifest.digest}. Delete the manifest first.",
+                )
         return bool(
             self._store.execute(
                 "DELETE FROM registry_blobs WHERE registry=? AND repository=? AND digest=?",
@@ -299,13 +266,20 @@ class Catalog:
             )
         )
 
+    def _needs(self, digest: str) -> list[str]:
+        """What a stored manifest refers to; nothing when it is damaged."""
+        try:
+            return references(json.loads(self._cloud.content.read(digest)))
+        except MissingContentError:
+            return []
+
     def has_blob(self, registry: str, repository: str, digest: str) -> bool:
-        """Whether the repository holds the blob, and the blob is stored."""
+        """Whether the repository holds the blob, and the blob is stored and whole."""
         rows = self._store.query(
             "SELECT 1 FROM registry_blobs WHERE registry=? AND repository=? AND digest=?",
             (registry, repository, digest),
         )
-        return bool(rows) and self._cloud.content.has(digest)
+        return bool(rows) and self._cloud.content.whole(digest)
 
 
 def forget_registry(store: Store, registry: str) -> None:

@@ -7,8 +7,10 @@ may do it, what is locked and what exists is decided by the same code as over HT
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from ..cloud import Cloud
+from ..content import MissingContentError
 from ..errors import CloudError
 from ..reference import DOCKER_HUB, Reference
 from . import supply
@@ -16,7 +18,7 @@ from .access import ANONYMOUS, Caller, Registry, admitted, allowed, registry_of,
 from .authentication import login
 from .catalog import Catalog, disallowed
 from .credentials import Credential, ProvenCredential
-from .manifest_format import INDEXES, references
+from .manifest_format import INDEXES, descriptors, media_type_of, references
 
 __all__ = ["Credential", "RegistryClient"]
 Platform = tuple[str, str]
@@ -86,13 +88,46 @@ class RegistryClient:
         for one in (entry, *([tag] if tag and not reference.digest else [])):
             if not one.attributes["readEnabled"]:
                 raise disallowed(reference.familiar)
-        if platform is None or entry.media_type not in INDEXES:
-            return digest
-        return self._pick(reference, digest, platform)
+        if platform is not None and entry.media_type in INDEXES:
+            digest = self._pick(reference, digest, platform)
+        self._check_present(reference, digest)
+        return digest
+
+    def _manifest(self, reference: Reference, digest: str) -> dict[str, Any]:
+        """A stored manifest. Raises 404 that names image and digest when it is damaged."""
+        try:
+            parsed: dict[str, Any] = json.loads(self._cloud.content.read(digest))
+        except MissingContentError as error:
+            raise CloudError(
+                404, "MANIFEST_UNKNOWN", f"manifest for {reference.familiar} not found: {error}"
+            ) from None
+        return parsed
+
+    def _check_present(self, reference: Reference, digest: str) -> None:
+        """Raise 404 that names what an image lacks, or has damaged, of its content."""
+        manifest = self._manifest(reference, digest)
+        if "manifests" in manifest:
+            for child in references(manifest):
+                self._check_present(reference, child)
+            return
+        for one in descriptors(manifest):
+            if one.get("urls"):
+                continue
+            try:
+                # The right size is enough here: who unpacks a layer, or reads a configuration, sees
+                # a wrong byte; to hash all of an image for each pull would take longer than the pull.
+                if self._cloud.content.size(one["digest"]) != one.get("size"):
+                    self._cloud.content.check(one["digest"])
+            except FileNotFoundError as error:
+                problem = str(error) if isinstance(error, MissingContentError) else "not stored"
+                raise CloudError(
+                    404,
+                    "BLOB_UNKNOWN",
+                    f"{reference.familiar}: blob unknown to registry: {one['digest']}: {problem}",
+                ) from None
 
     def _pick(self, reference: Reference, index: str, platform: Platform) -> str:
-        found = json.loads(self._cloud.content.read(index))["manifests"]
-        for one in found:
+        for one in self._manifest(reference, index)["manifests"]:
             its = one.get("platform") or {}
             if (its.get("os"), its.get("architecture")) == platform:
                 return str(one["digest"])
@@ -107,9 +142,9 @@ class RegistryClient:
         """Put the stored manifest ``digest`` under a reference; returns the digest."""
         registry = self._registry(reference)
         self._check(registry, reference, credential, "push")
+        parsed = self._manifest(reference, digest)
         manifest = self._cloud.content.read(digest)
-        parsed = json.loads(manifest)
-        media_type = str(parsed["mediaType"])
+        media_type = self._catalog.media_type(digest) or media_type_of(parsed)
         if media_type in INDEXES:
             for child in references(parsed):
                 self.push(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
@@ -16,6 +15,7 @@ from ..threads import Threads
 from .access import Registry
 from .authentication import authorize
 from .catalog import Catalog
+from .listings import Page, Window
 from .uploads import Uploads
 
 
@@ -55,28 +55,23 @@ class Exchange:
         header = self.request.headers.get("authorization")
         authorize(self.cloud, self.registry, header, "", action)
 
-    def page(
-        self, names: Sequence[str], *, ordered: bool = True
-    ) -> tuple[list[str], dict[str, str]]:
-        """The part of ``names`` that ``n`` and ``last`` ask for, and the Link to the next.
-
-        ``ordered``: by name, so that ``last`` need not be one of them.
-        """
+    def window(self) -> Window:
+        """The part of a listing that ``n``, ``last`` and ``orderby`` ask for."""
         query = self.request.query_params
-        last, text = query.get("last", ""), query.get("n", "")
-        found = list(names)
-        if last and ordered:
-            found = [name for name in names if name > last]
-        elif last in names:
-            found = found[found.index(last) + 1 :]
-        if not text:
-            return found, {}
-        count = parse_number(text)
-        if count is None:
+        text, order = query.get("n", ""), query.get("orderby", "").lower()
+        count = parse_number(text) if text else None
+        if text and count is None:
             raise CloudError(400, "PAGINATION_NUMBER_INVALID", f"invalid number of results: {text}")
-        part = found[:count]
-        if count == 0 or len(found) <= count:
-            return part, {}
-        path = quote(self.request.scope["path"])
-        following = urlencode({**query, "last": part[-1], "n": count})
-        return part, {"Link": f'<{path}?{following}>; rel="next"'}
+        return Window(
+            query.get("last", ""),
+            count,
+            "timedesc" if order == "timedesc" else "timeasc" if order == "timeasc" else "",
+        )
+
+    def link(self, page: Page) -> dict[str, str]:
+        """The Link header that leads to what follows a page, none after the last."""
+        if not page.more or not page.entries:
+            return {}
+        query = self.request.query_params
+        following = urlencode({**query, "last": page.entries[-1].name, "n": len(page.entries)})
+        return {"Link": f'<{quote(self.request.scope["path"])}?{following}>; rel="next"'}

@@ -11,9 +11,11 @@ from ..request_body import parse_json
 from ..shapes import Shape, check_shape
 
 MEDIA_TYPES = (OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST)
+_LARGEST_SIZE = 2**63 - 1  # bytes, as in Go
 INDEXES = (OCI_INDEX, DOCKER_LIST)
 _DESCRIPTOR: Shape = {"mediaType": str, "digest": str, "size": int, "urls": [str]}
 _MANIFEST: Shape = {  # OCI image spec 1.1, manifest and index
+    "mediaType": str,
     "config": _DESCRIPTOR,
     "layers": [_DESCRIPTOR],
     "manifests": [{**_DESCRIPTOR, "platform": {"os": str, "architecture": str}}],
@@ -37,11 +39,18 @@ def parse_manifest(data: bytes, media_type: str) -> dict[str, Any]:
         )
     if not isinstance(parsed, dict) or parsed.get("schemaVersion") != 2:
         raise CloudError(400, "MANIFEST_INVALID", "manifest must have schemaVersion 2")
-    if parsed.get("mediaType", media_type) != media_type:
+    if (parsed.get("mediaType") or media_type) != media_type:
         raise CloudError(
             400,
             "MANIFEST_INVALID",
             f"manifest says mediaType {parsed['mediaType']}, the request {media_type}",
+        )
+    if ("manifests" in parsed) != (media_type in INDEXES):
+        raise CloudError(
+            400,
+            "MANIFEST_INVALID",
+            f"a manifest of media type {media_type} has "
+            f"{'manifests' if media_type in INDEXES else 'config and layers'}",
         )
     try:
         check_shape(parsed, _MANIFEST)
@@ -68,6 +77,17 @@ def image_size(manifest: dict[str, Any], own: int) -> int:
     """Bytes of an image: configuration and layers; of an index its own."""
     if "manifests" in manifest:
         return own
-    return int(manifest["config"].get("size", 0)) + sum(
-        int(layer.get("size", 0)) for layer in manifest["layers"]
+    total = sum(max(int(one.get("size") or 0), 0) for one in descriptors(manifest))
+    return min(total, _LARGEST_SIZE)
+
+
+def descriptors(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    """The descriptors of an image's configuration and layers."""
+    return [manifest["config"], *manifest["layers"]]
+
+
+def media_type_of(manifest: dict[str, Any]) -> str:
+    """What kind of manifest it is; ``mediaType`` is optional (OCI image spec 1.1, manifest.md)."""
+    return str(
+        manifest.get("mediaType") or (OCI_INDEX if "manifests" in manifest else OCI_MANIFEST)
     )

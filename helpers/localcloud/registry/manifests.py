@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from concurrent.futures import Future
 from typing import Any
 
@@ -28,8 +27,9 @@ def version(exchange: Exchange) -> Response:
 def catalog(exchange: Exchange) -> Response:
     """GET /v2/_catalog: names of the repositories."""
     exchange.authorize_registry("*")
-    names, headers = exchange.page(exchange.catalog.repositories(exchange.server))
-    return JSONResponse({"repositories": names}, headers=headers)
+    page = exchange.catalog.listings.repositories(exchange.server, exchange.window())
+    names = [one.name for one in page.entries]
+    return JSONResponse({"repositories": names}, headers=exchange.link(page))
 
 
 def tags(exchange: Exchange) -> Response:
@@ -37,9 +37,9 @@ def tags(exchange: Exchange) -> Response:
     exchange.authorize("pull")
     if exchange.catalog.repository(exchange.server, exchange.name) is None:
         raise CloudError(404, "NAME_UNKNOWN", f"repository {exchange.name} is not found")
-    found = [one.name for one in exchange.catalog.tags(exchange.server, exchange.name)]
-    names, headers = exchange.page(found)
-    return JSONResponse({"name": exchange.name, "tags": names}, headers=headers)
+    page = exchange.catalog.listings.tags(exchange.server, exchange.name, exchange.window())
+    names = [one.name for one in page.entries]
+    return JSONResponse({"name": exchange.name, "tags": names}, headers=exchange.link(page))
 
 
 async def get(exchange: Exchange) -> Response:
@@ -137,21 +137,20 @@ def referrers(exchange: Exchange) -> Response:
     """GET referrers/DIGEST: manifests whose subject it is, optionally of one artifact type."""
     exchange.authorize("pull")
     wanted = exchange.request.query_params.get("artifactType")
+    subject = exchange.params["digest"]
+    entries = exchange.catalog.listings.referrers(exchange.server, exchange.name, subject)
+    described = exchange.catalog.descriptions.of([one.digest for one in entries])
     found = []
-    for entry in exchange.catalog.manifests(exchange.server, exchange.name):
-        if entry.subject != exchange.params["digest"]:
-            continue
-        content = exchange.cloud.content.read(entry.digest)
-        manifest = json.loads(content)
-        kind = manifest.get("artifactType") or (manifest.get("config") or {}).get("mediaType", "")
-        if wanted in (None, kind):
+    for entry in entries:
+        said = described.get(entry.digest)
+        if said is not None and wanted in (None, said.artifact_type):
             found.append(
                 {
                     "mediaType": entry.media_type,
                     "digest": entry.digest,
-                    "size": len(content),
-                    "artifactType": kind,
-                    "annotations": manifest.get("annotations") or {},
+                    "size": said.length,
+                    "artifactType": said.artifact_type,
+                    "annotations": said.annotations,
                 }
             )
     headers = {"OCI-Filters-Applied": "artifactType"} if wanted else {}

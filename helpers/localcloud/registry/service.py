@@ -15,6 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ..cloud import Cloud
+from ..content import MissingContentError
 from ..errors import CloudError, failure_of, no_space
 from ..reference import DOCKER_HUB, DOCKER_HUB_HOSTS
 from ..request_body import read_body
@@ -84,6 +85,8 @@ def service(cloud: Cloud, catalog: Catalog) -> ASGIApp:
             response = _render(error)
         except ClientDisconnect:
             return Response(status_code=499)
+        except MissingContentError as error:
+            response = _render(CloudError(404, _missing(request), str(error)))
         except (OSError, sqlite3.Error) as error:
             full = no_space(error)
             if full is None:
@@ -131,6 +134,11 @@ async def _answer(
         "UNSUPPORTED",
         f"The local cloud does not implement {request.method} {path} of a container registry.",
     )
+
+
+def _missing(request: Request) -> str:
+    """OCI's code for what a request has named and is damaged."""
+    return "BLOB_UNKNOWN" if "/blobs/" in request.scope["path"] else "MANIFEST_UNKNOWN"
 
 
 def _render(error: CloudError) -> Response:

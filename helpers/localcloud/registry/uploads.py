@@ -54,9 +54,14 @@ class Uploads:
         """The upload of that id and repository. Raises 404 BLOB_UPLOAD_UNKNOWN."""
         found = self._uploads.get(upload_id)
         if found is None or (found.registry, found.repository) != (registry, repository):
-            raise CloudError(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")
+            raise _unknown()
         found.touched = time.monotonic()
         return found
+
+    def check(self, upload: Upload) -> None:
+        """Raise 404 BLOB_UPLOAD_UNKNOWN for one that ended while a request waited for its turn."""
+        if self._uploads.get(upload.id) is not upload:
+            raise _unknown()
 
     def end(self, upload: Upload) -> None:
         """Forget an upload, and what it wrote unless that was committed."""
@@ -66,4 +71,9 @@ class Uploads:
     def _drop_idle(self) -> None:
         limit = time.monotonic() - _IDLE
         for upload in [one for one in self._uploads.values() if one.touched < limit]:
-            self.end(upload)
+            if not upload.lock.locked():
+                self.end(upload)
+
+
+def _unknown() -> CloudError:
+    return CloudError(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")

@@ -1,0 +1,133 @@
+"""Listings of a registry, page by page: each page reads its own rows, whatever there is besides."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ..store import Store
+from .entries import Entry, entries_of
+
+_LISTED = "iif(json_valid(attributes), coalesce(json_extract(attributes, '$.listEnabled'), 1), 1)"
+
+
+@dataclass(frozen=True)
+class Window:
+    """The part of a listing that is asked for: ``count`` entries (None: all) after ``last``."""
+
+    last: str = ""
+    count: int | None = None
+    order: Literal["", "timeasc", "timedesc"] = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """The entries of a window, and whether there are more behind them."""
+
+    entries: list[Entry]
+    more: bool
+
+
+class Listings:
+    """Repositories, tags and manifests in order; ``registry`` is a login server's name."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def repositories(self, registry: str, window: Window) -> Page:
+        """Repositories by name."""
+        return self._page("registry_repositories", "repository", {"registry": registry}, window)
+
+    def tags(
+        self,
+        registry: str,
+        repository: str,
+        window: Window,
+        *,
+        digest: str | None = None,
+        listed: bool = False,
+    ) -> Page:
+        """Tags by name or by time, of one manifest when ``digest`` is given.
+
+        ``listed``: without those whose lock hides them.
+        """
+        where = {"registry": registry, "repository": repository}
+        where |= {"digest": digest} if digest is not None else {}
+        return self._page("registry_tags", "tag", where, window, listed=listed)
+
+    def manifests(self, registry: str, repository: str, window: Window) -> Page:
+        """Manifests that are listed, by digest or by time."""
+        where = {"registry": registry, "repository": repository}
+        return self._page("registry_manifests", "digest", where, window, listed=True)
+
+    def _page(
+        self,
+        table: str,
+        column: str,
+        where: dict[str, str],
+        window: Window,
+        *,
+        listed: bool = False,
+    ) -> Page:
+        conditions = [f"{name}=?" for name in where] + ([_LISTED] if listed else [])
+        values: list[object] = [*where.values()]
+        order = column
+        if window.order:
+            down = window.order == "timedesc"
+            order = f"updated DESC, {column} DESC" if down else f"updated, {column}"
+            last = self._updated(table, column, where, window.last) if window.last else None
+            if last is not None:
+                conditions.append(f"(updated, {column}) {'<' if down else '>'} (?, ?)")
+                values += [last, window.last]
+        elif window.last:
+            conditions.append(f"{column}>?")
+            values.append(window.last)
+        limit = -1 if window.count is None else min(window.count + 1, 2**62)
+        rows = self._store.query(
+            f"SELECT * FROM {table} WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT ?",  # noqa: S608
+            [*values, limit],
+        )
+        shown = rows if window.count is None else rows[: window.count]
+        return Page(entries_of(shown, column), len(rows) > len(shown))
+
+    def _updated(self, table: str, column: str, where: dict[str, str], name: str) -> float | None:
+        conditions = " AND ".join(f"{one}=?" for one in [*where, column])
+        rows = self._store.query(
+            f"SELECT updated FROM {table} WHERE {conditions}",  # noqa: S608
+            [*where.values(), name],
+        )
+        return float(rows[0]["updated"]) if rows else None
+
+    def tags_of(
+        self, registry: str, repository: str, digests: Sequence[str]
+    ) -> dict[str, list[str]]:
+        """The names of the tags of each manifest, in order."""
+        found: dict[str, list[str]] = {digest: [] for digest in digests}
+        rows = self._store.query(
+            "SELECT digest, tag FROM registry_tags WHERE registry=? AND repository=?"
+            " AND digest IN (SELECT value FROM json_each(?)) ORDER BY tag",
+            [registry, repository, json.dumps(list(digests))],
+        )
+        for row in rows:
+            found[row["digest"]].append(row["tag"])
+        return found
+
+    def counts(self, registry: str, repository: str) -> tuple[int, int]:
+        """How many manifests and how many tags a repository has."""
+        rows = self._store.query(
+            "SELECT (SELECT count(*) FROM registry_manifests WHERE registry=?1 AND repository=?2) AS m,"
+            " (SELECT count(*) FROM registry_tags WHERE registry=?1 AND repository=?2) AS t",
+            (registry, repository),
+        )
+        return rows[0]["m"], rows[0]["t"]
+
+    def referrers(self, registry: str, repository: str, subject: str) -> list[Entry]:
+        """Manifests whose subject is that digest, oldest first."""
+        rows = self._store.query(
+            "SELECT * FROM registry_manifests WHERE registry=? AND repository=? AND subject=?"
+            " ORDER BY created, digest",
+            (registry, repository, subject),
+        )
+        return entries_of(rows, "digest")
