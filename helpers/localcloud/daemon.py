@@ -34,6 +34,7 @@ FORKED = (
     "helpers.localcloud.tasks.execution.process",
     "helpers.localcloud.containers.images.stand_in",
     "helpers.localcloud.containers.sandboxes.namespace_holder",
+    "helpers.localcloud.tasks.execution.rehearsal:rehearse",
 )
 READY_WITHIN = 30.0  # seconds
 _started: dict[int, subprocess.Popen[bytes]] = {}  # daemons that are children of this process

@@ -137,10 +137,13 @@ class ForkServer:
             raise ForkError(reply.get("error") or "the fork server has ended")
         return Child(reply["process"], *received)
 
-    def prepare(self, modules: Iterable[str]) -> None:
-        """Have the server import modules that its children need; returns at once."""
+    def prepare(self, names: Iterable[str]) -> None:
+        """Have the server import what its children need; returns at once.
+
+        Names are those of modules, and of functions (``package.module:name``) that it calls then.
+        """
         with self._lock:
-            _send(self._control, {"modules": list(modules)}, [])
+            _send(self._control, {"prepare": list(names)}, [])
 
     def close(self) -> None:
         """Let go of the server; the daemon's own connection ends it, and all of its children."""
@@ -260,8 +263,8 @@ class _Server:
             request, received = _receive(client)
             if not request:
                 return False
-            if "modules" in request:
-                _prepare(request["modules"])
+            if "prepare" in request:
+                _prepare(request["prepare"])
                 return True
             try:
                 reply, passed = self._fork(request, received)
@@ -318,9 +321,14 @@ class _Server:
             os.close(descriptor)
 
 
-def _prepare(modules: Iterable[str]) -> None:
-    for module in modules:
-        importlib.import_module(module)
+def _prepare(names: Iterable[str]) -> None:
+    for name in names:
+        try:
+            found = _named(name)
+            if callable(found):
+                found()
+        except Exception:
+            log.exception("preparing %s; processes are forked all the same", name)
     gc.collect()
     gc.freeze()
 
@@ -333,9 +341,13 @@ def _call(parent: int, request: dict[str, Any], received: list[int], child: sock
     kept = {child.fileno(), *descriptors}
     _begin(parent, request["name"] or "forked", kept, dies=request["dies"])
     _current = ForkServer(child, parent)
-    module, _, name = request["function"].partition(":")
-    function = getattr(importlib.import_module(module), name)
-    return int(function(descriptors, **request["arguments"]) or 0)
+    return int(_named(request["function"])(descriptors, **request["arguments"]) or 0)
+
+
+def _named(name: str) -> Any:
+    module, _, attribute = name.partition(":")
+    found = importlib.import_module(module)
+    return getattr(found, attribute) if attribute else found
 
 
 # -- messages --------------------------------------------------------------------------------------

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import resource
 import threading
 from collections.abc import Callable, Iterator
 
 MEMORY = 1 << 30  # bytes of the run's process
+_M_ARENA_MAX = -8  # malloc.h
 _STACK = 1 << 20  # bytes of a thread: they count
 OUT_OF_MEMORY = (
     f"The run needed more memory than its limit of {MEMORY >> 20} MiB. What its steps use in their "
@@ -37,6 +39,8 @@ def within(seconds: float, what: str) -> Iterator[None]:
 def apply() -> None:
     """Set the limits of this process, before it has a thread."""
     threading.stack_size(_STACK)
+    # One arena for all threads: under the interpreter's lock another one is only more memory.
+    ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     memory = MEMORY if hard == resource.RLIM_INFINITY else min(MEMORY, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
