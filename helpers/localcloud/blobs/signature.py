@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from urllib.parse import urlencode
 
+from .. import timestamps
 from ..errors import CloudError
 
 VERSION = "2022-11-02"
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class SharedAccess:
@@ -30,8 +30,8 @@ class SharedAccess:
         now = datetime.now(timezone.utc)
         fields = {
             "sv": VERSION,
-            "st": (now - timedelta(minutes=5)).strftime(_TIME),  # clocks differ
-            "se": (now + timedelta(seconds=lifetime)).strftime(_TIME),
+            "st": timestamps.seconds(now - timedelta(minutes=5)),  # clocks differ
+            "se": timestamps.seconds(now + timedelta(seconds=lifetime)),
             "sr": "b",
             "sp": permissions,
             "spr": "https",
@@ -64,7 +64,7 @@ class SharedAccess:
             raise _refused(
                 "AuthenticationFailed",
                 f"Signature not valid in the specified time frame: Start [{query.get('st')}] - "
-                f"Expiry [{query['se']}] - Current [{now.strftime(_TIME)}]. Ask for a new URL.",
+                f"Expiry [{query['se']}] - Current [{timestamps.seconds(now)}]. Ask for a new URL.",
             )
         if not set(permissions) & set(query.get("sp", "")):
             raise _refused(
@@ -89,4 +89,4 @@ def _refused(code: str, detail: str) -> CloudError:
 
 
 def _time(text: str) -> datetime:
-    return datetime.strptime(text, _TIME).replace(tzinfo=timezone.utc)
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .. import timestamps
 from ..cloud import Cloud
 from ..containers.errors import SandboxError
 from ..containers.sandboxes.container import Container, ContainerSpec, Mount
@@ -26,7 +27,7 @@ from ..operations import IN_PROGRESS
 from ..store import Resource
 from . import logs
 from .image import PulledImage, pull
-from .state import GroupState, now
+from .state import GroupState
 
 log = logging.getLogger(__name__)
 
@@ -303,7 +304,10 @@ class GroupWorker:
         group.state.event(running.name, "Created", "Created container")
         group.state.event(running.name, "Started", "Started container")
         group.state.container(
-            running.name, "Running", startTime=now(), restartCount=running.restarts
+            running.name,
+            "Running",
+            startTime=timestamps.milliseconds(),
+            restartCount=running.restarts,
         )
         threading.Thread(
             target=self._watch, args=(container, running.name), name="watch", daemon=True
@@ -326,7 +330,11 @@ class GroupWorker:
             group.state.event(name, "Failed", f"Error: {container.refusal}", "Warning")
         outcome = "Completed" if code == 0 else "Error"
         group.state.container(
-            name, "Terminated", exitCode=code, finishTime=now(), detailStatus=outcome
+            name,
+            "Terminated",
+            exitCode=code,
+            finishTime=timestamps.milliseconds(),
+            detailStatus=outcome,
         )
         policy = group.resource.private["properties"]["restartPolicy"]
         if policy == "Always" or (policy == "OnFailure" and code != 0):
@@ -376,7 +384,11 @@ class GroupWorker:
             code = ended.get(name)
             if code is not None:
                 current.container(
-                    name, "Terminated", exitCode=code, finishTime=now(), detailStatus="Stopped"
+                    name,
+                    "Terminated",
+                    exitCode=code,
+                    finishTime=timestamps.milliseconds(),
+                    detailStatus="Stopped",
                 )
         current.group(provisioning="Succeeded", state=state)
 

@@ -6,10 +6,9 @@ import hashlib
 import os
 import shutil
 import threading
-from datetime import datetime, timezone
 from pathlib import Path
 
-from .. import atomic
+from .. import atomic, timestamps
 from ..cloud import Cloud
 
 # Azure shows the last 4 MB (learn.microsoft.com, "Retrieve container logs and events").
@@ -44,7 +43,7 @@ def read(
 
 
 def _stamp() -> bytes:
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ ").encode()
+    return f"{timestamps.microseconds()} ".encode()
 
 
 def _lines(data: bytes) -> list[bytes]:

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from datetime import datetime, timezone
 from typing import Any
 
+from .. import timestamps
 from ..cloud import Cloud
 from ..store import Resource
 
 OPERATION = "containerGroups"  # kind of its long-running operations, before "/" and the action
 EVENTS_KEPT = 50
-
-
-def now() -> str:
-    """This moment as Azure writes it."""
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
 class GroupState:
@@ -124,7 +119,7 @@ def _view(properties: dict[str, Any], container: str) -> dict[str, Any]:
 
 def _add_event(view: dict[str, Any], name: str, message: str, kind: str) -> None:
     events = view.setdefault("events", [])
-    time = now()
+    time = timestamps.milliseconds()
     for event in events:
         if (event["name"], event["message"]) == (name, message):
             event["count"] += 1

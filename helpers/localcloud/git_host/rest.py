@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from .. import timestamps
 from ..cloud import Cloud
 from ..errors import CloudError, failure_of
 from ..request_body import parse_json, read_body
@@ -199,7 +200,7 @@ def _render(repository: Repository, caller: str | None) -> dict[str, Any]:
         "html_url": repository.url,
         "clone_url": f"{repository.url}.git",
         "default_branch": "main",
-        "created_at": created.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "created_at": timestamps.seconds(created),
         "permissions": {"admin": mine, "push": mine, "pull": True},
     }
 

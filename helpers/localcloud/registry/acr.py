@@ -5,11 +5,11 @@ Source: azure-rest-api-specs, Azure.ContainerRegistry data plane 2021-07-01.
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
+from .. import timestamps
 from ..errors import CloudError
 from ..request_body import parse_json
 from .descriptions import Description
@@ -18,15 +18,10 @@ from .exchange import Exchange
 from .manifests import unknown
 
 
-def _time(seconds: float) -> str:
-    moment = datetime.fromtimestamp(seconds, timezone.utc)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f") + "0Z"
-
-
 def _common(entry: Entry) -> dict[str, Any]:
     return {
-        "createdTime": _time(entry.created),
-        "lastUpdateTime": _time(entry.updated),
+        "createdTime": timestamps.ticks(entry.created),
+        "lastUpdateTime": timestamps.ticks(entry.updated),
         "changeableAttributes": entry.attributes,
     }
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 from datetime import datetime, timezone
 
+from .. import timestamps
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..request_values import basic_credentials
@@ -65,8 +65,7 @@ def _token_password(token: Resource, password: str) -> bool:
 
 
 def _later_than_now(moment: str) -> bool:
-    text = re.sub(r"(\.\d{1,6})\d*", r"\1", moment.replace("Z", "+00:00"))
-    return datetime.fromisoformat(text) > datetime.now(timezone.utc)
+    return timestamps.parse(moment) > datetime.now(timezone.utc)
 
 
 def caller_of(cloud: Cloud, registry: Registry, authorization: str | None) -> Caller:

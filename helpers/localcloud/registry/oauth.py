@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timezone
 
 from starlette.responses import JSONResponse, Response
 
+from .. import timestamps
 from ..errors import CloudError
 from ..request_values import parse_form
 from .access import UNAUTHORIZED, Caller
@@ -54,7 +54,7 @@ def _answer(request: Exchange, caller: Caller, scopes: Iterable[str], *, offline
         "access_token": token,
         "token": token,
         "expires_in": ACCESS_LIFETIME,
-        "issued_at": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "issued_at": timestamps.seconds(),
     }
     if offline:
         body["refresh_token"] = refresh_token(request.cloud, request.server, caller)

@@ -10,9 +10,9 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
-from datetime import datetime, timezone
 from typing import Any
 
+from .. import timestamps
 from ..cloud import Cloud
 from ..errors import CloudError, no_space
 from ..operations import IN_PROGRESS, Operation
@@ -75,10 +75,10 @@ def status(call: Call) -> Reply:
         "id": call.url,
         "name": found.id,
         "status": found.status,
-        "startTime": _time(found.started),
+        "startTime": timestamps.microseconds(found.started),
     }
     if found.ended is not None:
-        body["endTime"] = _time(found.ended)
+        body["endTime"] = timestamps.microseconds(found.ended)
     if found.error is not None:
         body["error"] = {"code": found.error.code, "message": found.error.message}
     return Reply(200, body, RETRY if found.status == IN_PROGRESS else {})
@@ -107,11 +107,6 @@ def _find(call: Call) -> Operation:
             f"The operation '{name}' is not found. Operations are forgotten a day after their end.",
         )
     return found
-
-
-def _time(seconds: float) -> str:
-    moment = datetime.fromtimestamp(seconds, timezone.utc)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 class Worker:

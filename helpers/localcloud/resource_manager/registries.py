@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timezone
 from typing import Any
 
+from .. import timestamps
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..passwords import new_password
@@ -80,11 +80,6 @@ _BODY: Shape = {
 router = Router()
 
 
-def now() -> str:
-    """The time in ARM's notation, UTC."""
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
 def check_name(name: str) -> None:
     """Raise 400 InvalidResourceName unless ``name`` may name a registry."""
     if not re.fullmatch(r"[a-zA-Z0-9]{5,50}", name):
@@ -146,7 +141,7 @@ def create(call: Call) -> Reply:
         {},
         {"admin": [new_password(), new_password()]},
     )
-    created = existing.properties["creationDate"] if existing else now()
+    created = existing.properties["creationDate"] if existing else timestamps.microseconds()
     resource.body = {
         "id": resource.id,
         "name": resource.name,
@@ -221,7 +216,7 @@ def _add_scope_maps(cloud: Cloud, registry: Resource) -> None:
                     "properties": {
                         "description": description,
                         "type": "SystemDefined",
-                        "creationDate": now(),
+                        "creationDate": timestamps.microseconds(),
                         "provisioningState": "Succeeded",
                         "actions": [f"repositories/*/{action}" for action in actions],
                     },

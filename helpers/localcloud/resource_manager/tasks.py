@@ -6,6 +6,7 @@ import copy
 import re
 from typing import Any
 
+from .. import timestamps
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..resource_types import TASK_TYPE
@@ -14,7 +15,7 @@ from ..tasks import shapes
 from . import task_rules
 from .deletion import delete
 from .locations import location_of
-from .registries import REGISTRY, now, of
+from .registries import REGISTRY, of
 from .routing import Call, Reply, Router, invalid
 
 _TASKS = REGISTRY + "/tasks"
@@ -103,7 +104,7 @@ def create(call: Call) -> Reply:
     if existing:
         task_rules.keep_secrets(existing.private["properties"], properties)
         _keep_dependencies(existing.private["properties"], properties)
-    created = existing.properties["creationDate"] if existing else now()
+    created = existing.properties["creationDate"] if existing else timestamps.microseconds()
     properties = {"provisioningState": "Succeeded", "creationDate": created, **properties}
     task_rules.check_sources(call.cloud, properties)
     resource = existing or Resource(

@@ -7,13 +7,14 @@ import re
 from datetime import datetime, timezone
 from typing import Any
 
+from .. import timestamps
 from ..errors import CloudError
 from ..passwords import new_password
 from ..resource_types import REGISTRY_TYPE, SCOPE_MAP_TYPE, TOKEN_TYPE
 from ..shapes import Shape
 from ..store import Resource
 from .deletion import delete
-from .registries import REGISTRY, now, of
+from .registries import REGISTRY, of
 from .routing import Call, Reply, Router, invalid
 
 _SCOPE_MAPS = REGISTRY + "/scopeMaps"
@@ -73,7 +74,9 @@ def create_scope_map(call: Call) -> Reply:
         "properties": {
             "description": call.properties.get("description") or "",
             "type": "UserDefined",
-            "creationDate": existing.properties["creationDate"] if existing else now(),
+            "creationDate": existing.properties["creationDate"]
+            if existing
+            else timestamps.microseconds(),
             "provisioningState": "Succeeded",
             "actions": _actions(call.properties.get("actions")),
         },
@@ -181,7 +184,9 @@ def create_token(call: Call) -> Reply:
         "name": name,
         "type": TOKEN_TYPE,
         "properties": {
-            "creationDate": existing.properties["creationDate"] if existing else now(),
+            "creationDate": existing.properties["creationDate"]
+            if existing
+            else timestamps.microseconds(),
             "provisioningState": "Succeeded",
             "scopeMapId": _scope_map(call, registry, call.properties.get("scopeMapId")),
             "status": _status(call.properties.get("status") or "enabled"),
@@ -300,7 +305,7 @@ def generate_credentials(call: Call) -> Reply:
         token.private["passwords"][one] = {
             "sha256": hashlib.sha256(fresh[one].encode()).hexdigest(),
             "expiry": expiry,
-            "creationTime": now(),
+            "creationTime": timestamps.microseconds(),
         }
     token.properties["credentials"]["passwords"] = _shown(token)
     call.cloud.store.put(token)
@@ -316,14 +321,9 @@ def _expiry(given: Any) -> str | None:
     if not given:
         return None
     try:
-        moment = datetime.fromisoformat(
-            re.sub(r"(\.\d{1,6})\d*", r"\1", str(given).replace("Z", "+00:00"))
-        )
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=timezone.utc)
-        moment = moment.astimezone(timezone.utc)
-    except (ValueError, OverflowError):  # the first and last day have no other time zones
+        moment = timestamps.parse(str(given))
+    except ValueError:
         raise invalid(f"The expiry '{given}' is not an ISO 8601 time.") from None
     if moment <= datetime.now(timezone.utc):
         raise invalid(f"The expiry '{given}' is in the past.")
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return timestamps.microseconds(moment)

@@ -7,6 +7,7 @@ import re
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from .. import timestamps
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..key_vault.secrets import forget_vault
@@ -55,10 +56,6 @@ _BODY: Shape = {
     },
 }
 router = Router()
-
-
-def _time(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def check_name(name: str) -> None:
@@ -286,8 +283,8 @@ def soft_delete(cloud: Cloud, vault: Resource) -> None:
             "vaultId": vault.id,
             "location": vault.body["location"],
             "tags": vault.body["tags"],
-            "deletionDate": _time(now),
-            "scheduledPurgeDate": _time(purge),
+            "deletionDate": timestamps.microseconds(now),
+            "scheduledPurgeDate": timestamps.microseconds(purge),
             "purgeProtectionEnabled": bool(vault.properties.get("enablePurgeProtection")),
         },
     }

@@ -15,7 +15,7 @@ import socket
 import time
 from typing import Any
 
-from .. import fork_server
+from .. import fork_server, timestamps
 from ..blobs.account import BlobAccount
 from ..cloud import Cloud
 from ..containers.sandboxes import network
@@ -23,7 +23,7 @@ from .completion import complete, last_line
 from .execution import folders
 from .execution.limits import MEMORY, OUT_OF_MEMORY
 from .execution.stop import Stop, late
-from .runs import Run, Runs, timestamp
+from .runs import Run, Runs
 
 log = logging.getLogger(__name__)
 
@@ -161,7 +161,7 @@ class _Agent:
         seconds = time.monotonic() - self._started
         complete(blob, status, last_line(self._run.run_id, status, seconds, message))
         Runs(self._cloud).update(
-            self._run, status=status, finishTime=timestamp(), runErrorMessage=message
+            self._run, status=status, finishTime=timestamps.microseconds(), runErrorMessage=message
         )
 
     def _clean_up(self, server: fork_server.ForkServer, process: int) -> None:

@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 
+from .. import timestamps
 from ..blobs.account import BlobAccount
 from ..cloud import Cloud
 from ..events import ResourceDeleted, RunCancelled, RunQueued
@@ -16,7 +17,7 @@ from . import agents
 from .completion import complete
 from .execution.folders import RUNS, remove_tree
 from .execution.stop import Stop, unexpected
-from .runs import GOING, Run, Runs, timestamp
+from .runs import GOING, Run, Runs
 
 log = logging.getLogger(__name__)
 
@@ -173,4 +174,6 @@ class Worker:
     def _finish(self, run: Run, status: str, message: str) -> None:
         blob = BlobAccount(self._cloud).run_log(run.registry_id, run.run_id)
         complete(blob, status, f"Run ID: {run.run_id} failed. Error: {message}")
-        self._runs.update(run, status=status, finishTime=timestamp(), runErrorMessage=message)
+        self._runs.update(
+            run, status=status, finishTime=timestamps.microseconds(), runErrorMessage=message
+        )

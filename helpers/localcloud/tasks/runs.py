@@ -8,9 +8,9 @@ import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import Any
 
+from .. import timestamps
 from ..blobs.account import BlobAccount
 from ..cloud import Cloud
 from ..errors import CloudError
@@ -56,12 +56,6 @@ def run_key(registry_id: str, run_id: str) -> str:
     return f"{registry_id}/runs/{run_id}".lower()
 
 
-def timestamp(seconds: float | None = None) -> str:
-    """A time in ARM's notation, UTC; now when not given."""
-    moment = datetime.fromtimestamp(time.time() if seconds is None else seconds, timezone.utc)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
 def prefix(registry_id: str) -> str:
     """Two letters in front of the run ids of a registry; they depend on its name alone."""
     digest = hashlib.sha256(registry_id.rpartition("/")[2].lower().encode()).digest()
@@ -102,8 +96,8 @@ class Runs:
         order = snapshot(request, task, trigger)
         created = time.time()
         properties = {
-            "lastUpdatedTime": timestamp(created),
-            "createTime": timestamp(created),
+            "lastUpdatedTime": timestamps.microseconds(created),
+            "createTime": timestamps.microseconds(created),
             "runType": order["runType"],
             "platform": order["platform"],
             "agentConfiguration": order["agentConfiguration"],
@@ -233,7 +227,7 @@ class Runs:
             if status and not current.finished:
                 current.status = status
             current.properties.update(properties)
-            current.properties["lastUpdatedTime"] = timestamp()
+            current.properties["lastUpdatedTime"] = timestamps.microseconds()
             connection.execute(
                 "UPDATE runs SET status=?, properties=? WHERE key=?",
                 (current.status, json.dumps(current.properties), run.key),
@@ -255,7 +249,7 @@ class Runs:
                 # Its log ends in the transaction: a run that is Canceled has one that is complete.
                 message = f"Run ID: {run.run_id} was canceled before it started."
                 complete(self._blobs.run_log(run.registry_id, run.run_id), "Canceled", message)
-                now = timestamp()
+                now = timestamps.microseconds()
                 return self.update(run, finishTime=now, runErrorMessage="The run was canceled.")
             if run.finished:
                 raise CloudError(

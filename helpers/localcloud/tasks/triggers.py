@@ -17,6 +17,7 @@ from typing import Any
 
 from cronsim import CronSim, CronSimError
 
+from .. import timestamps
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..events import BranchPushed, ManifestPushed
@@ -24,7 +25,7 @@ from ..reference import DOCKER_HUB, DOCKER_HUB_SCANNED
 from ..resource_types import TASK_TYPE
 from ..store import Resource
 from .definitions.build_dependencies import ImageName
-from .runs import Run, Runs, timestamp
+from .runs import Run, Runs
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +133,7 @@ class Triggers:
                 return []
             update = {
                 "id": str(uuid.uuid4()),
-                "timestamp": timestamp(event.pushed),
+                "timestamp": timestamps.microseconds(event.pushed),
                 "images": [image],
             }
             return [{"imageUpdateTrigger": update}]
@@ -175,7 +176,7 @@ class Triggers:
                         (task.key, timer["name"], minute.isoformat()),
                     ).rowcount
                     if fresh:
-                        occurrence = minute.strftime("%Y-%m-%dT%H:%M:%SZ")
+                        occurrence = timestamps.seconds(minute)
                         named = {"timerTriggerName": timer["name"]}
                         found.append({"timerTrigger": {**named, "scheduleOccurrence": occurrence}})
                 return found

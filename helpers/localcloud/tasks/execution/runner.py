@@ -12,13 +12,14 @@ from typing import Any
 
 import yaml
 
+from ... import timestamps
 from ...blobs.account import BlobAccount
 from ...cloud import Cloud
 from ...errors import CloudError
 from ...store import Resource
 from ..completion import last_line
 from ..definitions import aliases, definition
-from ..runs import Run, Runs, timestamp
+from ..runs import Run, Runs
 from . import limits, source
 from .agent import Agent, StepError
 from .folders import folder_of, remove_tree
@@ -64,7 +65,7 @@ class _Runner:
     # -- the frame: status, time limit, last line --------------------------------------------------
 
     def execute(self) -> None:
-        self._runs.update(self._run, status="Running", startTime=timestamp())
+        self._runs.update(self._run, status="Running", startTime=timestamps.microseconds())
         timeout = int(self._request["timeout"])
         status, message, shown = "Succeeded", "", ""
         try:
@@ -96,7 +97,7 @@ class _Runner:
         self._log.raw("\n" + last_line(self._run.run_id, status, seconds, shown or message))
         self._log.close(status)
         more = {"runErrorMessage": message} if message else {}
-        self._runs.update(self._run, status=status, finishTime=timestamp(), **more)
+        self._runs.update(self._run, status=status, finishTime=timestamps.microseconds(), **more)
 
     def release(self) -> None:
         """Let go of the log: whoever ends the run instead writes its end."""
