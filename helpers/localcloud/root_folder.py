@@ -134,15 +134,17 @@ class RootFolder:
         finally:
             os.close(descriptor)
 
-    def real(self, path: str) -> str:
+    def real(self, path: str, *, strict: bool = False) -> str:
         """``path`` without links, relative; "." for the folder itself. Raises OSError.
 
-        By a walk: what is found may be another thing a moment later, but never outside.
+        ``strict`` refuses what would lead out (EXDEV). By a walk: what is found may be another
+        thing a moment later, but never outside.
         """
-        return self._real(path, None)
+        return self._real(path, None, strict=strict)
 
-    def _real(self, path: str, mode: int | None) -> str:
+    def _real(self, path: str, mode: int | None, *, strict: bool = False) -> str:
         """As :meth:`real`; folders that are missing are made when there is a ``mode`` for them."""
+        outside = OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
         pending = parts_of(path)
         real: list[str] = []
         links = 0
@@ -151,6 +153,8 @@ class RootFolder:
             if part == ".":
                 continue
             if part == "..":
+                if strict and not real:
+                    raise outside
                 del real[-1:]
                 continue
             here = "/".join((*real, part))
@@ -162,6 +166,8 @@ class RootFolder:
             if links > LINKS:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
             if target.startswith("/"):
+                if strict:
+                    raise outside
                 real.clear()
             pending += parts_of(target)
         return "/".join(real) or "."

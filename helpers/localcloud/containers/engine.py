@@ -5,6 +5,7 @@ What `docker` is on an agent of ACR Tasks; images and layers are shared below it
 
 from __future__ import annotations
 
+import errno
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ from ..errors import CloudError
 from ..reference import Reference
 from ..registry.client import RegistryClient
 from ..registry.credentials import Credential
+from ..root_folder import RootFolder
 from .build.build_context import BuildContext, ContextError
 from .build.builder import Build, BuildResult
 from .build.dockerfile import parse
@@ -116,7 +118,7 @@ class Session:
 
     def build(
         self,
-        context: Path,
+        context: RootFolder | Path,
         *,
         dockerfile: str = "Dockerfile",
         tags: Sequence[str] = (),
@@ -130,22 +132,22 @@ class Session:
         names = [parse_reference(tag) for tag in tags]
         if platform not in (None, "", "linux", "linux/amd64"):
             raise BuildError(f"the local cloud builds for linux/amd64 only, not for {platform}")
-        path = (context / dockerfile).resolve()
-        if not path.is_relative_to(context.resolve()):
-            raise BuildError(
-                f"unable to prepare context: the Dockerfile ({dockerfile}) must be within the "
-                "build context"
-            )
-        if not path.is_file():
+        folder = context if isinstance(context, RootFolder) else RootFolder(context)
+        try:
+            text = folder.read(folder.real(dockerfile, strict=True)).decode()
+        except UnicodeDecodeError:
+            raise BuildError(f"{dockerfile} is not UTF-8 text") from None
+        except OSError as error:
+            if error.errno == errno.EXDEV:
+                raise BuildError(
+                    f"unable to prepare context: the Dockerfile ({dockerfile}) must be within the "
+                    "build context"
+                ) from None
             raise BuildError(
                 f"unable to prepare context: unable to evaluate symlinks in Dockerfile path: lstat "
                 f"{dockerfile}: no such file or directory"
-            )
-        try:
-            text = path.read_text()
-        except UnicodeDecodeError:
-            raise BuildError(f"{dockerfile} is not UTF-8 text") from None
-        source = BuildContext(context, dockerfile)
+            ) from None
+        source = BuildContext(folder, dockerfile)
         try:
             size = source.size
         except ContextError as error:

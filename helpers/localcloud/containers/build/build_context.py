@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,8 @@ import re2
 from docker.utils.build import Pattern, PatternMatcher, normalize_slashes
 from docker.utils.fnmatch import translate
 
+from ...root_folder import FileBelow, RootFolder
+from ..sandboxes.overlay import is_whiteout
 from ..sandboxes.root_file_system import RootFileSystem
 
 
@@ -41,10 +44,10 @@ class _IgnorePattern:
 
 
 class BuildContext:
-    """The folder of a build. No path, and no symbolic link, leads out of it."""
+    """The folder of a build. No path, and no symbolic link, leads out of it, whoever swaps them."""
 
-    def __init__(self, folder: Path, dockerfile: str = "Dockerfile") -> None:
-        self.folder = folder.resolve()
+    def __init__(self, folder: RootFolder, dockerfile: str = "Dockerfile") -> None:
+        self.folder = folder
         self._dockerfile = dockerfile
 
     @cached_property
@@ -55,19 +58,49 @@ class BuildContext:
         """
         patterns: list[str] = []
         for name in (f"{self._dockerfile}.dockerignore", ".dockerignore"):
-            ignore = self.folder / name
-            if ignore.is_file() and ignore.resolve().is_relative_to(self.folder):
-                lines = ignore.read_text(errors="replace").splitlines()
-                patterns = [line.strip() for line in lines]
-                patterns = [line for line in patterns if line and not line.startswith("#")]
-                break
+            try:
+                text = self.folder.read(self.folder.real(name, strict=True))
+            except OSError:
+                continue
+            lines = text.decode(errors="replace").splitlines()
+            patterns = [line.strip() for line in lines]
+            patterns = [line for line in patterns if line and not line.startswith("#")]
+            break
         matcher = PatternMatcher([])
         # Without what it adds itself: a client sends .dockerignore in any case.
         matcher.patterns = [one for one in map(_IgnorePattern, patterns) if one.dirs]
+        return sorted(self._walk(matcher))
+
+    def _walk(self, matcher: PatternMatcher) -> Iterator[str]:
+        """What the patterns leave; as PatternMatcher.walk, by descriptors."""
+        kept = [one.cleaned_pattern for one in matcher.patterns if one.exclusion]
+        pending = [""]
+        while pending:
+            folder = pending.pop()
+            for name, is_folder in self._entries(folder):
+                path = f"{folder}/{name}" if folder else name
+                excluded = matcher.matches(path)
+                if not excluded:
+                    yield path
+                if is_folder and (not excluded or any(one.startswith(path) for one in kept)):
+                    pending.append(path)
+
+    def _entries(self, folder: str) -> list[tuple[str, bool]]:
         try:
-            return sorted(matcher.walk(str(self.folder)))
-        except RecursionError:
-            raise ContextError("the folders of the build context are nested too deeply") from None
+            descriptor = self.folder.open(folder, os.O_RDONLY | os.O_DIRECTORY, links=False)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                return []  # a step has just put something else in its place
+            if error.errno == errno.ENAMETOOLONG:
+                raise ContextError(
+                    "the folders of the build context are nested too deeply"
+                ) from None
+            raise
+        try:
+            with os.scandir(descriptor) as entries:
+                return [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+        finally:
+            os.close(descriptor)
 
     @cached_property
     def _known(self) -> frozenset[str]:
@@ -79,8 +112,11 @@ class BuildContext:
         """Bytes of the context as the archive that is sent to a Docker daemon."""
         total = 1024
         for name in self.files:
-            status = (self.folder / name).lstat()
             total += 512
+            try:
+                status = self.folder.stat(name, links=False)
+            except OSError:
+                continue  # gone meanwhile
             if stat.S_ISREG(status.st_mode):
                 total += -(-status.st_size // 512) * 512
         return total
@@ -102,36 +138,40 @@ class BuildContext:
             raise _not_found(wanted)
         return [wanted]
 
-    def path(self, relative: str) -> Path:
-        """Where a source lies on the host, links followed. Raises :class:`ContextError`."""
+    def path(self, relative: str) -> FileBelow:
+        """What a source is, links followed. Raises :class:`ContextError`."""
         real = self._real(relative)
         if real not in self._known and real != ".":
             raise _not_found(real)
-        return self.folder / real
+        return FileBelow(self.folder, real)
 
     def _real(self, relative: str) -> str:
         """The path without links in it. Raises :class:`ContextError` when one leads out."""
-        path = self.folder / relative
         try:
-            real = path.resolve()
-        except (OSError, RuntimeError):  # before Python 3.13 a loop is a RuntimeError
-            real = path
-        if real != self.folder and self.folder not in real.parents:
-            raise ContextError(
-                f"forbidden path outside the build context: {relative} is a symbolic link to "
-                f"{path.readlink() if path.is_symlink() else 'outside'}"
-            )
-        if real.is_symlink():
-            raise ContextError(f"stat {relative}: too many levels of symbolic links")
-        return real.relative_to(self.folder).as_posix()
+            return self.folder.real(relative, strict=True)
+        except OSError as error:
+            if error.errno == errno.EXDEV:
+                raise ContextError(
+                    f"forbidden path outside the build context: {relative} is a symbolic link to "
+                    f"{self._target(relative)}"
+                ) from None
+            if error.errno == errno.ELOOP:
+                raise ContextError(f"stat {relative}: too many levels of symbolic links") from None
+            return relative  # missing: whoever asked tells it
 
-    def below(self, relative: str) -> Iterator[tuple[str, Path]]:
-        """Everything inside a directory: path relative to it, and where it lies."""
+    def _target(self, relative: str) -> str:
+        try:
+            return self.folder.readlink(relative)
+        except OSError:
+            return "outside"
+
+    def below(self, relative: str) -> Iterator[tuple[str, FileBelow]]:
+        """Everything inside a directory: path relative to it, and what it is."""
         real = self._real(relative)
         prefix = "" if real == "." else real + "/"
         for name in self.files:
             if name.startswith(prefix):
-                yield name[len(prefix) :], self.folder / name
+                yield name[len(prefix) :], FileBelow(self.folder, name)
 
     @staticmethod
     def directory_mode(status: os.stat_result) -> int:  # noqa: ARG004 - the same for all
@@ -143,7 +183,7 @@ class ImageTree:
     """The root file system of an image or stage as a source of ``COPY --from``."""
 
     def __init__(self, lowers: Sequence[Path]) -> None:
-        self._lowers = list(lowers)
+        self._layers = [RootFolder(layer) for layer in lowers]
         self._root = RootFileSystem(lowers) if lowers else None
 
     def find(self, pattern: str) -> list[str]:
@@ -164,50 +204,56 @@ class ImageTree:
             raise ContextError(f"stat {wanted}: file does not exist")
         return [wanted]
 
-    def path(self, relative: str) -> Path:
-        """Where a path lies on the host, links followed inside the image."""
-        found = self._root.find("/" + relative) if self._root else None
+    def path(self, relative: str) -> FileBelow:
+        """What a path is, links followed inside the image."""
+        found = self._root.locate("/" + relative) if self._root else None
         if found is None:
             raise ContextError(f"stat {relative}: file does not exist")
         return found
 
-    def below(self, relative: str) -> Iterator[tuple[str, Path]]:
+    def below(self, relative: str) -> Iterator[tuple[str, FileBelow]]:
         """Everything inside a directory, whiteouts and links respected."""
         base = "" if relative == "." else relative
         assert self._root is not None
-        resolved = str(self._root.resolve("/" + base)).lstrip("/")
-
-        def visit(folder: str, shown: str) -> Iterator[tuple[str, Path]]:
-            for name, path in sorted(self._children(folder).items()):
+        pending = [(str(self._root.resolve("/" + base)).lstrip("/"), "")]
+        while pending:
+            folder, shown = pending.pop()
+            for name, item in sorted(self._children(folder).items()):
                 below = f"{shown}/{name}" if shown else name
-                yield below, path
-                if path.is_dir() and not path.is_symlink():
-                    yield from visit(f"{folder}/{name}" if folder else name, below)
-
-        yield from visit(resolved, "")
+                yield below, item
+                if stat.S_ISDIR(item.stat().st_mode):
+                    pending.append((f"{folder}/{name}" if folder else name, below))
 
     @staticmethod
     def directory_mode(status: os.stat_result) -> int:
         """The mode of a copied directory: as it is in the image."""
         return stat.S_IMODE(status.st_mode)
 
-    def _children(self, folder: str) -> dict[str, Path]:
+    def _children(self, folder: str) -> dict[str, FileBelow]:
         """Entries of a directory, merged over the layers as overlayfs does."""
         hidden: set[str] = set()
-        found: dict[str, Path] = {}
-        for layer in reversed(self._lowers):
-            directory = layer / folder
-            if directory.is_symlink() or (directory.exists() and not directory.is_dir()):
-                break
-            if directory.is_dir():
-                for entry in os.scandir(directory):
-                    status = entry.stat(follow_symlinks=False)
-                    whiteout = stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
-                    if entry.name not in found and entry.name not in hidden and not whiteout:
-                        found[entry.name] = Path(entry.path)
+        found: dict[str, FileBelow] = {}
+        for layer in reversed(self._layers):
+            try:
+                descriptor = layer.open(folder, os.O_RDONLY | os.O_DIRECTORY, links=False)
+            except FileNotFoundError:
+                if RootFileSystem.hides(layer, PurePosixPath(folder)):
+                    break
+                continue
+            except OSError as error:
+                if error.errno in (errno.ENOTDIR, errno.ELOOP):
+                    break  # what is no directory hides those below
+                raise
+            try:
+                for name in os.listdir(descriptor):  # noqa: PTH208 - of a descriptor
+                    whiteout = is_whiteout(os.stat(name, dir_fd=descriptor, follow_symlinks=False))
                     if whiteout:
-                        hidden.add(entry.name)
-            if RootFileSystem._hides(layer, PurePosixPath(folder, "x")):
+                        hidden.add(name)
+                    elif name not in found and name not in hidden:
+                        found[name] = FileBelow(layer, f"{folder}/{name}" if folder else name)
+            finally:
+                os.close(descriptor)
+            if RootFileSystem.hides(layer, PurePosixPath(folder, "x")):
                 break
         return found
 

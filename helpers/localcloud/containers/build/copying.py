@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import lzma
 import os
 import re
 import shutil
 import stat
 import tarfile
 import tempfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from ...archive import ArchiveError, open_archive
+from ...root_folder import FileBelow
 from ..images.layers import Entry
 from ..images.owners import ROOT, Owners
 from ..sandboxes.root_file_system import RootFileSystem, UnknownUserError
@@ -84,7 +84,7 @@ class Copy:
             )
         for name in found:
             path = source.path(name)
-            if path.is_dir():
+            if stat.S_ISDIR(path.stat().st_mode):
                 target = self._target(destination)
                 self._directory(target)
                 for below, item in source.below(name):
@@ -92,7 +92,7 @@ class Copy:
             elif unpack_in is not None and _is_archive(path):
                 try:
                     self._unpack(path, self._target(destination), unpack_in)
-                except (tarfile.TarError, KeyError, EOFError, zlib.error, lzma.LZMAError) as error:
+                except (ArchiveError, KeyError) as error:
                     raise ContextError(f"{name} is a damaged archive: {error}") from None
             else:
                 self._item(source, self._file_target(destination, name), path)
@@ -127,8 +127,8 @@ class Copy:
             return None
         return self._root.find("/" + str(path)) if path.parts else None
 
-    def _item(self, source: Source, path: PurePosixPath, item: Path) -> None:
-        status = item.lstat()
+    def _item(self, source: Source, path: PurePosixPath, item: FileBelow) -> None:
+        status = item.stat()
         if stat.S_ISDIR(status.st_mode):
             mode = source.directory_mode(status) if self._mode is None else self._mode
             self._directory(path, mode)
@@ -136,7 +136,7 @@ class Copy:
         self._parents(path)
         mode = stat.S_IMODE(status.st_mode) if self._mode is None else self._mode
         if stat.S_ISLNK(status.st_mode):
-            target = str(item.readlink())
+            target = item.readlink()
             self._put(Entry(path, 0o777, "link", target=target, uid=self._uid, gid=self._gid))
         elif stat.S_ISREG(status.st_mode):
             self._put(Entry(path, mode, source=item, uid=self._uid, gid=self._gid))
@@ -176,10 +176,10 @@ class Copy:
 
     # -- archives ----------------------------------------------------------------------------
 
-    def _unpack(self, archive: Path, target: PurePosixPath, scratch: Path) -> None:
+    def _unpack(self, archive: FileBelow, target: PurePosixPath, scratch: Path) -> None:
         """ADD of a local archive: its content with its owners, checked entry by entry."""
         self._directory(target)
-        with tarfile.open(archive, "r:*") as source:
+        with archive.open() as opened, open_archive(opened) as source:
             for member in source:
                 parts = PurePosixPath(member.name).parts
                 if ".." in parts or member.name.startswith("/"):
@@ -206,5 +206,8 @@ class Copy:
                     raise ContextError(f"{archive.name} holds the special file {member.name}")
 
 
-def _is_archive(path: Path) -> bool:
-    return path.is_file() and tarfile.is_tarfile(path)
+def _is_archive(item: FileBelow) -> bool:
+    if not stat.S_ISREG(item.stat().st_mode):
+        return False
+    with item.open() as file:
+        return tarfile.is_tarfile(file)

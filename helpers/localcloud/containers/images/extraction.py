@@ -15,7 +15,8 @@ from pathlib import Path, PurePosixPath
 from ...archive import ArchiveError, content, open_archive
 from ...root_folder import RootFolder, change_mode, remove
 from ..errors import LayerError
-from .layers import OPAQUE, OPAQUE_ATTRIBUTES, WHITEOUT, is_whiteout
+from ..sandboxes.overlay import OPAQUE_ATTRIBUTES, is_whiteout
+from .layers import OPAQUE, WHITEOUT
 
 _FOLDER = os.O_PATH | os.O_DIRECTORY
 _FRESH = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

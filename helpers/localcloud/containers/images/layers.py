@@ -6,7 +6,6 @@ Source: OCI image spec, "Image Layer Filesystem Changeset" (whiteouts); kernel d
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import stat
@@ -17,10 +16,10 @@ from pathlib import Path, PurePosixPath
 
 from ...content import ContentStore
 from ...root_folder import FileBelow, RootFolder, change_mode
+from ..sandboxes.overlay import is_opaque, is_whiteout
 
 EPOCH = 1577836800  # 2020-01-01: every entry has it, so the same content gives the same digest
 WHITEOUT, OPAQUE = ".wh.", ".wh..wh..opq"
-OPAQUE_ATTRIBUTES = ("user.overlay.opaque", "trusted.overlay.opaque")
 _BLOCK = 1024 * 1024
 
 
@@ -163,17 +162,3 @@ def _changed(
     if first != path:
         return Entry(path, mode, "hard link", target=str(first))
     return Entry(path, mode, source=FileBelow(root, str(path)))
-
-
-def is_whiteout(status: os.stat_result) -> bool:
-    """Whether it is what overlay makes of a deletion."""
-    return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
-
-
-def is_opaque(folder: int) -> bool:
-    """Whether an opened directory hides what lower layers have in it."""
-    for name in OPAQUE_ATTRIBUTES:
-        with contextlib.suppress(OSError):
-            if os.getxattr(f"/proc/self/fd/{folder}", name) == b"y":
-                return True
-    return False

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-LINKS = 40  # how many symbolic links a path may go through, as in Linux (path_resolution(7))
+from ...resolution import LINKS
+from ...root_folder import FileBelow, RootFolder
+from .overlay import is_opaque, is_whiteout
+
+_MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
 @dataclass(frozen=True)
@@ -29,42 +33,47 @@ class RootFileSystem:
     """Directories stacked as overlayfs would stack them; ``layers`` lowest first."""
 
     def __init__(self, layers: Sequence[Path]) -> None:
-        self._layers = tuple(reversed(layers))
+        self._layers = tuple((layer, RootFolder(layer)) for layer in reversed(layers))
 
     def entry(self, path: PurePosixPath) -> Path | None:
         """The topmost entry for ``path``, whose parent is free of links; None when there is none."""
+        found = self._entry(path)
+        return found and found[0]
+
+    def _entry(self, path: PurePosixPath) -> tuple[Path, FileBelow] | None:
         relative = path.relative_to("/")
-        for layer in self._layers:
-            candidate = layer / relative
+        for layer, folder in self._layers:
             try:
-                status = candidate.lstat()
-            except (FileNotFoundError, NotADirectoryError):
-                if self._hides(layer, relative):
+                # Also a link above it hides what is below: a lower layer's would lead elsewhere.
+                status = folder.stat(str(relative), links=False)
+            except OSError as error:
+                if error.errno not in _MISSING:
+                    raise
+                if self.hides(folder, relative):
                     return None
                 continue
-            if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0:  # an overlay whiteout
+            if is_whiteout(status):
                 return None
-            return candidate
+            return layer / relative, FileBelow(folder, str(relative))
         return None
 
     @staticmethod
-    def _hides(layer: Path, relative: PurePosixPath) -> bool:
+    def hides(layer: RootFolder, relative: PurePosixPath) -> bool:
         """Whether ``layer`` hides what lower layers have at ``relative``."""
-        current = layer
-        for part in relative.parts[:-1]:
-            current = current / part
+        for parent in [*reversed(relative.parents)][1:]:
             try:
-                status = current.lstat()
-            except (FileNotFoundError, NotADirectoryError):
+                descriptor = layer.open(str(parent), os.O_PATH | os.O_DIRECTORY, links=False)
+            except FileNotFoundError:
                 return False
-            if not stat.S_ISDIR(status.st_mode):
-                return True
-            for name in ("user.overlay.opaque", "trusted.overlay.opaque"):
-                try:
-                    if os.getxattr(current, name, follow_symlinks=False) == b"y":
-                        return True
-                except OSError:
-                    continue
+            except OSError as error:
+                if error.errno in _MISSING:
+                    return True
+                raise
+            try:
+                if is_opaque(descriptor):
+                    return True
+            finally:
+                os.close(descriptor)
         return False
 
     def resolve(self, path: str) -> PurePosixPath:
@@ -84,7 +93,7 @@ class RootFileSystem:
             if entry is not None and entry.is_symlink():
                 links += 1
                 if links > LINKS:
-                    raise OSError(40, os.strerror(40), path)
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
                 target = PurePosixPath(entry.readlink())
                 if target.is_absolute():
                     resolved = PurePosixPath("/")
@@ -96,7 +105,15 @@ class RootFileSystem:
     def find(self, path: str) -> Path | None:
         """Where the file or directory ``path`` really lies on the host; None when missing."""
         resolved = self.resolve(path)
-        return self._layers[0] if str(resolved) == "/" else self.entry(resolved)
+        return self._layers[0][0] if str(resolved) == "/" else self.entry(resolved)
+
+    def locate(self, path: str) -> FileBelow | None:
+        """As :meth:`find`: what it is, to be opened below its layer."""
+        resolved = self.resolve(path)
+        if str(resolved) == "/":
+            return FileBelow(self._layers[0][1], ".")
+        found = self._entry(resolved)
+        return found and found[1]
 
     def read(self, path: str) -> str:
         """The text of a file; '' when it is missing."""
