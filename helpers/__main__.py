@@ -81,6 +81,10 @@ def _up(_: argparse.Namespace) -> int:
     found = daemon.status(home) is not None
     running = daemon.up(home)
     print(f"The local cloud {'runs already' if found else 'runs'}: {_summary(running)}")
+    from .localcloud.containers.sandboxes import network
+
+    if network.in_chroots():
+        print(f"{network.IN_A_CHROOT}. See README, 'How local differs'.")
     return 0
 
 

@@ -22,7 +22,7 @@ from .cloud import Cloud
 from .containers.build.build_cache import BuildCache
 from .events import ManifestsDeleted, ResourceDeleted
 from .registry.manifest_format import references
-from .tasks.execution.folders import remove_tree
+from .root_folder import remove_tree
 from .tasks.runs import FINAL
 
 log = logging.getLogger(__name__)

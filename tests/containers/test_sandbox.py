@@ -136,19 +136,43 @@ def test_a_container_has_docker_s_capabilities_at_most(cloud: Cloud) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="chroot needs root")
-def test_root_in_a_chroot_cannot_leave_it(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_container_in_a_chroot_is_a_user_of_its_own_without_capabilities(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LOCALCLOUD_SANDBOX", "chroot")
-    output: list[bytes] = []
-    spec = ContainerSpec((base_layer(),), ("sh", "-c", "echo up; sleep 30 & wait"))
-    container = Sandbox(cloud).start(spec, output.append)
-    _until(lambda: b"up\n" in output)
-    status = Path(f"/proc/{container.pid}/status").read_text()
-    container.kill()
-    [effective] = [line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")]
-    granted = int(effective, 16)
-    chown, sys_chroot, sys_admin, mknod = 1 << 0, 1 << 18, 1 << 21, 1 << 27  # linux/capability.h
-    assert granted & chown
-    assert granted & (sys_chroot | sys_admin | mknod) == 0
+    containers, outputs = [], []
+    for _ in range(2):
+        output: list[bytes] = []
+        spec = ContainerSpec((base_layer(),), ("sh", "-c", "id -u; touch /mine; sleep 30 & wait"))
+        containers.append(Sandbox(cloud).start(spec, output.append))
+        outputs.append(output)
+        _until(lambda output=output: b"\n" in b"".join(output))
+    users = [int(b"".join(output)) for output in outputs]
+    assert len({0, *users}) == 3
+    status = Path(f"/proc/{containers[0].pid}/status").read_text()
+    fields = {line.split(":")[0]: line.split()[1:] for line in status.splitlines()}
+    net_bind_service = f"{1 << 10:016x}"
+    for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert fields[name] == [net_bind_service]
+    assert fields["Uid"] == [str(users[0])] * 4
+    assert fields["Gid"] == [str(users[0])] * 4
+    assert (fields["Groups"], fields["NoNewPrivs"], fields["Seccomp"]) == ([], ["1"], ["2"])
+    for container in containers:
+        container.kill()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="chroot needs root")
+def test_a_container_in_a_chroot_signals_and_outlives_nobody(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCALCLOUD_SANDBOX", "chroot")
+    with subprocess.Popen(["sleep", "60"]) as victim:
+        script = f"kill -9 {victim.pid}; kill -9 {os.getpid()}; (setsid sleep 4321 &) ; echo done"
+        code, text = sh(cloud, script)
+        assert (code, text.count("not permitted"), "done" in text) == (0, 2, True)
+        assert victim.poll() is None
+        victim.kill()
+    assert not _processes("sleep", "4321")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="chroot needs root")

@@ -15,6 +15,7 @@ from helpers.localcloud.containers.build.variables import expand
 from helpers.localcloud.containers.errors import BuildError
 from helpers.localcloud.errors import CloudError
 from helpers.localcloud.reference import InvalidReferenceError, Reference
+from helpers.localcloud.root_folder import RootFolder
 from helpers.localcloud.tasks import run_filter
 from helpers.localcloud.tasks.definitions import definition, words
 from helpers.localcloud.tasks.definitions.build_command import BuildCommand, BuildCommandError
@@ -133,7 +134,7 @@ def test_ignore_files(text: str) -> None:
                 (place / name).touch()
         (Path(folder) / ".dockerignore").write_text(text, errors="replace")
         with understood(BuildError, ContextError):
-            assert set(BuildContext(Path(folder)).files) <= {
+            assert set(BuildContext(RootFolder(Path(folder))).files) <= {
                 str(path.relative_to(folder)) for path in Path(folder).rglob("*")
             }
 

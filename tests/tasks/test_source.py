@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import itertools
 import os
@@ -160,6 +161,35 @@ def test_folder_through_a_link_stays_inside(cloud: Cloud, tmp_path: Path) -> Non
         run(cloud, repository.url + "#main:link", tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("target", "found"),
+    [("../..", "a"), ("..", "b"), ("../../c", "file"), ("../b/../../c/", "file")],
+)
+def test_a_folder_that_is_a_link_is_what_it_leads_to(
+    cloud: Cloud, tmp_path: Path, target: str, found: str
+) -> None:
+    repository = Repository(cloud)
+    files = {"a/b/link": (0o120000, target), "c/file": (0o100644, "content")}
+    repository.commit("main", files)
+    (tmp_path / "canary").touch()
+    run(cloud, repository.url + "#main:a/b/link", tmp_path)
+    workspace = tmp_path / "workspace"
+    assert not workspace.is_symlink()
+    assert found in {path.name for path in workspace.iterdir()}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["canary", "workspace"]
+
+
+@pytest.mark.parametrize("target", ["/etc", "../../..", "../../../workspace.git", "../../never"])
+def test_a_folder_that_is_a_link_to_the_outside_is_named(
+    cloud: Cloud, tmp_path: Path, target: str
+) -> None:
+    repository = Repository(cloud)
+    repository.commit("main", {"a/b/link": (0o120000, target), "c": (0o100644, "content")})
+    with pytest.raises(SourceError, match="the folder 'a/b/link' was not found"):
+        run(cloud, repository.url + "#main:a/b/link", tmp_path)
+    assert not (tmp_path / "workspace").exists()
+
+
 def test_missing_and_empty_repositories(cloud: Cloud, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="not found"):
         run(cloud, "https://github.com/nobody/nothing.git#main", tmp_path / "a")
@@ -249,6 +279,32 @@ def test_bad_archives_are_refused_and_write_nothing_outside(
         run(cloud, name, tmp_path)
     assert not list(tmp_path.rglob("escaped"))
     assert [path.name for path in tmp_path.iterdir()] == ["workspace"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (
+            archive(("a", b"x"))[:-8] + bytes(4) + archive(("a", b"x"))[-4:],
+            "it is damaged: its checksum is wrong",
+        ),
+        (archive(("a", b"x" * 5000))[:-20], "it is cut short"),
+        (gzip.compress(gzip.decompress(archive(("a", b"x")))[:1024]), "its end is missing"),
+        (b"", "it is empty"),
+        (b"PK\x03\x04" + bytes(100), "it is a zip archive, not a .tar.gz"),
+        (b"PK\x05\x06" + bytes(18), "it is a zip archive, not a .tar.gz"),
+        (b"no archive at all", "it is no tar archive"),
+        (b"\x1f\x8b" + b"damaged" * 100, "it is damaged"),
+    ],
+)
+def test_a_damaged_archive_is_told_in_one_sentence(
+    cloud: Cloud, tmp_path: Path, content: bytes, reason: str
+) -> None:
+    name = upload(cloud, content)
+    with pytest.raises(SourceError, match=re.escape(reason)) as caught:
+        run(cloud, name, tmp_path)
+    assert str(caught.value).startswith(f"the archive '{name}' cannot be unpacked: ")
+    assert "\n" not in str(caught.value)
 
 
 def test_unknown_source_and_none(cloud: Cloud, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers.engine import Engine
+from helpers.localcloud.root_folder import RootFolder
 from helpers.localcloud.tasks.tools import ToolContext, az, docker
 
 BASE = "node:15-alpine"
@@ -24,17 +25,18 @@ class Tools:
 
     def __init__(self, cloud: Cloud, folder: Path) -> None:
         self.lines: list[str] = []
+        self.workspace = folder / "workspace"
+        self.workspace.mkdir()
         self.context = ToolContext(
             session=Engine(cloud).session(),
             cloud=cloud,
             identity=None,
             state=folder / "state",
-            workspace=folder / "workspace",
+            workspace=RootFolder(folder / "workspace"),
             environment={"GIVEN": "value"},
             log=self.lines.append,
         )
         self.context.state.mkdir()
-        self.context.workspace.mkdir()
 
     def docker(self, *words: str) -> tuple[int, str]:
         self.lines.clear()
@@ -74,13 +76,13 @@ def test_docker_pull_tag_images_inspect(tools: Tools) -> None:
 
 
 def test_docker_build_and_run(tools: Tools) -> None:
-    (tools.context.workspace / "Dockerfile").write_text(
+    (tools.workspace / "Dockerfile").write_text(
         f"FROM {BASE}\nARG GIVEN\nRUN echo $GIVEN > /given\nCMD cat /given\n"
     )
     status, text = tools.docker("build", "-t", "made", "--build-arg", "GIVEN", ".")
     assert status == 0, text
     assert tools.docker("run", "--rm", "made") == (0, "value")
-    (tools.context.workspace / "file").write_text("shared")
+    (tools.workspace / "file").write_text("shared")
     status, text = tools.docker(
         "run", "-v", "/workspace:/w", "-e", "A=1", "made", "sh", "-c", "cat /w/file; echo $A"
     )

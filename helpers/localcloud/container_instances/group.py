@@ -8,7 +8,6 @@ import errno
 import hashlib
 import logging
 import queue
-import shutil
 import tempfile
 import threading
 import time
@@ -19,11 +18,12 @@ from typing import Any
 from .. import timestamps
 from ..cloud import Cloud
 from ..containers.errors import SandboxError
-from ..containers.sandboxes.container import Container, ContainerSpec, Mount
-from ..containers.sandboxes.network import Network
+from ..containers.sandboxes.container import Container, ContainerSpec, Limits, Mount
+from ..containers.sandboxes.network import IN_A_CHROOT, Network
 from ..containers.sandboxes.sandbox import Sandbox
 from ..errors import CloudError
 from ..operations import IN_PROGRESS
+from ..root_folder import RootFolder, remove_tree
 from ..store import Resource
 from . import logs
 from .image import PulledImage, pull
@@ -241,10 +241,12 @@ class GroupWorker:
                 running.log.clear()
                 network.add_name(item["name"])
                 group.containers[item["name"]] = running
+            if network.mode == "chroot":
+                state.group_event("SharedNetwork", f"{IN_A_CHROOT}.", "Warning")
             self._publish(group)
         except BaseException:
             network.close()
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_tree(folder)
             raise
         return group
 
@@ -280,6 +282,7 @@ class GroupWorker:
             environment[variable["name"]] = (
                 value if value is not None else variable.get("secureValue") or ""
             )
+        requests = properties["resources"]["requests"]
         hashed = int(hashlib.sha256(self._id.lower().encode()).hexdigest(), 16)
         spec = ContainerSpec(
             lowers=image.lowers,
@@ -292,6 +295,7 @@ class GroupWorker:
             network=group.network,
             platform=image.platform,
             volumes=image.volumes,
+            limits=Limits(memory=int(float(requests["memoryInGB"]) * (1 << 30))),
         )
         running.restart_at, running.exit_code = None, None
         try:
@@ -411,7 +415,7 @@ class GroupWorker:
         for thread in threads:
             thread.join()
         group.network.close()
-        shutil.rmtree(group.folder, ignore_errors=True)
+        remove_tree(group.folder)
         return codes
 
     def _fail_whole(self, message: str) -> None:
@@ -427,7 +431,6 @@ def _fill_volume(folder: Path, volume: dict[str, Any]) -> None:
     """An empty directory, or one with a file for each secret."""
     folder.mkdir(mode=0o755)
     folder.chmod(0o755)
-    for key, value in (volume.get("secret") or {}).items():
-        file = folder / key
-        file.touch(mode=0o600)
-        file.write_bytes(base64.b64decode(value))
+    with RootFolder(folder) as opened:
+        for key, value in (volume.get("secret") or {}).items():
+            opened.write(key, base64.b64decode(value), 0o600)

@@ -26,7 +26,7 @@ from .errors import BuildError, SandboxError
 from .images.images import Image, ImageStore
 from .images.local_images import LocalImages, parse_reference
 from .sandboxes.container import Container, ContainerSpec, ContainerTimeoutError, Mount
-from .sandboxes.network import Network
+from .sandboxes.network import IN_A_CHROOT, Network
 from .sandboxes.output import LineSplitter
 from .sandboxes.sandbox import Sandbox
 
@@ -63,6 +63,7 @@ class Session:
         self._network: Network | None = None
         self._lock = threading.RLock()
         self._closed = False
+        self._told = False  # what containers share with this machine
 
     # -- registries --------------------------------------------------------------------------
 
@@ -239,6 +240,9 @@ class Session:
                 raise SandboxError("the run was stopped")
             container = self._sandbox.start(spec, lines.write, name)
             self._containers[container.name] = container
+            told, self._told = self._told, self._told or container.network.mode == "chroot"
+        if self._told and not told:
+            log(f"localcloud: {IN_A_CHROOT}.")
         if detach:
             # Its last line may have no end: it is shown when the container has ended.
             def follow() -> None:

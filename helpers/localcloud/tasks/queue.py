@@ -13,9 +13,10 @@ from ..blobs.account import BlobAccount
 from ..cloud import Cloud
 from ..events import ResourceDeleted, RunCancelled, RunQueued
 from ..resource_types import REGISTRY_TYPE
+from ..root_folder import remove_tree
 from . import agents
 from .completion import complete
-from .execution.folders import RUNS, remove_tree
+from .execution.folders import RUNS
 from .execution.stop import Stop, unexpected
 from .runs import GOING, Run, Runs
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
+import secrets
 import shutil
 import stat
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...root_folder import RootFolder, change_mode
 from ..errors import SandboxError
+from .overlay import is_opaque, is_whiteout
 
 Fingerprint = tuple[int, ...]
 _DEVICES = (("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9))
@@ -26,7 +30,7 @@ class ChangedTree:
     def __init__(self, root: Path, layers: Sequence[Path], upper: Path | None) -> None:
         self.root = root
         self._upper = upper
-        self._mounts: list[tuple[Path, Path]] = []
+        self._mounts: list[tuple[Path, int]] = []
         root.mkdir(mode=0o755)
         root.chmod(0o755)
         written = [upper] if upper is not None and upper.is_dir() else []
@@ -56,40 +60,71 @@ class ChangedTree:
                 if _whiteout(Path(folder) / name):
                     _remove(self.root / Path(folder).relative_to(layer) / name)
 
-    def prepare(self, mounts: Sequence[tuple[Path, str, bool]], uid: int, gid: int) -> None:
-        """Make devices, copy the mounts in, and remember how everything was."""
-        devices = self.root / "dev"
-        for name, major, minor in _DEVICES:
-            with contextlib.suppress(OSError):  # forbidden, or the image has it
-                os.mknod(devices / name, stat.S_IFCHR | 0o666, os.makedev(major, minor))
-                (devices / name).chmod(0o666)
-        for source, target, read_only in mounts:
-            goal = self.root / target.lstrip("/")
-            if source.is_dir():
-                if self.root.resolve().is_relative_to(source.resolve()):
-                    raise SandboxError(
-                        f"{source} cannot be mounted where containers run in a chroot: mounts are "
-                        "copies there, and it holds the container itself"
-                    )
-                shutil.copytree(source, goal, symlinks=True, dirs_exist_ok=True)
-            else:
-                shutil.copy2(source, goal)
-            if not read_only:
-                self._mounts.append((goal, source))
-                for path in [goal, *goal.rglob("*")] if goal.is_dir() else [goal]:
-                    os.chown(path, uid, gid, follow_symlinks=False)
+    def write(self, path: str, content: bytes) -> None:
+        """A file in the tree, in the place of what is there."""
+        with RootFolder(self.root) as root:
+            root.write(path, content)
+
+    def prepare(self, mounts: Sequence[tuple[int, str, bool]], user: int) -> None:
+        """Make devices, copy the mounts in, give all to ``user``, remember how everything was.
+
+        Mounts are descriptor, target, and whether it is read-only.
+        """
+        with RootFolder(self.root) as root:
+            root.make_folders("dev", 0o755)
+            with root.folder("dev") as devices:
+                for name, major, minor in _DEVICES:
+                    with contextlib.suppress(OSError):  # forbidden, or the image has it
+                        mode = stat.S_IFCHR | 0o666
+                        os.mknod(name, mode, os.makedev(major, minor), dir_fd=devices.descriptor)
+                        change_mode(devices.descriptor, name, 0o666)
+            for source, target, read_only in mounts:
+                self._mount(root, source, target, read_only)
+        for _, folders, files, folder in os.fwalk(self.root, follow_symlinks=False):
+            os.chown(folder, user, user)
+            for name in (*folders, *files):
+                os.chown(name, user, user, dir_fd=folder, follow_symlinks=False)
         self._before = dict(self._entries())
+
+    def _mount(self, root: RootFolder, source: int, target: str, read_only: bool) -> None:
+        """Copy what is mounted into the tree: links on the way there are the container's."""
+        path = Path(f"/proc/self/fd/{source}")
+        if not stat.S_ISDIR(os.fstat(source).st_mode):
+            root.write(target, path.read_bytes(), stat.S_IMODE(os.fstat(source).st_mode))
+        else:
+            if self.root.resolve().is_relative_to(path.resolve()):
+                raise SandboxError(
+                    f"{path.resolve()} cannot be mounted where containers run in a chroot: mounts "
+                    "are copies there, and it holds the container itself"
+                )
+            root.make_folders(target, 0o755)
+            with root.folder(target) as goal, RootFolder(os.dup(source)) as origin:
+                _copy(origin, goal)
+        if not read_only:
+            inside = self.root / root.real(target)
+            self._mounts.append((inside, os.dup(source)))
+
+    def close(self) -> None:
+        """Let go of the mounts."""
+        for _, source in self._mounts:
+            os.close(source)
+        self._mounts.clear()
 
     def finish(self) -> None:
         """Copy writable mounts back, and write the changes into ``upper``."""
-        for goal, source in self._mounts:
-            inside = goal.relative_to(self.root)
-            if Path(os.path.realpath(goal)) != Path(os.path.realpath(self.root), inside):
-                continue  # the container has put a link in its place: it leads to the host
-            if goal.is_dir():
-                _mirror(goal, source)
-            elif goal.is_file():
-                shutil.copy2(goal, source)
+        with RootFolder(self.root) as root:
+            for goal, source in self._mounts:
+                inside = str(goal.relative_to(self.root))
+                try:
+                    kept = root.stat(inside, links=False)
+                except OSError:
+                    continue  # the container has put a link in its place: it leads to the host
+                if stat.S_ISDIR(kept.st_mode) and stat.S_ISDIR(os.fstat(source).st_mode):
+                    with root.folder(inside, links=False) as goal_folder:
+                        _mirror(goal_folder, RootFolder(os.dup(source)))
+                elif stat.S_ISREG(kept.st_mode) and stat.S_ISREG(os.fstat(source).st_mode):
+                    with root.reader(inside, links=False) as file:
+                        Path(f"/proc/self/fd/{source}").write_bytes(file.read())
         if self._upper is not None:
             self._upper.mkdir(parents=True, exist_ok=True)
             self._write_changes(self._upper)
@@ -118,7 +153,8 @@ class ChangedTree:
 
     def _make_parents(self, upper: Path, relative: Path) -> None:
         for folder in [*reversed(relative.parents), relative]:
-            if not (upper / folder).is_dir():
+            if not (upper / folder).is_dir() or (upper / folder).is_symlink():
+                _remove(upper / folder)
                 (upper / folder).mkdir()
                 shutil.copystat(self.root / folder, upper / folder)
 
@@ -143,23 +179,64 @@ class ChangedTree:
         return found
 
 
-def _mirror(source: Path, target: Path) -> None:
+def unused_user() -> int:
+    """The number of a user that nobody has: between those of systemd-nspawn and 2**31."""
+    while True:
+        number = 1_900_000_000 + secrets.randbelow(200_000_000)
+        try:
+            pwd.getpwuid(number)
+        except KeyError:
+            return number
+
+
+def _mirror(source: RootFolder, target: RootFolder) -> None:
     """Make ``target`` hold what ``source`` holds."""
-    kept = {path.name for path in source.iterdir()}
-    for path in target.iterdir():
-        if path.name not in kept:
-            _remove(path)
-    for path in source.iterdir():
-        goal = target / path.name
-        if path.is_dir() and not path.is_symlink():
-            if goal.is_symlink() or not goal.is_dir():
-                _remove(goal)
-                goal.mkdir()
-            _mirror(path, goal)
-            shutil.copystat(path, goal)
-        elif path.is_file() or path.is_symlink():
-            _remove(goal)
-            shutil.copy2(path, goal, follow_symlinks=False)
+    _copy(source, target, mirror=True)
+
+
+def _copy(source: RootFolder, target: RootFolder, *, mirror: bool = False) -> None:
+    """Copy what a folder holds into another, links as links; ``mirror`` removes what it lacks."""
+    pending = ["."]
+    while pending:
+        place = pending.pop()
+        for name in set(target.names(place, links=False)) if mirror else ():
+            if not _is_there(source, f"{place}/{name}"):
+                target.remove(f"{place}/{name}")
+        for name in source.names(place, links=False):
+            path = f"{place}/{name}"
+            status = source.stat(path, links=False)
+            if stat.S_ISDIR(status.st_mode):
+                if not target.is_folder(path, links=False):
+                    target.remove(path)
+                    target.make_folders(path)
+                pending.append(path)
+                with target.parent(path, links=False) as (folder, last):
+                    change_mode(folder, last, stat.S_IMODE(status.st_mode))
+            elif stat.S_ISLNK(status.st_mode):
+                target.remove(path)
+                with target.parent(path, links=False) as (folder, last):
+                    os.symlink(source.readlink(path), last, dir_fd=folder)
+            elif stat.S_ISREG(status.st_mode):
+                _copy_file(source, target, path, status)
+
+
+def _is_there(folder: RootFolder, path: str) -> bool:
+    try:
+        folder.stat(path, links=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _copy_file(source: RootFolder, target: RootFolder, path: str, status: os.stat_result) -> None:
+    target.remove(path)
+    with source.reader(path, links=False) as file, target.parent(path, links=False) as (folder, n):
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(n, flags, 0o600, dir_fd=folder), "wb") as copy:
+            shutil.copyfileobj(file, copy, 1 << 20)
+            copy.flush()
+            os.fchmod(copy.fileno(), stat.S_IMODE(status.st_mode))
+            os.utime(copy.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def _remove(path: Path) -> None:
@@ -170,13 +247,9 @@ def _remove(path: Path) -> None:
 
 
 def _whiteout(path: Path) -> bool:
-    status = path.lstat()
-    return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
+    return is_whiteout(path.lstat())
 
 
 def _opaque(path: Path) -> bool:
-    for name in ("user.overlay.opaque", "trusted.overlay.opaque"):
-        with contextlib.suppress(OSError):
-            if os.getxattr(path, name) == b"y":
-                return True
-    return False
+    with RootFolder(path) as folder:
+        return is_opaque(folder.descriptor)

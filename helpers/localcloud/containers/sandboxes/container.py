@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import signal
 import threading
@@ -9,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ...root_folder import FileBelow
 from ..errors import SandboxError
 from .network import Network
 
@@ -41,11 +43,34 @@ class ContainerTimeoutError(SandboxError, TimeoutError):
 
 @dataclass(frozen=True)
 class Mount:
-    """A folder or file of the host that a container sees at ``target``."""
+    """A folder or file of the host that a container sees at ``target``.
 
-    source: Path
+    What a run can change is given as it is below a folder that was opened: a path may lead
+    elsewhere by the time the container starts.
+    """
+
+    source: Path | FileBelow
     target: str
     read_only: bool = False
+
+    def open(self) -> int:
+        """A descriptor of it (O_PATH), no link followed below an opened folder. Raises OSError."""
+        if isinstance(self.source, FileBelow):
+            return self.source.folder.open(self.source.path, os.O_PATH, links=False)
+        return os.open(self.source, os.O_PATH | os.O_CLOEXEC)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a container may use; beyond it is ended with exit status 137.
+
+    ``processes`` counts threads, too; ``memory`` and ``disk`` are bytes. Memory counts the files
+    that are kept there: what the container writes, unless that is kept, and /dev/shm.
+    """
+
+    processes: int = 1024
+    memory: int = 2 << 30
+    disk: int = 10 << 30
 
 
 @dataclass(frozen=True)
@@ -55,7 +80,8 @@ class ContainerSpec:
     ``lowers`` are the layers, lowest first; ``upper`` keeps what the container writes (None: it
     is thrown away); without ``network`` it has an empty one of its own; ``proxy`` tells it the
     way to the local cloud (HTTPS_PROXY and a CA file); ``platform`` is the image's, like
-    linux/amd64; ``volumes`` are the image's: directories that are there in any case.
+    linux/amd64; ``volumes`` are the image's: directories that are there in any case; ``limits``
+    are what it may use.
     """
 
     lowers: tuple[Path, ...]
@@ -70,6 +96,7 @@ class ContainerSpec:
     proxy: bool = True
     platform: str = ""
     volumes: tuple[str, ...] = ()
+    limits: Limits = Limits()
 
     @property
     def foreign(self) -> bool:

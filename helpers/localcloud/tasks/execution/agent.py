@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from typing import Any
 
 from ...cloud import Cloud
 from ...principals import Principal
+from ...root_folder import RootFolder
 from ...store import Resource
 from ..definitions import definition
 from ..errors import TaskError
@@ -72,22 +74,22 @@ class Agent:
 
     def read(self, name: str, what: str) -> str:
         """The text of a file of the source. Raises :class:`StepError` that names it."""
-        folder = self.workspace
-        path = (folder / name).resolve()
-        if not path.is_relative_to(folder.resolve()):
-            raise StepError(f"the {what} file '{name}' lies outside the source code")
-        if not path.is_file():
-            there = sorted(p.name for p in folder.iterdir() if p.is_file())[:10]
-            raise StepError(
-                f"unable to find the {what} file '{name}' in the source code"
-                + (f" (its top folder has {', '.join(there)})" if there else " (it is empty)")
-                + ". Check the file name of the task (--file) and the branch and folder of its "
-                "context"
-            )
-        try:
-            return path.read_text()
-        except UnicodeDecodeError:
-            raise StepError(f"the {what} file '{name}' is not UTF-8 text") from None
+        with RootFolder(self.workspace) as folder:
+            try:
+                return folder.read(folder.real(name, strict=True)).decode()
+            except UnicodeDecodeError:
+                raise StepError(f"the {what} file '{name}' is not UTF-8 text") from None
+            except OSError as error:
+                if error.errno == errno.EXDEV:
+                    raise StepError(
+                        f"the {what} file '{name}' lies outside the source code"
+                    ) from None
+                there = [one for one in folder.names() if folder.is_file(one)][:10]
+        raise StepError(
+            f"unable to find the {what} file '{name}' in the source code"
+            + (f" (its top folder has {', '.join(there)})" if there else " (it is empty)")
+            + ". Check the file name of the task (--file) and the branch and folder of its context"
+        )
 
     def parse(
         self, text: str, values_file: str, values: list[dict[str, Any]], volume: str

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import stat
 from pathlib import Path
 
 from ...content import ContentStore
+from ...root_folder import remove_tree
 
 RUNS = "runs"  # in the state folder
 
@@ -21,13 +19,3 @@ def remove(_: list[int], *, home: str, folder: str, process: int) -> None:
     """Remove what a run's process was at when it was killed; a process of its own does it."""
     remove_tree(Path(home, folder))
     ContentStore(Path(home, "content")).sweep(process)
-
-
-def remove_tree(folder: Path) -> None:
-    """Remove a folder if it is there, also what a container made unwritable in it."""
-    for path, folders, _ in os.walk(folder):
-        for name in folders:
-            inner = Path(path, name)
-            if not inner.is_symlink():
-                inner.chmod(inner.stat().st_mode | stat.S_IRWXU)
-    shutil.rmtree(folder, ignore_errors=True)

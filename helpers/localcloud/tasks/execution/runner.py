@@ -16,13 +16,14 @@ from ... import timestamps
 from ...blobs.account import BlobAccount
 from ...cloud import Cloud
 from ...errors import CloudError
+from ...root_folder import remove_tree
 from ...store import Resource
 from ..completion import last_line
 from ..definitions import aliases, definition
 from ..runs import Run, Runs
 from . import limits, source
 from .agent import Agent, StepError
-from .folders import folder_of, remove_tree
+from .folders import folder_of
 from .log import RunLog
 from .session import RunSession
 from .source import Source, SourceError

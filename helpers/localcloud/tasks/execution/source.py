@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +14,18 @@ import requests
 import urllib3
 from dulwich.client import HTTPUnauthorized, Urllib3HttpGitClient
 from dulwich.errors import GitProtocolError, NotGitRepository
-from dulwich.index import build_index_from_tree
+from dulwich.index import InvalidPathError, build_index_from_tree
 from dulwich.objects import Commit, ObjectID, Tag
 from dulwich.refs import Ref
 from dulwich.repo import Repo
 
 from ...blobs.account import BlobAccount
 from ...cloud import Cloud
+from ...errors import no_space
 from ...gateway import session
+from ...root_folder import RootFolder, remove_tree
+from .source_archive import SourceArchiveError, unpack
 
-LARGEST = 4 << 30  # bytes that an archive may unpack to
 _REFUSED = (
     "the local cloud refuses this host, since nothing leaves this machine. It has repositories at "
     "https://github.com/OWNER/NAME.git: push yours there"
@@ -205,9 +205,7 @@ def _clone(cloud: Cloud, git: GitContext, folder: Path, token: str, commit: str)
             branch = result.symrefs.get(_HEAD, Ref(b"")).decode().removeprefix(_HEADS)
         found = _commit(repository, commit.encode() if commit else bytes(sha), git)
         files.mkdir(parents=True)
-        build_index_from_tree(
-            str(files), str(bare / "checkout"), repository.object_store, found.tree
-        )
+        _check_out(git, repository, found, files)
     except HTTPUnauthorized:
         raise SourceError(_unauthorized(git, bool(secret))) from None
     except NotGitRepository:
@@ -217,10 +215,26 @@ def _clone(cloud: Cloud, git: GitContext, folder: Path, token: str, commit: str)
     finally:
         repository.close()
         manager.clear()
-    shutil.rmtree(bare)
+    remove_tree(bare)
     if git.folder:
         _take_folder(git, files, folder)
     return Source(folder, found.id.decode(), branch, git.name, tag)
+
+
+def _check_out(git: GitContext, repository: Repo, commit: Commit, files: Path) -> None:
+    """Write the files of a commit; dulwich refuses names that lead out, and goes through no link."""
+    index = files.with_name(f"{files.name}.index")
+    try:
+        build_index_from_tree(str(files), str(index), repository.object_store, commit.tree)
+    except (InvalidPathError, OSError, ValueError, KeyError) as error:
+        if no_space(error) is not None:
+            raise
+        raise SourceError(
+            f"the commit {commit.id.decode()} of {git.shown} cannot be checked out: it holds a path "
+            f"that git does not allow, or is incomplete ({error}). Run git fsck in the repository"
+        ) from None
+    finally:
+        index.unlink(missing_ok=True)
 
 
 def _choose(git: GitContext, refs: dict[str, ObjectID]) -> tuple[ObjectID, str, str]:
@@ -262,15 +276,23 @@ def _commit(repository: Repo, wanted: bytes, git: GitContext) -> Commit:
 
 
 def _take_folder(git: GitContext, files: Path, folder: Path) -> None:
-    wanted = files.joinpath(*git.folder.split("/"))
-    inside = wanted.resolve().is_relative_to(files.resolve())
-    if not inside or not wanted.is_dir():
+    """Move what the context names to ``folder``: what a link leads to, not the link."""
+    try:
+        with RootFolder(files) as root:
+            real = root.real(git.folder, strict=True)
+            if not root.is_folder(real, links=False):
+                raise NotADirectoryError(real)
+            if real == ".":
+                files.rename(folder)
+                return
+            with root.parent(real, links=False) as (parent, name):
+                os.rename(name, folder, src_dir_fd=parent)
+    except OSError:
         raise SourceError(
             f"the folder '{git.folder}' was not found in {git.shown} at "
             f"'{git.reference or 'HEAD'}'. Check the part of the context after ':'"
-        )
-    wanted.rename(folder)
-    shutil.rmtree(files)
+        ) from None
+    remove_tree(files)
 
 
 def _unauthorized(git: GitContext, with_token: bool) -> str:
@@ -328,47 +350,9 @@ def _download(cloud: Cloud, url: str, folder: Path) -> Source:
         archive.unlink()
 
 
-# Python before 3.10.12 and 3.11.4 has no filters; what they refuse is checked here in any case.
-_FILTER: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
-
-
-def _check_member(member: tarfile.TarInfo, root: Path, shown: str) -> None:
-    """Refuse what would leave the folder, now or through a link, and what is no plain content."""
-    place = root / member.name
-    reached = [place]
-    if member.issym():
-        reached.append(place.parent / member.linkname)
-    elif member.islnk():
-        reached.append(root / member.linkname)
-    elif not (member.isreg() or member.isdir()):
-        raise SourceError(f"the archive '{shown}' is refused: {member.name} is a special file")
-    for path in reached:
-        if not path.resolve().is_relative_to(root):
-            raise SourceError(
-                f"the archive '{shown}' is refused: {member.name} would lead outside its folder"
-            )
-
-
 def _unpack(archive: Path, folder: Path, shown: str) -> Source:
-    """Unpack a tar archive (any compression); nothing in it leaves ``folder``."""
-    folder.mkdir(parents=True)
-    total = 0
     try:
-        with tarfile.open(archive) as members:
-            for member in members:
-                total += member.size
-                if total > LARGEST:
-                    raise SourceError(f"the archive '{shown}' unpacks to more than 4 GiB")
-                _check_member(member, folder.resolve(), shown)
-                member.uid, member.gid, member.uname, member.gname = (
-                    os.getuid(),
-                    os.getgid(),
-                    "",
-                    "",
-                )
-                members.extract(member, folder, **_FILTER)
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise SourceError(
-            f"the archive '{shown}' cannot be unpacked, is it a .tar.gz? {_words(error)}"
-        ) from None
+        unpack(archive, folder)
+    except SourceArchiveError as error:
+        raise SourceError(f"the archive '{shown}' {error}") from None
     return Source(folder)

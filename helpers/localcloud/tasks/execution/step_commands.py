@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
+import errno
 import threading
 from pathlib import Path
 from secrets import token_hex
@@ -14,6 +16,7 @@ from ...containers.errors import BuildError
 from ...containers.sandboxes.container import Mount
 from ...errors import CloudError
 from ...reference import Reference
+from ...root_folder import RootFolder
 from ..definitions import definition
 from ..definitions.build_command import BuildCommand, BuildCommandError
 from ..definitions.build_dependencies import BuildDependency, of_build
@@ -44,6 +47,7 @@ class StepCommands:
         self._session = session
         self._task = task
         self._log = agent.log
+        self._files = RootFolder(agent.workspace)
         self._attempts = Attempts(agent, session, task)
         self._lock = threading.Lock()
         self._built: dict[str, BuildResult] = {}
@@ -85,19 +89,18 @@ class StepCommands:
         command = BuildCommand.parse(split(str(step.build)))
         given = self._environment(step)
         command.build_args |= {name: given[name] for name in command.bare_args if name in given}
-        folder = self._directory(step)
-        context = self._context(command, folder)
-        dockerfile = self._dockerfile(command, context, folder)
+        context, place = self._context(command, step)
+        dockerfile = self._dockerfile(command, place, step)
         results: list[BuildResult] = []
         # The builder itself tells what it built on; what can fail early is the parsing.
         self._log.line("Scanning for dependencies...")
-        _parse(dockerfile)
+        _parse(context, dockerfile, command)
         self._log.line("Successfully scanned dependencies")
 
         def build(log: Log) -> int:
             result = self._session.build(
                 context,
-                dockerfile=dockerfile.relative_to(context).as_posix(),
+                dockerfile=dockerfile,
                 tags=tuple(command.tags),
                 build_args=command.build_args,
                 target=command.target or None,
@@ -112,7 +115,11 @@ class StepCommands:
         with self._lock:
             self._built[step.id] = results[-1]
 
-    def _context(self, command: BuildCommand, folder: Path) -> Path:
+    def _context(self, command: BuildCommand, step: definition.Step) -> tuple[RootFolder, str]:
+        """The opened build context, and where in the workspace it is ("" when it is elsewhere).
+
+        It is opened here and stays this folder, whatever a step puts in its place meanwhile.
+        """
         if "://" in command.context:
             target = self._agent.folder / f"context-{token_hex(8)}"
             try:
@@ -124,38 +131,57 @@ class StepCommands:
                 )
             except source.SourceError as error:
                 raise StepError(str(error)) from None
-            return fetched.folder
-        return self._inside(folder, command.context, "build context")
+            return RootFolder(fetched.folder), ""
+        place = self._inside(self._directory(step), command.context, "build context")
+        return self._open(place, command.context, "build context"), place
 
-    def _dockerfile(self, command: BuildCommand, context: Path, folder: Path) -> Path:
-        """``-f`` counts from the working directory (as in docker), of a remote context from it."""
-        remote = "://" in command.context
-        base = context if remote or not command.dockerfile else folder
+    def _dockerfile(self, command: BuildCommand, place: str, step: definition.Step) -> str:
+        """The path of the Dockerfile in the build context.
+
+        ``-f`` counts from the working directory (as in docker), of a remote context from it.
+        """
         name = command.dockerfile or "Dockerfile"
-        path = (base / name).resolve()
-        if not path.is_relative_to(context):
-            raise StepError(
-                f"the Dockerfile '{name}' lies outside the build context '{command.context}'"
-            )
-        if not path.is_file():
-            raise StepError(
-                f"unable to find the Dockerfile '{name}' in the build context "
-                f"'{command.context}'. Check its name (-f) and the context"
-            )
-        return path
+        if not place or not command.dockerfile:
+            return name
+        outside = StepError(
+            f"the Dockerfile '{name}' lies outside the build context '{command.context}'"
+        )
+        if name.startswith("/"):
+            raise outside
+        try:
+            real = self._files.real(f"{self._directory(step)}/{name}", strict=True)
+        except OSError as error:
+            if error.errno == errno.EXDEV:
+                raise outside from None
+            raise _no_dockerfile(command) from None
+        if place not in (".", real) and not real.startswith(f"{place}/"):
+            raise outside
+        return real if place == "." else real[len(place) + 1 :]
 
-    def _directory(self, step: definition.Step) -> Path:
-        name = step.working_directory.lstrip("/")
-        return self._inside(self._agent.workspace, name, "working directory")
+    def _directory(self, step: definition.Step) -> str:
+        """The working directory of a step in the workspace, without links."""
+        return self._inside(".", step.working_directory.lstrip("/"), "working directory")
 
-    def _inside(self, folder: Path, name: str, what: str) -> Path:
-        root = self._agent.workspace.resolve()
-        path = (folder / name).resolve()
-        if not path.is_relative_to(root):
-            raise StepError(f"the {what} '{name}' lies outside the source code")
-        if not path.is_dir():
+    def _inside(self, folder: str, name: str, what: str) -> str:
+        """A folder of the workspace, without links. Raises :class:`StepError`."""
+        outside = StepError(f"the {what} '{name}' lies outside the source code")
+        if name.startswith("/"):
+            raise outside
+        try:
+            real = self._files.real(f"{folder}/{name}", strict=True)
+        except OSError as error:
+            if error.errno == errno.EXDEV:
+                raise outside from None
+            real = ""
+        if not real or not self._files.is_folder(real, links=False):
             raise StepError(f"the {what} '{name}' was not found in the source code")
-        return path
+        return real
+
+    def _open(self, place: str, name: str, what: str) -> RootFolder:
+        try:
+            return self._files.folder(place, links=False)
+        except OSError:  # it was there a moment ago
+            raise StepError(f"the {what} '{name}' was not found in the source code") from None
 
     # -- push --------------------------------------------------------------------------------------
 
@@ -203,7 +229,9 @@ class StepCommands:
             cloud=self._agent.cloud,
             identity=self._agent.identity,
             state=self._agent.folder,
-            workspace=self._directory(step),
+            workspace=self._open(
+                self._directory(step), step.working_directory, "working directory"
+            ),
             environment=self._environment(step),
             log=log,
             cancelled=lambda: self._agent.cancelled.is_set() or not self._session.time_left(),
@@ -246,10 +274,8 @@ class StepCommands:
     def _container_directory(self, step: definition.Step) -> str:
         """The container's working directory; docker makes one that is not there."""
         parts = [part for part in Path(step.working_directory.lstrip("/")).parts if part != "."]
-        root = self._agent.workspace.resolve()
-        folder = root.joinpath(*parts).resolve()
-        if folder.is_relative_to(root) and not folder.exists():
-            folder.mkdir(parents=True)
+        with contextlib.suppress(OSError):  # the container tells why it cannot go there
+            self._files.make_folders("/".join(parts))
         return "/".join(["/workspace", *parts])
 
     def _volume(self, step: definition.Step, mount: dict[str, str]) -> Mount:
@@ -261,8 +287,8 @@ class StepCommands:
                 f"invalid use of Mounts. '{name}' must be one of the task's volumes, and its "
                 f"mountPath '{target}' must be absolute"
             )
-        folder = self._agent.folder / "volumes" / step.id / target.replace("/", "-")
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        place = f"volumes/{step.id}/{target.replace('/', '-')}"
+        files: dict[str, bytes] = {}
         for file, content in (found.get("secret") or {}).items():
             try:
                 decoded = base64.b64decode(str(content), validate=True)
@@ -271,8 +297,13 @@ class StepCommands:
             self._log.masker.hide(decoded.decode(errors="ignore"))
             if not file or "/" in file or file in (".", ".."):
                 raise StepError(f"volume '{name}': '{file}' is not the name of a file")
-            (folder / file).write_bytes(decoded)
-        return Mount(folder, target)
+            files[file] = decoded
+        with RootFolder(self._agent.folder) as folder:
+            folder.remove(place)  # an earlier try of the step may have put links into it
+            folder.make_folders(place, 0o700)
+            for file, decoded in files.items():
+                folder.write(f"{place}/{file}", decoded)
+        return Mount(self._agent.folder / place, target)
 
     def _explicit_pull(self, step: definition.Step) -> None:
         image = _command(step)[0]
@@ -303,13 +334,27 @@ def tool_of(image: str) -> str | None:
     return _TOOL_IMAGES.get(name)
 
 
-def _parse(dockerfile: Path) -> None:
+def _parse(context: RootFolder, dockerfile: str, command: BuildCommand) -> None:
     try:
-        parse(dockerfile.read_text(), dockerfile.name)
+        text = context.read(context.real(dockerfile, strict=True)).decode()
+        parse(text, Path(dockerfile).name)
     except UnicodeDecodeError:
-        raise StepError(f"{dockerfile.name} is not UTF-8 text") from None
+        raise StepError(f"{Path(dockerfile).name} is not UTF-8 text") from None
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            raise StepError(
+                f"the Dockerfile '{dockerfile}' lies outside the build context '{command.context}'"
+            ) from None
+        raise _no_dockerfile(command) from None
     except BuildError as error:
         raise StepError(f"failed to scan dependencies: {error.message}") from None
+
+
+def _no_dockerfile(command: BuildCommand) -> StepError:
+    return StepError(
+        f"unable to find the Dockerfile '{command.dockerfile or 'Dockerfile'}' in the build context "
+        f"'{command.context}'. Check its name (-f) and the context"
+    )
 
 
 def _command(step: definition.Step) -> list[str]:

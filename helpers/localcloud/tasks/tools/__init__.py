@@ -9,6 +9,7 @@ from pathlib import Path
 from ...cloud import Cloud
 from ...containers.engine import Session
 from ...principals import Principal
+from ...root_folder import RootFolder
 
 
 @dataclass
@@ -19,7 +20,7 @@ class ToolContext:
     cloud: Cloud
     identity: Principal | None
     state: Path  # what a tool keeps for later steps of the run, out of reach of their containers
-    workspace: Path
+    workspace: RootFolder  # the step's working directory
     environment: dict[str, str]
     log: Callable[[str], None]
     cancelled: Callable[[], bool] = lambda: False  # whether the step is to end

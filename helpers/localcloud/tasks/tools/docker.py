@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shlex
 from argparse import Namespace
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from ...containers.build.build_context import ContextError
 from ...containers.engine import human_size
@@ -15,6 +16,7 @@ from ...containers.sandboxes.container import Mount
 from ...errors import CloudError
 from ...reference import DOCKER_HUB, InvalidReferenceError
 from ...registry.credentials import Credential
+from ...root_folder import FileBelow
 from . import ToolContext
 from .arguments import Parser, UsageError
 
@@ -124,13 +126,17 @@ def _build(words: list[str], context: ToolContext) -> int:
             parser.add_argument(name, action="store_true")
 
     options = _parse("build", words, define)
-    folder = _inside(context, options.context)
+    place = _inside(context, options.context)
     file = options.file
     if file:
-        path = _inside(context, file)
-        if not path.is_relative_to(folder):
+        real = _inside(context, file)
+        if place != "." and not real.startswith(f"{place}/"):
             raise UsageError(f"the Dockerfile must be within the build context: {file}")
-        file = str(path.relative_to(folder))
+        file = real if place == "." else real[len(place) + 1 :]
+    try:
+        folder = context.workspace.folder(place, links=False)
+    except OSError:
+        raise UsageError(f"{options.context} is no folder of /workspace") from None
     given = {}
     for pair in options.build_arg:
         name, equals, value = pair.partition("=")
@@ -148,16 +154,19 @@ def _build(words: list[str], context: ToolContext) -> int:
     return 0
 
 
-def _inside(context: ToolContext, name: str) -> Path:
-    """A path of the workspace, given as the step sees it."""
+def _inside(context: ToolContext, name: str) -> str:
+    """A path of the workspace, given as the step sees it, without links."""
     plain = PurePosixPath(name)
     relative = plain.relative_to("/workspace") if plain.is_relative_to("/workspace") else plain
-    path = (context.workspace / relative).resolve()
-    if not path.is_relative_to(context.workspace.resolve()):
-        raise UsageError(f"{name} lies outside /workspace, and a run never sees its host")
-    if not path.exists():
-        raise UsageError(f"{name} does not exist in /workspace")
-    return path
+    outside = UsageError(f"{name} lies outside /workspace, and a run never sees its host")
+    if relative.is_absolute():
+        raise outside
+    try:
+        return context.workspace.real(str(relative), strict=True)
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            raise outside from None
+        raise UsageError(f"{name} does not exist in /workspace") from None
 
 
 def _images(words: list[str], context: ToolContext) -> int:
@@ -281,7 +290,8 @@ def _mount(context: ToolContext, text: str) -> Mount:
     target, _, mode = rest.partition(":")
     if not source.startswith(("/", ".", "$")) or not target:
         raise UsageError(f"the local cloud has no named volumes: {shlex.quote(text)}")
-    return Mount(_inside(context, source), target, mode == "ro")
+    place = FileBelow(context.workspace, _inside(context, source))
+    return Mount(place, target, mode == "ro")
 
 
 def _remove_image(words: list[str], context: ToolContext) -> int:

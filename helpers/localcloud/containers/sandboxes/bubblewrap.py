@@ -1,0 +1,70 @@
+"""The options of bubblewrap for one container (bwrap(1))."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import SandboxError
+from .namespace_holder import PASSED, TOLD
+from .root_file_system import Account
+
+# What Docker gives a container by default, as far as a user namespace can (moby, oci/caps).
+CAPABILITIES = (
+    *("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID"),
+    *("CAP_SETUID", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_SETFCAP"),
+)
+# As in Docker (moby, oci/defaults): where the local cloud runs as root, the kernel takes the root
+# of a container for its own root, and would let it set the host's kernel.core_pattern.
+READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+# One page holds the options of mount(2); bubblewrap adds a prefix to each path.
+OVERLAY_OPTIONS = 4096
+
+
+class Descriptors:
+    """Descriptors that bubblewrap inherits, and the numbers that its options name them by."""
+
+    def __init__(self) -> None:
+        self.passed: list[int] = []
+
+    def add(self, descriptor: int) -> str:
+        """Pass one on; its number as an option has it."""
+        self.passed.append(descriptor)
+        return str(PASSED + len(self.passed) - 1)
+
+
+def namespaces(account: Account, hostname: str) -> list[str]:
+    """Namespaces of its own, its user and its capabilities."""
+    options = [
+        *("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts"),
+        *("--die-with-parent", "--new-session", "--hostname", hostname),
+        *("--uid", str(account.uid), "--gid", str(account.gid), "--info-fd", str(TOLD)),
+        # The holder of the network is root in its namespace: bubblewrap would hand all of it on.
+        *("--cap-drop", "ALL"),
+    ]
+    for capability in CAPABILITIES if account.uid == 0 else ():
+        options += ["--cap-add", capability]
+    return options
+
+
+def root(lowers: Sequence[Path], upper: Path | None, work: Path | None) -> list[str]:
+    """The root file system: layers, and what is written on top. Raises :class:`SandboxError`."""
+    options = []
+    for lower in lowers:
+        options += ["--overlay-src", str(lower.absolute())]
+    if upper is None:
+        options += ["--tmp-overlay", "/"]
+    else:
+        assert work is not None
+        options += ["--overlay", str(upper.absolute()), str(work.absolute()), "/"]
+    length = sum(len(option) + 12 for option in map(str, (*lowers, upper, work)))
+    if length > OVERLAY_OPTIONS:
+        raise SandboxError(
+            f"the image has too many layers ({len(lowers) - 1}) for one overlay mount: the "
+            f"paths of its layers need {length} bytes of {OVERLAY_OPTIONS}; use a state folder "
+            "with a shorter path (LOCALCLOUD_HOME), or fewer layers"
+        )
+    options += ["--dev", "/dev", "--proc", "/proc"]
+    for path in READ_ONLY:
+        options += ["--ro-bind-try", path, path]
+    return options

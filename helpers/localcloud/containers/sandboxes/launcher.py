@@ -1,0 +1,189 @@
+"""What bubblewrap starts in a container: a program that becomes the command, and holds its words.
+
+A command line is public (/proc/PID/cmdline), and bubblewrap's stays while the container runs; it
+can take options from a file, but not the command. So the command stands in a program that is made
+for it, which knows nothing but execve(2): arguments and environment are its data. It is a whole
+ELF file (System V ABI; "ELF for the Arm 64-bit Architecture"), in memory, for x86_64 and aarch64.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+_BASE = 0x400000  # where the file lies in memory
+_HEADERS = 64 + 56  # bytes of the ELF header and its one program header
+_CODE = 256  # bytes that the code may have
+_MACHINES = {"x86_64": 62, "aarch64": 183}  # EM_X86_64, EM_AARCH64
+_REASON = 64  # bytes of one text of an error
+_ERRORS = 134  # errno values of Linux (asm-generic/errno.h)
+_MFD_EXEC = 0x10  # linux/memfd.h, since Linux 6.3
+
+
+@dataclass(frozen=True)
+class _Addresses:
+    """Where the data is: candidates for the path, arguments, environment, words of a failure."""
+
+    paths: int
+    arguments: int
+    environment: int
+    prefix: int
+    prefix_size: int
+    reasons: int
+
+
+def supported() -> bool:
+    """Whether there is one for this kind of machine."""
+    return platform.machine() in _MACHINES
+
+
+def make(argv: Sequence[str], environment: Mapping[str, str], descriptor: int) -> int:
+    """A descriptor of the program; it is to be inherited as ``descriptor``, and run from there.
+
+    It looks for the command as execvp(3) does, in the PATH of ``environment``, and tells a failure
+    in bubblewrap's words, with exit status 1. Raises OSError.
+    """
+    name = argv[0]
+    search = environment.get("PATH", "/bin:/usr/bin").split(":")
+    paths = [name] if "/" in name else [f"{folder or '.'}/{name}" for folder in search]
+    content = _program(
+        [os.fsencode(path) for path in paths if name],
+        [os.fsencode(word) for word in argv],
+        [os.fsencode(f"{key}={value}") for key, value in environment.items()],
+        descriptor,
+    )
+    try:
+        made = os.memfd_create("command", os.MFD_CLOEXEC | _MFD_EXEC)
+    except OSError:
+        made = os.memfd_create("command")
+    with os.fdopen(os.dup(made), "wb") as file:
+        file.write(content)
+    return made
+
+
+def _program(
+    paths: list[bytes], argv: list[bytes], environment: list[bytes], descriptor: int
+) -> bytes:
+    data = bytearray()
+    begin = _BASE + _HEADERS + _CODE
+
+    def add(content: bytes) -> int:
+        data.extend(bytes(-len(data) % 8))
+        data.extend(content)
+        return begin + len(data) - len(content)
+
+    def pointers(texts: list[bytes]) -> int:
+        addresses = [add(text + b"\0") for text in texts]
+        return add(struct.pack(f"<{len(addresses) + 1}Q", *addresses, 0))
+
+    prefix = b"bwrap: execvp " + argv[0] + b": "
+    addresses = _Addresses(
+        pointers(paths),
+        pointers(argv),
+        pointers(environment),
+        add(prefix),
+        len(prefix),
+        add(b"".join(os.strerror(n).encode()[:_REASON].ljust(_REASON) for n in range(_ERRORS))),
+    )
+    machine = platform.machine()
+    code = (_code_x86_64 if machine == "x86_64" else _code_aarch64)(addresses, descriptor)
+    size = _HEADERS + _CODE + len(data)
+    identification = b"\x7fELF\x02\x01\x01" + bytes(9)  # 64 bit, little endian, System V
+    header = identification + struct.pack(
+        "<HHIQQQIHHHHHH",
+        *(2, _MACHINES[machine], 1, _BASE + _HEADERS, 64, 0, 0, 64, 56, 1, 0, 0, 0),
+    )
+    segment = struct.pack("<IIQQQQQQ", 1, 5, 0, _BASE, _BASE, size, size, 0x10000)  # read, execute
+    return header + segment + code.ljust(_CODE, b"\0") + bytes(data)
+
+
+def _code_x86_64(at: _Addresses, descriptor: int) -> bytes:
+    """Linux's calls: close 3, execve 59, write 1, exit_group 231 (asm/unistd_64.h)."""
+
+    def word(value: int) -> bytes:
+        return struct.pack("<I", value)
+
+    call = b"\x0f\x05"
+    attempt = (
+        b"\x48\x8b\x3b"  # mov rdi, [rbx]
+        b"\x48\x85\xff"  # test rdi, rdi
+        b"\x74\x29"  # jz failed
+        b"\xbe"
+        + word(at.arguments)
+        + b"\xba"
+        + word(at.environment)
+        + b"\xb8"
+        + word(59)
+        + call
+        + b"\xf7\xd8"  # neg eax: errno
+        b"\x48\x83\xc3\x08"  # add rbx, 8
+        b"\x83\xf8\x02\x74\xdc"  # cmp eax, ENOENT; je attempt
+        b"\x83\xf8\x14\x74\xd7"  # cmp eax, ENOTDIR; je attempt
+        b"\x41\x89\xc5"  # mov r13d, eax
+        b"\x83\xf8\x0d\x74\xcf"  # cmp eax, EACCES; je attempt
+    )
+    return b"".join(
+        (
+            b"\xb8" + word(3) + b"\xbf" + word(descriptor) + call,
+            b"\xbb" + word(at.paths),  # mov ebx
+            b"\x41\xbd" + word(2),  # mov r13d, ENOENT
+            attempt,
+            b"\xb8" + word(1) + b"\xbf" + word(2),  # failed:
+            b"\xbe" + word(at.prefix) + b"\xba" + word(at.prefix_size) + call,
+            b"\x44\x89\xee\xc1\xe6\x06",  # mov esi, r13d; shl esi, 6
+            b"\x81\xc6" + word(at.reasons),  # add esi
+            b"\xb8" + word(1) + b"\xbf" + word(2) + b"\xba" + word(_REASON) + call,
+            b"\xb8" + word(231) + b"\xbf" + word(1) + call,
+        )
+    )
+
+
+def _code_aarch64(at: _Addresses, descriptor: int) -> bytes:
+    """Linux's calls: close 57, execve 221, write 64, exit_group 94 (asm-generic/unistd.h)."""
+    call = 0xD4000001
+
+    def load(register: int, value: int) -> list[int]:
+        low, high = value & 0xFFFF, value >> 16
+        return [0x52800000 | low << 5 | register, 0x72A00000 | high << 5 | register]  # movz, movk
+
+    def compare(value: int, back: int) -> list[int]:
+        return [0x7100001F | value << 10, 0x54000000 | (-back & 0x7FFFF) << 5]  # cmp w0; b.eq
+
+    attempt = [
+        0xF8408660,  # ldr x0, [x19], #8
+        0xB4000000 | 16 << 5,  # cbz x0, failed
+        *load(1, at.arguments),
+        *load(2, at.environment),
+        *(load(8, 221)),
+        call,
+        0x4B0003E0,  # neg w0, w0: errno
+        *compare(2, 11),
+        *compare(20, 13),
+        0x2A0003F4,  # mov w20, w0
+        *compare(13, 16),
+    ]
+    code = [
+        *load(8, 57),
+        *load(0, descriptor),
+        call,
+        *load(19, at.paths),
+        *load(20, 2),
+        *attempt,
+        *load(8, 64),  # failed:
+        *load(0, 2),
+        *load(1, at.prefix),
+        *load(2, at.prefix_size),
+        call,
+        *load(1, at.reasons),
+        0x0B141821,  # add w1, w1, w20, lsl #6
+        *load(2, _REASON),
+        *load(0, 2),
+        call,
+        *load(8, 94),
+        *load(0, 1),
+        call,
+    ]
+    return struct.pack(f"<{len(code)}I", *code)

@@ -1,0 +1,144 @@
+"""The limits of a container, watched from outside: its processes, its memory, its disk.
+
+Control groups would do it, but an ordinary user has none to give. For the holder of a network.
+"""
+
+# It is imported with every network that is not forked: no pathlib.
+# ruff: noqa: PTH115, PTH116, PTH123, PTH208
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import time
+from typing import Any
+
+from .processes import PAGE, RESIDENT, THREADS, columns
+
+INTERVAL = 0.1  # seconds between two looks
+DISK_INTERVAL = 1.0  # seconds: a look at the disk may have to count files
+_HARD = 4  # times the limit of processes that the kernel itself grants, where it counts
+
+
+class Watch:
+    """Looks after one container; ``limits`` are processes, memory and disk (bytes).
+
+    ``root`` is a process inside it, the first of its process namespace, or 0; ``user`` is a user
+    that only this container has, or 0. ``disk`` are directories on a disk that it writes to.
+    """
+
+    def __init__(self, limits: dict[str, Any], *, user: int = 0) -> None:
+        self.root = 0
+        self._inside = False  # whether that process has the root directory of the container
+        self._user = user
+        self._processes = int(limits["processes"])
+        self._memory = int(limits["memory"])
+        self._disk = int(limits["disk"])
+        self._written = [str(path) for path in limits["written"]]
+        self._in_memory = bool(limits["in_memory"])  # whether what it writes is
+        self._free = self._free_space()
+        self._next = time.monotonic() + DISK_INTERVAL
+
+    def prepare(self) -> None:
+        """In the process that becomes the container: what the kernel can limit by itself."""
+        hard = _HARD * self._processes
+        if self._user or _counts_by_namespace():
+            with contextlib.suppress(OSError, ValueError):
+                resource.setrlimit(resource.RLIMIT_NPROC, (hard, hard))
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self._disk, self._disk))
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    def exceeded(self) -> str:
+        """The limit that the container is beyond, in words; "" when it is within all."""
+        place, processes = self._members()
+        tasks, resident = 0, 0
+        for process in processes:
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                status = columns(process, place)
+                tasks += int(status[THREADS])
+                resident += int(status[RESIDENT]) * PAGE
+        if tasks > self._processes:
+            return f"it had more than {self._processes} processes"
+        stored = self._stored()
+        # Pages that processes share were counted for each: counting them once takes longer.
+        if resident + stored > self._memory and (
+            sum(_proportional(process, place) for process in processes) + stored > self._memory
+        ):
+            return f"it used more than {_size(self._memory)} of memory"
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + DISK_INTERVAL
+            if self._free - self._free_space() > self._disk and self._used() > self._disk:
+                return f"it wrote more than {_size(self._disk)} to disk"
+        return ""
+
+    def _members(self) -> tuple[str, list[str]]:
+        """Its processes, and the directory that tells of them."""
+        if self._user:
+            found = []
+            for name in os.listdir("/proc"):
+                with contextlib.suppress(OSError):
+                    if name.isdigit() and os.stat(f"/proc/{name}").st_uid == self._user:
+                        found.append(name)
+            return "/proc", found
+        place = f"/proc/{self.root}/root/proc"
+        try:
+            if not self._inside:  # while it is being set up, that is the machine's own
+                own = os.readlink(f"/proc/{self.root}/ns/pid")
+                self._inside = os.readlink(f"{place}/1/ns/pid") == own
+            return place, [name for name in os.listdir(place) if name.isdigit() and self._inside]
+        except OSError:  # not there yet, or no more
+            return place, []
+
+    def _stored(self) -> int:
+        """Bytes of its files that are in memory: what it writes to / and /dev/shm."""
+        total = 0
+        for path in (("",) * self._in_memory + ("/dev",)) * self._inside:
+            with contextlib.suppress(OSError):
+                status = os.statvfs(f"/proc/{self.root}/root{path}")
+                total += (status.f_blocks - status.f_bfree) * status.f_frsize
+        return total
+
+    def _free_space(self) -> int:
+        total = 0
+        for path in self._written[:1]:  # all are in the state folder
+            with contextlib.suppress(OSError):
+                status = os.statvfs(path)
+                total += status.f_bavail * status.f_frsize
+        return total
+
+    def _used(self) -> int:
+        total = 0
+        for path in self._written:
+            with contextlib.suppress(OSError, RecursionError):
+                for _, _, files, folder in os.fwalk(path, follow_symlinks=False):
+                    for name in files:
+                        with contextlib.suppress(OSError):
+                            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                            total += status.st_blocks * 512 // max(1, status.st_nlink)
+        return total
+
+
+def _proportional(process: str, place: str) -> int:
+    """Bytes of a process, a page that n processes share as one nth (proc(5), smaps_rollup)."""
+    try:
+        with open(f"{place}/{process}/smaps_rollup", "rb") as rollup:
+            for line in rollup:
+                if line.startswith(b"Pss:"):
+                    return int(line.split()[1]) * 1024
+    except (OSError, ValueError):  # it has ended, or shows this to nobody
+        pass
+    return 0
+
+
+def _counts_by_namespace() -> bool:
+    """Whether RLIMIT_NPROC counts each user namespace for itself: Linux 5.14."""
+    numbers = os.uname().release.split(".")
+    with contextlib.suppress(ValueError, IndexError):
+        return (int(numbers[0]), int(numbers[1].partition("-")[0])) >= (5, 14)
+    return False
+
+
+def _size(size: int) -> str:
+    return f"{size / (1 << 30):g} GiB" if size >= 1 << 30 else f"{size / (1 << 20):g} MiB"

@@ -1,0 +1,81 @@
+"""Uploaded source archives, unpacked: whole or not at all, and nothing of them leaves its folder."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from pathlib import Path, PurePosixPath
+
+from ...archive import ArchiveError, content, open_archive
+from ...root_folder import RootFolder, remove
+
+LARGEST = 4 << 30  # bytes that an archive may unpack to
+_FRESH = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class SourceArchiveError(Exception):
+    """An archive that is refused; the text is one sentence without its beginning."""
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack a tar archive of any compression into the new ``folder``.
+
+    Owners are the user's who unpacks, modes as tarfile's filter "data" gives them.
+    Raises :class:`SourceArchiveError`.
+    """
+    folder.mkdir(parents=True)
+    total = 0
+    try:
+        with RootFolder(folder) as root, archive.open("rb") as file, open_archive(file) as members:
+            for member in members:
+                total += member.size
+                if total > LARGEST:
+                    raise SourceArchiveError("unpacks to more than 4 GiB")
+                _extract(members, member, root)
+    except ArchiveError as error:
+        raise SourceArchiveError(f"cannot be unpacked: {error}. Is it a .tar.gz?") from None
+    except (OSError, ValueError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SourceArchiveError(f"cannot be unpacked: {reason}") from None
+
+
+def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, root: RootFolder) -> None:
+    path = PurePosixPath(member.name)
+    outside = SourceArchiveError(f"is refused: {member.name} would lead outside its folder")
+    if ".." in path.parts or path.is_absolute():
+        raise outside
+    if not path.parts:
+        return
+    root.make_folders(str(path.parent))
+    real = PurePosixPath(root.real(str(path.parent)))
+    if member.issym() and _leads_out(real, member.linkname):
+        raise outside
+    if member.islnk() and _leads_out(PurePosixPath(), member.linkname):
+        raise outside
+    with root.parent(str(path)) as (folder, name):
+        if member.isdir():
+            root.make_folders(str(path))
+            return
+        remove(folder, name)
+        if member.issym():
+            os.symlink(member.linkname, name, dir_fd=folder)
+        elif member.islnk():
+            with root.parent(member.linkname) as (origin, linked):
+                os.link(linked, name, src_dir_fd=origin, dst_dir_fd=folder, follow_symlinks=False)
+        elif member.isreg():
+            mode = member.mode & 0o755 | 0o600
+            mode = mode if mode & 0o100 else mode & ~0o111
+            with os.fdopen(os.open(name, _FRESH, 0o600, dir_fd=folder), "wb") as file:
+                for data in content(archive, member):
+                    file.write(data)
+                file.flush()
+                os.fchmod(file.fileno(), mode)
+                os.utime(file.fileno(), (member.mtime, member.mtime))
+        else:
+            raise SourceArchiveError(f"is refused: {member.name} is a special file")
+
+
+def _leads_out(folder: PurePosixPath, target: str) -> bool:
+    """Whether a link in ``folder`` would lead out of the root, as it is written."""
+    whole = os.path.normpath(os.path.join(str(folder), target))  # noqa: PTH118 - of no file
+    return whole.startswith("/") or whole == ".." or whole.startswith("../")

@@ -1,0 +1,190 @@
+"""The limits of containers, their filter of system calls, and what their processes show to others."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helpers.localcloud.cloud import Cloud
+from helpers.localcloud.containers.sandboxes.container import ContainerSpec, Limits, Mount
+from helpers.localcloud.containers.sandboxes.sandbox import Sandbox
+
+from .roots import base_layer
+
+
+@pytest.fixture(params=["namespaces", "chroot"])
+def cloud(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Cloud]:
+    if request.param == "chroot" and os.geteuid() != 0:
+        pytest.skip("chroot needs root")
+    monkeypatch.setenv("LOCALCLOUD_SANDBOX", request.param)
+    cloud = Cloud(tmp_path / "home")
+    yield cloud
+    cloud.close()
+
+
+def sh(cloud: Cloud, script: str, **options: Any) -> tuple[int, str]:
+    output: list[bytes] = []
+    spec = ContainerSpec((base_layer(),), ("/bin/sh", "-c", script), **options)
+    code = Sandbox(cloud).run(spec, output.append, 60)
+    return code, b"".join(output).decode(errors="replace")
+
+
+def test_a_fork_bomb_ends(cloud: Cloud) -> None:
+    before = sum(1 for _ in Path("/proc").iterdir())
+    bomb = "f() { f | f & }; f; sleep 60"
+    code, text = sh(cloud, bomb, limits=Limits(processes=300))
+    assert code == 137
+    assert "the container was ended: it had more than 300 processes, its limit" in text
+    deadline = time.monotonic() + 20
+    while sum(1 for _ in Path("/proc").iterdir()) > before + 50:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_memory_has_a_limit(cloud: Cloud) -> None:
+    script = "x=$(head -c 300000000 /dev/zero | tr '\\0' a); echo ${#x}"
+    code, text = sh(cloud, script, limits=Limits(memory=150 << 20))
+    assert (code, "it used more than 150 MiB of memory, its limit" in text) == (137, True)
+    assert sh(cloud, "x=$(head -c 20000000 /dev/zero | tr '\\0' a); echo ${#x}") == (
+        0,
+        "20000000\n",
+    )
+
+
+@pytest.mark.parametrize("place", ["/tmp", "/dev/shm"])
+def test_files_in_memory_count_as_memory(tmp_path: Path, place: str) -> None:
+    with_namespaces = Cloud(tmp_path / "home")
+    script = f"head -c 300000000 /dev/zero > {place}/big; sleep 2; echo unlimited"
+    code, text = sh(with_namespaces, script, limits=Limits(memory=150 << 20))
+    with_namespaces.close()
+    assert (code, "it used more than 150 MiB of memory, its limit" in text) == (137, True)
+
+
+def test_disk_has_a_limit(cloud: Cloud, tmp_path: Path) -> None:
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    script = "for n in 1 2 3 4 5 6; do head -c 30000000 /dev/urandom > /workspace/$n; done; sleep 5"
+    code, text = sh(
+        cloud,
+        script,
+        upper=tmp_path / "upper",
+        mounts=(Mount(workspace, "/workspace"),),
+        limits=Limits(disk=100_000_000),
+    )
+    assert (code, "to disk, its limit" in text) == (137, True)
+
+
+def test_what_docker_refuses_is_refused(cloud: Cloud, tmp_path: Path) -> None:
+    """System calls by their numbers, from a real program: Perl is on every Debian."""
+    calls = {
+        "x86_64": {"keyctl": 250, "add_key": 248, "bpf": 321, "perf_event_open": 298, "setns": 308},
+        "aarch64": {
+            "keyctl": 219,
+            "add_key": 217,
+            "bpf": 280,
+            "perf_event_open": 241,
+            "setns": 268,
+        },
+    }[os.uname().machine]
+    more = {
+        "x86_64": {"unshare": 272, "clone": 56, "clone3": 435, "mount": 165, "userfaultfd": 323},
+        "aarch64": {"unshare": 97, "clone": 220, "clone3": 435, "mount": 40, "userfaultfd": 282},
+    }[os.uname().machine]
+    program = "".join(
+        f'$! = 0; syscall({number}, {0x10000000}, 0, 0, 0, 0); print "{name} ", $! + 0, "\\n";'
+        for name, number in {**calls, **more}.items()
+    )
+    perl = Path("/usr/bin/perl")
+    if not perl.exists():
+        pytest.skip("this machine has no Perl to make system calls with")
+    layer = tmp_path / "perl"
+    (layer / "usr/bin").mkdir(parents=True)
+    (layer / "usr/bin/perl").write_bytes(perl.read_bytes())
+    (layer / "usr/bin/perl").chmod(0o755)
+    needed = subprocess.run(["ldd", perl], capture_output=True, text=True, check=True).stdout
+    for line in needed.splitlines():
+        library = next((word for word in line.split() if word.startswith("/")), "")
+        if library:
+            place = layer / "usr" / library.lstrip("/").removeprefix("usr/")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(Path(library).read_bytes())
+            place.chmod(0o755)
+    output: list[bytes] = []
+    spec = ContainerSpec((base_layer(), layer), ("perl", "-e", program))
+    assert Sandbox(cloud).run(spec, output.append, 20) == 0, output
+    refused = dict(line.split() for line in b"".join(output).decode().splitlines())
+    assert refused.pop("clone3") == "38"  # ENOSYS: programs go on to clone
+    assert set(refused.values()) == {"1"}, refused  # EPERM
+
+
+def test_secrets_are_on_nobody_s_command_line_but_the_container_s(cloud: Cloud) -> None:
+    secret = "s3cret-of-the-step"
+    output: list[bytes] = []
+    words = ("sh", "-c", "set --; echo up; sleep 5; exit 3", secret)
+    spec = ContainerSpec((base_layer(),), words, environment={"TOKEN": f"env-{secret}"})
+    container = Sandbox(cloud).start(spec, output.append)
+    while b"up\n" not in b"".join(output):
+        time.sleep(0.01)
+    shown, environments = {}, []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (path / "cmdline").read_bytes()
+            if secret.encode() in line and path.name != str(os.getpid()):
+                shown[path.name] = line.split(b"\0")[0]
+            if path.name != str(os.getpid()) and secret.encode() in (path / "environ").read_bytes():
+                environments.append((path / "comm").read_text().strip())
+        except OSError:
+            continue
+    container.kill()
+    assert set(shown.values()) == {b"sh"}, shown
+    assert set(environments) <= {"sh", "sleep"}
+    if os.geteuid() == 0:
+        unreadable = (
+            "import glob\n"
+            "for path in glob.glob('/proc/[0-9]*/environ'):\n"
+            "    try: assert b'env-s3cret' not in open(path, 'rb').read(), path\n"
+            "    except OSError: pass\n"
+        )
+        done = subprocess.run(
+            [
+                *("setpriv", "--reuid=4321", "--regid=4321", "--clear-groups"),
+                *("/usr/bin/python3", "-c", unreadable),
+            ],
+            check=False,
+            capture_output=True,
+        )
+        assert done.returncode == 0 or not Path("/usr/bin/python3").exists(), done.stderr
+
+
+def test_the_command_has_its_words_environment_and_nothing_open(cloud: Cloud) -> None:
+    output: list[bytes] = []
+    script = 'echo "$0|$1|$2|$MINE|$PATH"; echo fd $(ls /proc/self/fd 2>/dev/null)'
+    spec = ContainerSpec(
+        (base_layer(),), ("sh", "-c", script, "a b", "", "ü\n"), environment={"MINE": "x=y"}
+    )
+    assert Sandbox(cloud).run(spec, output.append, 20) == 0
+    text = b"".join(output).decode()
+    assert text.startswith("a b||ü\n|x=y|/usr/local/sbin:")
+    assert text.splitlines()[-1] in ("fd 0 1 2 3", "fd")
+
+
+def test_a_container_that_is_killed_while_it_forks_is_gone(cloud: Cloud) -> None:
+    output: list[bytes] = []
+    spec = ContainerSpec((base_layer(),), ("sh", "-c", "echo up; f() { f | f & }; f; sleep 60"))
+    container = Sandbox(cloud).start(spec, output.append)
+    while not output:
+        time.sleep(0.01)
+    ended = threading.Thread(target=container.kill)
+    ended.start()
+    ended.join(30)
+    assert not ended.is_alive()
+    assert container.exit_code == 137
