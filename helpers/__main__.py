@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import shlex
 import sys
@@ -11,7 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .errors import HelpersError, WaitInterruptedError
-from .localcloud import daemon
+from .localcloud import daemon, damage
+from .localcloud.errors import CloudError
 
 _MISUSE = 2
 _INTERRUPTED = 130  # 128 and SIGINT's number, as shells have it
@@ -25,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WaitInterruptedError as error:
         print(error, file=sys.stderr)
         return _INTERRUPTED
-    except (HelpersError, daemon.DaemonError) as error:
+    except (HelpersError, daemon.DaemonError, CloudError) as error:
         print(error, file=sys.stderr)
         return 1
     except OSError as error:
@@ -52,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     add("up", _up, "start the local cloud, or find the one that runs")
     add("down", _down, "stop the local cloud; its state stays")
     add("status", _status, "tell whether the local cloud runs (exit status 3: it does not)")
+    add("doctor", _doctor, "examine the whole state, and repair it where the local cloud is down")
     add("env", _env, 'print the environment of its clients: eval "$(python -m helpers env)"')
     reset = add("reset", _reset, "stop the local cloud and delete its state")
     reset.add_argument("--yes", action="store_true", help="do not ask")
@@ -100,9 +103,45 @@ def _status(_: argparse.Namespace) -> int:
     running = daemon.status(home)
     if running is None:
         print(f"No local cloud runs in {home}. Start it: python -m helpers up")
+        _print_damage(home)
         return 3
     print(f"The local cloud runs: {_summary(running)}, for {_age(running)}")
+    _print_damage(home)
     return 0
+
+
+def _print_damage(home: Path) -> None:
+    findings = damage.glance(home)
+    for finding in findings:
+        print(f"  {finding}")
+    if findings:
+        print("To examine all of it: python -m helpers doctor")
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    """Exit status 0 when the state is whole or was repaired, 1 when something is left."""
+    from .localcloud import doctor
+
+    home = daemon.default_home()
+    if not (home / "state.db").exists():
+        print(f"There is no local cloud in {home}.")
+        return 0
+    logging.getLogger("helpers").setLevel(logging.CRITICAL)  # the report names all of it
+    with daemon.held(home) as alone:
+        report = doctor.examine(home, repair=alone)
+    for finding in report.findings:
+        result = finding.repaired or "left as it is"
+        print(f"{finding.what}\n  {finding.problem}\n  {result}")
+    if report.collected:
+        print(f"{report.collected} blobs that nothing refers to: deleted, {report.size} bytes")
+    left = len(report.left)
+    if not report.findings:
+        print(f"The state in {home} is whole.")
+    else:
+        print(f"{len(report.findings) - left} repaired, {left} left.")
+    if left and not alone:
+        print("To repair it: python -m helpers down, then python -m helpers doctor")
+    return 1 if left else 0
 
 
 def _summary(running: daemon.Running) -> str:

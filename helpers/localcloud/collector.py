@@ -82,7 +82,7 @@ class Collector:
             if self._stopping:
                 return
             try:
-                self._remove_leftovers()
+                self.remove_leftovers()
                 done = self.collect()
             except Exception:  # a disk that is full, for example: it goes on later
                 log.exception("garbage collection")
@@ -101,6 +101,10 @@ class Collector:
             return Collected(0, 0, True)
         wanted, whole = self._marked()
         unlinked = self._unlink(wanted, whole, before)
+        self._store.execute(
+            "DELETE FROM registry_descriptions WHERE digest NOT IN"
+            " (SELECT digest FROM registry_manifests)"
+        )
         known = set().union(*wanted.values()) | self._recorded()
         known |= BuildCache(self._cloud).layers(time.time() - CACHE)
         spare = [digest for digest in self._content.digests() if digest not in known]
@@ -223,7 +227,8 @@ class Collector:
         except (OSError, ValueError, TypeError):
             return False
 
-    def _remove_leftovers(self) -> None:
+    def remove_leftovers(self) -> None:
+        """Delete the unpacked layers that were given up."""
         for path in self._cloud.folder("layers").glob(".gone-*"):
             remove_tree(path)
 

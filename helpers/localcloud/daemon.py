@@ -16,12 +16,12 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
-from . import daemon_log, fork_server
+from . import daemon_log, damage, fork_server
 from .cloud import Account, Cloud
 from .errors import CloudError
 
@@ -235,6 +235,8 @@ async def serve(home: Path, port: int | None, announce: Callable[[Running], None
     await front_door.listen(listener)
     workers: list[Worker] = [_package(name).start(cloud) for name in WORKERS]
     cloud.outbox.settle()
+    for finding in damage.glance(home):
+        log.error("%s", finding)
     announce(running)
     if (server := fork_server.current()) is not None:
         server.prepare(FORKED)  # now: until here it would have slowed this process down
@@ -279,6 +281,17 @@ def _lock(home: Path) -> TextIO | None:
         else:
             lock.truncate(0)
             return lock
+
+
+@contextlib.contextmanager
+def held(home: Path) -> Iterator[bool]:
+    """Keep every daemon from starting in a state folder meanwhile; False when one runs there."""
+    lock = _lock(home)
+    if lock is None:
+        yield False
+        return
+    with lock:
+        yield True
 
 
 def _announce(lock: TextIO, running: Running) -> None:

@@ -190,7 +190,7 @@ def check(path: Path) -> None:
     found = int.from_bytes(header[60:64], "big")
     if found <= VERSION and path.with_name(path.name + "-wal").exists():
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as reader:
-            found = _version(reader)
+            found = version(reader)
     if found > VERSION:
         raise CloudError(
             500,
@@ -203,13 +203,13 @@ def check(path: Path) -> None:
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring a state to :data:`VERSION`, one step after the other, each whole or not at all."""
-    while _version(connection) < VERSION:
+    while version(connection) < VERSION:
         connection.execute("BEGIN IMMEDIATE")
         try:
-            version = _version(connection)  # another process may have been quicker
-            if version < VERSION:
-                _take(connection, STEPS[version])
-                connection.execute(f"PRAGMA user_version={version + 1}")
+            found = version(connection)  # another process may have been quicker
+            if found < VERSION:
+                _take(connection, STEPS[found])
+                connection.execute(f"PRAGMA user_version={found + 1}")
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
@@ -229,5 +229,6 @@ def _take(connection: sqlite3.Connection, step: str | Callable[[sqlite3.Connecti
             statement = ""
 
 
-def _version(connection: sqlite3.Connection) -> int:
+def version(connection: sqlite3.Connection) -> int:
+    """The version of a state; 0 for what 0.1.0 has written, and for a new one."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])

@@ -198,7 +198,7 @@ def test_unpacked_layers_go_with_their_blobs(bench: Bench) -> None:
     (folder / "b.parts").write_text(json.dumps([kept, gone]))
     (folder / ".lock-a").touch()
     bench.collector.sweep_layers()
-    bench.collector._remove_leftovers()
+    bench.collector.remove_leftovers()
     assert {path.name for path in folder.iterdir()} == {
         names[kept],
         "a.flat",

@@ -1,0 +1,270 @@
+"""``python -m helpers doctor``: examine the whole state, and repair what can be repaired."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dulwich.errors import ChecksumMismatch, NotGitRepository, ObjectFormatException
+from dulwich.objects import Commit, ObjectID, Tag
+from dulwich.repo import Repo
+
+from .blobs.account import BlobAccount
+from .cloud import Cloud
+from .collector import Collector
+from .damage import Finding, glance
+from .events import EVENTS
+from .git_host.repositories import Repositories, Repository, mend
+from .registry.manifest_format import references
+from .store import Resource
+from .tasks.completion import complete
+from .tasks.runs import Run, Runs
+
+_BLOCK = 1024 * 1024  # bytes
+_KINDS = {kind.__name__: kind for kind in EVENTS}
+_AGAIN = "push it again"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an examination has found; ``collected`` blobs of ``size`` bytes were garbage."""
+
+    findings: tuple[Finding, ...]
+    collected: int = 0
+    size: int = 0
+
+    @property
+    def left(self) -> list[Finding]:
+        """What could not be repaired, or was not to be."""
+        return [one for one in self.findings if not one.repaired]
+
+
+def examine(home: Path, *, repair: bool) -> Report:
+    """Check everything in a state folder: records, blobs, images, git repositories, events, runs.
+
+    ``repair`` only while no daemon runs there. Raises :class:`CloudError` for a state of a newer
+    version, sqlite3.DatabaseError for one that is no database.
+    """
+    cloud = Cloud(home, provision=False)
+    try:
+        return _Examination(cloud, repair).report()
+    finally:
+        cloud.close()
+
+
+class _Examination:
+    def __init__(self, cloud: Cloud, repair: bool) -> None:
+        self._cloud = cloud
+        self._store = cloud.store
+        self._content = cloud.content
+        self._repair = repair
+
+    def report(self) -> Report:
+        findings = [
+            *self._database(),
+            *self._blobs(),
+            *self._images(),
+            *self._git_repositories(),
+            *self._runs(),
+            *self._records(),
+        ]
+        if not self._repair:
+            return Report(tuple(findings))
+        collector = Collector(self._cloud)
+        collector.sweep_layers()
+        collector.remove_leftovers()
+        collected = collector.collect()
+        return Report(tuple(findings), collected.blobs, collected.size)
+
+    def _finding(self, what: str, problem: str, repaired: str = "") -> Finding:
+        return Finding(what, problem, repaired if self._repair else "")
+
+    # -- records and events ------------------------------------------------------------------
+
+    def _database(self) -> Iterator[Finding]:
+        for row in self._store.query("PRAGMA integrity_check"):
+            if row[0] != "ok":
+                yield self._finding("the database state.db", str(row[0]))
+
+    def _records(self) -> Iterator[Finding]:
+        for one in glance(self._cloud.home):
+            kind = one.what.partition(" ")[0]
+            if kind == "event" and self._repair:
+                yield replace(one, repaired=self._put_back(int(one.what.split()[1])))
+            elif kind == "secret" and self._repair:
+                yield replace(one, repaired=self._forget_tags())
+            elif not one.what.startswith("git repository"):  # examined before, and better
+                yield one
+
+    def _put_back(self, sequence: int) -> str:
+        """Let an event that can be read be handled again: what failed then may work now."""
+        rows = self._store.query("SELECT * FROM outbox_set_aside WHERE sequence=?", (sequence,))
+        for row in rows:
+            try:
+                event = _KINDS[row["kind"]](**json.loads(row["payload"]))
+            except (KeyError, TypeError, ValueError):
+                return ""
+            with self._store.transaction():
+                self._store.execute("DELETE FROM outbox_set_aside WHERE sequence=?", (sequence,))
+                self._cloud.outbox.add(event)
+            return "it is tried again after the next start"
+        return "it is tried again after the next start"  # put back for all of its subscribers
+
+    def _forget_tags(self) -> str:
+        self._store.execute(
+            "UPDATE secrets SET tags='{}' WHERE NOT CASE WHEN json_valid(tags) THEN"
+            " json_type(tags)='object' ELSE 0 END"
+        )
+        return "it has no tags now, its value is whole"
+
+    # -- content -----------------------------------------------------------------------------
+
+    def _blobs(self) -> Iterator[Finding]:
+        for digest in list(self._content.digests()):
+            found, size = self._hash(digest)
+            if found != digest:
+                if self._repair:
+                    self._content.set_aside(digest)
+                yield self._finding(
+                    f"blob {digest}",
+                    f"its {size} bytes are other ones",
+                    "moved to content/damaged, so that a push stores it anew",
+                )
+
+    def _hash(self, digest: str) -> tuple[str, int]:
+        hashed, size = hashlib.sha256(), 0
+        with self._content.open(digest) as file:
+            while block := file.read(_BLOCK):
+                hashed.update(block)
+                size += len(block)
+        return f"sha256:{hashed.hexdigest()}", size
+
+    def _images(self) -> Iterator[Finding]:
+        rows = self._store.query(
+            "SELECT registry, repository, digest, (SELECT group_concat(tag, ', ') FROM"
+            " registry_tags AS t WHERE t.registry=m.registry AND t.repository=m.repository"
+            " AND t.digest=m.digest) AS tags FROM registry_manifests AS m"
+        )
+        for row in rows:
+            name = f"image {row['registry']}/{row['repository']}"
+            name += f":{row['tags']}" if row["tags"] else f"@{row['digest']}"
+            missing = self._missing(row["digest"])
+            if missing:
+                yield self._finding(name, f"{missing} missing: {_AGAIN}, or delete it")
+        nowhere = self._store.query(
+            "SELECT registry, repository, tag, digest FROM registry_tags AS t WHERE NOT EXISTS"
+            " (SELECT 1 FROM registry_manifests AS m WHERE m.registry=t.registry AND"
+            " m.repository=t.repository AND m.digest=t.digest)"
+        )
+        for row in nowhere:
+            if self._repair:
+                self._store.execute(
+                    "DELETE FROM registry_tags WHERE registry=? AND repository=? AND tag=?",
+                    (row["registry"], row["repository"], row["tag"]),
+                )
+            yield self._finding(
+                f"tag {row['registry']}/{row['repository']}:{row['tag']}",
+                f"there is no manifest {row['digest']}",
+                "the tag was deleted",
+            )
+
+    def _missing(self, digest: str) -> str:
+        """What of an image is not stored, in words; "" when it is whole."""
+        try:
+            children = references(json.loads(self._content.read(digest)))
+        except FileNotFoundError:
+            return "its manifest is"
+        except (ValueError, TypeError, KeyError):
+            return "what its manifest says is"
+        lost = [one for one in children if not self._content.has(one)]
+        return (
+            f"of its blobs, {', '.join(lost)} {'is' if len(lost) == 1 else 'are'}" if lost else ""
+        )
+
+    # -- git ---------------------------------------------------------------------------------
+
+    def _git_repositories(self) -> Iterator[Finding]:
+        repositories = Repositories(self._cloud)
+        every = repositories.all()
+        known = {one.path.name for one in every}
+        for folder in sorted(self._cloud.folder("git").iterdir()):
+            if folder.name not in known:
+                if self._repair:
+                    shutil.rmtree(folder, ignore_errors=True)
+                yield self._finding(f"folder git/{folder.name}", "no repository", "it was deleted")
+        for one in every:
+            if self._repair:
+                mend(one)
+            problem = _fsck(one)
+            if problem:
+                yield self._finding(
+                    f"git repository {one.url}", f"{problem}: delete it and {_AGAIN}"
+                )
+
+    # -- runs --------------------------------------------------------------------------------
+
+    def _runs(self) -> Iterator[Finding]:
+        account = BlobAccount(self._cloud)
+        runs = Runs(self._cloud)
+        for registry in self._store.find(type="Microsoft.ContainerRegistry/registries"):
+            for run in runs.list(registry.id):
+                if run.finished:
+                    yield from self._log(account, registry, run)
+            if self._repair:
+                runs.sweep(registry.id)
+
+    def _log(self, account: BlobAccount, registry: Resource, run: Run) -> Iterator[Finding]:
+        blob = account.run_log(run.registry_id, run.run_id)
+        try:
+            problem = "" if blob.exists() and "Complete" in blob.metadata() else "is not complete"
+        except (OSError, ValueError, KeyError, TypeError):
+            problem = "cannot be read"
+        if not problem:
+            return
+        if self._repair:
+            if problem == "cannot be read":
+                blob.properties_path.unlink(missing_ok=True)
+                content = blob.path.read_bytes() if blob.exists() else b""
+                blob.create("AppendBlob", "text/plain; charset=utf-8")
+                blob.path.write_bytes(content)
+            complete(blob, run.status, f"Run ID: {run.run_id}: the end of this log was lost.")
+        yield self._finding(
+            f"run {run.run_id} of {registry.name}", f"its log {problem}", "it ends with a line now"
+        )
+
+
+def _fsck(repository: Repository) -> str:
+    """What is wrong with the content of a git repository; "" when it is whole."""
+    try:
+        with Repo(str(repository.path)) as repo:
+            store = repo.object_store
+            for pack in store.packs:
+                pack.check()
+            seen: set[bytes] = set()
+            waiting = [(name, commit) for name, commit in repo.get_refs().items()]
+            while waiting:
+                name, identifier = waiting.pop()
+                if identifier in seen:
+                    continue
+                seen.add(identifier)
+                one = store[identifier]
+                one.check()
+                if isinstance(one, Tag):
+                    waiting.append((name, ObjectID(one.object[1])))
+                elif isinstance(one, Commit):
+                    waiting += [(name, parent) for parent in one.parents]
+                    for entry in store.iter_tree_contents(one.tree, include_trees=True):
+                        if entry.sha is not None and entry.sha not in seen:
+                            seen.add(entry.sha)
+                            store[entry.sha].check()
+    except NotGitRepository:
+        return "its content is missing on the disk"
+    except KeyError as error:
+        return f"the object {error} is missing"
+    except (ChecksumMismatch, ObjectFormatException, OSError, ValueError, AssertionError) as error:
+        return f"it is damaged ({type(error).__name__}: {error})"
+    return ""

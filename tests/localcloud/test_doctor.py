@@ -1,0 +1,258 @@
+"""Damaged records and files: named by ``status`` and ``doctor``, repaired where that can be, no obstacle."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from helpers.localcloud import daemon, damage
+from helpers.localcloud.cloud import Cloud
+from tests.conftest import start
+from tests.localcloud.test_migrations import DATA, Reader
+
+MANIFEST, CONFIG, LAYER = (
+    "8975e998ac04442d7947092573cf1ee6fa53520e21fe18ff3924eea504fc5f0e",
+    "84cab3e75fdcbc851320b79fa6e9cf86aa3c61d4f8567969be29942b3d1c7c8b",
+    "e704b35d48bb5d7a798db4fa5f16ead6dfd3569f22eae970eb8a464c08750824",
+)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    """A state with one of everything; no daemon runs there."""
+    folder = tmp_path / "home"
+    with tarfile.open(DATA / "state-0.1.0.tar.gz") as archive:
+        archive.extractall(folder, filter="data")
+    cloud = Cloud(folder)
+    cloud.store.execute("DELETE FROM outbox")
+    cloud.close()
+    yield folder
+    daemon.down(folder)
+
+
+def execute(home: Path, sql: str, *parameters: object) -> None:
+    with closing(sqlite3.connect(home / "state.db")) as state:
+        state.execute(sql, parameters)
+        state.commit()
+
+
+def run(home: Path, command: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "LOCALCLOUD_HOME": str(home)}
+    return subprocess.run(
+        [sys.executable, "-m", "helpers", command],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=90,
+    )
+
+
+def blob(home: Path, name: str) -> Path:
+    return home / "content" / "sha256" / name[:2] / name
+
+
+def test_a_whole_state_is_whole(home: Path) -> None:
+    done = run(home, "doctor")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"The state in {home} is whole.\n"
+    start(home)
+    beside = run(home, "doctor")  # of the daemon
+    assert (beside.returncode, beside.stdout) == (0, done.stdout)
+
+
+def test_without_a_state_there_is_nothing_to_examine(tmp_path: Path) -> None:
+    done = run(tmp_path / "none", "doctor")
+    assert (done.returncode, done.stdout) == (0, f"There is no local cloud in {tmp_path}/none.\n")
+    assert not (tmp_path / "none").exists()
+
+
+def drop_log(home: Path) -> None:
+    [log] = (home / "blobs").glob("*/data/logs/do1/rawtext.log")
+    log.unlink()
+
+
+def damage_log(home: Path) -> None:
+    [properties] = (home / "blobs").glob("*/properties/logs/do1/rawtext.log.json")
+    properties.write_text("{")
+
+
+def leave_locks(home: Path) -> None:
+    (home / "git" / "1.git" / "refs" / "heads" / "main.lock").touch()
+    (home / "git" / "9.git").mkdir()
+
+
+def aside(home: Path, kind: str, payload: str) -> None:
+    execute(
+        home,
+        "INSERT INTO outbox_set_aside VALUES (7, 'triggers', ?, ?, 0, 'failed')",
+        kind,
+        payload,
+    )
+
+
+PUSHED = {
+    "repository_url": "https://github.com/importing-public-content/hello",
+    "branch": "main",
+    "commit": "5843fbc2404e013a31b59a0407365e0c1e641e91",
+    "previous": None,
+}
+
+
+Damage = tuple[Callable[[Path], None], str]  # what is done, and how doctor names it
+
+
+def test_what_can_be_repaired_is_repaired(home: Path) -> None:
+    damages: list[Damage] = [
+        (damage_log, "run do1 of acmerockets\n  its log cannot be read\n  it ends with a line now"),
+        (leave_locks, "folder git/9.git\n  no repository\n  it was deleted"),
+        (
+            lambda home: aside(home, "BranchPushed", json.dumps(PUSHED)),
+            "event 7 (BranchPushed) of triggers\n  failed\n  it is tried again",
+        ),
+        (
+            lambda home: execute(home, "UPDATE secrets SET tags='['"),
+            "secret acmerocketskv greeting",
+        ),
+        (
+            lambda home: execute(
+                home,
+                "INSERT INTO registry_tags (registry, repository, tag, digest, created, updated)"
+                " VALUES ('acmerockets.azurecr.io', 'hello', '2', 'sha256:0', 0, 0)",
+            ),
+            "tag acmerockets.azurecr.io/hello:2\n  there is no manifest sha256:0\n  the tag was",
+        ),
+    ]
+    for hurt, _ in damages:
+        hurt(home)
+    done = run(home, "doctor")
+    for _, named in damages:
+        assert named in done.stdout
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"{len(damages)} repaired, 0 left." in done.stdout
+    again = run(home, "doctor")
+    assert (again.returncode, again.stdout) == (0, f"The state in {home} is whole.\n")
+    drop_log(home)
+    assert "its log is not complete" in run(home, "doctor").stdout
+    reader = Reader(start(home))
+    first, second = reader.runs()  # the event that was put back has started one
+    assert (first["name"], second["properties"]["runType"]) == ("do1", "AutoRun")
+
+
+def truncate(name: str) -> Callable[[Path], None]:
+    def work(home: Path) -> None:
+        path = blob(home, name)
+        path.write_bytes(path.read_bytes()[:-7])
+
+    return work
+
+
+def corrupt_pack(home: Path) -> None:
+    [pack] = (home / "git" / "1.git" / "objects" / "pack").glob("*.pack")
+    pack.chmod(0o600)
+    data = bytearray(pack.read_bytes())
+    data[60] ^= 0xFF
+    pack.write_bytes(data)
+
+
+ONE: list[Damage] = [
+    (truncate(LAYER), f"of its blobs, sha256:{LAYER} is missing"),
+    (corrupt_pack, "git repository https://github.com/importing-public-content/hello\n  it is"),
+    (lambda home: aside(home, "Unheard", "{}"), "event 7 (Unheard) of triggers"),
+    (
+        lambda home: execute(home, "UPDATE resources SET body='{' WHERE name='hello'"),
+        "registries/acmerockets/tasks/hello\n  body or private cannot be read",
+    ),
+    (
+        lambda home: execute(home, "UPDATE runs SET request='null'"),
+        "runs/do1\n  properties or request cannot be read",
+    ),
+]
+OTHER: list[Damage] = [
+    (truncate(MANIFEST), "image acmerockets.azurecr.io/hello:1\n  its manifest is missing"),
+    (lambda home: shutil.rmtree(home / "git" / "1.git"), "its content is missing on the disk"),
+    (
+        lambda home: execute(home, "UPDATE registry_manifests SET attributes=''"),
+        "manifest acmerockets.azurecr.io hello sha256:",
+    ),
+]
+
+
+@pytest.mark.parametrize("damages", [ONE, OTHER])
+def test_what_cannot_be_repaired_is_named_and_everything_else_goes_on(
+    home: Path, damages: list[Damage]
+) -> None:
+    for hurt, _ in damages:
+        hurt(home)
+    reader = Reader(start(home))
+    beside = run(home, "doctor")
+    assert beside.returncode == 1
+    assert "python -m helpers down, then" in beside.stdout
+    assert reader.arm(reader.registry)["name"] == "acmerockets"
+    assert reader.arm(f"{reader.registry}/tasks")
+    assert reader.arm(f"{reader.registry}/runs") is not None
+    daemon.down(home)
+    done = run(home, "doctor")
+    for _, named in damages:
+        assert named in done.stdout
+    assert (done.returncode, done.stderr) == (1, "")
+    assert f" {len(damages)} left." in done.stdout
+    assert "Traceback" not in (home / "daemon.log").read_text()
+
+
+def test_status_and_the_log_name_what_is_damaged(home: Path) -> None:
+    execute(home, "UPDATE resources SET private='[1' WHERE name='hello'")
+    execute(home, "INSERT INTO outbox (kind, payload, created) VALUES ('Unheard', '{}', 0)")
+    stopped = run(home, "status")
+    assert stopped.returncode == 3
+    assert "(Unheard): this version does not know it" in stopped.stdout
+    start(home)
+    shown = run(home, "status")
+    assert shown.returncode == 0
+    assert (
+        "tasks/hello: body or private cannot be read (set aside, the rest goes on)" in shown.stdout
+    )
+    assert "(Unheard): this version knows no event Unheard" in shown.stdout
+    assert "To examine all of it: python -m helpers doctor" in shown.stdout
+    log = (home / "daemon.log").read_text()
+    assert "tasks/hello: body or private cannot be read" in log
+    assert "(Unheard) was set aside, everything else goes on" in log
+
+
+def test_a_damaged_blob_is_stored_anew_after_doctor(home: Path) -> None:
+    data = blob(home, LAYER).read_bytes()
+    truncate(LAYER)(home)
+    assert run(home, "doctor").returncode == 1
+    assert not blob(home, LAYER).exists()
+    cloud = Cloud(home)
+    cloud.content.put(data)
+    cloud.close()
+    assert run(home, "doctor").returncode == 0
+
+
+def test_the_quick_part_is_quick(home: Path) -> None:
+    cloud = Cloud(home)
+    body = json.dumps({"properties": {"text": "x" * 2000}})
+    with cloud.store.transaction() as connection:
+        connection.executemany(
+            "INSERT INTO resources VALUES (?,?,'t','n','','',?,?,0,0)",
+            [(f"/{number}", f"/{number}", body, body) for number in range(300)],
+        )
+    cloud.close()
+    times = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        assert damage.glance(home) == []
+        times.append(time.perf_counter() - begun)
+    assert min(times) < 0.1  # 0.01 s on a quiet machine
