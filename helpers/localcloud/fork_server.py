@@ -200,7 +200,6 @@ def _leave(function: Any, *arguments: Any) -> NoReturn:
 
 def _serve_first(parent: int, control: int, other: int) -> None:
     os.close(other)
-    os.setsid()  # Ctrl-C in the daemon's terminal is the daemon's
     _begin(parent, "fork server", {control})
     _Server(socket.socket(fileno=control)).serve()
 
@@ -211,6 +210,7 @@ def _begin(parent: int, name: str, kept: set[int], *, dies: bool = True) -> None
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:  # it died before the kernel was asked
             os._exit(1)
+    os.setsid()  # Ctrl-C in the daemon's terminal is the daemon's
     _libc.prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)
     signal.set_wakeup_fd(-1)
     ignored = {signal.SIGPIPE, signal.SIGXFSZ}
