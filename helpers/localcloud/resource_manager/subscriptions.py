@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timezone
 from typing import Any
 
+from ..odata import FilterError, parse_filter
 from ..store import Resource
 from .locations import LOCATIONS
 from .routing import Call, Reply, Router, invalid, readable
@@ -14,7 +14,6 @@ router = Router()
 # What `/resources` does not list: groups, assignments, and what exists only inside a resource.
 _HIDDEN = ("microsoft.resources/", "microsoft.authorization/", "microsoft.keyvault/deletedvaults")
 _TAG = ("tagname", "tagvalue")
-_CONDITION = re.compile(r"\s*(\w+(?:/\w+)*)\s+eq\s+'((?:[^']|'')*)'\s*", re.IGNORECASE)
 
 
 def render(call: Call) -> dict[str, Any]:
@@ -80,17 +79,21 @@ def list_locations(call: Call) -> Reply:
 
 def conditions(filter: str) -> dict[str, str]:
     """An OData filter of ``name eq 'value'`` joined by ``and``. Raises 400 InvalidFilter."""
-    found: dict[str, str] = {}
-    for part in re.split(r"\s+and\s+", filter.strip(), flags=re.IGNORECASE) if filter else []:
-        match = _CONDITION.fullmatch(part)
-        if match is None:
-            raise invalid(
-                f"The filter '{filter}' is not supported: the local cloud understands "
-                "\"name eq 'value'\", joined by 'and'.",
-                "InvalidFilterInQueryString",
+    try:
+        found = parse_filter(filter)
+        other = next((one for one in found if one.operator != "eq" or not one.quoted), None)
+        if other is not None:
+            raise FilterError(
+                "only comparisons with a string are", f"{other.name} {other.operator}"
             )
-        found[match[1].lower()] = match[2].replace("''", "'")
-    return found
+    except FilterError as error:
+        shown = filter if len(filter) <= 200 else f"{filter[:200]}…"
+        raise invalid(
+            f"The filter '{shown}' is not supported at '{error.part}': the local cloud understands "
+            "\"name eq 'value'\", joined by 'and'.",
+            "InvalidFilterInQueryString",
+        ) from None
+    return {one.name.lower(): one.value for one in found}
 
 
 @router.operation("GET", "/subscriptions/{subscription}/resources", "")

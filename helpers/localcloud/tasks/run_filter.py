@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ..errors import CloudError
-
-_COMPARISON = re.compile(r"\s*(\w+)\s+(eq|ne|gt|ge|lt|le)\s+(?:'((?:[^']|'')*)'|([\w:.+-]+))\s*")
-_CONTAINS = re.compile(r"\s*contains\s*\(\s*(\w+)\s*,\s*'((?:[^']|'')*)'\s*\)\s*", re.IGNORECASE)
+from ..odata import FilterError, parse_filter
 
 
 @dataclass(frozen=True)
@@ -53,23 +50,14 @@ def matches(clauses: Iterable[Clause], fields: Mapping[str, str]) -> bool:
 
 def parse(text: str) -> list[Clause]:
     """The clauses of a filter, none of an empty one. Raises 400 for what is not understood."""
-    if not text.strip():
-        return []
-    clauses = []
-    # An "and" inside quotes is none: split only where the quotes before it are balanced.
-    parts = re.split(r"\band\b(?=(?:[^']*'[^']*')*[^']*$)", text, flags=re.IGNORECASE)
-    for part in parts:
-        compared, contained = _COMPARISON.fullmatch(part), _CONTAINS.fullmatch(part)
-        if compared:
-            value = compared[3].replace("''", "'") if compared[3] is not None else compared[4]
-            clauses.append(Clause(compared[1], compared[2].lower(), value))
-        elif contained:
-            clauses.append(Clause(contained[1], "contains", contained[2].replace("''", "'")))
-        else:
-            raise CloudError(
-                400,
-                "InvalidFilter",
-                f"The $filter '{text}' is not understood at '{part.strip()}'. An example: "
-                "TaskName eq 'build' and Status eq 'Failed'.",
-            )
-    return clauses
+    try:
+        found = parse_filter(text)
+    except FilterError as error:
+        shown = text if len(text) <= 200 else f"{text[:200]}…"
+        raise CloudError(
+            400,
+            "InvalidFilter",
+            f"The $filter '{shown}' is not understood at '{error.part}': {error}. An example: "
+            "TaskName eq 'build' and Status eq 'Failed'.",
+        ) from None
+    return [Clause(one.name, one.operator, one.value) for one in found]

@@ -1,0 +1,165 @@
+"""The part of OData's ``$filter`` that Azure's listings need: comparisons joined by ``and``.
+
+Source: OData 4.01, URL conventions, section 5.1.1. Read in one pass from left to right, so that the time
+grows with the length and not faster.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LONGEST = 4096  # characters
+_MOST = 100  # comparisons
+_DEEPEST = 20  # parentheses
+_OPERATORS = ("eq", "ne", "gt", "ge", "lt", "le")
+_FUNCTIONS = ("contains",)
+
+
+class FilterError(ValueError):
+    """A filter that is not understood; ``part`` is where."""
+
+    def __init__(self, reason: str, part: str) -> None:
+        super().__init__(reason)
+        self.part = part if len(part) <= 60 else f"{part[:60]}…"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """``name operator value``: eq, ne, gt, ge, lt or le, or the function contains.
+
+    ``quoted``: the value was a string in quotes.
+    """
+
+    name: str
+    operator: str
+    value: str
+    quoted: bool
+
+
+@dataclass(frozen=True)
+class _Token:
+    kind: str  # "word" | "string" | one of ( ) , | "end"
+    text: str
+    start: int
+
+
+def parse_filter(text: str) -> list[Comparison]:
+    """The comparisons that must all hold, none of an empty filter. Raises :class:`FilterError`."""
+    if len(text) > LONGEST:
+        raise FilterError(f"it has more than {LONGEST} characters", text)
+    return _Parser(text).parse() if text.strip() else []
+
+
+class _Parser:
+    """Recursive descent: filter = term *( "and" term ); term = "(" filter ")" / comparison / call."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._tokens = _tokens(text)
+        self._next = 0
+
+    def parse(self) -> list[Comparison]:
+        found = self._filter(0)
+        if self._peek().kind != "end":
+            raise self._error("'and' or the end is expected")
+        if len(found) > _MOST:
+            raise FilterError(f"it has more than {_MOST} comparisons", self._text)
+        return found
+
+    def _filter(self, depth: int) -> list[Comparison]:
+        found = self._term(depth)
+        while self._is_word("and"):
+            self._take()
+            found += self._term(depth)
+        return found
+
+    def _term(self, depth: int) -> list[Comparison]:
+        if self._peek().kind == "(":
+            if depth == _DEEPEST:
+                raise self._error(f"it has more than {_DEEPEST} parentheses in one another")
+            self._take()
+            found = self._filter(depth + 1)
+            self._expect(")")
+            return found
+        name = self._expect("word")
+        if self._peek().kind == "(" and name.text.lower() in _FUNCTIONS:
+            return [self._call(name.text.lower())]
+        operator = self._peek()
+        if operator.kind != "word" or operator.text.lower() not in _OPERATORS:
+            raise self._error(f"one of {', '.join(_OPERATORS)} is expected")
+        self._take()
+        value = self._value()
+        return [Comparison(name.text, operator.text.lower(), value.text, value.kind == "string")]
+
+    def _call(self, function: str) -> Comparison:
+        self._take()
+        name = self._expect("word")
+        self._expect(",")
+        value = self._expect("string")
+        self._expect(")")
+        return Comparison(name.text, function, value.text, True)
+
+    def _value(self) -> _Token:
+        if self._peek().kind not in ("word", "string"):
+            raise self._error("a value is expected")
+        return self._take()
+
+    def _is_word(self, word: str) -> bool:
+        token = self._peek()
+        return token.kind == "word" and token.text.lower() == word
+
+    def _peek(self) -> _Token:
+        return self._tokens[self._next]
+
+    def _take(self) -> _Token:
+        token = self._peek()
+        self._next += 1
+        return token
+
+    def _expect(self, kind: str) -> _Token:
+        if self._peek().kind != kind:
+            what = {"word": "a name", "string": "a string in quotes"}.get(kind, f"'{kind}'")
+            raise self._error(f"{what} is expected")
+        return self._take()
+
+    def _error(self, reason: str) -> FilterError:
+        return FilterError(reason, self._text[self._peek().start :].strip())
+
+
+def _tokens(text: str) -> list[_Token]:
+    found: list[_Token] = []
+    position = 0
+    while position < len(text):
+        start, character = position, text[position]
+        if character.isspace():
+            position += 1
+        elif character in "(),":
+            found.append(_Token(character, character, start))
+            position += 1
+        elif character == "'":
+            value, position = _string(text, position)
+            found.append(_Token("string", value, start))
+        elif _in_word(character):
+            while position < len(text) and _in_word(text[position]):
+                position += 1
+            found.append(_Token("word", text[start:position], start))
+        else:
+            raise FilterError(f"{character!r} has no meaning", text[start:])
+    return [*found, _Token("end", "", len(text))]
+
+
+def _in_word(character: str) -> bool:
+    return character.isalnum() or character in "_/:.+-"
+
+
+def _string(text: str, start: int) -> tuple[str, int]:
+    """The string that begins at ``start``, in which two quotes are one, and where it ends."""
+    parts, position = [], start + 1
+    while True:
+        end = text.find("'", position)
+        if end < 0:
+            raise FilterError("a string has no end", text[start:])
+        parts.append(text[position:end])
+        if text[end + 1 : end + 2] != "'":
+            return "'".join(parts), end + 1
+        position = end + 2
