@@ -10,7 +10,7 @@ import io
 import logging
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from html import escape
 from typing import cast
 
@@ -30,6 +30,7 @@ from ..cloud import Cloud
 from ..errors import CloudError, failure_of, no_space
 from ..threads import Threads
 from .authentication import BadCredentialsError, authenticate
+from .fsck import FsckError, check_pack
 from .repositories import Repositories, Repository, branches, mend, missing
 
 log = logging.getLogger(__name__)
@@ -76,6 +77,14 @@ class _AnyCommit(Repo):
 class _Protocol(ReceivableProtocol):
     """dulwich's, but for what takes time that grows with the square of a file's size."""
 
+    source = io.BytesIO()  # of what is read
+
+    def rest(self) -> memoryview:
+        """All that was not read yet, which stays to be read."""
+        rest = b"".join(iter(lambda: self.recv(_SIDEBAND), b""))
+        self.source.seek(-len(rest), io.SEEK_END)
+        return memoryview(rest)
+
     def write_sideband(self, channel: int, blob: bytes) -> None:
         """Send ``blob`` in packets; dulwich (1.2) copies all the rest of it for each of them."""
         view = memoryview(blob)
@@ -83,7 +92,47 @@ class _Protocol(ReceivableProtocol):
             self.write_pkt_line(bytes([channel]) + view[start : start + _SIDEBAND])
 
 
-_HANDLERS = {"git-upload-pack": _UploadPack, "git-receive-pack": ReceivePackHandler}
+class _ReceivePack(ReceivePackHandler):
+    """Like GitHub's, it checks every object of a push before it stores any (fsck)."""
+
+    def _apply_pack(
+        self, refs: list[tuple[ObjectID, ObjectID, Ref]]
+    ) -> Iterator[tuple[bytes, bytes]]:
+        protocol = cast(_Protocol, self.proto)
+        store = self.repo.object_store
+        if any(new.strip(b"0") for _, new, _ in refs):
+            try:
+                check_pack(protocol.rest(), store.__contains__, store.get_raw)
+            except FsckError as error:
+                if self.has_capability(b"side-band-64k"):
+                    text = f"error: {error}\nfatal: fsck error in packed object\n"
+                    protocol.write_sideband(2, text.encode(errors="replace"))
+                yield b"unpack", b"index-pack abnormal exit"
+                for _, _, ref in refs:
+                    yield ref, b"unpacker error"
+                return
+        yield from super()._apply_pack(refs)
+
+    def _on_update(self, ref_name: Ref, old_sha: ObjectID, new_sha: ObjectID) -> bytes | None:  # noqa: ARG002
+        """Why a reference cannot be moved, or None."""
+        try:
+            name = ref_name.decode()
+        except UnicodeDecodeError:
+            return b"funny refname"
+        if len(ref_name) > _LONGEST_REF or not name.isprintable():
+            return b"funny refname"
+        if not new_sha.strip(b"0"):
+            return None
+        try:
+            found = self.repo.object_store[new_sha]
+        except (KeyError, ValueError):
+            return b"missing necessary objects"
+        if name.startswith("refs/heads/") and not isinstance(found, Commit):
+            return b"cannot update a branch to something that is no commit"
+        return None
+
+
+_HANDLERS = {"git-upload-pack": _UploadPack, "git-receive-pack": _ReceivePack}
 _WANT = re.compile(rb"^[0-9a-f]{4}want ([0-9a-f]{40})", re.MULTILINE)
 _NO_CACHE = {
     "Expires": "Fri, 01 Jan 1980 00:00:00 GMT",
@@ -91,6 +140,7 @@ _NO_CACHE = {
     "Cache-Control": "no-cache, max-age=0, must-revalidate",
 }
 _SIDEBAND = 65515  # bytes of a packet of side-band-64k, less length and channel
+_LONGEST_REF = 250  # bytes; with .lock behind it, a file name has 255
 _LIMIT = 256 * 1024 * 1024  # bytes of one push
 
 
@@ -152,14 +202,17 @@ def smart_http(cloud: Cloud, repositories: Repositories, threads: Threads) -> AS
         return Response(answer, 200, _NO_CACHE, f"application/x-{service}-result")
 
     async def rpc(request: Request) -> Response:
+        service = request.path_params["service"]
+        if service not in _HANDLERS:
+            return PlainTextResponse("Not Found\n", 404)
+        known = await threads.read(find, request, service)
+        if isinstance(known, Response):  # of whom nobody knows who it is, nothing is read
+            return known
         chunks = bytearray()
         async for chunk in request.stream():
             chunks += chunk
             if len(chunks) > _LIMIT:
                 return PlainTextResponse(f"A push may have up to {_LIMIT} bytes.\n", 413)
-        service = request.path_params["service"]
-        if service not in _HANDLERS:
-            return PlainTextResponse("Not Found\n", 404)
         if service == "git-receive-pack":
             why = "references move on disk; what has moved is then recorded in a transaction"
             return await threads.outside(why, serve, request, service, bytes(chunks))
@@ -212,6 +265,7 @@ def _run(repository: Repository, service: str, body: bytes, *, advertise: bool =
         if service == "git-upload-pack":
             repo.wanted = tuple(_WANT.findall(body))
         protocol = _Protocol(source.read, output.write)
+        protocol.source = source
         if advertise:
             protocol.write_pkt_line(f"# service={service}\n".encode())
             protocol.write_pkt_line(None)
