@@ -2,36 +2,64 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import builds, clouds, loads, pipelines, registries, tutorials
-from .report import Figure, show
+from . import builds, clouds, floods, listings, loads, pipelines, registries, tutorials
+from .report import Figure, heading, line
+from .sides import Side
 
-_ALL = {
-    "daemon": clouds,
-    "build": builds,
-    "load": loads,
-    "registry": registries,
-    "pipeline": pipelines,
-    "tutorial": tutorials,
+Measure = Callable[[Path, Sequence[Side]], list[Figure]]
+
+_ALL: dict[str, Measure] = {
+    "daemon": clouds.measure,
+    "build": builds.measure,
+    "registry": registries.measure,
+    "listing": listings.measure,
+    "pipeline": pipelines.measure,
+    "downstream": pipelines.measure_downstream,
+    "load": loads.measure,
+    "poison": floods.measure_poison,
+    "puts": floods.measure_puts,
+    "tutorial": tutorials.measure,
 }
 
 
-def main(names: list[str]) -> int:
-    """Run the benchmarks of these names, all without any; exit status 1 when one is over."""
-    unknown = [name for name in names if name not in _ALL]
+def main(arguments: list[str] | None = None) -> int:
+    """Run the benchmarks that are named, all without any; exit status 1 when one is over."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(_ALL)}")
+    parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="FOLDER",
+        help="another checkout with its own .venv, measured in the same run",
+    )
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.names if name not in _ALL]
     if unknown:
-        print(f"No benchmark {', '.join(unknown)}. There are: {', '.join(_ALL)}.", file=sys.stderr)
-        return 2
-    figures: list[Figure] = []
-    with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
-        for name in names or list(_ALL):
-            figures += _ALL[name].measure(Path(folder) / name)
-    show(figures)
-    return 0 if all(figure.met for figure in figures) else 1
+        parser.error(f"no benchmark {', '.join(unknown)}. There are: {', '.join(_ALL)}.")
+    sides = [Side()]
+    if options.against is not None:
+        sides.append(Side(options.against.resolve()))
+    met = True
+    print(heading())
+    with tempfile.TemporaryDirectory(prefix="benchmarks-", ignore_cleanup_errors=True) as folder:
+        for name in options.names or list(_ALL):
+            try:
+                figures = _ALL[name](Path(folder) / name, sides)
+            except RuntimeError as error:  # what it was to measure did not work: the others may
+                print(f"{name} could not be measured: {error}", flush=True)
+                met = False
+                continue
+            for figure in figures:
+                print(line(figure), flush=True)
+            met = met and all(figure.met for figure in figures)
+    return 0 if met else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

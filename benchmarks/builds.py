@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from helpers.localcloud import daemon
@@ -12,11 +13,12 @@ from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers.engine import Engine
 
 from .report import Figure, median
+from .sides import Side
 
 BASE = "docker.io/library/node:15-alpine"
 
 
-def measure(folder: Path) -> list[Figure]:
+def measure(folder: Path, _: Sequence[Side]) -> list[Figure]:
     """The median of five builds each, alternating nothing but the builder."""
     context = folder / "context"
     context.mkdir(parents=True)

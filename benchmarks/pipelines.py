@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import subprocess
-import sys
+import statistics
 import time
-from itertools import combinations
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,18 @@ import requests
 
 from helpers import forks
 from helpers.clouds import Connection, connect
-from helpers.localcloud import daemon
+from helpers.display import plain
 from helpers.settings import Settings
 
-from .report import Figure, median
+from .report import Figure, compared, in_turn
+from .sides import Side
 
-COUNTS = (1, 10, 50, 100)
+COUNTS = (100, 300, 1000)
+_TURNS = 3
 _COLORS = ("Teal", "Navy", "Olive", "Purple", "Gray", "Maroon", "Lime", "Aqua", "Silver", "Green")
 _GROUP, _REGISTRY = "downstream-rg", "downstream"
 _ENDED = ("Succeeded", "Failed", "Canceled", "Error", "Timeout")
+_WITHIN = 900.0  # seconds for all downstream tasks of one update
 _BASE = """\
 version: v1.1.0
 steps:
@@ -32,43 +36,63 @@ steps:
 _TASK = "version: v1.1.0\nsteps:\n  - build: --build-arg TAG={{.Values.TAG}} -t app:1 .\n"
 
 
-def measure(folder: Path) -> list[Figure]:
-    """Five colours through two tasks, five through three, and an update for many tasks at once."""
-    environment = dict(os.environ)
-    home = folder / "pipelines"
-    try:
-        connection = connect("local", home=home)
-        _notebooks("00", "04", folder)
-        colors = iter(_COLORS)
-        two = median(lambda: _recolor(connection, next(colors)))
-        _notebooks("05", "07", folder)
-        three = median(lambda: _recolor(connection, next(colors)))
-        each = _downstream(connection)
-    finally:
-        daemon.down(home)
-        os.environ.clear()
-        os.environ.update(environment)
-    growth = max(each[more] / each[fewer] for fewer, more in combinations(COUNTS, 2))
-    costs = ", ".join(f"{count}: {each[count]:.3f} s" for count in COUNTS)
+def measure(folder: Path, sides: Sequence[Side]) -> list[Figure]:
+    """Five colours through two tasks and five through three, the sides taking turns."""
+    with _environment(), contextlib.ExitStack() as stack:
+        homes = [folder / f"pipelines{number}" for number in range(len(sides))]
+        for side, home in zip(sides, homes, strict=True):
+            stack.enter_context(side.cloud(home))
+        _notebooks(sides, homes, "00", "04")
+        connections = [connect("local", home=home) for home in homes]
+        recolor = [partial(_next_color, one, iter(_COLORS)) for one in connections]
+        two = in_turn(recolor)
+        _notebooks(sides, homes, "05", "07")
+        three = in_turn(recolor)
+    note = "median of 5, as notebook 0{} does it; {} s on a quiet machine"
     return [
-        Figure("push to site, two tasks", two, "s", 3, "median of 5, as notebook 05 does it"),
-        Figure("push to site, three tasks", three, "s", 5, "median of 5, as notebook 08 does it"),
-        Figure("growth of the cost per downstream task", growth, "x", 1.2, costs),
+        compared("push to site, two tasks", two, "s", 3, note.format(5, 0.31), most=1.05),
+        compared("push to site, three tasks", three, "s", 5, note.format(8, 0.41), most=1.05),
     ]
 
 
-def _notebooks(first: str, last: str, folder: Path) -> None:
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "helpers", "run", "--from", first, "--to", last),
-            *("--output", str(folder / "report")),
-        ],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        raise RuntimeError(f"the notebooks failed: {done.stdout[-800:]}")
+def measure_downstream(folder: Path, _: Sequence[Side]) -> list[Figure]:
+    """Updates of three images that 100, 300 and 1,000 tasks are built on, taking turns.
+
+    The slope is what a task more costs; were it the number of all tasks that counted, it would grow.
+    """
+    with _environment(), Side().cloud(folder / "downstream"):
+        took = _downstream(connect("local", home=folder / "downstream"))
+    few, some, many = COUNTS
+    low = (took[some] - took[few]) / (some - few)
+    high = (took[many] - took[some]) / (many - some)
+    costs = ", ".join(f"{count}: {took[count]:.1f} s" for count in COUNTS)
+    note = f"median of {_TURNS}; {costs}"
+    return [
+        Figure("cost of a downstream task", took[many] / many, "s", note=note),
+        Figure("growth of the slope, 1,000 tasks", high / low, "x", 1.2),
+    ]
+
+
+@contextlib.contextmanager
+def _environment() -> Iterator[None]:
+    """Whatever connecting does to the environment of this process is undone."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _notebooks(sides: Sequence[Side], homes: Sequence[Path], first: str, last: str) -> None:
+    for side, home in zip(sides, homes, strict=True):
+        report = str(home.with_suffix(".report"))
+        side.helpers(home, "run", "--from", first, "--to", last, "--output", report)
+
+
+def _next_color(connection: Connection, colors: Iterator[str]) -> None:
+    os.environ.update(connection.environment)  # the clients of both clouds are in this process
+    _recolor(connection, next(colors))
 
 
 def _recolor(connection: Connection, color: str) -> None:
@@ -90,29 +114,29 @@ def _recolor(connection: Connection, color: str) -> None:
 
 
 def _downstream(connection: Connection) -> dict[int, float]:
-    """Seconds for each of so many tasks, from the push of their base image to the last's end."""
+    """Seconds from the update of an image that so many tasks are built on to the last one's end."""
     clients = connection.clients
     clients.resources.resource_groups.create_or_update(_GROUP, {"location": "eastus"})
     clients.registries.registries.begin_create(
         _GROUP, _REGISTRY, {"location": "eastus", "sku": {"name": "Premium"}}
     ).result()
     context = _repository(connection)
-    found = {}
     for count in COUNTS:
-        tag = f"for-{count}"
-        _update(connection, context, tag, "first")
+        _update(connection, context, f"for-{count}", "first")
         for number in range(count):
             name = f"app-of-{count}-{number}"
-            _task(connection, name, context, "acr-task.yaml", {"TAG": tag})
+            _task(connection, name, context, "acr-task.yaml", {"TAG": f"for-{count}"})
             _start(connection, name)
-        _wait(connection, f"app-of-{count}-", count)
-        _update(connection, context, tag, "second")
-        started = time.perf_counter()
-        _wait(connection, f"app-of-{count}-", 2 * count)
-        found[count] = (time.perf_counter() - started) / count
-        for number in range(count):
-            clients.tasks.tasks.delete(_GROUP, _REGISTRY, f"app-of-{count}-{number}")
-    return found
+        _wait(connection)
+    found: dict[int, list[float]] = {count: [] for count in COUNTS}
+    for turn in range(_TURNS):
+        for count in COUNTS:
+            _update(connection, context, f"for-{count}", f"turn-{turn}")
+            started = time.perf_counter()
+            _wait(connection)
+            found[count].append(time.perf_counter() - started)
+    _check(connection)
+    return {count: statistics.median(times) for count, times in found.items()}
 
 
 def _repository(connection: Connection) -> str:
@@ -168,18 +192,28 @@ def _update(connection: Connection, context: str, tag: str, word: str) -> None:
         raise RuntimeError(f"the base image was not built: {seen.run_error_message}")
 
 
-def _wait(connection: Connection, prefix: str, count: int) -> None:
-    """Until the tasks whose names begin so have had so many runs, all of which succeeded."""
-    deadline = time.monotonic() + 300
+def _wait(connection: Connection) -> None:
+    """Until nothing of the registry is queued or runs."""
+    runs = connection.clients.tasks.runs
+    deadline = time.monotonic() + _WITHIN
     while time.monotonic() < deadline:
-        runs = [
-            run
-            for run in connection.clients.tasks.runs.list(_GROUP, _REGISTRY, top=300)
-            if run.task and run.task.startswith(prefix)
-        ]
-        if any(run.status in _ENDED[1:] for run in runs):
-            raise RuntimeError("a downstream run has failed")
-        if sum(run.status == "Succeeded" for run in runs) >= count:
+        if not any(
+            next(iter(runs.list(_GROUP, _REGISTRY, filter=f"Status eq '{status}'", top=1)), None)
+            for status in ("Queued", "Running")
+        ):
             return
         time.sleep(0.1)
-    raise RuntimeError(f"not all of {prefix}* have run")
+    raise RuntimeError(f"not all tasks have run within {_WITHIN:.0f} s")
+
+
+def _check(connection: Connection) -> None:
+    """Every task has run once for each update, and succeeded."""
+    found = [
+        run
+        for run in connection.clients.tasks.runs.list(_GROUP, _REGISTRY)
+        if run.task and run.task.startswith("app-of-")
+    ]
+    wanted = sum(COUNTS) * (1 + _TURNS)
+    good = sum(plain(run.status) == "Succeeded" for run in found)
+    if good != wanted or len(found) != wanted:
+        raise RuntimeError(f"{len(found)} runs, {good} of them good, instead of {wanted}")

@@ -10,7 +10,7 @@ import socket
 import statistics
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,8 +19,9 @@ import trustme
 
 from helpers.localcloud import daemon
 
-from .clouds import client, token
+from .clouds import manager, registry
 from .report import Figure, seconds
+from .sides import Side
 
 SIZE = 100 * 1000 * 1000  # bytes
 
@@ -28,20 +29,12 @@ SIZE = 100 * 1000 * 1000  # bytes
 Peer = tuple[requests.Session, str]  # a client, and the address of the registry that it uses
 
 
-def measure(folder: Path) -> list[Figure]:
+def measure(folder: Path, _: Sequence[Side]) -> list[Figure]:
     """Medians of three pushes (each of new content) and nine pulls, the registries taking turns."""
     running = daemon.up(folder / "registry")
     try:
-        http = client(running)
-        http.headers["Authorization"] = f"Bearer {token(running, http)}"
-        base = f"https://management.azure.com/subscriptions/{running.account.subscription_id}"
-        group = f"{base}/resourceGroups/bench"
-        http.put(group, json={"location": "eastus"}, timeout=30).raise_for_status()
-        http.put(
-            f"{group}/providers/Microsoft.ContainerRegistry/registries/benchmarks",
-            json={"location": "eastus", "sku": {"name": "Premium"}},
-            timeout=30,
-        ).raise_for_status()
+        http, group = manager(running)
+        registry(http, group, "benchmarks")
         del http.headers["Authorization"]
         http.auth = (running.account.client_id, running.account.client_secret)
         peers: list[Peer] = [(http, "https://benchmarks.azurecr.io")]

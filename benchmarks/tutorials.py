@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from .report import Figure
+from .sides import Side
 
 
-def measure(folder: Path) -> list[Figure]:
+def measure(folder: Path, _: Sequence[Side]) -> list[Figure]:
     """One run of every notebook."""
     environment = {**os.environ, "LOCALCLOUD_HOME": str(folder / "tutorial")}
     started = time.perf_counter()

@@ -19,6 +19,7 @@ from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.errors import CloudError
 from helpers.localcloud.principals import Principal, Principals
 from helpers.localcloud.registry.client import Credential, RegistryClient
+from helpers.localcloud.registry.tokens import exchange_credential
 from helpers.localcloud.store import Store
 from tests.conftest import LocalCloud
 from tests.registry.test_registry import Place, digest
@@ -105,6 +106,26 @@ def test_a_task_logs_in_with_a_role_only(place: Place, principals: Principals) -
         client.login(place.server, credential)
         with pytest.raises(CloudError, match="the user name or password .* is wrong"):
             client.login(place.server, Credential(one.app_id, "wrong"))
+    finally:
+        cloud.close()
+
+
+def test_an_identity_has_a_credential_with_a_role_only(
+    place: Place, principals: Principals
+) -> None:
+    """What a task's identity and an import log in with, without a password."""
+    one = principals.add("an identity")
+    cloud = Cloud(place.cloud.home)
+    try:
+        with pytest.raises(CloudError, match="authentication required") as caught:
+            exchange_credential(cloud, place.server, one)
+        assert caught.value.status == 401
+        assign(place, "AcrPull", one)
+        credential = exchange_credential(cloud, place.server, one)
+        client = RegistryClient(cloud)
+        client.login(place.server, credential)
+        with pytest.raises(CloudError, match="no registry nowhere123"):
+            exchange_credential(cloud, "nowhere123.azurecr.io", one)
     finally:
         cloud.close()
 

@@ -22,7 +22,7 @@ from helpers.localcloud.events import BranchPushed, ManifestPushed
 from helpers.localcloud.registry.catalog import Catalog
 from helpers.localcloud.store import Resource
 from helpers.localcloud.tasks.runs import Runs
-from helpers.localcloud.tasks.triggers import Triggers, due, tracks
+from helpers.localcloud.tasks.triggers import Triggers, _listens, due, tracks
 
 BASE = {"type": "RunTime", "registry": "base.azurecr.io", "repository": "node", "tag": "15"}
 _digests = (f"sha256:{number:064x}" for number in itertools.count(1))
@@ -389,3 +389,34 @@ def test_a_push_before_a_crash_starts_its_run_after_it(
     start(cloud.home)
     [run] = wait_for(1, runs)
     assert run.properties.source_trigger.commit_id == made
+
+
+@pytest.mark.parametrize(
+    ("repository", "hears_of"),
+    [
+        ({"branch": "side"}, "side"),
+        ({"branch": "side", "repositoryUrl": "https://github.com/o/r.git#main"}, "side"),
+        ({"repositoryUrl": "https://github.com/o/r.git#side"}, "side"),
+        ({"repositoryUrl": "https://github.com/o/r#side:folder"}, "side"),
+        ({"repositoryUrl": "https://github.com/O/R/#:folder"}, "main"),
+        ({}, "main"),
+    ],
+)
+def test_a_source_trigger_hears_of_its_branch_alone(
+    repository: dict[str, str], hears_of: str
+) -> None:
+    source = {
+        "status": "Enabled",
+        "sourceTriggerEvents": ["Commit"],
+        "sourceRepository": {"repositoryUrl": "https://github.com/o/r.git", **repository},
+    }
+
+    def heard(url: str = "https://github.com/o/r", **changes: Any) -> set[str]:
+        pushes = [BranchPushed(url, branch, "c" * 40, None) for branch in ("main", "side", "")]
+        return {one.branch for one in pushes if _listens({**source, **changes}, one)}
+
+    assert heard() == {hears_of}
+    assert heard(url="https://github.com/o/other") == set()
+    assert heard(status="Disabled") == set()
+    assert heard(sourceTriggerEvents=["pullrequest"]) == set()
+    assert heard(sourceTriggerEvents=[]) == set()
