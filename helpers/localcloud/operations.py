@@ -12,13 +12,13 @@ import threading
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import CloudError
-from .store import Store
+from .store import Store, decoded, readable
 
 IN_PROGRESS, SUCCEEDED, FAILED = "InProgress", "Succeeded", "Failed"
 KEPT = 24 * 3600.0  # seconds that one which has ended can be asked for
@@ -96,14 +96,14 @@ class Operations:
     def get(self, operation_id: str) -> Operation | None:
         """The operation of that id, or None: there was none, or it ended more than a day ago."""
         rows = self._store.query("SELECT * FROM operations WHERE id=?", (operation_id,))
-        return _operation(rows[0]) if rows else None
+        return next(iter(_operations(rows)), None)
 
     def going_on(self) -> list[Operation]:
         """Those that have not ended, the oldest first."""
         rows = self._store.query(
             "SELECT * FROM operations WHERE status=? ORDER BY started", (IN_PROGRESS,)
         )
-        return [_operation(row) for row in rows]
+        return _operations(rows)
 
     # -- waiting -------------------------------------------------------------------------------
 
@@ -133,13 +133,17 @@ class Operations:
             coming.set_result(None)
 
 
+def _operations(rows: Iterable[sqlite3.Row]) -> list[Operation]:
+    return readable("operation", ("id",), rows, _operation)
+
+
 def _operation(row: sqlite3.Row) -> Operation:
     told = json.loads(row["error"]) if row["error"] else None
     return Operation(
         id=row["id"],
         kind=row["kind"],
         resource_id=row["resource_id"],
-        request=json.loads(row["request"]),
+        request=decoded(row, "request"),
         status=row["status"],
         error=CloudError(told["status"], told["code"], told["message"]) if told else None,
         started=row["started"],

@@ -79,8 +79,15 @@ def test_a_full_disk_is_named_and_nothing_is_lost(small_cloud: LocalCloud) -> No
     assert "Free some space" in refused[0].json()["error"]["message"]
     shown = http.get(groups, headers=bearer).json()["value"]
     assert [one["name"] for one in shown] == ["one"]
+    token = {"Authorization": f"token {account.github_token}"}
+    repositories = "https://api.github.com/user/repos"
+    full = http.post(repositories, json={"name": "full"}, headers=token)
+    assert (full.status_code, "Free some space" in full.json()["message"]) == (507, True)
+    assert http.get(repositories, headers=token).json() == []
 
     filler.unlink()
+    assert list((small_cloud.home / "git").iterdir()) == []
+    assert http.post(repositories, json={"name": "full"}, headers=token).status_code == 201
     assert put("two").status_code == 201
     shown = http.get(groups, headers=bearer).json()["value"]
     assert [one["name"] for one in shown] == ["one", "two"]

@@ -107,6 +107,7 @@ class _Agent:
             if child.fileno() in ready:
                 ending = child.wait()
                 assert ending is not None
+                self._cloud.outbox.wake()  # for what it has recorded, and was killed before it told
                 return ending
             now = time.monotonic()
             if now - self._started > timeout:
