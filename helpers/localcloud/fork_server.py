@@ -11,30 +11,29 @@ parent (prctl(2), PR_SET_PDEATHSIG), and end when their socket closes.
 
 from __future__ import annotations
 
-import array
 import contextlib
-import ctypes
 import gc
-import importlib
 import json
 import logging
 import os
 import select
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import Any
+
+from . import forking
+from .forking import MESSAGE, receive, send
 
 log = logging.getLogger(__name__)
 
-MESSAGE = 65536  # bytes
-DESCRIPTORS = 64  # of one message, at most
 PATIENCE = 30.0  # seconds for an answer
-_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15  # linux/prctl.h
-_libc = ctypes.CDLL(None, use_errno=True)
+_PROGRAM = f"from {__name__} import main; main()"
 _current: ForkServer | None = None  # of this process
 
 
@@ -93,13 +92,19 @@ class Child:
 
 
 class ForkServer:
-    """A connection to the fork server. Thread-safe."""
+    """A connection to the fork server. Thread-safe.
 
-    def __init__(self, control: socket.socket, pid: int) -> None:
+    The daemon's own starts another server where that one has died; ``mine`` is whether it may.
+    """
+
+    def __init__(self, control: socket.socket, pid: int, *, mine: bool = False) -> None:
         self.pid = pid
         self._control = control
         self._control.settimeout(PATIENCE)
         self._lock = threading.Lock()
+        self._mine = mine
+        self._prepared: list[str] = []
+        self._program: subprocess.Popen[bytes] | None = None
 
     def fork(
         self,
@@ -127,8 +132,10 @@ class ForkServer:
         }
         with self._lock:
             try:
-                _send(self._control, request, [1, 2, *descriptors])
-                reply, received = _receive(self._control)
+                reply, received = self._ask(request, descriptors)
+                if not reply and self._mine:
+                    self._start_again()
+                    reply, received = self._ask(request, descriptors)
             except OSError as error:
                 raise ForkError(f"the fork server does not answer ({error})") from None
         if "process" not in reply:
@@ -137,13 +144,49 @@ class ForkServer:
             raise ForkError(reply.get("error") or "the fork server has ended")
         return Child(reply["process"], *received)
 
+    def _ask(
+        self, request: dict[str, Any], descriptors: Sequence[int]
+    ) -> tuple[dict[str, Any], list[int]]:
+        """The answer to a request; none from a server that has died."""
+        try:
+            send(self._control, request, [1, 2, *descriptors])
+            return receive(self._control)
+        except (BrokenPipeError, ConnectionResetError):
+            return {}, []
+
+    def _start_again(self) -> None:
+        """A new server, as a program: by now this process has threads, and must not fork."""
+        log.error("the fork server (process %d) has died: another one is started", self.pid)
+        self._control.close()
+        self.reap()
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control.settimeout(PATIENCE)
+        with theirs:
+            self._program = subprocess.Popen(
+                [sys.executable, "-c", _PROGRAM, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                cwd=Path(__file__).parents[2],
+            )
+        self.pid = self._program.pid
+        send(self._control, {"prepare": self._prepared}, [])
+
+    def reap(self) -> None:
+        """Wait for the end of the server that this process has started."""
+        if self._program is not None:
+            self._program.wait()
+            return
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
+
     def prepare(self, names: Iterable[str]) -> None:
         """Have the server import what its children need; returns at once.
 
         Names are those of modules, and of functions (``package.module:name``) that it calls then.
         """
-        with self._lock:
-            _send(self._control, {"prepare": list(names)}, [])
+        self._prepared += names
+        with self._lock, contextlib.suppress(BrokenPipeError):
+            send(self._control, {"prepare": self._prepared}, [])
 
     def close(self) -> None:
         """Let go of the server; the daemon's own connection ends it, and all of its children."""
@@ -153,6 +196,12 @@ class ForkServer:
 def current() -> ForkServer | None:
     """The fork server of this process; None where none was started, as in a unit test."""
     return _current
+
+
+def _connected(control: socket.socket, server: int) -> None:
+    """The server's way to give a child of it a connection of its own."""
+    global _current  # noqa: PLW0603 - of the process, not of an object
+    _current = ForkServer(control, server)
 
 
 @contextlib.contextmanager
@@ -167,204 +216,20 @@ def running() -> Iterator[ForkServer]:
     gc.freeze()  # a collection would write to every page that both processes share
     pid = os.fork()
     if pid == 0:
-        _leave(_serve_first, parent, theirs.detach(), ours.detach())
+        forking.leave(forking.serve_first, _connected, parent, theirs.detach(), ours.detach())
     theirs.close()
-    _current = server = ForkServer(ours, pid)
+    _current = server = ForkServer(ours, pid, mine=True)
     try:
         yield server
     finally:
         _current = None
         server.close()
-        os.waitpid(pid, 0)
+        server.reap()
 
 
-# -- the process -----------------------------------------------------------------------------------
+def main() -> None:
+    """The server as a program of its own.
 
-
-def _leave(function: Any, *arguments: Any) -> NoReturn:
-    """Call ``function`` as the last thing of this process: what it returns is its exit status."""
-    code = 1
-    try:
-        code = int(function(*arguments) or 0)
-    except SystemExit as error:
-        code = error.code if isinstance(error.code, int) else 1
-    except BaseException:
-        log.exception("process %d", os.getpid())
-    finally:
-        logging.shutdown()
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError):
-                stream.flush()
-        os._exit(code)
-
-
-def _serve_first(parent: int, control: int, other: int) -> None:
-    os.close(other)
-    _begin(parent, "fork server", {control})
-    _Server(socket.socket(fileno=control)).serve()
-
-
-def _begin(parent: int, name: str, kept: set[int], *, dies: bool = True) -> None:
-    """What a forked process begins with: signals as Python has them, no other's descriptors."""
-    if dies:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # it died before the kernel was asked
-            os._exit(1)
-    os.setsid()  # Ctrl-C in the daemon's terminal is the daemon's
-    _libc.prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)
-    signal.set_wakeup_fd(-1)
-    ignored = {signal.SIGPIPE, signal.SIGXFSZ}
-    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-        with contextlib.suppress(OSError):  # those that the C library keeps for itself
-            signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    for entry in os.listdir("/proc/self/fd"):  # noqa: PTH208 - one look, no paths
-        if int(entry) > 2 and int(entry) not in kept:
-            with contextlib.suppress(OSError):  # the one of the look itself
-                os.close(int(entry))
-
-
-class _Server:
-    def __init__(self, daemon: socket.socket) -> None:
-        self._daemon = daemon
-        self._clients = {daemon.fileno(): daemon}
-        self._status: dict[int, int] = {}  # process id -> descriptor that is told how it ended
-        self._poll = select.poll()
-        self._poll.register(daemon, select.POLLIN)
-
-    def serve(self) -> None:
-        """Answer requests until the daemon closes its end."""
-        wake_read, wake_write = os.pipe()
-        for descriptor in (wake_read, wake_write):
-            os.set_blocking(descriptor, False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-        self._poll.register(wake_read, select.POLLIN)
-        while True:
-            for descriptor, _ in self._poll.poll():
-                if descriptor == wake_read:
-                    with contextlib.suppress(BlockingIOError):
-                        os.read(wake_read, MESSAGE)
-                    self._reap()
-                elif not self._answer(self._clients[descriptor]):
-                    self._drop(descriptor)
-                    if self._daemon.fileno() < 0:
-                        return
-
-    def _drop(self, descriptor: int) -> None:
-        self._poll.unregister(descriptor)
-        self._clients.pop(descriptor).close()
-
-    def _answer(self, client: socket.socket) -> bool:
-        """Answer one request; False when the other end has closed."""
-        try:
-            request, received = _receive(client)
-            if not request:
-                return False
-            if "prepare" in request:
-                _prepare(request["prepare"])
-                return True
-            try:
-                reply, passed = self._fork(request, received)
-            except OSError as error:
-                reply, passed = {"error": f"cannot fork: {error.strerror}"}, []
-            for descriptor in received:
-                os.close(descriptor)
-            try:
-                _send(client, reply, passed)
-            finally:
-                for descriptor in passed:
-                    os.close(descriptor)
-        except OSError:
-            return False
-        return True
-
-    def _fork(
-        self, request: dict[str, Any], received: list[int]
-    ) -> tuple[dict[str, Any], list[int]]:
-        server, child = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        read_status, write_status = os.pipe()
-        parent = os.getpid()
-        try:
-            pid = os.fork()
-        except OSError:
-            server.close()
-            child.close()
-            os.close(read_status)
-            os.close(write_status)
-            raise
-        if pid == 0:
-            for client in (*self._clients.values(), server):
-                client.detach()  # closed below, by number
-            _leave(_call, parent, request, received, child)
-        child.close()
-        self._status[pid] = write_status
-        self._clients[server.fileno()] = server
-        self._poll.register(server, select.POLLIN)
-        return {"process": pid}, [os.pidfd_open(pid), read_status]
-
-    def _reap(self) -> None:
-        """Collect the children that have ended, and tell how."""
-        while True:
-            try:
-                pid, status, usage = os.wait4(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            descriptor = self._status.pop(pid)
-            ending = [os.waitstatus_to_exitcode(status), usage.ru_maxrss * 1024]
-            with contextlib.suppress(OSError):  # nobody waits for it
-                os.write(descriptor, json.dumps(ending).encode())
-            os.close(descriptor)
-
-
-def _prepare(names: Iterable[str]) -> None:
-    for name in names:
-        try:
-            found = _named(name)
-            if callable(found):
-                found()
-        except Exception:
-            log.exception("preparing %s; processes are forked all the same", name)
-    gc.collect()
-    gc.freeze()
-
-
-def _call(parent: int, request: dict[str, Any], received: list[int], child: socket.socket) -> int:
-    global _current  # noqa: PLW0603 - of the process, not of an object
-    output, error, *descriptors = received
-    os.dup2(output, 1)
-    os.dup2(error, 2)
-    kept = {child.fileno(), *descriptors}
-    _begin(parent, request["name"] or "forked", kept, dies=request["dies"])
-    _current = ForkServer(child, parent)
-    return int(_named(request["function"])(descriptors, **request["arguments"]) or 0)
-
-
-def _named(name: str) -> Any:
-    module, _, attribute = name.partition(":")
-    found = importlib.import_module(module)
-    return getattr(found, attribute) if attribute else found
-
-
-# -- messages --------------------------------------------------------------------------------------
-
-
-def _send(to: socket.socket, message: dict[str, Any], descriptors: Sequence[int]) -> None:
-    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
-    to.sendmsg([json.dumps(message).encode()], rights if descriptors else [])
-
-
-def _receive(source: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    """A message and its descriptors, which no program that is started inherits; {} at the end."""
-    integers = array.array("i")
-    space = socket.CMSG_SPACE(DESCRIPTORS * integers.itemsize)
-    data, ancillary, _, _ = source.recvmsg(MESSAGE, space)
-    for _, _, content in ancillary:
-        integers.frombytes(content[: len(content) - len(content) % integers.itemsize])
-    for descriptor in integers:
-        os.set_inheritable(descriptor, False)
-    return (json.loads(data) if data else {}), list(integers)
+    It does not ask to be killed with its parent, for that is a thread; it ends with its socket.
+    """
+    forking.leave(forking.serve, _connected, os.getppid(), int(sys.argv[1]), dies=False)

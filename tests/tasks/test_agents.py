@@ -119,7 +119,8 @@ def test_a_run_that_is_stuck_ends_at_its_timeout(registry: Registry) -> None:
     run = registry.text(STUCK)
     cloud = Cloud(registry.cloud.home, provision=False)
     changed = cloud.store.execute(
-        "UPDATE runs SET request=json_set(request, '$.timeout', 2) WHERE run_id=?", (run,)
+        "UPDATE runs SET request=json_set(request, '$.timeout', 2) WHERE run_id=? AND registry=?",
+        (run, registry.id),
     )
     cloud.close()
     assert changed == 1
@@ -147,6 +148,30 @@ def test_the_run_of_an_agent_that_was_killed_fails_and_others_go_on(registry: Re
     while any((registry.cloud.home / "runs").iterdir()) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert list((registry.cloud.home / "runs").iterdir()) == []
+
+
+def test_a_fork_server_that_was_killed_is_replaced(tmp_path: Path) -> None:
+    cloud = start(tmp_path / "cloud")
+    try:
+        registry = Registry(cloud)
+        assert registry.wait(registry.text(SHORT)).status == "Succeeded"
+        run = registry.text(SLEEP)
+        registry.wait_for(run, "begun")
+        processes = below(cloud.pid)
+        [server] = [pid for pid, name in processes.items() if name == "fork server"]
+        os.kill(server, signal.SIGKILL)
+        ended = registry.wait(run, 30)
+        assert ended.status == "Failed"
+        assert "ended from outside by SIGKILL" in ended.log
+        assert gone(processes), processes
+        assert registry.wait(registry.text(SHORT)).status == "Succeeded"
+        assert "Traceback" not in (cloud.home / "daemon.log").read_text()
+        processes = below(cloud.pid)
+        assert "fork server" in processes.values()
+        os.kill(cloud.pid, signal.SIGKILL)
+        assert gone(processes), processes
+    finally:
+        daemon.down(cloud.home)
 
 
 def test_a_killed_daemon_leaves_nothing_and_takes_no_run_up_again(tmp_path: Path) -> None:

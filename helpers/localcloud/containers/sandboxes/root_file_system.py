@@ -30,10 +30,14 @@ class UnknownUserError(ValueError):
 
 
 class RootFileSystem:
-    """Directories stacked as overlayfs would stack them; ``layers`` lowest first."""
+    """Directories stacked as overlayfs would stack them; ``layers`` lowest first.
+
+    Layers do not change: what was looked up once is not looked up again.
+    """
 
     def __init__(self, layers: Sequence[Path]) -> None:
         self._layers = tuple((layer, RootFolder(layer)) for layer in reversed(layers))
+        self._known: dict[PurePosixPath, tuple[Path, FileBelow] | None] = {}
 
     def entry(self, path: PurePosixPath) -> Path | None:
         """The topmost entry for ``path``, whose parent is free of links; None when there is none."""
@@ -41,6 +45,11 @@ class RootFileSystem:
         return found and found[0]
 
     def _entry(self, path: PurePosixPath) -> tuple[Path, FileBelow] | None:
+        if path not in self._known:
+            self._known[path] = self._look(path)
+        return self._known[path]
+
+    def _look(self, path: PurePosixPath) -> tuple[Path, FileBelow] | None:
         relative = path.relative_to("/")
         for layer, folder in self._layers:
             try:
