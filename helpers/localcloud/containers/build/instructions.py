@@ -6,11 +6,11 @@ import json
 import os
 import re
 import shlex
-import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
+from ...root_folder import remove_tree
 from ..images.layers import changes
 from ..sandboxes.container import Mount, signal_of
 from ..sandboxes.root_file_system import RootFileSystem
@@ -263,7 +263,7 @@ def _run(build: BuildState, stage: Stage, instruction: Instruction) -> None:
             owners = build.images.owners(stage.layers)
             layer = build.store(owners.give(changes(upper), (account.uid, account.gid)))
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        remove_tree(scratch)
     build.cache.put(key, layer)
     stage.record(shown, layer)
 

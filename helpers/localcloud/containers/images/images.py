@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from ...content import digest_of
 from ...errors import CloudError
 from ...file_lock import locked
 from ...media_types import OCI_CONFIG, OCI_MANIFEST
+from ...root_folder import remove_tree
 from . import extraction
 from .owners import Owner, Owners, write_owners
 
@@ -148,7 +148,7 @@ class ImageStore:
         with self._locked(name):
             if not target.exists():
                 fresh = self._folder / f"{name}.new"
-                _remove(fresh)
+                remove_tree(fresh)
                 fresh.mkdir(mode=0o755)
                 owners: dict[str, Owner] = {}
                 try:
@@ -156,7 +156,7 @@ class ImageStore:
                         self._content.path(digest), fresh, digest, owners=owners
                     )
                 except BaseException:
-                    _remove(fresh)
+                    remove_tree(fresh)
                     raise
                 write_owners(target, owners)
                 if not complete:
@@ -171,7 +171,7 @@ class ImageStore:
         with self._locked(chain):
             if not target.exists():
                 fresh = self._folder / f"{chain}.new"
-                _remove(fresh)
+                remove_tree(fresh)
                 fresh.mkdir(mode=0o755)
                 try:
                     digests = [str(one["digest"]) for one in descriptors]
@@ -179,7 +179,7 @@ class ImageStore:
                         extraction.extract(self._content.path(digest), fresh, digest, onto=True)
                     target.with_suffix(".parts").write_text(json.dumps(digests))
                 except BaseException:
-                    _remove(fresh)
+                    remove_tree(fresh)
                     raise
                 fresh.rename(target)
         return target
@@ -192,8 +192,3 @@ class ImageStore:
 def encode(value: Any) -> bytes:
     """JSON that is the same for the same content."""
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _remove(path: Path) -> None:
-    if path.exists():
-        shutil.rmtree(path, ignore_errors=True)

@@ -12,11 +12,12 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...root_folder import RootFolder, change_mode
+from ...root_folder import RootFolder, change_mode, remove_tree
 from ..errors import SandboxError
 from .overlay import is_opaque, is_whiteout
 
 Fingerprint = tuple[int, ...]
+_CONTENT = (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK)
 _DEVICES = (("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9))
 
 
@@ -159,7 +160,7 @@ class ChangedTree:
                 shutil.copystat(self.root / folder, upper / folder)
 
     def _entries(self) -> list[tuple[str, Fingerprint]]:
-        """Every path of the tree, except mounts, devices and sockets, with what tells a change."""
+        """Every path of the tree, except mounts, devices, pipes and sockets, with what tells a change."""
         skipped = {str(goal) for goal, _ in self._mounts} | {
             str(self.root / "dev"),
             str(self.root / "proc"),
@@ -170,7 +171,7 @@ class ChangedTree:
             for name in (*folders, *files):
                 path = Path(folder) / name
                 status = path.lstat()
-                if str(path) in skipped or stat.S_ISSOCK(status.st_mode):
+                if str(path) in skipped or stat.S_IFMT(status.st_mode) not in _CONTENT:
                     continue
                 mark: Fingerprint = (status.st_mode, status.st_uid, status.st_gid)
                 if not stat.S_ISDIR(status.st_mode):
@@ -241,7 +242,7 @@ def _copy_file(source: RootFolder, target: RootFolder, path: str, status: os.sta
 
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+        remove_tree(path)
     else:
         path.unlink(missing_ok=True)
 

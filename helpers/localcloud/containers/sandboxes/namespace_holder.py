@@ -29,16 +29,14 @@ import struct
 import time
 from typing import Any
 
+from .confinement import become, restrict
 from .processes import children_of, descendants_of, end_user, frozen_tree, send
 from .watch import INTERVAL, Watch
 
 CLONE_NEWUSER = 0x10000000  # linux/sched.h
 CLONE_NEWNET = 0x40000000
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
-PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_CAPBSET_DROP = 1, 8, 24
-PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 22, 38, 47, 2
-SECCOMP_MODE_FILTER = 2  # linux/seccomp.h
-CAPABILITY_VERSION, CAP_NET_BIND_SERVICE = 0x20080522, 10  # linux/capability.h
+PR_SET_PDEATHSIG = 1
 SIOCSIFFLAGS = 0x8914  # linux/sockios.h
 IFF_UP_RUNNING = 0x1 | 0x40  # linux/if.h
 MESSAGE = 65536  # bytes
@@ -164,9 +162,9 @@ def start_chrooted(request: dict[str, Any], descriptors: list[int]) -> int:
             os.chroot(request["root"])
             os.chdir(request["working_dir"])
             os.umask(0o022)
-            _become(user)
+            become(user)
             _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # another user: set anew
-            _restrict(program)
+            restrict(program)
             command = request["command"]
             try:
                 os.execvpe(command[0], command, request["environment"])
@@ -182,39 +180,6 @@ def start_chrooted(request: dict[str, Any], descriptors: list[int]) -> int:
         os.close(descriptor)
     _running[process] = _Running(status, watch, user=user)
     return process
-
-
-def _become(user: int) -> None:
-    """Become an ordinary user that keeps one capability, NET_BIND_SERVICE (capabilities(7))."""
-    for capability in range(64):
-        if capability != CAP_NET_BIND_SERVICE:
-            _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
-    _libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
-    os.setgroups([])
-    os.setresgid(user, user, user)
-    os.setresuid(user, user, user)
-    header = struct.pack("=Ii", CAPABILITY_VERSION, 0)
-    kept = 1 << CAP_NET_BIND_SERVICE
-    data = struct.pack("=6I", kept, kept, kept, 0, 0, 0)
-    if _libc.capset(header, data) != 0:
-        raise OSError(ctypes.get_errno(), "the capabilities cannot be dropped")
-    _libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BIND_SERVICE, 0, 0)
-
-
-def _restrict(program: bytes) -> None:
-    """No new privileges, and a filter of system calls (seccomp(2))."""
-    if _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "new privileges cannot be refused")
-    if not program:
-        return
-    code = ctypes.create_string_buffer(program, len(program))
-
-    class Program(ctypes.Structure):  # struct sock_fprog
-        _fields_ = (("size", ctypes.c_ushort), ("code", ctypes.c_void_p))
-
-    whole = Program(len(program) // 8, ctypes.addressof(code))
-    if _libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(whole), 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "system calls cannot be filtered")
 
 
 def _begin(output: int) -> None:

