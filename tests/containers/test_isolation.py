@@ -18,10 +18,12 @@ from helpers.localcloud.containers.build.build_context import (
     ImageTree,
 )
 from helpers.localcloud.containers.build.copying import Copy
+from helpers.localcloud.containers.engine import Engine
 from helpers.localcloud.containers.errors import BuildError, SandboxError
 from helpers.localcloud.containers.images.layers import changes, pack
 from helpers.localcloud.containers.images.owners import Owners
 from helpers.localcloud.containers.sandboxes.container import ContainerSpec, Mount
+from helpers.localcloud.containers.sandboxes.network import IN_A_CHROOT
 from helpers.localcloud.containers.sandboxes.root_file_system import RootFileSystem
 from helpers.localcloud.containers.sandboxes.sandbox import Sandbox
 from helpers.localcloud.content import ContentStore
@@ -224,3 +226,20 @@ def test_links_of_an_image_lead_to_nothing_of_the_host(
         with contextlib.suppress(SandboxError, BuildError):
             Sandbox(cloud).run(spec, lambda _: None, 20)
         assert unchanged(host), name
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="chroot needs root")
+def test_what_a_chroot_cannot_keep_apart_is_said_once_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCALCLOUD_SANDBOX", "chroot")
+    cloud = Cloud(tmp_path / "home")
+    session = Engine(cloud).session()
+    lines: list[str] = []
+    try:
+        for _ in range(2):
+            assert session.run("node:15-alpine", arguments=["true"], log=lines.append) == 0
+    finally:
+        session.close()
+        cloud.close()
+    assert lines.count(f"localcloud: {IN_A_CHROOT}.") == 1

@@ -50,6 +50,17 @@ def test_up_finds_the_first_one_and_down_ends_it(home: Path) -> None:
     assert run(home, "status").returncode == 3
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="chroot needs root")
+def test_up_says_what_a_chroot_cannot_keep_apart(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "run in a chroot" not in run(home, "up").stdout
+    monkeypatch.setenv("LOCALCLOUD_SANDBOX", "chroot")
+    told = run(home, "up").stdout
+    assert "containers run in a chroot, each as a user of its own" in told
+    assert "it reaches services on its loopback addresses" in told
+
+
 def test_two_state_folders_live_side_by_side(home: Path, local_cloud: LocalCloud) -> None:
     run(home, "up")
     running = daemon.status(home)

@@ -44,10 +44,13 @@ def pack(content: ContentStore, entries: Iterable[Entry]) -> tuple[str, int]:
     by_path = {entry.path: entry for entry in entries}
     with content.writer() as upload:
         sink = _Sink(upload.write)
-        with tarfile.open(fileobj=sink, mode="w", format=tarfile.PAX_FORMAT) as archive:
-            for path in sorted(by_path, key=lambda one: one.parts):
-                _add(archive, by_path[path])
-        sink.flush()
+        try:
+            with tarfile.open(fileobj=sink, mode="w", format=tarfile.PAX_FORMAT) as archive:
+                for path in sorted(by_path, key=lambda one: one.parts):
+                    _add(archive, by_path[path])
+            sink.flush()
+        finally:
+            sink.drop()
         size = upload.size
         return upload.commit(), size
 
@@ -106,9 +109,9 @@ class _Sink(io.RawIOBase):
             self._write(bytes(self._waiting))
             self._waiting.clear()
 
-    def close(self) -> None:
-        self.flush()
-        super().close()
+    def drop(self) -> None:
+        """Forget what waits: it would be written when this is closed, long after a failure."""
+        self._waiting.clear()
 
 
 def changes(upper: Path) -> list[Entry]:
