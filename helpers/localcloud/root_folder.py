@@ -56,8 +56,8 @@ class RootFolder:
     """
 
     def __init__(self, folder: Path | int) -> None:
-        """Open ``folder``, or take over an open descriptor. Raises OSError."""
-        flags = _PATH | os.O_DIRECTORY
+        """Open ``folder``, itself no link, or take over an open descriptor. Raises OSError."""
+        flags = _PATH | os.O_DIRECTORY | os.O_NOFOLLOW
         self.descriptor = folder if isinstance(folder, int) else os.open(folder, flags)
         self._close = weakref.finalize(self, os.close, self.descriptor)
 

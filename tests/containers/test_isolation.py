@@ -150,6 +150,23 @@ def test_a_link_that_an_upper_layer_hides_leads_nowhere(tmp_path: Path, host: Pa
         tree.path("a/file")
 
 
+def test_layers_that_are_swapped_while_they_are_copied_from(tmp_path: Path, host: Path) -> None:
+    layer = tmp_path / "layer"
+    (layer / "sub").mkdir(parents=True)
+    (layer / "sub/file").write_bytes(b"of the image")
+    (tmp_path / "link").symlink_to(host)
+    (tmp_path / "scratch").mkdir()
+    store = ContentStore(tmp_path / "content")
+    with exchanging(layer / "sub", tmp_path / "link"):
+        for _ in range(100):
+            with contextlib.suppress(ContextError, OSError):
+                copy = Copy((layer,), "/", Owners([layer]))
+                copy.add(ImageTree([layer]), ["sub"], "/c/", unpack_in=tmp_path / "scratch")
+                digest, _ = pack(store, copy.entries)
+                assert SECRET not in contents(store, digest).values()
+    assert unchanged(host)
+
+
 def test_what_a_container_changed_is_packed_as_it_is(tmp_path: Path, host: Path) -> None:
     upper = tmp_path / "upper"
     (upper / "sub").mkdir(parents=True)

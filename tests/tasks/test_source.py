@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import itertools
 import os
 import re
+import shutil
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from dulwich.object_store import MemoryObjectStore
 from dulwich.objects import Blob, Commit, ObjectID, Tree
 from dulwich.refs import Ref
 from dulwich.repo import Repo
@@ -19,8 +22,10 @@ from dulwich.repo import Repo
 from helpers.localcloud.blobs.account import BlobAccount
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.git_host.repositories import Repositories
+from helpers.localcloud.tasks.execution.checkout import CheckoutError, check_out
 from helpers.localcloud.tasks.execution.source import GitContext, SourceError, fetch
 from tests.conftest import LocalCloud
+from tests.localcloud.exchanging import exchanging
 
 REGISTRY = "/subscriptions/s/registries/acme"
 _numbers = itertools.count(1)
@@ -188,6 +193,82 @@ def test_a_folder_that_is_a_link_to_the_outside_is_named(
     with pytest.raises(SourceError, match="the folder 'a/b/link' was not found"):
         run(cloud, repository.url + "#main:a/b/link", tmp_path)
     assert not (tmp_path / "workspace").exists()
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Path:
+    folder = tmp_path / "host"
+    folder.mkdir()
+    (folder / "canary").write_text("canary")
+    return folder
+
+
+def test_a_swap_while_a_commit_is_checked_out_writes_nothing_outside(
+    cloud: Cloud, tmp_path: Path, host: Path
+) -> None:
+    repository = Repository(cloud)
+    names = ("canary", *map(str, range(150)))
+    repository.commit("main", {f"sub/{name}": (0o100644, "changed") for name in names})
+    (tmp_path / "link").symlink_to(host)
+    for number in range(6):
+        place = tmp_path / str(number)
+        with (
+            exchanging(place / "workspace/sub", tmp_path / "link"),
+            contextlib.suppress(SourceError),
+        ):
+            run(cloud, repository.url + "#main", place)
+        if not (tmp_path / "link").is_symlink():
+            shutil.rmtree(tmp_path / "link")
+            (tmp_path / "link").symlink_to(host)
+        assert [path.name for path in host.iterdir()] == ["canary"]
+        assert (host / "canary").read_text() == "canary"
+
+
+def test_a_swap_while_an_archive_is_unpacked_writes_nothing_outside(
+    cloud: Cloud, tmp_path: Path, host: Path
+) -> None:
+    names = ("canary", *map(str, range(300)))
+    name = upload(cloud, archive(*((f"sub/{name}", b"changed") for name in names)))
+    (tmp_path / "link").symlink_to(host)
+    for number in range(6):
+        place = tmp_path / str(number)
+        with (
+            exchanging(place / "workspace/sub", tmp_path / "link"),
+            contextlib.suppress(SourceError),
+        ):
+            run(cloud, name, place)
+        if not (tmp_path / "link").is_symlink():
+            shutil.rmtree(tmp_path / "link")
+            (tmp_path / "link").symlink_to(host)
+        assert [path.name for path in host.iterdir()] == ["canary"]
+        assert (host / "canary").read_text() == "canary"
+
+
+@pytest.mark.parametrize(
+    ("entries", "named"),
+    [
+        ([(b"..", 0o100644)], "it holds the path .."),
+        ([(b".git", 0o100644)], "it holds the path .git"),
+        ([(b".GIT", 0o100644)], "it holds the path .GIT"),
+        ([(b"a/b", 0o100644)], "it holds the path a/b"),
+        ([(b"a", 0o040000)], "a is no tree"),
+    ],
+)
+def test_trees_that_git_does_not_allow_are_refused(
+    tmp_path: Path, host: Path, entries: list[tuple[bytes, int]], named: str
+) -> None:
+    objects = MemoryObjectStore()
+    blob = Blob.from_string(os.fsencode(host))
+    raw = b"".join(
+        b"%o %s\0" % (mode, name) + bytes.fromhex(blob.id.decode()) for name, mode in entries
+    )
+    tree = Tree.from_string(raw)
+    for one in (blob, tree):
+        objects.add_object(one)
+    (tmp_path / "files").mkdir()
+    with pytest.raises(CheckoutError, match=re.escape(named)):
+        check_out(objects, tree.id, tmp_path / "files")
+    assert (host / "canary").read_text() == "canary"
 
 
 def test_missing_and_empty_repositories(cloud: Cloud, tmp_path: Path) -> None:

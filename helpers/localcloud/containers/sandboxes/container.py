@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import signal
+import stat
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -54,10 +56,14 @@ class Mount:
     read_only: bool = False
 
     def open(self) -> int:
-        """A descriptor of it (O_PATH), no link followed below an opened folder. Raises OSError."""
+        """A descriptor of it (O_PATH); it is no link itself. Raises OSError."""
         if isinstance(self.source, FileBelow):
             return self.source.folder.open(self.source.path, os.O_PATH, links=False)
-        return os.open(self.source, os.O_PATH | os.O_CLOEXEC)
+        descriptor = os.open(self.source, os.O_PATH | os.O_CLOEXEC | os.O_NOFOLLOW)
+        if stat.S_ISLNK(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(self.source))
+        return descriptor
 
 
 @dataclass(frozen=True)

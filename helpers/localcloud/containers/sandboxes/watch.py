@@ -30,6 +30,7 @@ class Watch:
 
     def __init__(self, limits: dict[str, Any], *, user: int = 0) -> None:
         self.root = 0
+        self._in_files = 0
         self._inside = False  # whether that process has the root directory of the container
         self._user = user
         self._processes = int(limits["processes"])
@@ -61,7 +62,7 @@ class Watch:
                 resident += int(status[RESIDENT]) * PAGE
         if tasks > self._processes:
             return f"it had more than {self._processes} processes"
-        stored = self._stored()
+        stored = self._stored() + self._nameless(place, processes)
         # Pages that processes share were counted for each: counting them once takes longer.
         if resident + stored > self._memory and (
             sum(_proportional(process, place) for process in processes) + stored > self._memory
@@ -99,6 +100,22 @@ class Watch:
                 status = os.statvfs(f"/proc/{self.root}/root{path}")
                 total += (status.f_blocks - status.f_bfree) * status.f_frsize
         return total
+
+    def _nameless(self, place: str, processes: list[str]) -> int:
+        """Bytes of files in memory that have no name (memfd_create(2)), looked for now and then."""
+        if time.monotonic() < self._next:
+            return self._in_files
+        found: dict[int, int] = {}
+        for process in processes:
+            with contextlib.suppress(OSError):
+                for descriptor in os.listdir(f"{place}/{process}/fd"):
+                    path = f"{place}/{process}/fd/{descriptor}"
+                    with contextlib.suppress(OSError):
+                        if os.readlink(path).startswith("/memfd:"):
+                            status = os.stat(path)
+                            found[status.st_ino] = status.st_blocks * 512
+        self._in_files = sum(found.values())
+        return self._in_files
 
     def _free_space(self) -> int:
         total = 0

@@ -14,16 +14,15 @@ import requests
 import urllib3
 from dulwich.client import HTTPUnauthorized, Urllib3HttpGitClient
 from dulwich.errors import GitProtocolError, NotGitRepository
-from dulwich.index import InvalidPathError, build_index_from_tree
 from dulwich.objects import Commit, ObjectID, Tag
 from dulwich.refs import Ref
 from dulwich.repo import Repo
 
 from ...blobs.account import BlobAccount
 from ...cloud import Cloud
-from ...errors import no_space
 from ...gateway import session
 from ...root_folder import RootFolder, remove_tree
+from .checkout import CheckoutError, check_out
 from .source_archive import SourceArchiveError, unpack
 
 _REFUSED = (
@@ -222,19 +221,14 @@ def _clone(cloud: Cloud, git: GitContext, folder: Path, token: str, commit: str)
 
 
 def _check_out(git: GitContext, repository: Repo, commit: Commit, files: Path) -> None:
-    """Write the files of a commit; dulwich refuses names that lead out, and goes through no link."""
-    index = files.with_name(f"{files.name}.index")
     try:
-        build_index_from_tree(str(files), str(index), repository.object_store, commit.tree)
-    except (InvalidPathError, OSError, ValueError, KeyError) as error:
-        if no_space(error) is not None:
-            raise
+        check_out(repository.object_store, commit.tree, files)
+    except (CheckoutError, KeyError) as error:
         raise SourceError(
-            f"the commit {commit.id.decode()} of {git.shown} cannot be checked out: it holds a path "
-            f"that git does not allow, or is incomplete ({error}). Run git fsck in the repository"
+            f"the commit {commit.id.decode()} of {git.shown} cannot be checked out: "
+            f"{error if isinstance(error, CheckoutError) else f'the object {error} is missing'}. Run "
+            "git fsck in the repository"
         ) from None
-    finally:
-        index.unlink(missing_ok=True)
 
 
 def _choose(git: GitContext, refs: dict[str, ObjectID]) -> tuple[ObjectID, str, str]:
@@ -287,6 +281,8 @@ def _take_folder(git: GitContext, files: Path, folder: Path) -> None:
                 return
             with root.parent(real, links=False) as (parent, name):
                 os.rename(name, folder, src_dir_fd=parent)
+        if folder.is_symlink():
+            raise NotADirectoryError(real)
     except OSError:
         raise SourceError(
             f"the folder '{git.folder}' was not found in {git.shown} at "
