@@ -146,6 +146,7 @@ _LIMIT = 256 * 1024 * 1024  # bytes of one push
 
 def smart_http(cloud: Cloud, repositories: Repositories, threads: Threads) -> ASGIApp:  # noqa: C901 (all its routes count)
     """The application of github.com."""
+    packs = Threads(cloud.store)  # a large one takes seconds: everything else is answered meanwhile
 
     def find(request: Request, service: str) -> Repository | Response:
         """The repository of the request, or the answer that GitHub would give instead."""
@@ -215,8 +216,8 @@ def smart_http(cloud: Cloud, repositories: Repositories, threads: Threads) -> AS
                 return PlainTextResponse(f"A push may have up to {_LIMIT} bytes.\n", 413)
         if service == "git-receive-pack":
             why = "references move on disk; what has moved is then recorded in a transaction"
-            return await threads.outside(why, serve, request, service, bytes(chunks))
-        return await threads.read(serve, request, service, bytes(chunks))
+            return await packs.outside(why, serve, request, service, bytes(chunks))
+        return await packs.read(serve, request, service, bytes(chunks))
 
     def refuse(request: Request, error: Exception) -> Response:
         failure = failure_of(request.method, request.url.path, error)
