@@ -12,21 +12,48 @@ from starlette.requests import Request
 from .errors import CloudError
 
 LARGEST = 4 * 1024 * 1024  # bytes; what Azure Resource Manager and registries take
+_MOST = 16 * 1024 * 1024  # bytes of all bodies that are on their way
+_SMALL = 64 * 1024  # bytes; a smaller one is never refused for the others
 _DEEPEST = 100  # levels of objects and lists; System.Text.Json has 64
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LARGEST_INTEGER = 2**64  # above, no service's field could hold it
 
 
 async def read_body(request: Request, code: str = "RequestContentTooLarge") -> bytes:
-    """All of the body. Raises 413 with the service's ``code`` above :data:`LARGEST` bytes."""
+    """All of the body. Raises 413 with the service's ``code`` above :data:`LARGEST` bytes.
+
+    Raises 503 when large bodies of many requests come at once: who sends them may be nobody.
+    """
     content = bytearray()
-    async for chunk in request.stream():
-        content += chunk
-        if len(content) > LARGEST:
-            raise CloudError(
-                413, code, f"The body of the request exceeds the maximum size of {LARGEST} bytes."
-            )
+    try:
+        async for chunk in request.stream():
+            content += chunk
+            _coming.size += len(chunk)
+            if len(content) > LARGEST:
+                raise CloudError(
+                    413,
+                    code,
+                    f"The body of the request exceeds the maximum size of {LARGEST} bytes.",
+                )
+            if _coming.size > _MOST and len(content) > _SMALL:
+                raise CloudError(
+                    503,
+                    "ServiceUnavailable",
+                    "Too many large requests come at once. Send it again.",
+                    headers={"Retry-After": "1"},
+                )
+    finally:
+        _coming.size -= len(content)
     return bytes(content)
+
+
+class _Coming:
+    """The bytes of all bodies that are on their way; on the event loop's thread only."""
+
+    size = 0
+
+
+_coming = _Coming()
 
 
 def parse_json(content: bytes) -> Any:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from tests.conftest import LocalCloud
+from tests.front_door.test_limits import memory, secure
 
+HOST = "login.microsoftonline.com"
 TOO_LARGE = b"a" * (5 << 20)
 
 
@@ -60,3 +64,25 @@ def test_json_is_not_read_to_any_depth(local_cloud: LocalCloud, method: str, url
         headers["Authorization"] = f"Bearer {local_cloud.token(url[: url.index('.com') + 4])}"
     answer = http.request(method, url, data=b'{"a":' * 200_000, headers=headers)
     assert answer.status_code == 400, answer.text
+
+
+def test_bodies_of_strangers_stay_out_of_memory(fresh_cloud: LocalCloud) -> None:
+    """A hundred bodies of 3 MB that do not come to their end: most are told to come again."""
+    before = memory(fresh_cloud.pid)
+    head = f"POST /x/oauth2/token HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 4000000\r\n\r\n"
+    refused = 0
+    with contextlib.ExitStack() as opened:
+        for _ in range(100):
+            connection = opened.enter_context(
+                secure(fresh_cloud.proxy_url, fresh_cloud.ca_file, HOST)
+            )
+            with contextlib.suppress(OSError):
+                connection.sendall(head.encode() + b"a" * 3_000_000)
+            connection.settimeout(0.05)
+            with contextlib.suppress(TimeoutError):
+                refused += connection.recv(4096).startswith(b"HTTP/1.1 503 ")
+        assert memory(fresh_cloud.pid) - before < 128  # of 300, and a buffer of TLS for each
+        answer = fresh_cloud.http().post(f"https://{HOST}/x/oauth2/token", data="a=b")
+        assert answer.status_code == 400  # a small one goes its way
+    assert refused > 80
+    assert fresh_cloud.token()

@@ -6,12 +6,15 @@ import hashlib
 import json
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from azure.mgmt.containerregistry import ContainerRegistryManagementClient
 
 from helpers.localcloud.cloud import Cloud
+from helpers.localcloud.containers.images.images import ImageStore
+from helpers.localcloud.errors import CloudError
 from helpers.localcloud.reference import Reference
 from helpers.localcloud.registry.catalog import Catalog
 from helpers.localcloud.registry.client import RegistryClient
@@ -108,6 +111,33 @@ def test_a_configuration_may_be_anything(place: Place, config: bytes) -> None:
     assert shown[digest(image(place, "odd", config))]["os"] is None
     one = f"https://{place.server}/acr/v1/odd/_manifests/{digest(data)}"
     assert place.http.get(one).json()["manifest"]["os"] == "linux"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        *(
+            b"[]",
+            b"",
+            b"no JSON",
+            b"[" * 9999,
+            b"{}",
+            b'{"rootfs": []}',
+            b'{"rootfs": {"diff_ids": 5}}',
+        ),
+        b'{"rootfs": {"diff_ids": ["a"]}, "config": {"Env": [5]}}',
+    ],
+)
+def test_an_image_that_cannot_be_run_says_why(tmp_path: Path, config: bytes) -> None:
+    cloud = Cloud(tmp_path / "cloud")
+    try:
+        parts = [{"digest": cloud.content.put(data)} for data in (config, b"layer")]
+        manifest = json.dumps({"config": parts[0], "layers": parts[1:]}).encode()
+        with pytest.raises(CloudError, match="is not an image that can be run: ") as caught:
+            ImageStore(cloud).image(cloud.content.put(manifest))
+        assert caught.value.status == 400
+    finally:
+        cloud.close()
 
 
 @pytest.mark.parametrize(

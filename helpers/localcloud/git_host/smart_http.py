@@ -28,6 +28,7 @@ from starlette.types import ASGIApp
 
 from ..cloud import Cloud
 from ..errors import CloudError, failure_of, no_space
+from ..request_body import read_body
 from ..threads import Threads
 from .authentication import BadCredentialsError, authenticate
 from .fsck import FsckError, check_pack
@@ -209,15 +210,15 @@ def smart_http(cloud: Cloud, repositories: Repositories, threads: Threads) -> AS
         known = await threads.read(find, request, service)
         if isinstance(known, Response):  # of whom nobody knows who it is, nothing is read
             return known
+        if service == "git-upload-pack":  # anybody may ask, and not with much
+            return await packs.read(serve, request, service, await read_body(request))
         chunks = bytearray()
         async for chunk in request.stream():
             chunks += chunk
             if len(chunks) > _LIMIT:
                 return PlainTextResponse(f"A push may have up to {_LIMIT} bytes.\n", 413)
-        if service == "git-receive-pack":
-            why = "references move on disk; what has moved is then recorded in a transaction"
-            return await packs.outside(why, serve, request, service, bytes(chunks))
-        return await packs.read(serve, request, service, bytes(chunks))
+        why = "references move on disk; what has moved is then recorded in a transaction"
+        return await packs.outside(why, serve, request, service, bytes(chunks))
 
     def refuse(request: Request, error: Exception) -> Response:
         failure = failure_of(request.method, request.url.path, error)

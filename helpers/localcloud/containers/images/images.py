@@ -14,7 +14,9 @@ from ...content import digest_of
 from ...errors import CloudError
 from ...file_lock import locked
 from ...media_types import OCI_CONFIG, OCI_MANIFEST
+from ...request_body import parse_json
 from ...root_folder import remove_tree
+from ...shapes import Shape, check_shape
 from . import extraction
 from .owners import Owner, Owners, write_owners
 
@@ -80,6 +82,25 @@ class Image:
         return tuple(self.settings.get("Volumes") or {})
 
 
+_CONFIG: Shape = {  # OCI image spec 1.1, config.md: what is used of it
+    "rootfs": {"diff_ids": [str]},
+    "config": {
+        **{name: [str] for name in ("Env", "Cmd", "Entrypoint")},
+        **{name: str for name in ("User", "WorkingDir", "StopSignal")},  # noqa: C420
+        **{name: {} for name in ("Volumes", "ExposedPorts")},
+        "Labels": {str: str},
+    },
+    "history": [{}],
+}
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with an image, in words."""
+    if isinstance(error, KeyError):
+        return f"it has no {error}"
+    return "its configuration has another form" if isinstance(error, TypeError) else str(error)
+
+
 class ImageStore:
     """Reads images and adds new ones; layers are unpacked when they are first needed."""
 
@@ -91,13 +112,15 @@ class ImageStore:
         """The image of a manifest digest. Raises :class:`CloudError` for what is no image."""
         try:
             manifest = json.loads(self._content.read(digest))
-            config = self._content.read(manifest["config"]["digest"])
-            parsed = json.loads(config)
+            parsed = parse_json(self._content.read(manifest["config"]["digest"]))
+            check_shape(parsed, _CONFIG, "configuration")
             if len(parsed["rootfs"]["diff_ids"]) != len(manifest["layers"]):
                 raise ValueError("its configuration is for other layers")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CloudError(
-                400, "MANIFEST_INVALID", f"{digest} is not an image that can be run: {error!r}"
+                400,
+                "MANIFEST_INVALID",
+                f"{digest} is not an image that can be run: {_reason(error)}",
             ) from None
         return Image(digest, parsed, tuple(manifest["layers"]), manifest["config"]["digest"])
 
