@@ -211,6 +211,34 @@ def test_references_are_for_what_is_there(
     assert listed.json() == []
 
 
+@pytest.mark.parametrize("service", ["git-upload-pack", "git-receive-pack"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(
+            b"0004",
+            b"0005",
+            b"0001",
+            b"zzzz",
+            b"ffff",
+            b"\xff" * 8,
+            b"0009want \n",
+            b"000bwant zz\n",
+        ),
+        b"0032want " + b"0" * 40 + b"\n0000",
+        b"0032want " + b"1" * 40 + b"\n00000009done\n",
+    ],
+)
+def test_lines_that_are_none_of_the_protocol_are_refused(
+    local_cloud: LocalCloud, repository: str, service: str, body: bytes
+) -> None:
+    http = local_cloud.http()
+    http.auth = (local_cloud.account.github_token, "")
+    answer = http.post(f"https://github.com/{repository}.git/{service}", data=body)
+    assert answer.status_code in (200, 400), answer.text
+    assert "defect" not in answer.text
+
+
 # -- packs ---------------------------------------------------------------------------------------
 
 

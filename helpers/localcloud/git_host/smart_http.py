@@ -14,7 +14,13 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from typing import cast
 
-from dulwich.errors import GitProtocolError, HangupException, NotGitRepository
+from dulwich.errors import (
+    ChecksumMismatch,
+    FileFormatException,
+    GitProtocolError,
+    HangupException,
+    NotGitRepository,
+)
 from dulwich.objects import Commit, ObjectID
 from dulwich.protocol import ReceivableProtocol
 from dulwich.refs import Ref
@@ -140,6 +146,10 @@ _NO_CACHE = {
     "Pragma": "no-cache",
     "Cache-Control": "no-cache, max-age=0, must-revalidate",
 }
+_UNREADABLE = (  # what dulwich raises when a client's lines are none of git's protocol
+    *(GitProtocolError, HangupException, FileFormatException, ChecksumMismatch),
+    *(AssertionError, LookupError, ValueError, OSError, EOFError, zlib.error),
+)
 _SIDEBAND = 65515  # bytes of a packet of side-band-64k, less length and channel
 _LONGEST_REF = 250  # bytes; with .lock behind it, a file name has 255
 _LIMIT = 256 * 1024 * 1024  # bytes of one push
@@ -188,19 +198,14 @@ def smart_http(cloud: Cloud, repositories: Repositories, threads: Threads) -> AS
                 answer = _receive(repositories, repository, content)
             else:
                 answer = _run(repository, service, content)
-        except (
-            GitProtocolError,
-            HangupException,
-            ValueError,
-            OSError,
-            EOFError,
-            zlib.error,
-        ) as error:
+        except _UNREADABLE as error:
             full = no_space(error)
             if full is not None:
                 return PlainTextResponse(f"{full.message}\n", full.status)
             log.info("%s of %s refused: %s", service, repository.url, error)
-            return PlainTextResponse(f"The request is not valid git protocol: {error}\n", 400)
+            return PlainTextResponse(
+                f"The request is not valid git protocol: {_words(error)}\n", 400
+            )
         return Response(answer, 200, _NO_CACHE, f"application/x-{service}-result")
 
     async def rpc(request: Request) -> Response:
@@ -244,6 +249,10 @@ def smart_http(cloud: Cloud, repositories: Repositories, threads: Threads) -> AS
         ],
         exception_handlers={CloudError: refuse, Exception: refuse},
     )
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _plain(body: bytes, encoding: str) -> bytes:
