@@ -131,11 +131,12 @@ class Session:
 
     def awaited(self, answer: requests.Response) -> requests.Response:
         """The outcome of the long-running operation that ``answer`` tells of, if it does."""
-        deadline = time.monotonic() + _LONGEST
+        begun = time.monotonic()
         while answer.status_code == 202 and "Location" in answer.headers:
-            if time.monotonic() > deadline:
+            taken = time.monotonic() - begun
+            if taken > _LONGEST:
                 raise AzError("The operation has not ended within ten minutes.")
-            self._pause(answer)
+            self._pause(answer, taken)
             answer = self.request("GET", answer.headers["Location"])
         return answer
 
@@ -174,8 +175,10 @@ class Session:
             raise AzError(_error(answer))
         return answer
 
-    def _pause(self, answer: requests.Response) -> None:
-        time.sleep(int(answer.headers.get("retry-after-ms", "100")) / 1000)
+    def _pause(self, answer: requests.Response, taken: float) -> None:
+        """Wait until it is worth to ask again: a quick operation is not waited for as a long one."""
+        asked = int(answer.headers.get("retry-after-ms", "100")) / 1000
+        time.sleep(min(asked, max(taken, 0.01)))
         if self.context.cancelled():
             raise AzError("canceled")
 
