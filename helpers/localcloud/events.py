@@ -6,22 +6,26 @@ import time
 from dataclasses import dataclass, field
 
 
+class Event:
+    """Something that happened. The names of its fields are what the outbox keeps of it."""
+
+
 @dataclass(frozen=True)
-class RunQueued:
+class RunQueued(Event):
     """A run was recorded with status Queued; the task engine picks it up."""
 
     run_key: str
 
 
 @dataclass(frozen=True)
-class RunCancelled:
+class RunCancelled(Event):
     """Somebody asked for the run to stop."""
 
     run_key: str
 
 
 @dataclass(frozen=True)
-class ContainerGroupChanged:
+class ContainerGroupChanged(Event):
     """A container group was created, updated, stopped, started or restarted (``action``)."""
 
     resource_id: str
@@ -30,7 +34,7 @@ class ContainerGroupChanged:
 
 
 @dataclass(frozen=True)
-class ResourceDeleted:
+class ResourceDeleted(Event):
     """A resource is gone from the store; whoever holds something for it lets go."""
 
     resource_id: str
@@ -38,7 +42,7 @@ class ResourceDeleted:
 
 
 @dataclass(frozen=True)
-class ManifestPushed:
+class ManifestPushed(Event):
     """A tag of a repository now names ``digest``; ``previous`` is what it named before."""
 
     registry: str  # login server: acmerockets.azurecr.io, docker.io
@@ -50,7 +54,7 @@ class ManifestPushed:
 
 
 @dataclass(frozen=True)
-class ManifestsDeleted:
+class ManifestsDeleted(Event):
     """Manifests of a repository are gone; what nothing refers to any more may go, too."""
 
     registry: str
@@ -58,7 +62,7 @@ class ManifestsDeleted:
 
 
 @dataclass(frozen=True)
-class BranchPushed:
+class BranchPushed(Event):
     """A branch of a git repository moved to ``commit``."""
 
     repository_url: str  # https://github.com/OWNER/NAME
@@ -67,12 +71,4 @@ class BranchPushed:
     previous: str | None
 
 
-EVENTS = (
-    RunQueued,
-    RunCancelled,
-    ContainerGroupChanged,
-    ResourceDeleted,
-    ManifestPushed,
-    ManifestsDeleted,
-    BranchPushed,
-)
+EVENTS = tuple(Event.__subclasses__())

@@ -91,7 +91,16 @@ def test_no_package_registry_and_no_machine_path_is_in_any_file() -> None:
     for path in tracked():
         text = path.read_text(errors="replace")
         assert not [host for host in hosts if host in text], path
-        assert not re.search(r"(?<![\w.])/(root|home/\w+|work/main)/", text), path
+        assert not re.search(r"(?<![\w.}])/(root|home/\w+|work/main)/", text), path
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_every_module_that_a_page_names_is_there(page: str) -> None:
+    named = set(re.findall(r"`([\w/.-]+\.(?:py|md|toml|yml|cfg|lock))`", (ROOT / page).read_text()))
+    there = {path.relative_to(ROOT).as_posix() for path in tracked()}
+    assert len(named) > 8
+    for name in named:
+        assert any(path == name or path.endswith(f"/{name}") for path in there), name
 
 
 def test_no_module_is_too_long_to_read() -> None:
