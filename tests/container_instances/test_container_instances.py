@@ -451,6 +451,16 @@ def test_a_command_that_cannot_start_is_an_event(azure: Azure) -> None:
     assert 'exec: "/missing": stat /missing: no such file or directory' in failed["message"]
 
 
+def test_a_container_has_the_memory_that_its_group_asks_for(azure: Azure) -> None:
+    requests = {"resources": {"requests": {"cpu": 1.0, "memoryInGB": 0.25}}}
+    command = ["sh", "-c", "head -c 600000000 /dev/zero > /tmp/x; sleep 5"]
+    azure.put(container={"command": command, **requests})
+    azure.state("Failed")
+    assert azure.view()["currentState"]["exitCode"] == 137
+    text = azure.call("GET", "web/containers/main/logs").body["content"]
+    assert "the container was ended: it used more than 256 MiB of memory, its limit" in text
+
+
 def test_containers_of_a_group_share_volumes_and_network(azure: Azure, images: Images) -> None:
     secret = base64.b64encode(b"in a file").decode()
     requests = {"resources": {"requests": {"cpu": 0.5, "memoryInGB": 0.5}}}
