@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -87,27 +88,30 @@ def test_what_is_no_event_cannot_be_published(outbox: Outbox) -> None:
 
 
 def test_a_transaction_reads_what_holds_when_it_writes(store: Store) -> None:
-    """Two that count up: the second reads only when the first has written."""
+    """Two that count up: the other reads only when the one has written."""
     store.put(Resource("/n", "n", "n", "", {"n": 0}))
-    start = threading.Barrier(4)
+    has_read = threading.Event()
 
-    def count() -> None:
-        start.wait()
-        for _ in range(25):
-            with store.transaction():
-                found = store.get("/n")
-                assert found is not None
-                found.body["n"] += 1
-                store.put(found)
+    def count(pause: float) -> None:
+        with store.transaction():
+            found = store.get("/n")
+            assert found is not None
+            has_read.set()
+            time.sleep(pause)
+            found.body["n"] += 1
+            store.put(found)
 
-    threads = [threading.Thread(target=count) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    def count_later() -> None:
+        assert has_read.wait(10)
+        count(0)
+
+    other = threading.Thread(target=count_later)
+    other.start()
+    count(0.5)
+    other.join(30)
     found = store.get("/n")
     assert found is not None
-    assert found.body["n"] == 100
+    assert found.body["n"] == 2
 
 
 def test_every_subscriber_gets_every_event_in_order_and_then_it_is_gone(
