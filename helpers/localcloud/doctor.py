@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dulwich.errors import ChecksumMismatch, NotGitRepository, ObjectFormatException
+from dulwich.errors import ChecksumMismatch, FileFormatException, NotGitRepository
 from dulwich.objects import Commit, ObjectID, Tag
 from dulwich.repo import Repo
 
@@ -226,11 +226,6 @@ class _Examination:
         if not problem:
             return
         if self._repair:
-            if problem == "cannot be read":
-                blob.properties_path.unlink(missing_ok=True)
-                content = blob.path.read_bytes() if blob.exists() else b""
-                blob.create("AppendBlob", "text/plain; charset=utf-8")
-                blob.path.write_bytes(content)
             complete(blob, run.status, f"Run ID: {run.run_id}: the end of this log was lost.")
         yield self._finding(
             f"run {run.run_id} of {registry.name}", f"its log {problem}", "it ends with a line now"
@@ -265,6 +260,6 @@ def _fsck(repository: Repository) -> str:
         return "its content is missing on the disk"
     except KeyError as error:
         return f"the object {error} is missing"
-    except (ChecksumMismatch, ObjectFormatException, OSError, ValueError, AssertionError) as error:
+    except (ChecksumMismatch, FileFormatException, OSError, ValueError, AssertionError) as error:
         return f"it is damaged ({type(error).__name__}: {error})"
     return ""

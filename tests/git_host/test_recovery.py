@@ -10,7 +10,12 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from helpers.localcloud import daemon
+from helpers.localcloud.cloud import Cloud
+from helpers.localcloud.doctor import examine
+from helpers.localcloud.git_host.repositories import Repositories
 from tests.conftest import LocalCloud, start
 from tests.git_host.test_git_host import create, git, push_something, with_token
 
@@ -103,6 +108,29 @@ def test_a_start_mends_what_kills_have_left_and_names_what_it_cannot(
     assert made.status_code == 201
     commit_and_push(cloud, tmp_path / lost / "work", lost, "pushed again")
     daemon.down(cloud.home)
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [("packed-refs", "x\n"), ("refs/heads/main", "garbage\n"), ("config", "[core\n x")],
+)
+def test_a_repository_that_is_damaged_is_told_and_stops_no_other(
+    local_cloud: LocalCloud, tmp_path: Path, file: str, content: str
+) -> None:
+    name = create(local_cloud)
+    push_something(local_cloud, tmp_path, name)
+    (folder_of(local_cloud, name) / file).write_text(content)
+    bearer = {"Authorization": f"token {local_cloud.account.github_token}"}
+    url = f"https://api.github.com/repos/{name}"
+    answer = local_cloud.http().get(f"{url}/branches", headers=bearer)
+    assert (answer.status_code, "is damaged (" in answer.json()["message"]) == (503, True)
+    cloud = Cloud(local_cloud.home, provision=False)
+    Repositories(cloud).recover()  # as a start does
+    assert f"git repository https://github.com/{name}" in "".join(
+        f"{one.what}\n" for one in examine(local_cloud.home, repair=False).findings
+    )
+    cloud.close()
+    assert local_cloud.http().delete(url, headers=bearer).status_code == 204
 
 
 def test_a_repository_that_is_deleted_leaves_nothing(

@@ -230,6 +230,21 @@ def test_status_and_the_log_name_what_is_damaged(home: Path) -> None:
     assert "(Unheard) was set aside, everything else goes on" in log
 
 
+def test_a_start_ends_runs_and_makes_keys_anew_whatever_is_damaged(home: Path) -> None:
+    damage_log(home)
+    execute(home, "UPDATE runs SET status='Running'")
+    (home / "blobs" / "account-key").write_text("?")
+    for name in ("ca.pem", "ca-key.pem"):
+        (home / name).write_text("damaged")
+    reader = Reader(start(home))
+    [run] = reader.arm(f"{reader.registry}/runs")["value"]
+    assert run["properties"]["status"] == "Failed"
+    link = reader.arm(f"{reader.registry}/runs/do1/listLogSasUrl", "POST")["logLink"]
+    log = reader.session.get(link)
+    assert (log.status_code, log.headers["x-ms-meta-Complete"]) == (200, "failed")
+    assert "The local cloud was stopped while the run was going on" in log.text
+
+
 def test_a_damaged_blob_is_stored_anew_after_doctor(home: Path) -> None:
     data = blob(home, LAYER).read_bytes()
     truncate(LAYER)(home)

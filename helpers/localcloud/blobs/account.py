@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import logging
 import os
 import re
 import secrets
@@ -18,8 +19,11 @@ from .. import atomic
 from ..cloud import Cloud
 from .signature import SharedAccess
 
+log = logging.getLogger(__name__)
+
 ACCOUNT = "acrtasks"
 HOST = f"{ACCOUNT}.blob.core.windows.net"
+_KEY = re.compile(rb"[A-Za-z0-9+/]{86}==")  # 64 bytes
 _CONTAINER = re.compile(r"[a-z0-9](?:-?[a-z0-9]){2,62}")
 
 
@@ -42,6 +46,11 @@ class Blob:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._save({"type": kind, "contentType": content_type, "metadata": {}})
         os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+
+    def renew(self, kind: str, content_type: str) -> None:
+        """Make the properties of a blob anew, as :meth:`create` does; its bytes stay."""
+        self.properties_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._save({"type": kind, "contentType": content_type, "metadata": {}})
 
     def commit(self, source: Path, content_type: str) -> None:
         """Make the file at ``source`` the content of this block blob, all at once."""
@@ -77,6 +86,12 @@ class BlobAccount:
 
     def _key(self) -> bytes:
         path = self.folder / "account-key"
+        with contextlib.suppress(FileNotFoundError):
+            key = path.read_bytes()
+            if _KEY.fullmatch(key):
+                return base64.b64decode(key)
+            log.error("blobs/account-key is damaged and was made anew: links to logs end with it")
+            path.unlink(missing_ok=True)
         if not path.exists():
             temporary = self.folder / f".{secrets.token_hex(8)}.new"
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import os
 import ssl
 from pathlib import Path
@@ -12,6 +13,8 @@ from cryptography import x509
 
 from .. import atomic
 from .hosts import CERTIFICATE_NAMES
+
+log = logging.getLogger(__name__)
 
 
 def server_context(home: Path, ca_file: Path) -> ssl.SSLContext:
@@ -30,9 +33,13 @@ def server_context(home: Path, ca_file: Path) -> ssl.SSLContext:
 def _authority(key_file: Path, ca_file: Path) -> trustme.CA:
     if key_file.exists() and ca_file.exists():
         certificate = ca_file.read_bytes()
-        expires = x509.load_pem_x509_certificate(certificate).not_valid_after_utc
-        if expires > datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1):
-            return trustme.CA.from_pem(certificate, key_file.read_bytes())
+        tomorrow = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1)
+        try:
+            expires = x509.load_pem_x509_certificate(certificate).not_valid_after_utc
+            if expires > tomorrow:
+                return trustme.CA.from_pem(certificate, key_file.read_bytes())
+        except ValueError as error:
+            log.error("the certificate authority is damaged and was made anew: %s", error)
     authority = trustme.CA(organization_name="Local cloud", organization_unit_name=str(os.getpid()))
     atomic.write(key_file, authority.private_key_pem.bytes(), durable=True)
     atomic.write(ca_file, authority.cert_pem.bytes(), mode=0o644, durable=True)

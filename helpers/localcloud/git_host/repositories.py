@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from dulwich.errors import NotGitRepository
+from dulwich.errors import FileFormatException, NotGitRepository
 from dulwich.repo import Repo
 
 from ..cloud import Cloud
@@ -30,6 +30,7 @@ _LEFT_BEHIND = (  # by a push that was cut off: names are dulwich's
     "objects/tmp_pack_*",
     "objects/pack/tmp*",
 )
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
@@ -204,24 +205,34 @@ def opened(repository: Repository) -> Repo:
     try:
         return Repo(str(repository.path))
     except NotGitRepository:
-        raise missing(repository) from None
+        raise damaged(repository, "missing") from None
+    except ValueError as error:
+        raise damaged(repository, f"damaged ({error})") from None
 
 
-def missing(repository: Repository) -> CloudError:
-    """503 for a repository that is recorded and whose content is not there."""
+def damaged(repository: Repository, how: str) -> CloudError:
+    """503 for a repository that is recorded and whose content cannot be read."""
     return CloudError(
         503,
         "RepositoryDamaged",
-        f"The content of {repository.url} is missing on the disk of the local cloud. Delete the "
+        f"The content of {repository.url} is {how} on the disk of the local cloud. Delete the "
         "repository and push it again; python -m helpers doctor tells what else is damaged.",
     )
 
 
 def branches(repository: Repository) -> dict[str, str]:
-    """Commit id by branch name."""
+    """Commit id by branch name. Raises :class:`CloudError` (503) where they cannot be read."""
     with opened(repository) as repo:
-        return {
-            ref.removeprefix(b"refs/heads/").decode(): commit.decode()
-            for ref, commit in repo.get_refs().items()
-            if ref.startswith(b"refs/heads/")
-        }
+        try:
+            references = repo.get_refs()
+        except FileFormatException as error:
+            raise damaged(repository, f"damaged ({error})") from None
+    found = {
+        ref.removeprefix(b"refs/heads/").decode(): commit.decode(errors="replace")
+        for ref, commit in references.items()
+        if ref.startswith(b"refs/heads/")
+    }
+    for name, commit in found.items():
+        if not _COMMIT.fullmatch(commit):
+            raise damaged(repository, f"damaged (the branch {name} is at {commit[:80]!r})")
+    return found

@@ -38,7 +38,7 @@ from ..request_body import read_body
 from ..threads import Threads
 from .authentication import BadCredentialsError, authenticate
 from .fsck import FsckError, check_pack
-from .repositories import Repositories, Repository, branches, mend, missing
+from .repositories import Repositories, Repository, branches, damaged, mend
 
 log = logging.getLogger(__name__)
 
@@ -271,7 +271,9 @@ def _run(repository: Repository, service: str, body: bytes, *, advertise: bool =
     try:
         opened = _AnyCommit(str(repository.path))
     except NotGitRepository:
-        raise missing(repository) from None
+        raise damaged(repository, "missing") from None
+    except ValueError as error:
+        raise damaged(repository, f"damaged ({error})") from None
     with opened as repo:
         if service == "git-upload-pack":
             repo.wanted = tuple(_WANT.findall(body))

@@ -38,8 +38,11 @@ def complete(blob: Blob, status: str, message: str) -> None:
     """End the log of a run that nobody writes any more, with a last line that says why."""
     if not blob.exists():
         blob.create("AppendBlob", "text/plain; charset=utf-8")
-    if "Complete" in blob.metadata():
-        return
+    try:
+        if "Complete" in blob.metadata():
+            return
+    except (OSError, ValueError, KeyError, TypeError):  # lost, or damaged by a disk
+        blob.renew("AppendBlob", "text/plain; charset=utf-8")
     size = blob.path.stat().st_size
     try:
         with blob.path.open("ab") as file:
