@@ -165,7 +165,7 @@ def test_half_sent_heads_neither_use_up_descriptors_nor_memory(narrow_cloud: Loc
         for number in range(1100):
             connection = opened.enter_context(connect(narrow_cloud.proxy_url))
             with contextlib.suppress(OSError):
-                connection.sendall(b"GET / HTTP/1.1\r\nX-Half: " + b"x" * 1000)
+                connection.sendall(b"GET / HTTP/1.1\r\nX-Half: " + b"x" * 30_000)
             if number < 100:
                 continue
             connection.setblocking(False)

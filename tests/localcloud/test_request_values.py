@@ -112,7 +112,7 @@ def test_a_basic_header_that_is_not_ascii_is_wrong(local_cloud: LocalCloud, url:
 
 
 def test_a_token_whose_header_is_nested_without_end_is_wrong(local_cloud: LocalCloud) -> None:
-    for inner in ("[" * 30_000, '{"alg":"RS256","kid":"\\ud800"}', "[]", '{"alg":["RS256"]}'):
+    for inner in ("[" * 15_000, '{"alg":"RS256","kid":"\\ud800"}', "[]", '{"alg":["RS256"]}'):
         header = base64.urlsafe_b64encode(inner.encode()).decode().rstrip("=")
         for url in (
             "https://management.azure.com/subscriptions?api-version=1",

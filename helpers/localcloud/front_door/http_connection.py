@@ -59,6 +59,7 @@ class HttpConnection(HttpToolsProtocol):
         self._head = 0  # bytes of the head, or the trailers, that were understood
         self._fields = 0
         self._unclear = 0  # bytes that came since a body's last piece or a request's end
+        self._noted = 0  # bytes of an unfinished head that were counted
         self._in_body = False
         self._body_bytes = 0
         self._body_waited = 0.0  # seconds, for the client
@@ -94,6 +95,10 @@ class HttpConnection(HttpToolsProtocol):
             self._heard = time.monotonic()
         self._unclear += len(data)
         super().data_received(data)
+        unfinished = self._unclear if self.waits_since is not None else 0
+        if unfinished or self._noted:  # most heads come in one piece
+            self._noted = unfinished
+            self._held.note_head(self, unfinished)
         if self._refusal is None and self._unclear > HEAD_BYTES:
             self._refuse(_TOO_LARGE)
 

@@ -1,7 +1,7 @@
 """What a client may take of the daemon before anybody knows who it is: bytes, seconds, connections.
 
 Of the same order as http.sys, which answers for Azure: URLs of 16 KiB (learn.microsoft.com, "Http.sys
-registry settings"), and as Kestrel: 100 header fields, a lowest rate for bodies.
+registry settings"), and as Kestrel: heads of 32 KiB, 100 fields, a lowest rate for bodies.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from http import HTTPStatus
 from typing import Protocol
 
-HEAD_BYTES = 64 * 1024  # of a request line with its header fields, or of trailers
+HEAD_BYTES = 32 * 1024  # of a request line with its header fields, or of trailers
 URL_BYTES = 16 * 1024
 FIELDS = 100  # header fields of a request
 PIPELINED = 32  # requests that wait on one connection for the answers before theirs
@@ -28,7 +28,8 @@ CHECK_SECONDS = 1.0  # between two looks at the clock
 STALLED_SECONDS = 300.0  # in which a client reads nothing of an answer
 LINGER_SECONDS = 5.0  # what a refused client still sends is read so long, else it loses the answer
 LINGER_SILENCE = 0.25  # seconds without a byte after which nothing more is expected
-_MOST = 400  # connections; one with TLS takes up to 60 KiB
+_MOST = 320  # connections; one with TLS takes up to 60 KiB
+_HEADS = 4 * 1024 * 1024  # bytes of all heads that have not come to their end
 _MANY = 64  # connections that have closed, after which memory is given back
 _PATIENCE = 1.0  # seconds that a connection without a request keeps its place when all are taken
 
@@ -55,6 +56,7 @@ class Connections:
         self._held: dict[Held, None] = {}  # in the order of their coming
         self._refused: set[Held] = set()
         self._gone = 0
+        self._heads: dict[Held, int] = {}  # bytes of unfinished heads
 
     def admit(self, connection: Held) -> bool:
         """Count a connection; when all places are taken, one that has waited longest ends for it."""
@@ -92,7 +94,19 @@ class Connections:
         """Forget a connection that is gone."""
         self._held.pop(connection, None)
         self._refused.discard(connection)
+        self._heads.pop(connection, None)
         self._gone += 1
+
+    def note_head(self, connection: Held, size: int) -> None:
+        """Count the bytes of a head that has not come to its end; of too many, the oldest go."""
+        if not size:
+            self._heads.pop(connection, None)
+            return
+        self._heads[connection] = size
+        while sum(self._heads.values()) > _HEADS:
+            oldest = next(iter(self._heads))
+            self._heads.pop(oldest)
+            oldest.end()
 
     def check(self) -> None:
         """Refuse or close what takes too long."""

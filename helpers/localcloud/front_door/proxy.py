@@ -76,7 +76,10 @@ class ProxyConnection(asyncio.Protocol):
         elif (end if end >= 0 else len(self._head)) > HEAD_BYTES:
             self._refuse(431, f"A request's head may have {HEAD_BYTES} bytes.\n")
         elif end >= 0:
+            self._held.note_head(self, 0)
             self._go_on(self._transport, end)
+        else:
+            self._held.note_head(self, len(self._head))
 
     def _go_on(self, transport: asyncio.Transport, end: int) -> None:
         """Do what the head asks for, which ends at ``end``."""
