@@ -139,6 +139,8 @@ def test_what_a_step_does_not_have_is_not_overridden(
         ({**DOCKER, "sourceLocation": ""}, 400, "has no source"),
         ({**ENCODED, "encodedTaskContent": "?"}, 400, "'encodedTaskContent' is not base64"),
         ({**ENCODED, "encodedValuesContent": "a"}, 400, "'encodedValuesContent' is not base64"),
+        ({**ENCODED, "values": [{"value": "1"}]}, 400, "Each of 'values' is an object with name"),
+        ({**DOCKER, "arguments": [{"name": ""}]}, 400, "Each of 'arguments' is an object with"),
         ({**ENCODED, "timeout": 299}, 400, "between 300 and 28800"),
         ({**ENCODED, "timeout": 28801}, 400, "between 300 and 28800"),
         ({**ENCODED, "platform": {"os": "Windows"}}, 501, "runs on Windows agents"),
