@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 
 from helpers.localcloud import daemon
@@ -270,6 +271,7 @@ def check(client: Client) -> None:
             assert digest(stored.content) == one["digest"]
 
 
+@pytest.mark.timeout(240 + 20 * KILLS)
 def test_kills_lose_nothing_and_start_everything_once(
     fresh_cloud: LocalCloud, tmp_path: Path
 ) -> None:
