@@ -79,13 +79,25 @@ def test_a_request_says_it_all() -> None:
 
 def test_a_task_is_taken_as_it_is_now_with_its_secrets_and_not_shared() -> None:
     values = [{"name": "A", "value": "secret", "isSecret": True}]
-    one = task(step={"values": values}, timeout=28800, platform={"os": "Linux"})
+    logins = {"customRegistries": {"a.azurecr.io": {"identity": "[system]"}}}
+    one = task(
+        step={"values": values},
+        timeout=28800,
+        platform={"os": "Linux"},
+        agentConfiguration={"cpu": 4},
+        credentials=logins,
+    )
     before = copy.deepcopy(one)
     cause = {"sourceTrigger": {"commitId": "c"}}
     order = of(one, cause)
     assert order["step"]["values"] == values
     assert (order["task"], order["taskId"], order["timeout"]) == ("t", one.id, 28800)
     assert (order["runType"], order["trigger"]) == ("AutoRun", cause)
+    assert (order["credentials"], order["customRegistries"]) == (logins, ["a.azurecr.io"])
+    assert order["agentConfiguration"] == {"cpu": 4}
+    assert snapshot({**DOCKER, "agentConfiguration": {"cpu": 3}}, None, None)[
+        "agentConfiguration"
+    ] == {"cpu": 3}
     order["step"]["values"][0]["value"] = "changed"
     assert one == before
     assert of(task("Docker"), cause)["runType"] == "AutoBuild"
