@@ -16,6 +16,7 @@ import requests
 from helpers import forks
 from helpers.clouds import Connection, connect
 from helpers.display import plain
+from helpers.localcloud.run_statuses import FINAL
 from helpers.settings import Settings
 
 from .report import Figure, compared, in_turn
@@ -25,7 +26,6 @@ COUNTS = (100, 300, 1000)
 _TURNS = 3
 _COLORS = ("Teal", "Navy", "Olive", "Purple", "Gray", "Maroon", "Lime", "Aqua", "Silver", "Green")
 _GROUP, _REGISTRY = "downstream-rg", "downstream"
-_ENDED = ("Succeeded", "Failed", "Canceled", "Error", "Timeout")
 _WITHIN = 900.0  # seconds for all downstream tasks of one update
 _BASE = """\
 version: v1.1.0
@@ -186,7 +186,7 @@ def _update(connection: Connection, context: str, tag: str, word: str) -> None:
     _task(connection, "base-image", context, "base.yaml", {"TAG": tag, "WORD": word})
     run = _start(connection, "base-image")
     runs = connection.clients.tasks.runs
-    while (seen := runs.get(_GROUP, _REGISTRY, run.run_id)).status not in _ENDED:
+    while (seen := runs.get(_GROUP, _REGISTRY, run.run_id)).status not in FINAL:
         time.sleep(0.02)
     if seen.status != "Succeeded":
         raise RuntimeError(f"the base image was not built: {seen.run_error_message}")

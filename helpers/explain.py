@@ -8,7 +8,8 @@ from typing import Any
 from .clouds import Connection
 from .display import Table, plain
 from .errors import HelpersError
-from .run import FINAL, images_of, trigger_of
+from .localcloud.run_statuses import FINAL
+from .run import images_of, trigger_of
 
 _AZURE = ".azurecr.io"
 _SHORT = 19  # characters of a digest that are shown: sha256: and twelve digits

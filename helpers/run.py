@@ -8,8 +8,6 @@ from typing import Any
 from .display import plain
 from .errors import HelpersError
 
-FINAL = ("Succeeded", "Failed", "Canceled", "Error", "Timeout")
-
 
 def trigger_of(run: Any) -> str:
     """What started a run: ``Commit``, ``Image Update``, ``Timer`` or ``Manual``."""

@@ -15,7 +15,8 @@ from . import explain
 from .clouds import Connection
 from .display import Log, Table, live, plain
 from .errors import HelpersError
-from .run import FINAL, digest_of, duration_of, images_of, moment, trigger_of
+from .localcloud.run_statuses import FINAL
+from .run import digest_of, duration_of, images_of, moment, trigger_of
 
 __all__ = [
     "COLUMNS",

@@ -23,7 +23,7 @@ from .containers.build.build_cache import BuildCache
 from .events import ManifestsDeleted, ResourceDeleted
 from .registry.manifest_format import references
 from .root_folder import remove_tree
-from .tasks.runs import FINAL
+from .run_statuses import FINAL
 
 log = logging.getLogger(__name__)
 

@@ -15,9 +15,8 @@ from azure.mgmt.containerregistry import ContainerRegistryManagementClient
 from azure.mgmt.containerregistrytasks import ContainerRegistryTasksMgmtClient
 from azure.mgmt.resource.resources import ResourceManagementClient
 
+from helpers.localcloud.run_statuses import FINAL
 from tests.conftest import LocalCloud
-
-FINAL = ("Succeeded", "Failed", "Canceled", "Error", "Timeout")
 
 
 @dataclass

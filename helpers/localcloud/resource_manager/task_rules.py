@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from datetime import datetime, timezone
 from typing import Any
@@ -14,22 +12,19 @@ from ..cloud import Cloud
 from ..errors import CloudError
 from ..git_host.access import RepositoryNotFoundError, find
 from ..git_host.authentication import BadCredentialsError
+from ..tasks import rules
 from .routing import invalid
 
-STEP_TYPES = ("FileTask", "EncodedTask", "Docker")
+STEP_TYPES = tuple(rules.REQUIRED)
 _GITHUB = re.compile(r"https://github\.com/([^/]+)/([^/#]+?)(?:\.git)?(?:#.*)?/?", re.IGNORECASE)
 
 
 def complete(properties: dict[str, Any]) -> dict[str, Any]:
     """Fill in the service's defaults (az acr task create: cpu 2, timeout 3600 seconds)."""
-    platform = properties.get("platform") or {}
-    properties["platform"] = {
-        "os": str(platform.get("os") or "Linux").capitalize(),
-        "architecture": platform.get("architecture") or "amd64",
-    }
-    properties["agentConfiguration"] = properties.get("agentConfiguration") or {"cpu": 2}
+    properties["platform"] = rules.platform_of(properties)
+    properties["agentConfiguration"] = rules.agent_of(properties)
     properties["status"] = properties.get("status") or "Enabled"
-    properties["timeout"] = properties.get("timeout") or 3600
+    properties["timeout"] = properties.get("timeout") or rules.TIMEOUT
     properties["isSystemTask"] = bool(properties.get("isSystemTask"))
     step = properties.get("step")
     if isinstance(step, dict):
@@ -67,16 +62,14 @@ def _complete_step(step: dict[str, Any]) -> None:
 
 def check(properties: dict[str, Any]) -> None:
     """Raise 400 with what is wrong, before anything is stored; :func:`check_sources` is the rest."""
-    if properties["platform"]["os"] != "Linux":
-        raise CloudError.not_implemented(f"tasks on {properties['platform']['os']} agents")
-    if properties["platform"]["architecture"] not in ("amd64", "x86", None):
-        raise CloudError.not_implemented(
-            f"tasks on {properties['platform']['architecture']} agents"
-        )
+    rules.check_platform(properties["platform"], "tasks")
     if properties["status"] not in ("Enabled", "Disabled"):
         raise invalid(f"The task status '{properties['status']}' is Enabled or Disabled.")
-    if not 300 <= properties["timeout"] <= 28800:
-        raise invalid("The task timeout must be between 300 and 28800 seconds.", "InvalidTimeout")
+    if not rules.may_last(properties["timeout"]):
+        raise invalid(
+            f"The task timeout must be between {rules.SHORTEST} and {rules.LONGEST} seconds.",
+            "InvalidTimeout",
+        )
     for name in ("agentPoolName", "logTemplate"):
         if properties.get(name):
             raise CloudError.not_implemented(f"task property {name}")
@@ -137,22 +130,15 @@ def check_step(step: Any) -> None:
             f"The step type '{given}' of the task is invalid: it is one of {', '.join(STEP_TYPES)}.",
             "InvalidTaskStep",
         )
-    required = {
-        "FileTask": "taskFilePath",
-        "EncodedTask": "encodedTaskContent",
-        "Docker": "dockerFilePath",
-    }
-    name = required[step["type"]]
+    name = rules.REQUIRED[step["type"]]
     if not step.get(name):
         raise invalid(f"The {step['type']} step requires '{name}'.", "InvalidTaskStep")
     if step["type"] != "EncodedTask" and not step.get("contextPath"):
         raise invalid(f"The {step['type']} step requires 'contextPath'.", "InvalidTaskStep")
     if step["type"] == "EncodedTask":
-        for field in ("encodedTaskContent", "encodedValuesContent"):
-            try:
-                base64.b64decode(step.get(field) or "", validate=True)
-            except (binascii.Error, ValueError):
-                raise invalid(f"The step's '{field}' is not base64.", "InvalidTaskStep") from None
+        for field in rules.ENCODED:
+            if not rules.is_base64(step.get(field)):
+                raise invalid(f"The step's '{field}' is not base64.", "InvalidTaskStep")
     for value in [*(step.get("values") or []), *(step.get("arguments") or [])]:
         if not value.get("name"):
             raise invalid("Every value and argument of a step needs a name.", "InvalidTaskStep")

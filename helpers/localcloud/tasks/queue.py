@@ -14,11 +14,12 @@ from ..cloud import Cloud
 from ..events import ResourceDeleted, RunCancelled, RunQueued
 from ..resource_types import REGISTRY_TYPE
 from ..root_folder import remove_tree
+from ..run_statuses import GOING
 from . import agents
 from .completion import complete
 from .execution.folders import RUNS
 from .execution.stop import Stop, unexpected
-from .runs import GOING, Run, Runs
+from .runs import Run, Runs
 
 log = logging.getLogger(__name__)
 

@@ -16,13 +16,12 @@ from ..cloud import Cloud
 from ..errors import CloudError
 from ..events import RunCancelled, RunQueued
 from ..resource_types import RUN_TYPE
+from ..run_statuses import FINAL
 from ..store import Resource, Store, decoded, readable
 from . import run_filter
 from .completion import complete
 from .snapshot import snapshot
 
-FINAL = ("Succeeded", "Failed", "Canceled", "Error", "Timeout")
-GOING = ("Started", "Running")
 _PAGE = 100  # rows that are read at a time
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 

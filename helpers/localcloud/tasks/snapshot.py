@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import copy
 from typing import Any
 
 from ..errors import CloudError
 from ..store import Resource
-from . import shapes
+from . import rules, shapes
 
-TIMEOUT = 3600  # seconds; default of a run (az acr run, az acr build: --timeout)
 _REQUESTS = {
     "DockerBuildRequest": "Docker",
     "FileTaskRunRequest": "FileTask",
     "EncodedTaskRunRequest": "EncodedTask",
-}
-_REQUIRED = {
-    "Docker": "dockerFilePath",
-    "FileTask": "taskFilePath",
-    "EncodedTask": "encodedTaskContent",
 }
 
 
@@ -77,9 +69,9 @@ def _of_task(request: dict[str, Any], task: Resource) -> dict[str, Any]:
         "task": task.name,
         "taskId": task.id,
         "step": step,
-        "platform": properties.get("platform") or {"os": "Linux", "architecture": "amd64"},
-        "agentConfiguration": properties.get("agentConfiguration") or {"cpu": 2},
-        "timeout": properties.get("timeout") or TIMEOUT,
+        "platform": properties.get("platform") or rules.platform_of({}),
+        "agentConfiguration": rules.agent_of(properties),
+        "timeout": properties.get("timeout") or rules.TIMEOUT,
         "credentials": properties.get("credentials") or {},
         "updateTriggerToken": override.get("updateTriggerToken") or "",
     }
@@ -120,17 +112,13 @@ def _of_request(request: dict[str, Any], kind: str) -> dict[str, Any]:
     step |= {"type": kind, "contextPath": request.get("sourceLocation")}
     if kind == "Docker":
         step["isPushEnabled"] = request.get("isPushEnabled") is not False
-    platform = request.get("platform") or {}
     return {
         "task": "",
         "taskId": "",
         "step": step,
-        "platform": {
-            "os": str(platform.get("os") or "Linux").capitalize(),
-            "architecture": platform.get("architecture") or "amd64",
-        },
-        "agentConfiguration": request.get("agentConfiguration") or {"cpu": 2},
-        "timeout": request.get("timeout") or TIMEOUT,
+        "platform": rules.platform_of(request),
+        "agentConfiguration": rules.agent_of(request),
+        "timeout": request.get("timeout") or rules.TIMEOUT,
         "credentials": request.get("credentials") or {},
         "updateTriggerToken": "",
     }
@@ -138,7 +126,7 @@ def _of_request(request: dict[str, Any], kind: str) -> dict[str, Any]:
 
 def _check(order: dict[str, Any]) -> None:
     step = order["step"]
-    required = _REQUIRED.get(step.get("type"))
+    required = rules.REQUIRED.get(step.get("type"))
     if required is None:
         raise _invalid(f"The step type '{step.get('type')}' is unknown.")
     if not step.get(required):
@@ -148,20 +136,18 @@ def _check(order: dict[str, Any]) -> None:
             "The run request has no source: give sourceLocation, a git URL like "
             "https://github.com/OWNER/NAME.git#BRANCH:FOLDER or the relativePath of an upload."
         )
-    for name in ("encodedTaskContent", "encodedValuesContent"):
-        try:
-            base64.b64decode(step.get(name) or "", validate=True)
-        except (binascii.Error, ValueError, TypeError):
-            raise _invalid(f"'{name}' is not base64.") from None
+    for name in rules.ENCODED:
+        if not rules.is_base64(step.get(name)):
+            raise _invalid(f"'{name}' is not base64.")
     for name in ("values", "arguments"):
         _named(step.get(name) or [], name)
-    if order["platform"]["os"] != "Linux":
-        raise CloudError.not_implemented(f"runs on {order['platform']['os']} agents")
-    if order["platform"].get("architecture") not in ("amd64", "x86", None):
-        raise CloudError.not_implemented(f"runs on {order['platform']['architecture']} agents")
+    rules.check_platform(order["platform"], "runs")
     timeout = order["timeout"]
-    if not 300 <= timeout <= 28800:
-        raise _invalid(f"The timeout is {timeout}; it must be between 300 and 28800 seconds.")
+    if not rules.may_last(timeout):
+        raise _invalid(
+            f"The timeout is {timeout}; it must be between {rules.SHORTEST} and {rules.LONGEST} "
+            "seconds."
+        )
 
 
 def _named(values: Any, field: str) -> list[dict[str, Any]]:

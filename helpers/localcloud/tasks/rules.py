@@ -1,0 +1,58 @@
+"""The rules that a task and a run request share: their defaults, and what neither may be.
+
+Source: REST reference of Microsoft.ContainerRegistry, "Tasks" and "Registries - Schedule Run".
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+from ..errors import CloudError
+
+TIMEOUT = 3600  # seconds, when none is given (az acr task create, az acr run: --timeout)
+SHORTEST, LONGEST = 300, 28800  # seconds
+# What each type of step cannot do without.
+REQUIRED = {
+    "FileTask": "taskFilePath",
+    "EncodedTask": "encodedTaskContent",
+    "Docker": "dockerFilePath",
+}
+ENCODED = ("encodedTaskContent", "encodedValuesContent")
+
+
+def platform_of(given: dict[str, Any]) -> dict[str, Any]:
+    """The platform of a task's or request's ``properties``, with the service's defaults."""
+    platform = given.get("platform") or {}
+    return {
+        "os": str(platform.get("os") or "Linux").capitalize(),
+        "architecture": platform.get("architecture") or "amd64",
+    }
+
+
+def agent_of(given: dict[str, Any]) -> dict[str, Any]:
+    """The agent's configuration, with the service's default."""
+    return given.get("agentConfiguration") or {"cpu": 2}
+
+
+def check_platform(platform: dict[str, Any], what: str) -> None:
+    """Raise 501 naming ``what`` ("tasks", "runs") for agents that only Azure has."""
+    if platform["os"] != "Linux":
+        raise CloudError.not_implemented(f"{what} on {platform['os']} agents")
+    if platform.get("architecture") not in ("amd64", "x86", None):
+        raise CloudError.not_implemented(f"{what} on {platform['architecture']} agents")
+
+
+def may_last(seconds: float) -> bool:
+    """Whether a task or run may have this timeout."""
+    return SHORTEST <= seconds <= LONGEST
+
+
+def is_base64(text: str | None) -> bool:
+    """Whether ``text`` is base64, or missing."""
+    try:
+        base64.b64decode(text or "", validate=True)
+    except (binascii.Error, ValueError, TypeError):
+        return False
+    return True
