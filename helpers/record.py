@@ -20,7 +20,7 @@ from typing import Any
 
 from . import tutorial
 from .errors import HelpersError
-from .localcloud import daemon
+from .localcloud import atomic, daemon
 from .localcloud.cloud import Account
 from .state import delete_state
 
@@ -121,6 +121,7 @@ def record(path: Path, executed: Path, by: Rules, secrets: Mapping[str, str]) ->
     import nbformat
 
     before = path.read_text(encoding="utf-8")
+    mode = path.stat().st_mode & 0o777
     stored = json.loads(before)
     # nbformat writes texts as lists of lines, as Jupyter stores them; sorted keys are Jupyter's too.
     new = json.loads(nbformat.writes(nbformat.read(executed, as_version=4)))
@@ -132,10 +133,8 @@ def record(path: Path, executed: Path, by: Rules, secrets: Mapping[str, str]) ->
         raise RecordError(f"{path.name} was not written: {error}.") from None
     after = json.dumps(stored, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
     if after != before:
-        temporary = path.with_name(f".{path.name}.new")
-        temporary.write_text(after, encoding="utf-8")
-        temporary.chmod(path.stat().st_mode & 0o777)
-        temporary.replace(path)
+        atomic.write(path, after)
+        path.chmod(mode)
     return Recorded(cells, after != before)
 
 

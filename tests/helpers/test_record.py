@@ -64,3 +64,35 @@ def test_a_secret_is_never_stored(tmp_path: Path) -> None:
     assert "ghp_secret" not in str(told.value)
     assert path.read_bytes() == before
     assert not list(tmp_path.glob(".*"))
+
+
+def test_notebooks_are_run_in_a_cloud_of_their_own_and_what_is_new_is_stored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCALCLOUD_HOME", str(tmp_path / "not-this-one"))
+    sources = {
+        "00-first.ipynb": "import os; print(os.environ['LOCALCLOUD_HOME'] != ''); print('new')",
+        "01-second.ipynb": "raise ValueError('not today')",
+        "02-third.ipynb": "print('never')",
+    }
+    for name, source in sources.items():
+        made = notebook("old\n")
+        made["cells"][0]["source"] = source
+        (tmp_path / name).write_text(json.dumps(made))
+    later = [(tmp_path / name).read_bytes() for name in list(sources)[1:]]
+    assert record.run(folder=tmp_path) == 1
+    stored = json.loads((tmp_path / "00-first.ipynb").read_text())
+    assert "".join(stored["cells"][0]["outputs"][0]["text"]) == "True\nnew\n"
+    assert [(tmp_path / name).read_bytes() for name in list(sources)[1:]] == later
+    told = capsys.readouterr()
+    assert "00-first: new output in cell-0" in told.out
+    assert "01-second failed at this cell:" in told.err
+    assert "not today" in told.err
+    assert not (tmp_path / "not-this-one").exists()
+    assert record.run(["00"], folder=tmp_path) == 0  # twice changes nothing
+    assert "00-first: unchanged" in capsys.readouterr().out
+
+
+def test_a_notebook_that_does_not_exist_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert record.main(["--only", "77"]) == 1
+    assert "77" in capsys.readouterr().err
