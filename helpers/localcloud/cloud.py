@@ -10,6 +10,7 @@ from pathlib import Path
 
 from . import atomic
 from .content import ContentStore
+from .errors import CloudError
 from .operations import Operations
 from .outbox import Outbox
 from .passwords import new_password
@@ -35,7 +36,7 @@ class Account:
     def load(cls, path: Path) -> Account:
         """Read the account at ``path``; made anew, owner-only, when there is none.
 
-        Raises ValueError when it is damaged.
+        Raises :class:`CloudError` when it is damaged.
         """
         if not path.exists():
             account = cls(
@@ -51,7 +52,13 @@ class Account:
         try:
             return cls(**json.loads(path.read_text()))
         except (TypeError, ValueError) as error:
-            raise ValueError(f"{path.name}: {error}") from None
+            what = str(error) if isinstance(error, ValueError) else "it does not hold an account"
+            raise CloudError(
+                500,
+                "DamagedState",
+                f"The state in {path.parent} is damaged: {path.name}: {what}. To begin anew: "
+                "python -m helpers reset",
+            ) from None
 
 
 class Cloud:

@@ -25,8 +25,13 @@ class MissingContentError(FileNotFoundError):
     """Content that is not stored, or whose file does not have the bytes of its ``digest``."""
 
     def __init__(self, digest: str, *, damaged: bool) -> None:
-        what = "is damaged: its file has other bytes" if damaged else "is not stored"
-        super().__init__(f"The content {digest} {what}. Push it again.")
+        what = (
+            "is damaged: its file has other bytes. Push it again, or let python -m helpers doctor "
+            "repair it after python -m helpers down."
+            if damaged
+            else "is not stored. Push it again."
+        )
+        super().__init__(f"The content {digest} {what}")
         self.digest = digest
 
 

@@ -74,9 +74,23 @@ def default_home() -> Path:
 
 
 def status(home: Path) -> Running | None:
-    """The daemon of that state folder, or None when none runs or it is not ready yet."""
+    """The daemon of that state folder, or None when none runs or it is not ready yet.
+
+    Raises :class:`DaemonError` when what it wrote of itself was overwritten.
+    """
     state = _read_state(home)
-    return Running(**json.loads(state)) if state else None
+    return _running(home, state) if state else None
+
+
+def _running(home: Path, state: str) -> Running:
+    try:
+        return Running(**json.loads(state))
+    except (ValueError, TypeError):
+        raise DaemonError(
+            f"A local cloud runs in {home}, but {home / 'daemon.json'}, where it wrote its process "
+            "and its address, is damaged. Find its process with ps x (helpers.localcloud.daemon "
+            f"--home {home}) and end it with kill, then: python -m helpers up"
+        ) from None
 
 
 def _read_state(home: Path) -> str | None:
@@ -126,7 +140,7 @@ def up(home: Path) -> Running:
         ended = process.poll() is not None
         state = _read_state(home)
         if state:
-            return Running(**json.loads(state))
+            return _running(home, state)
         if ended and state is None:  # not '': then another start was quicker, and goes on
             tail = (home / "daemon.log").read_bytes()[start:].decode(errors="replace").strip()
             reason = (

@@ -30,9 +30,10 @@ class Finding:
     what: str
     problem: str
     repaired: str = ""
+    otherwise: str = "set aside, the rest goes on"  # what happens to it when it is not repaired
 
     def __str__(self) -> str:
-        result = f"repaired: {self.repaired}" if self.repaired else "set aside, the rest goes on"
+        result = f"repaired: {self.repaired}" if self.repaired else self.otherwise
         return f"{self.what}: {self.problem} ({result})"
 
 
@@ -52,7 +53,11 @@ def glance(home: Path) -> list[Finding]:
             return [*_records(state), *_git_repositories(state, home), *_events(state)]
         except sqlite3.DatabaseError as error:
             return [
-                Finding("database state.db", f"{error}. To begin anew: python -m helpers reset")
+                Finding(
+                    "database state.db",
+                    str(error),
+                    otherwise="to begin anew: python -m helpers reset",
+                )
             ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,10 @@ from dulwich.repo import Repo
 from .blobs.account import BlobAccount
 from .cloud import Cloud
 from .collector import Collector
+from .containers.errors import SandboxError
+from .containers.images import stand_in
 from .damage import Finding, glance
+from .errors import CloudError
 from .events import EVENTS
 from .git_host.repositories import Repositories, Repository, mend
 from .registry.manifest_format import references
@@ -47,13 +51,22 @@ def examine(home: Path, *, repair: bool) -> Report:
     """Check everything in a state folder: records, blobs, images, git repositories, events, runs.
 
     ``repair`` only while no daemon runs there. Raises :class:`CloudError` for a state of a newer
-    version, sqlite3.DatabaseError for one that is no database.
+    version, and for one that is so damaged that nothing of it can be examined.
     """
-    cloud = Cloud(home, provision=False)
     try:
-        return _Examination(cloud, repair).report()
-    finally:
-        cloud.close()
+        cloud = Cloud(home, provision=False)
+        try:
+            return _Examination(cloud, repair).report()
+        finally:
+            cloud.close()
+    except sqlite3.OperationalError as error:  # rights, space
+        raise CloudError(500, "Unusable", f"{home} cannot be used: {error}") from None
+    except sqlite3.DatabaseError as error:
+        raise CloudError(
+            500,
+            "DamagedState",
+            f"The state in {home} is damaged: {error}. To begin anew: python -m helpers reset",
+        ) from None
 
 
 class _Examination:
@@ -67,6 +80,7 @@ class _Examination:
         findings = [
             *self._database(),
             *self._blobs(),
+            *self._stand_ins(),
             *self._images(),
             *self._git_repositories(),
             *self._runs(),
@@ -134,6 +148,18 @@ class _Examination:
                     f"its {size} bytes are other ones",
                     "moved to content/damaged, so that a push stores it anew",
                 )
+
+    def _stand_ins(self) -> Iterator[Finding]:
+        """Nobody can push them again: they are made of this machine's programs."""
+        if not self._repair:
+            return
+        try:
+            for name in stand_in.restore(self._cloud):
+                yield Finding(
+                    f"stand-in {name}", "some of its content is missing", "it was assembled anew"
+                )
+        except SandboxError as error:
+            yield Finding("stand-ins", str(error))
 
     def _hash(self, digest: str) -> tuple[str, int]:
         hashed, size = hashlib.sha256(), 0

@@ -187,6 +187,8 @@ def check(path: Path) -> None:
         return
     with path.open("rb") as file:
         header = file.read(64)  # SQLite's file format: the user version is at byte 60
+    if not header.startswith(b"SQLite format 3\0"):
+        return  # no database: who opens it says so
     found = int.from_bytes(header[60:64], "big")
     if found <= VERSION and path.with_name(path.name + "-wal").exists():
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as reader:

@@ -123,7 +123,9 @@ def test_what_is_no_port_is_named(
     [
         ("account.json", "{"),
         ("account.json", "{}"),
+        ("account.json", "[]"),
         ("state.db", "no database"),
+        ("state.db", "no database, and long enough to have a version " * 9),
         ("signing-key.pem", ""),
     ],
 )
@@ -133,6 +135,20 @@ def test_damaged_state_is_named_with_the_way_out(tmp_path: Path, name: str, cont
     (home / name).write_text(content)
     with pytest.raises(daemon.DaemonError, match=r"is damaged: .*python -m helpers reset"):
         daemon.up(home)
+
+
+def test_a_daemon_whose_address_was_overwritten_is_named(tmp_path: Path) -> None:
+    home = tmp_path / "cloud"
+    running = daemon.up(home)
+    written = (home / "daemon.json").read_text()
+    for text in ("{", "[]", '{"pid": 1}'):
+        (home / "daemon.json").write_text(text)
+        for command in (daemon.status, daemon.up, daemon.down):
+            with pytest.raises(daemon.DaemonError, match=r"daemon\.json, .* is damaged.*kill"):
+                command(home)
+    (home / "daemon.json").write_text(written)
+    assert daemon.status(home) == running
+    assert daemon.down(home)
 
 
 def test_state_that_cannot_be_written_is_named_and_not_given_up(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import pytest
 
 from helpers.localcloud import daemon, damage
 from helpers.localcloud.cloud import Cloud
+from helpers.localcloud.containers.images.stand_in import StandIns
 from tests.conftest import start
 from tests.localcloud.test_migrations import DATA, Reader
 
@@ -254,6 +255,56 @@ def test_a_damaged_blob_is_stored_anew_after_doctor(home: Path) -> None:
     cloud.content.put(data)
     cloud.close()
     assert run(home, "doctor").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("account.json", "{"),
+        ("account.json", "[]"),
+        ("state.db", "no database"),
+        ("state.db", "no database, and long enough to have a version " * 9),
+    ],
+)
+def test_what_nothing_can_be_read_of_is_named_with_the_way_out(
+    home: Path, name: str, content: str
+) -> None:
+    (home / name).write_text(content)
+    done = run(home, "doctor")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"The state in {home} is damaged: " in done.stderr
+    assert done.stderr.endswith(". To begin anew: python -m helpers reset\n")
+    assert len(done.stderr.splitlines()) == 1
+    if name == "state.db":
+        shown = run(home, "status")
+        assert "state.db: file is not a database (to begin anew: python -m helpers reset)" in (
+            shown.stdout
+        )
+
+
+def test_env_of_a_damaged_account_is_one_message(home: Path) -> None:
+    start(home)
+    (home / "account.json").write_text("{")
+    done = run(home, "env")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "account.json: " in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_stand_in_is_assembled_anew(home: Path) -> None:
+    cloud = Cloud(home)
+    registry, repository = "mcr.microsoft.com", "acr/bash"
+    digest = StandIns().provide(cloud, registry, repository, "1")
+    layer = json.loads(cloud.content.read(digest))["layers"][0]["digest"]
+    cloud.close()
+    path = blob(home, layer.removeprefix("sha256:"))
+    for hurt in (truncate(path.name), lambda _: path.unlink()):
+        hurt(home)
+        done = run(home, "doctor")
+        assert done.returncode == 0, done.stdout
+        assert f"stand-in {registry}/{repository}\n" in done.stdout
+        assert "it was assembled anew" in done.stdout
+        assert run(home, "doctor").stdout == f"The state in {home} is whole.\n"
 
 
 def test_the_quick_part_is_quick(home: Path) -> None:

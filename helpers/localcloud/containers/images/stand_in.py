@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from ... import atomic
 from ...cloud import Cloud
@@ -91,6 +92,21 @@ class StandIns:
                     raise CloudError(500, "UNKNOWN", str(error)) from None
                 catalog.put(registry, repository, tag, cloud.content.read(digest), OCI_MANIFEST)
             return str(digest)
+
+
+def restore(cloud: Cloud) -> list[str]:
+    """Assemble again what was assembled once and lacks content now; the names of those images.
+
+    Raises :class:`SandboxError` when this machine lacks a program that is needed.
+    """
+    restored = []
+    with locked(cloud.folder("stand-in") / ".lock"):
+        for one in STAND_INS:
+            memory = _memory(cloud, one.repository.rpartition("/")[2])
+            if memory.exists() and _known(cloud, memory) is None:
+                one.build(cloud)
+                restored.append(f"{one.registry}/{one.repository}")
+    return restored
 
 
 def _stand_in(registry: str, repository: str, tag: str) -> StandIn | None:
@@ -207,11 +223,11 @@ def _assemble(
     cloud: Cloud, name: str, layers: list[Layer], config: Callable[[], dict[str, object]]
 ) -> str:
     """Store layers, configuration and manifest; what is there from equal sources is used again."""
-    memory = cloud.folder("stand-in") / f"{name}.json"
+    memory = _memory(cloud, name)
     prints = [f"{RECIPE}", *(layer.fingerprint() for layer in layers)]
-    known = _remembered(cloud, memory, prints)
-    if known is not None:
-        return known
+    known = _known(cloud, memory)
+    if known is not None and known["prints"] == prints:
+        return str(known["manifest"])
     descriptors = []
     for layer in layers:
         digest, size = layer.write(cloud.content)
@@ -241,17 +257,20 @@ def _assemble(
     return digest
 
 
-def _remembered(cloud: Cloud, memory: Path, prints: list[str]) -> str | None:
+def _memory(cloud: Cloud, name: str) -> Path:
+    return cloud.folder("stand-in") / f"{name}.json"
+
+
+def _known(cloud: Cloud, memory: Path) -> dict[str, Any] | None:
+    """The image that was assembled, and from what; None unless all of its content is there."""
     try:
-        known = json.loads(memory.read_text())
-        if known["prints"] != prints:
-            return None
-        digest = str(known["manifest"])
-        manifest = json.loads(cloud.content.read(digest))
-        blobs = [manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"])]
+        known: dict[str, Any] = json.loads(memory.read_text())
+        manifest = json.loads(cloud.content.read(known["manifest"]))
+        blobs = [manifest["config"], *manifest["layers"]]
+        whole = all(cloud.content.size(one["digest"]) == one["size"] for one in blobs)
+        return known if whole and "prints" in known else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return digest if all(cloud.content.has(blob) for blob in blobs) else None
 
 
 STAND_INS = (
