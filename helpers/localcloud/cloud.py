@@ -65,11 +65,11 @@ class Cloud:
     """One local cloud, rooted at a state folder.
 
     ``proxy_url`` is where its front door listens; set before services start. What has not to outlive
-    a process is in its ``scratch`` folder. A process beside the daemon does not ``provision``: it
-    opens what the daemon has made.
+    a process is in its ``scratch`` folder, whose name in the state folder is ``scratch_name``. A
+    process beside the daemon does not ``provision``: it opens what the daemon has made.
     """
 
-    def __init__(self, home: Path, *, provision: bool = True, scratch: str = "sandbox") -> None:
+    def __init__(self, home: Path, *, provision: bool = True) -> None:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         home.chmod(0o700)
         self.home = home
@@ -82,7 +82,7 @@ class Cloud:
         self.principals = Principals(self.store, self.account.tenant_id, home / "signing-key.pem")
         self.proxy_url = ""
         self.ca_file = home / "ca.pem"
-        self._scratch = scratch
+        self.scratch_name = "sandbox"
         if provision:
             self._provision()
 
@@ -107,7 +107,7 @@ class Cloud:
     @property
     def scratch(self) -> Path:
         """Where what is removed at the latest with its process lies, owner-only."""
-        path = self.home / self._scratch
+        path = self.home / self.scratch_name
         path.mkdir(mode=0o700, exist_ok=True, parents=True)
         return path
 

@@ -56,6 +56,11 @@ def serve(connected: Connected, parent: int, control: int, *, dies: bool) -> Non
     _Server(socket.socket(fileno=control), connected).serve()
 
 
+def rename(name: str) -> None:
+    """What ``ps`` shows of this process from now on (15 bytes); called by its main thread."""
+    _libc.prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)
+
+
 def _begin(parent: int, name: str, kept: set[int], *, dies: bool = True) -> None:
     """What a forked process begins with: signals as Python has them, no other's descriptors."""
     if dies:
@@ -63,7 +68,7 @@ def _begin(parent: int, name: str, kept: set[int], *, dies: bool = True) -> None
         if os.getppid() != parent:  # it died before the kernel was asked
             os._exit(1)
     os.setsid()  # Ctrl-C in the daemon's terminal is the daemon's
-    _libc.prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)
+    rename(name)
     signal.set_wakeup_fd(-1)
     ignored = {signal.SIGPIPE, signal.SIGXFSZ}
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:

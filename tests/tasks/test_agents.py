@@ -150,6 +150,38 @@ def test_the_run_of_an_agent_that_was_killed_fails_and_others_go_on(registry: Re
     assert list((registry.cloud.home / "runs").iterdir()) == []
 
 
+def standing_by(cloud: LocalCloud, besides: int = 0, timeout: float = 30) -> int:
+    """The process id of the only agent that stands by, once there is another than that."""
+    deadline = time.monotonic() + timeout
+    while True:
+        found = [pid for pid, name in below(cloud.pid).items() if name == "standby"]
+        if len(found) == 1 and found != [besides]:
+            return found[0]
+        assert time.monotonic() < deadline, below(cloud.pid)
+        time.sleep(0.01)
+
+
+def test_an_agent_stands_by_and_is_replaced_when_it_is_taken_or_dies(tmp_path: Path) -> None:
+    cloud = start(tmp_path / "cloud")
+    try:
+        assert "standby" not in below(cloud.pid).values()
+        registry = Registry(cloud)
+        assert registry.wait(registry.text(SHORT)).status == "Succeeded"
+        first = standing_by(cloud)
+        run = registry.text(SLEEP)
+        registry.wait_for(run, "begun")
+        assert agent_of(cloud, run) == first
+        second = standing_by(cloud, first)
+        os.kill(second, signal.SIGKILL)
+        assert gone({second: "standby"})
+        assert registry.wait(registry.text(SHORT)).status == "Succeeded"
+        third = standing_by(cloud, second)
+        assert daemon.down(cloud.home)
+        assert gone({first: "run", third: "standby"})
+    finally:
+        daemon.down(cloud.home)
+
+
 def test_a_fork_server_that_was_killed_is_replaced(tmp_path: Path) -> None:
     cloud = start(tmp_path / "cloud")
     try:

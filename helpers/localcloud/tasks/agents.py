@@ -22,26 +22,38 @@ from ..containers.sandboxes import network
 from .completion import complete, last_line
 from .execution import folders
 from .execution.limits import MEMORY, OUT_OF_MEMORY
+from .execution.order import Order
 from .execution.stop import Stop, late
 from .runs import Run, Runs
+from .standby import Standby
 
 log = logging.getLogger(__name__)
 
 GRACE = 0.6  # seconds from the wish that a run stop to its end by force
 _TICK = 0.1  # seconds
 MESSAGE = 65536  # bytes
-_MAIN = "helpers.localcloud.tasks.execution.process:main"
 _REMOVE = "helpers.localcloud.tasks.execution.folders:remove"
 
 
-def execute(cloud: Cloud, run: Run, stop: Stop) -> None:
-    """Have a claimed run executed; when this returns, its process is gone and its status final."""
-    _Agent(cloud, run, stop).execute()
+class Agents:
+    """The agents of one cloud."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._standby = Standby(cloud.home)
+
+    def execute(self, cloud: Cloud, run: Run, stop: Stop) -> None:
+        """Have a claimed run executed; when this returns its process is gone, its status final."""
+        _Execution(cloud, self._standby, run, stop).execute()
+
+    def stop(self) -> None:
+        """End the agent that no run has."""
+        self._standby.stop()
 
 
-class _Agent:
-    def __init__(self, cloud: Cloud, run: Run, stop: Stop) -> None:
+class _Execution:
+    def __init__(self, cloud: Cloud, standby: Standby, run: Run, stop: Stop) -> None:
         self._cloud = cloud
+        self._standby = standby
         self._run = run
         self._stop = stop
         self._started = time.monotonic()
@@ -51,37 +63,28 @@ class _Agent:
         self._folder = folders.folder_of(container, run.run_id)
 
     def execute(self) -> None:
-        server = fork_server.current()
-        if server is None:
-            raise RuntimeError("a run needs the daemon's fork server")
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with ours:
-            with theirs:
-                arguments = {
-                    "home": str(self._cloud.home.absolute()),
-                    "proxy_url": self._cloud.proxy_url,
-                    "run": self._run.key,
-                    "folder": self._folder,
-                    "namespaces": network.usable(),
-                }
-                try:
-                    name = f"run {self._run.run_id}"
-                    child = server.fork(_MAIN, arguments, [theirs.fileno()], name=name)
-                except fork_server.ForkError as error:
-                    self._end("Failed", f"The local cloud could not start an agent: {error}.")
-                    return
-            try:
-                with self._stop.action(lambda: self._ask(ours)):
-                    ending = self._follow(child, ours)
-            finally:
-                child.kill()
-                child.wait()
-                child.close()
+        order = Order(
+            run=self._run.key,
+            name=f"run {self._run.run_id}",
+            folder=self._folder,
+            proxy_url=self._cloud.proxy_url,
+            namespaces=network.usable(),
+        )
+        try:
+            agent = self._standby.take(order)
+        except fork_server.ForkError as error:
+            self._end("Failed", f"The local cloud could not start an agent: {error}.")
+            return
+        try:
+            with self._stop.action(lambda: self._ask(agent.control)):
+                self._follow(agent.child, agent.control)
+        finally:
+            ending = agent.end()
         current = Runs(self._cloud).by_key(self._run.key)
         if current is not None and not current.finished:
             self._end(*self._reason(ending))
         if current is None or not current.finished:
-            self._clean_up(server, child.pid)
+            self._clean_up(agent.child.pid)
 
     # -- while it goes on ---------------------------------------------------------------------------
 
@@ -93,7 +96,7 @@ class _Agent:
         except OSError:  # it has ended, or does not listen: it is killed soon
             log.info("the agent of run %s does not listen", self._run.run_id)
 
-    def _follow(self, child: fork_server.Child, control: socket.socket) -> fork_server.Ending:
+    def _follow(self, child: fork_server.Child, control: socket.socket) -> None:
         """Pass on what the agent tells, until it has ended or was ended."""
         poll = select.poll()
         poll.register(child, select.POLLIN)
@@ -105,10 +108,8 @@ class _Agent:
             if control.fileno() in ready and not self._hear(control):
                 poll.unregister(control)
             if child.fileno() in ready:
-                ending = child.wait()
-                assert ending is not None
                 self._cloud.outbox.wake()  # for what it has recorded, and was killed before it told
-                return ending
+                return
             now = time.monotonic()
             if now - self._started > timeout:
                 self._stop.request("Timeout", late(timeout))
@@ -165,13 +166,15 @@ class _Agent:
             self._run, status=status, finishTime=timestamps.microseconds(), runErrorMessage=message
         )
 
-    def _clean_up(self, server: fork_server.ForkServer, process: int) -> None:
+    def _clean_up(self, process: int) -> None:
         """Remove what the agent was at: in another process, for it may be much."""
         arguments = {
             "home": str(self._cloud.home.absolute()),
             "folder": self._folder,
             "process": process,
         }
+        server = fork_server.current()
+        assert server is not None
         try:
             child = server.fork(_REMOVE, arguments, name="clean-up")
         except fork_server.ForkError:

@@ -15,7 +15,7 @@ from ..events import ResourceDeleted, RunCancelled, RunQueued
 from ..resource_types import REGISTRY_TYPE
 from ..root_folder import remove_tree
 from ..run_statuses import GOING
-from . import agents
+from .agents import Agents
 from .completion import complete
 from .execution.folders import RUNS
 from .execution.stop import Stop, unexpected
@@ -46,7 +46,8 @@ class Worker:
         overall: int = OVERALL,
     ) -> None:
         self._cloud = cloud
-        self._execute = execute or agents.execute
+        self._agents = Agents(cloud)
+        self._execute = execute or self._agents.execute
         self._per_registry = per_registry
         self._overall = overall
         self._runs = Runs(cloud)
@@ -90,6 +91,7 @@ class Worker:
             if thread.is_alive():
                 log.error("run %s did not stop within %s seconds", run.run_id, grace)
                 self._abandon(run)
+        self._agents.stop()
 
     def idle(self, timeout: float) -> bool:
         """Wait until no run is queued or going on; False when ``timeout`` seconds were too few."""

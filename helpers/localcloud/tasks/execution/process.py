@@ -1,7 +1,8 @@
 """The process of one run: what a stranger's files make the local cloud do happens in it alone.
 
-The daemon has it forked (:mod:`..agents`), tells it on a socket when to stop, and is told what it
-should know: that an event waits in the outbox. When that socket closes, the daemon is gone.
+The daemon has it forked (:mod:`..agents`), some time before there is a run for it. On a socket it
+tells it which, and when to stop, and is told what it should know: that an event waits in the
+outbox. When that socket closes, the daemon is gone, or needs no agent any more.
 """
 
 from __future__ import annotations
@@ -13,43 +14,43 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from ... import forking
 from ...cloud import Cloud
 from ...containers.sandboxes import network
 from ..runs import Runs
 from . import limits
+from .order import Order
 from .runner import execute
 from .stop import Stop
 
 MESSAGE = 65536  # bytes
 
 
-def main(
-    descriptors: list[int],
-    *,
-    home: str,
-    proxy_url: str,
-    run: str,
-    folder: str,
-    namespaces: bool | None,
-) -> int:
-    """Execute the run of the key ``run`` in its folder; the one descriptor leads to the daemon.
+def main(descriptors: list[int], *, home: str) -> int:
+    """Stand by for an :class:`Order`, and execute it; the one descriptor leads to the daemon.
 
-    ``namespaces`` is whether containers are known to have them on this machine.
+    What is done before there is one must not depend on what the state holds: it may change.
     """
     control = socket.socket(fileno=descriptors[0])
     limits.apply()
-    cloud = Cloud(Path(home), provision=False, scratch=f"{folder}/scratch")
-    cloud.proxy_url = proxy_url
+    cloud = Cloud(Path(home), provision=False)
     cloud.outbox.wake = lambda: _tell(control, {"event": True})
     limits.watch = lambda seconds, message: _tell(control, {"within": [seconds, message]})
-    found = Runs(cloud).by_key(run)
+    data = control.recv(MESSAGE)
+    if not data:
+        return 0
+    order = Order(**json.loads(data))
+    forking.rename(order.name)
+    cloud.proxy_url = order.proxy_url
+    cloud.scratch_name = f"{order.folder}/scratch"
+    found = Runs(cloud).by_key(order.run)
     if found is None:  # its registry was deleted meanwhile
         return 0
-    network.assume(namespaces)
+    network.assume(order.namespaces)
     stop = Stop()
     threading.Thread(target=_listen, args=(control, stop), name="control", daemon=True).start()
     execute(cloud, found, stop)
-    if network.usable() != namespaces:
+    if network.usable() != order.namespaces:
         _tell(control, {"namespaces": network.usable()})
     return 0
 

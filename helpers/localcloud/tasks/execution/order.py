@@ -1,0 +1,20 @@
+"""What the daemon tells an agent to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Order:
+    """The run of that key is to be executed, in that folder of the state folder.
+
+    ``name`` is what ``ps`` shows; ``namespaces`` is whether containers are known to have them on
+    this machine.
+    """
+
+    run: str
+    name: str
+    folder: str
+    proxy_url: str
+    namespaces: bool | None
