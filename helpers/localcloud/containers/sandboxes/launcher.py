@@ -2,7 +2,9 @@
 
 A command line is public (/proc/PID/cmdline), and bubblewrap's stays while the container runs; it
 can take options from a file, but not the command. So the command stands in a program that is made
-for it, which knows nothing but execve(2): arguments and environment are its data. It is a whole
+for it, which knows nothing but chdir(2) and execve(2): folder, arguments and environment are its
+data. It goes to the working directory when the rest of bubblewrap has let go of its descriptors:
+one of them is the /proc of the host, and a path through /proc/PID/fd would lead there. It is a whole
 ELF file (System V ABI; "ELF for the Arm 64-bit Architecture"), in memory, for x86_64 and aarch64.
 """
 
@@ -16,17 +18,23 @@ from dataclasses import dataclass
 
 _BASE = 0x400000  # where the file lies in memory
 _HEADERS = 64 + 56  # bytes of the ELF header and its one program header
-_CODE = 256  # bytes that the code may have
+_CODE = 512  # bytes that the code may have
 _MACHINES = {"x86_64": 62, "aarch64": 183}  # EM_X86_64, EM_AARCH64
 _REASON = 64  # bytes of one text of an error
 _ERRORS = 134  # errno values of Linux (asm-generic/errno.h)
+_HELD = b"/proc/1/fd/3"  # bubblewrap's descriptor of the host's /proc, while it is there
+_PATIENCE = 1 << 20  # looks at it
 _MFD_EXEC = 0x10  # linux/memfd.h, since Linux 6.3
 
 
 @dataclass(frozen=True)
 class _Addresses:
-    """Where the data is: candidates for the path, arguments, environment, words of a failure."""
+    """Where the data is: folder, candidates for the path, arguments, environment, words of failures."""
 
+    held: int
+    folder: int
+    folder_prefix: int
+    folder_prefix_size: int
     paths: int
     arguments: int
     environment: int
@@ -40,11 +48,13 @@ def supported() -> bool:
     return platform.machine() in _MACHINES
 
 
-def make(argv: Sequence[str], environment: Mapping[str, str], descriptor: int) -> int:
+def make(
+    argv: Sequence[str], environment: Mapping[str, str], working_dir: str, descriptor: int
+) -> int:
     """A descriptor of the program; it is to be inherited as ``descriptor``, and run from there.
 
-    It looks for the command as execvp(3) does, in the PATH of ``environment``, and tells a failure
-    in bubblewrap's words, with exit status 1. Raises OSError.
+    It goes to ``working_dir``, looks for the command as execvp(3) does, in the PATH of
+    ``environment``, and tells a failure in bubblewrap's words, with exit status 1. Raises OSError.
     """
     name = argv[0]
     search = environment.get("PATH", "/bin:/usr/bin").split(":")
@@ -53,6 +63,7 @@ def make(argv: Sequence[str], environment: Mapping[str, str], descriptor: int) -
         [os.fsencode(path) for path in paths if name],
         [os.fsencode(word) for word in argv],
         [os.fsencode(f"{key}={value}") for key, value in environment.items()],
+        os.fsencode(working_dir),
         descriptor,
     )
     try:
@@ -65,7 +76,11 @@ def make(argv: Sequence[str], environment: Mapping[str, str], descriptor: int) -
 
 
 def _program(
-    paths: list[bytes], argv: list[bytes], environment: list[bytes], descriptor: int
+    paths: list[bytes],
+    argv: list[bytes],
+    environment: list[bytes],
+    folder: bytes,
+    descriptor: int,
 ) -> bytes:
     data = bytearray()
     begin = _BASE + _HEADERS + _CODE
@@ -80,7 +95,12 @@ def _program(
         return add(struct.pack(f"<{len(addresses) + 1}Q", *addresses, 0))
 
     prefix = b"bwrap: execvp " + argv[0] + b": "
+    folder_prefix = b"bwrap: Can't chdir to " + folder + b": "
     addresses = _Addresses(
+        add(_HELD + b"\0"),
+        add(folder + b"\0"),
+        add(folder_prefix),
+        len(folder_prefix),
         pointers(paths),
         pointers(argv),
         pointers(environment),
@@ -101,7 +121,10 @@ def _program(
 
 
 def _code_x86_64(at: _Addresses, descriptor: int) -> bytes:
-    """Linux's calls: close 3, execve 59, write 1, exit_group 231 (asm/unistd_64.h)."""
+    """Linux's calls: close 3, access 21, sched_yield 24, chdir 80, execve 59, write 1, exit_group 231.
+
+    Source: asm/unistd_64.h.
+    """
 
     def word(value: int) -> bytes:
         return struct.pack("<I", value)
@@ -125,14 +148,31 @@ def _code_x86_64(at: _Addresses, descriptor: int) -> bytes:
         b"\x41\x89\xc5"  # mov r13d, eax
         b"\x83\xf8\x0d\x74\xcf"  # cmp eax, EACCES; je attempt
     )
+    prepare = (
+        (b"\x41\xbe" + word(at.prefix) + b"\x41\xbf" + word(at.prefix_size))  # mov r14d, r15d
+        + (b"\xbb" + word(at.paths))  # mov ebx
+        + (b"\x41\xbd" + word(2))  # mov r13d, ENOENT
+    )
+    go = (
+        (b"\xb8" + word(80) + b"\xbf" + word(at.folder) + call)
+        + b"\xf7\xd8\x41\x89\xc5\x85\xc0"  # neg eax; mov r13d, eax; test eax, eax
+        + (b"\x0f\x85" + word(len(prepare) + len(attempt)))  # jnz failed
+        + prepare
+        + attempt
+    )
     return b"".join(
         (
             b"\xb8" + word(3) + b"\xbf" + word(descriptor) + call,
-            b"\xbb" + word(at.paths),  # mov ebx
-            b"\x41\xbd" + word(2),  # mov r13d, ENOENT
-            attempt,
+            b"\x41\xbe" + word(at.folder_prefix) + b"\x41\xbf" + word(at.folder_prefix_size),
+            b"\xbd" + word(_PATIENCE),  # mov ebp
+            b"\xb8" + word(24) + call,  # wait:
+            b"\xb8" + word(21) + b"\xbf" + word(at.held) + b"\x31\xf6" + call,
+            b"\x85\xc0\x75\x0f",  # test eax, eax; jnz gone
+            b"\xff\xcd\x75\xe3",  # dec ebp; jnz wait
+            b"\x41\xbd" + word(11) + b"\xe9" + word(len(go)),  # mov r13d, EAGAIN; jmp failed
+            go,  # gone:
             b"\xb8" + word(1) + b"\xbf" + word(2),  # failed:
-            b"\xbe" + word(at.prefix) + b"\xba" + word(at.prefix_size) + call,
+            b"\x44\x89\xf6\x44\x89\xfa" + call,  # mov esi, r14d; mov edx, r15d
             b"\x44\x89\xee\xc1\xe6\x06",  # mov esi, r13d; shl esi, 6
             b"\x81\xc6" + word(at.reasons),  # add esi
             b"\xb8" + word(1) + b"\xbf" + word(2) + b"\xba" + word(_REASON) + call,
@@ -142,7 +182,10 @@ def _code_x86_64(at: _Addresses, descriptor: int) -> bytes:
 
 
 def _code_aarch64(at: _Addresses, descriptor: int) -> bytes:
-    """Linux's calls: close 57, execve 221, write 64, exit_group 94 (asm-generic/unistd.h)."""
+    """Linux's calls: close 57, faccessat 48, sched_yield 124, chdir 49, execve 221, write 64, …
+
+    Source: asm-generic/unistd.h.
+    """
     call = 0xD4000001
 
     def load(register: int, value: int) -> list[int]:
@@ -165,17 +208,43 @@ def _code_aarch64(at: _Addresses, descriptor: int) -> bytes:
         0x2A0003F4,  # mov w20, w0
         *compare(13, 16),
     ]
+    go = [
+        *load(8, 49),
+        *load(0, at.folder),
+        call,
+        0x4B0003E0,  # neg w0, w0
+        0x2A0003F4,  # mov w20, w0
+        0x35000000 | (9 + len(attempt)) << 5,  # cbnz w0, failed
+        *load(21, at.prefix),
+        *load(22, at.prefix_size),
+        *load(19, at.paths),
+        *load(20, 2),
+        *attempt,
+    ]
     code = [
         *load(8, 57),
         *load(0, descriptor),
         call,
-        *load(19, at.paths),
-        *load(20, 2),
-        *attempt,
+        *load(21, at.folder_prefix),
+        *load(22, at.folder_prefix_size),
+        *load(23, _PATIENCE),
+        *load(8, 124),  # wait:
+        call,
+        *load(8, 48),
+        *load(0, 0),
+        *load(1, at.held),
+        *load(2, 0),
+        call,
+        0xB5000000 | 6 << 5,  # cbnz x0, gone
+        0x710006F7,  # subs w23, w23, #1
+        0x54000001 | (-14 & 0x7FFFF) << 5,  # b.ne wait
+        *load(20, 11),
+        0x14000000 | (1 + len(go)),  # b failed
+        *go,  # gone:
         *load(8, 64),  # failed:
         *load(0, 2),
-        *load(1, at.prefix),
-        *load(2, at.prefix_size),
+        0xAA1503E1,  # mov x1, x21
+        0xAA1603E2,  # mov x2, x22
         call,
         *load(1, at.reasons),
         0x0B141821,  # add w1, w1, w20, lsl #6

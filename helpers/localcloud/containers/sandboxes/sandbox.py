@@ -215,22 +215,26 @@ class _Start:
         passed = bubblewrap.Descriptors()
         options = bubblewrap.namespaces(account, hostname)
         options += bubblewrap.root((*spec.lowers, initial), spec.upper, self.work)
-        options += ["--ro-bind", str(self.network.hosts_file), self._in_etc("hosts")]
+        options += bubblewrap.devices(self.cloud.folder("devices"))
+        hosts = bubblewrap.checked_target(self._in_etc("hosts"))
+        options += ["--ro-bind", str(self.network.hosts_file), hosts]
         for mount in mounts:
             kind = "--ro-bind-fd" if mount.read_only else "--bind-fd"
-            options += [kind, passed.add(mount.descriptor), mount.target]
-        options += ["--chdir", working_dir, "--clearenv"]
+            target = bubblewrap.checked_target(mount.target)
+            options += [kind, passed.add(mount.descriptor), target]
+        options += ["--clearenv"]
         if seccomp.supported():
             options += ["--seccomp", passed.add(self._memory("filter", seccomp.program()))]
         command = list(spec.argv)
-        for text in (*options, *command, *environment, *environment.values()):
+        for text in (*options, *command, working_dir, *environment, *environment.values()):
             if "\0" in text:
                 raise SandboxError("a command, path or variable of the container holds a zero byte")
         if launcher.supported():
             number = PASSED + len(passed.passed)
-            self.opened.append(launcher.make(command, environment, number))
+            self.opened.append(launcher.make(command, environment, working_dir, number))
             command = [f"/proc/self/fd/{passed.add(self.opened[-1])}"]
         else:  # its command line is public then, its environment is not
+            options += ["--chdir", bubblewrap.checked_target(working_dir)]
             for variable, value in environment.items():
                 options += ["--setenv", variable, value]
         # Options go through a file: they may hold secrets, a command line is public.
