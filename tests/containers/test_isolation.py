@@ -25,6 +25,7 @@ from helpers.localcloud.containers.errors import BuildError, SandboxError
 from helpers.localcloud.containers.images.images import ImageStore
 from helpers.localcloud.containers.images.layers import changes, pack
 from helpers.localcloud.containers.images.owners import Owners
+from helpers.localcloud.containers.sandboxes.chroot import ChangedTree
 from helpers.localcloud.containers.sandboxes.container import ContainerSpec, Mount
 from helpers.localcloud.containers.sandboxes.network import IN_A_CHROOT
 from helpers.localcloud.containers.sandboxes.root_file_system import RootFileSystem
@@ -337,3 +338,25 @@ def test_a_layer_that_is_no_digest_is_no_folder_of_the_host(cloud: Cloud, host: 
         store.unpacked([layer])
     with pytest.raises(CloudError, match="invalid digest"):
         parse_manifest(content.read(digest), OCI_MANIFEST)
+
+
+def test_a_tree_that_another_container_swaps_while_its_changes_are_kept(
+    tmp_path: Path, host: Path
+) -> None:
+    """A folder of it can be passed on by a socket (SCM_RIGHTS), and outlives the container."""
+    if os.geteuid() != 0:
+        pytest.skip("chroot needs root")
+    for attempt in range(12):
+        tree = ChangedTree(tmp_path / f"tree{attempt}", (), tmp_path / f"upper{attempt}")
+        tree.prepare([], 65533)
+        (tree.root / "sub").mkdir()
+        (tree.root / "link").symlink_to(host)
+        for number in range(20):
+            (tree.root / f"sub/{number}").write_bytes(b"of the container")
+            (host / f"{number}").write_bytes(SECRET)
+        with exchanging(tree.root / "sub", tree.root / "link"), contextlib.suppress(OSError):
+            tree.finish()
+        files = [
+            path for path in (tmp_path / f"upper{attempt}").rglob("*") if not path.is_symlink()
+        ]
+        assert not [path for path in files if path.is_file() and path.read_bytes() == SECRET]

@@ -126,38 +126,24 @@ class ChangedTree:
                 elif stat.S_ISREG(kept.st_mode) and stat.S_ISREG(os.fstat(source).st_mode):
                     with root.reader(inside, links=False) as file:
                         Path(f"/proc/self/fd/{source}").write_bytes(file.read())
-        if self._upper is not None:
-            self._upper.mkdir(parents=True, exist_ok=True)
-            self._write_changes(self._upper)
+            if self._upper is not None:
+                self._upper.mkdir(parents=True, exist_ok=True)
+                self._write_changes(root, self._upper)
 
-    def _write_changes(self, upper: Path) -> None:
+    def _write_changes(self, root: RootFolder, upper: Path) -> None:
+        """Write what differs; another container may still have a folder of the tree open."""
         after = dict(self._entries())
         for path in sorted(after):
             if self._before.get(path) != after[path]:
-                source, target = self.root / path, upper / path
-                self._make_parents(upper, Path(path).parent)
-                if source.is_dir() and not source.is_symlink():
-                    if not target.is_dir() or target.is_symlink():
-                        _remove(target)
-                        target.mkdir()
-                    shutil.copystat(source, target)
-                else:
-                    _remove(target)
-                    shutil.copy2(source, target, follow_symlinks=False)
+                _make_parents(root, upper, Path(path).parent)
+                _copy_changed(root, path, upper / path)
         gone = {path for path in self._before if path not in after}
         for path in sorted(gone):
             if str(Path(path).parent) in gone:
                 continue  # the whole directory went
-            self._make_parents(upper, Path(path).parent)
+            _make_parents(root, upper, Path(path).parent)
             _remove(upper / path)
             os.mknod(upper / path, stat.S_IFCHR, os.makedev(0, 0))
-
-    def _make_parents(self, upper: Path, relative: Path) -> None:
-        for folder in [*reversed(relative.parents), relative]:
-            if not (upper / folder).is_dir() or (upper / folder).is_symlink():
-                _remove(upper / folder)
-                (upper / folder).mkdir()
-                shutil.copystat(self.root / folder, upper / folder)
 
     def _entries(self) -> list[tuple[str, Fingerprint]]:
         """Every path of the tree, except mounts, devices, pipes and sockets, with what tells a change."""
@@ -166,11 +152,11 @@ class ChangedTree:
             str(self.root / "proc"),
         }
         found = []
-        for folder, folders, files in os.walk(self.root):
+        for folder, folders, files, opened in os.fwalk(self.root, follow_symlinks=False):
             folders[:] = [name for name in folders if str(Path(folder) / name) not in skipped]
             for name in (*folders, *files):
                 path = Path(folder) / name
-                status = path.lstat()
+                status = os.stat(name, dir_fd=opened, follow_symlinks=False)
                 if str(path) in skipped or stat.S_IFMT(status.st_mode) not in _CONTENT:
                     continue
                 mark: Fingerprint = (status.st_mode, status.st_uid, status.st_gid)
@@ -178,6 +164,31 @@ class ChangedTree:
                     mark += (status.st_size, status.st_mtime_ns, status.st_ino)
                 found.append((str(path.relative_to(self.root)), mark))
         return found
+
+
+def _make_parents(root: RootFolder, upper: Path, relative: Path) -> None:
+    for folder in [*reversed(relative.parents), relative]:
+        if not (upper / folder).is_dir() or (upper / folder).is_symlink():
+            _copy_changed(root, str(folder), upper / folder)
+
+
+def _copy_changed(root: RootFolder, path: str, target: Path) -> None:
+    """Copy one entry of the tree to ``target``, in the place of what is there. Raises OSError."""
+    status = root.stat(path, links=False)
+    if stat.S_ISLNK(status.st_mode):
+        _remove(target)
+        target.symlink_to(root.readlink(path))
+        return
+    if stat.S_ISDIR(status.st_mode):
+        if not target.is_dir() or target.is_symlink():
+            _remove(target)
+            target.mkdir()
+    else:
+        _remove(target)
+        with root.reader(path, links=False) as file, target.open("xb") as copy:
+            shutil.copyfileobj(file, copy, 1 << 20)
+    target.chmod(stat.S_IMODE(status.st_mode))
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def unused_user() -> int:
