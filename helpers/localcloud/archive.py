@@ -36,6 +36,9 @@ class _Remembering(io.RawIOBase):
         return True
 
     def read(self, size: int = -1, /) -> bytes:
+        # Content is read in blocks; tarfile reads a long name or a pax header at once.
+        if size > BLOCK + tarfile.BLOCKSIZE:
+            raise ArchiveError("it has a header of more than 1 MiB")
         self.last = self._file.read(size)
         return self.last
 

@@ -293,3 +293,27 @@ def test_a_failing_writer_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         check()
     assert not [path for path in store.root.rglob("*") if path.is_file()]
+
+
+def test_a_header_or_a_file_of_any_size_takes_no_memory(tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    long = archive(tmp_path / "long.tar", ("n" * (2 << 20), tarfile.REGTYPE, {}))
+    with pytest.raises(BuildError, match="it has a header of more than 1 MiB"):
+        extract(long, tmp_path / "root", "name")
+    (tmp_path / "root/etc").mkdir()
+    (tmp_path / "root/etc/passwd").write_text("app:x:7:8::/home:/bin/sh\n")
+    os.truncate(tmp_path / "root/etc/passwd", 1 << 40)
+    account = RootFileSystem([tmp_path / "root"]).account("app")
+    assert (account.uid, account.gid) == (7, 8)
+
+
+def test_a_layer_that_would_fill_the_disk_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    member = tarfile.TarInfo("zeros")
+    member.size = (10 << 30) + 1
+    with gzip.open(tmp_path / "layer", "wb") as file:
+        file.write(member.tobuf())
+        file.write(bytes(1 << 20))
+    with pytest.raises(BuildError, match="layer name unpacks to more than 10 GiB"):
+        extract(tmp_path / "layer", tmp_path / "root", "name")
+    assert list((tmp_path / "root").iterdir()) == []

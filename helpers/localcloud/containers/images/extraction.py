@@ -18,6 +18,7 @@ from ..errors import LayerError
 from ..sandboxes.overlay import OPAQUE_ATTRIBUTES, is_whiteout
 from .layers import OPAQUE, WHITEOUT
 
+LARGEST = 10 << 30  # bytes that a layer may unpack to: as much as a container may write
 _FOLDER = os.O_PATH | os.O_DIRECTORY
 _FRESH = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -34,16 +35,19 @@ def extract(
 
     Without ``onto`` deletions become overlay's whiteouts; False when this user cannot make them.
     ``owners`` gets the user and group of every path that is not root's.
-    Raises :class:`LayerError`, naming the layer, for an archive that is damaged, writes outside
-    its root or holds devices.
+    Raises :class:`LayerError`, naming the layer, for an archive that is damaged, too large, writes
+    outside its root or holds devices.
     """
-    place = "its beginning"
+    place, total = "its beginning", 0
     with RootFolder(root) as folder, archive.open("rb") as file:
         extraction = _Extraction(folder, name, onto=onto)
         try:
             with open_archive(file) as source:
                 for member in source:
                     place = repr(member.name)
+                    total += member.size
+                    if total > LARGEST:
+                        raise LayerError(f"layer {name} unpacks to more than {LARGEST >> 30} GiB")
                     path = extraction.member(source, member)
                     if owners is not None and (member.uid or member.gid):
                         owners[path] = (member.uid, member.gid)

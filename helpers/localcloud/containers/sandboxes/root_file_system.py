@@ -12,6 +12,7 @@ from ...resolution import LINKS
 from ...root_folder import FileBelow, RootFolder
 from .overlay import is_opaque, is_whiteout
 
+_LARGEST = 1 << 20  # bytes of a file of an image that are read: it may be sparse, of any size
 _MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
@@ -125,11 +126,12 @@ class RootFileSystem:
         return found and found[1]
 
     def read(self, path: str) -> str:
-        """The text of a file; '' when it is missing."""
+        """The text of a file, at most 1 MiB of it; '' when it is missing."""
         found = self.find(path)
         if found is None or not found.is_file():
             return ""
-        return found.read_text(errors="replace")
+        with found.open("rb") as file:
+            return file.read(_LARGEST).decode(errors="replace")
 
     def account(self, user: str) -> Account:
         """Who ``USER user[:group]`` is. Raises :class:`UnknownUserError` in Docker's words."""
