@@ -360,3 +360,17 @@ def test_a_tree_that_another_container_swaps_while_its_changes_are_kept(
             path for path in (tmp_path / f"upper{attempt}").rglob("*") if not path.is_symlink()
         ]
         assert not [path for path in files if path.is_file() and path.read_bytes() == SECRET]
+
+
+def test_the_way_of_a_mount_that_is_swapped_while_it_is_mounted(cloud: Cloud, host: Path) -> None:
+    outer, inner = host.parent / "outer", host.parent / "inner"
+    (outer / "way").mkdir(parents=True)
+    inner.mkdir()
+    (outer / "link").symlink_to(f"/oldroot{host}")
+    mounts = (Mount(outer, "/outer"), Mount(inner, "/outer/way/made"))
+    spec = ContainerSpec((base_layer(),), ["/bin/true"], mounts=mounts)
+    with exchanging(outer / "way", outer / "link"):
+        for _ in range(20):
+            with contextlib.suppress(SandboxError):
+                Sandbox(cloud).run(spec, lambda _: None, 20)
+            assert unchanged(host)

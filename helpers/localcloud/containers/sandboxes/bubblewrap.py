@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import stat
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -20,12 +17,6 @@ CAPABILITIES = (
 # As in Docker (moby, oci/defaults): where the local cloud runs as root, the kernel takes the root
 # of a container for its own root, and would let it set the host's kernel.core_pattern.
 READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
-# As bubblewrap has them from the host (SETUP_MOUNT_DEV): memory devices, and a terminal.
-_DEVICES = {
-    **{"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9)},
-    "tty": (5, 0),
-}
-_NOBODY = 65534  # kernel.overflowuid: mapped into no container
 # What bubblewrap makes in /dev leads on to /proc, and from there to the host while it sets up.
 _LINKS = ("/dev/core", "/dev/fd", "/dev/ptmx", "/dev/stderr", "/dev/stdin", "/dev/stdout")
 # One page holds the options of mount(2); bubblewrap adds a prefix to each path.
@@ -78,30 +69,6 @@ def root(lowers: Sequence[Path], upper: Path | None, work: Path | None) -> list[
     options += ["--dev", "/dev", "--proc", "/proc"]
     for path in READ_ONLY:
         options += ["--ro-bind-try", path, path]
-    return options
-
-
-def devices(folder: Path) -> list[str]:
-    """Device nodes that no container owns, where the local cloud runs as root; made in ``folder``.
-
-    Bubblewrap binds the host's: root in a container would be their owner, and could change the mode
-    of /dev/null for everybody. Where none can be made, they stay.
-    """
-    options: list[str] = []
-    for name, numbers in _DEVICES.items() if os.geteuid() == 0 else ():
-        node = folder / name
-        try:
-            if not node.exists():
-                fresh = folder / f".{name}-{secrets.token_hex(6)}"
-                os.mknod(fresh, stat.S_IFCHR, os.makedev(*numbers))
-                os.chown(fresh, _NOBODY, _NOBODY)
-                fresh.chmod(0o666)
-                fresh.rename(node)
-            if name != "tty":  # which a process without a terminal cannot open
-                os.close(os.open(node, os.O_RDONLY | os.O_CLOEXEC))  # nodev: EACCES
-        except OSError:
-            return []
-        options += ["--dev-bind", str(node.absolute()), f"/dev/{name}"]
     return options
 
 

