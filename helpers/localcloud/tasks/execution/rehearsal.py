@@ -11,6 +11,11 @@ import tempfile
 import threading
 from pathlib import Path
 
+from dulwich.client import LocalGitClient
+from dulwich.objects import Blob, Commit, Tree
+from dulwich.refs import Ref
+from dulwich.repo import Repo
+
 from ...cloud import Cloud
 from ...containers.images.images import ImageStore
 from ...containers.sandboxes.initial_layer import write_initial_layer
@@ -19,6 +24,7 @@ from ...containers.sandboxes.root_file_system import RootFileSystem
 from ...resource_types import REGISTRY_TYPE
 from ...store import Resource
 from ..runs import Runs
+from .checkout import check_out
 from .runner import execute
 from .stop import Stop
 
@@ -58,12 +64,35 @@ def rehearse() -> None:
             run = Runs(cloud).by_key(key)
             assert run is not None
             execute(cloud, run, Stop())
+            _clone(Path(folder, f"{run.run_id}-source"))
             _lay_out(cloud, Path(folder, run.run_id))
             Relay().close()
             cloud.close()
     for thread in threading.enumerate():
         if thread not in before:
             thread.join()
+
+
+def _clone(folder: Path) -> None:
+    """Clone a repository as a run's source is cloned, but for the way of its pack."""
+    folder.mkdir()
+    origin = Repo.init_bare(folder / "origin", mkdir=True)
+    ours = Repo.init_bare(folder / "ours", mkdir=True)
+    blob, tree, commit = Blob.from_string(b"FROM scratch\n"), Tree(), Commit()
+    tree.add(b"Dockerfile", 0o100644, blob.id)
+    commit.tree, commit.message = tree.id, b"rehearsal"
+    commit.author = commit.committer = b"rehearsal <rehearsal@localhost>"
+    commit.author_time = commit.commit_time = 0
+    commit.author_timezone = commit.commit_timezone = 0
+    for one in (blob, tree, commit):
+        origin.object_store.add_object(one)
+    origin.refs[Ref(b"refs/heads/main")] = commit.id
+    LocalGitClient(quiet=True).fetch(str(folder / "origin"), ours)
+    files = folder / "files"
+    files.mkdir()
+    check_out(ours.object_store, commit.tree, files)
+    ours.close()
+    origin.close()
 
 
 def _lay_out(cloud: Cloud, folder: Path) -> None:
