@@ -31,10 +31,19 @@ def delete_state(home: Path) -> bool:
                 "Is LOCALCLOUD_HOME right?"
             )
         return False
-    if daemon.status(home) is not None:
-        raise StateError(f"The local cloud in {home} still runs. Stop it: python -m helpers down")
-    _unlock(home)
-    shutil.rmtree(home)
+    with daemon.held(home) as alone:  # a notebook that goes on would start one in what is left
+        if not alone:
+            raise StateError(
+                f"The local cloud in {home} still runs. Stop it, and what uses it: "
+                "python -m helpers down"
+            )
+        _unlock(home)
+        for path in home.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name != daemon.LOCK:
+                path.unlink()
+        shutil.rmtree(home)
     return True
 
 

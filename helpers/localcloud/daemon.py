@@ -37,6 +37,7 @@ FORKED = (
     "helpers.localcloud.tasks.execution.rehearsal:rehearse",
 )
 READY_WITHIN = 30.0  # seconds
+LOCK = "daemon.json"  # in the state folder: locked by whoever has it, with what a daemon says of itself
 _started: dict[int, subprocess.Popen[bytes]] = {}  # daemons that are children of this process
 
 
@@ -97,7 +98,7 @@ def _read_state(home: Path) -> str | None:
     """What the daemon wrote into its lock file ('' while it starts); None when nobody locks it."""
     for process in [p for p in _started.values() if p.poll() is not None]:
         _started.pop(process.pid)
-    with contextlib.suppress(OSError), (home / "daemon.json").open() as lock:
+    with contextlib.suppress(OSError), (home / LOCK).open() as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -142,6 +143,11 @@ def up(home: Path) -> Running:
         if state:
             return _running(home, state)
         if ended and state is None:  # not '': then another start was quicker, and goes on
+            if not (home / "daemon.log").exists():
+                raise DaemonError(
+                    f"The local cloud did not start: its state in {home} was deleted meanwhile. "
+                    "Start it again: python -m helpers up"
+                )
             tail = (home / "daemon.log").read_bytes()[start:].decode(errors="replace").strip()
             reason = (
                 tail.splitlines()[-1]
@@ -281,7 +287,7 @@ def _package(name: str) -> Any:
 
 def _lock(home: Path) -> TextIO | None:
     """The lock file of the state folder, locked; None when another daemon holds it."""
-    descriptor = os.open(home / "daemon.json", os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(home / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     lock = os.fdopen(descriptor, "r+")
     deadline = time.monotonic() + 1.0  # a status call holds it for a moment
     while True:
@@ -293,8 +299,19 @@ def _lock(home: Path) -> TextIO | None:
                 return None
             time.sleep(0.01)
         else:
+            if not _is_there(home, lock):  # it waited for who has deleted the state
+                lock.close()
+                return None
             lock.truncate(0)
             return lock
+
+
+def _is_there(home: Path, lock: TextIO) -> bool:
+    """Whether that lock file is the state folder's still."""
+    try:
+        return os.path.samestat((home / LOCK).stat(), os.fstat(lock.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 @contextlib.contextmanager

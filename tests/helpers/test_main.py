@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -124,6 +126,28 @@ def test_reset_makes_a_new_cloud(home: Path) -> None:
     after = daemon.status(home)
     assert after is not None
     assert after.account.tenant_id != tenant
+
+
+def test_no_daemon_starts_in_what_reset_is_deleting(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(home, "up")
+    assert daemon.down(home)
+    delete = shutil.rmtree
+    alone: list[bool] = []
+
+    def deleting(path: Path) -> None:
+        if not alone:
+            with daemon.held(home) as held:
+                alone.append(held)
+        delete(path)
+
+    monkeypatch.setattr(shutil, "rmtree", deleting)
+    with (home / daemon.LOCK).open() as late:
+        assert delete_state(home)
+        assert alone == [False]
+        fcntl.flock(late, fcntl.LOCK_EX | fcntl.LOCK_NB)  # whoever waited has no state folder now
+    assert not home.exists()
 
 
 def test_reset_deletes_nobodys_own_folder(tmp_path: Path) -> None:
