@@ -14,13 +14,23 @@ import subprocess
 import sys
 import time
 
+_INTERRUPTED = 130  # 128 and SIGINT's number, as shells have it
+
 
 def _round(seed: int, arguments: list[str]) -> int:
     command = [
         *(sys.executable, "-m", "pytest", "-m", "fuzz", "-q", "--no-header", "-x"),
         *("--timeout", "1200", "--hypothesis-profile", "fuzz", "--hypothesis-seed", str(seed)),
     ]
-    return subprocess.run([*command, *arguments], check=False).returncode
+    process = subprocess.Popen([*command, *arguments])
+    interrupted = False
+    while True:
+        try:
+            status = process.wait()
+        except KeyboardInterrupt:  # pytest has it, too: it ends what it has started
+            interrupted = True
+        else:
+            return _INTERRUPTED if interrupted else status
 
 
 def main() -> int:
@@ -37,7 +47,8 @@ def main() -> int:
         status = _round(seed, arguments)
         done += 1
         if status:
-            print(f"Failed. Again: python -m tests.fuzz --seed {seed}", flush=True)
+            word = "Interrupted" if status == _INTERRUPTED else "Failed"
+            print(f"{word}. Again: python -m tests.fuzz --seed {seed}", flush=True)
             return status
         if options.seed is not None or time.monotonic() > deadline:
             return 0
