@@ -6,6 +6,7 @@ Source: Go documentation, text/template "Functions".
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -40,11 +41,8 @@ def _index(value: Any, *keys: Any) -> Any:
         if isinstance(value, Mapping):
             value = value.get(key)
         elif isinstance(value, (list, tuple, str)):
-            if isinstance(key, bool) or not isinstance(key, int):
-                raise FunctionError(f"cannot index slice/array with type {type_name(key)}")
-            if not 0 <= key < len(value):
-                raise FunctionError(f"index out of range: {show(key)}")
-            value = value.encode()[key] if isinstance(value, str) else value[key]
+            items = value.encode() if isinstance(value, str) else value
+            value = items[_position(key, len(items) - 1)]
         else:
             raise FunctionError(
                 "index of untyped nil"
@@ -54,14 +52,33 @@ def _index(value: Any, *keys: Any) -> Any:
     return value
 
 
-def _slice(value: Any, *bounds: int) -> Any:
+def _position(key: Any, last: int) -> int:
+    if isinstance(key, bool) or not isinstance(key, int):
+        raise FunctionError(f"cannot index slice/array with type {type_name(key)}")
+    if not 0 <= key <= last:
+        raise FunctionError(f"index out of range: {show(key)}")
+    return key
+
+
+def _slice(value: Any, *bounds: Any) -> Any:
+    """Go's slice; of a text it counts bytes."""
     if not isinstance(value, (str, list, tuple)):
-        raise FunctionError("can't slice item")
-    low = bounds[0] if bounds else 0
-    high = bounds[1] if len(bounds) > 1 else len(value)
-    if not 0 <= low <= high <= len(value):
-        raise FunctionError(f"index out of range: {low}:{high}")
-    return value[low:high]
+        raise FunctionError(
+            "slice of untyped nil"
+            if value is None
+            else f"can't slice item of type {type_name(value)}"
+        )
+    if isinstance(value, str) and len(bounds) == 3:
+        raise FunctionError("cannot 3-index slice a string")
+    items = value.encode() if isinstance(value, str) else value
+    found = [_position(bound, len(items)) for bound in bounds]
+    for low, high in pairwise(found):
+        if low > high:
+            raise FunctionError(f"invalid slice index: {low} > {high}")
+    low = found[0] if found else 0
+    high = found[1] if len(found) > 1 else len(items)
+    part = items[low:high]
+    return part.decode(errors="replace") if isinstance(part, bytes) else part
 
 
 def _length(value: Any) -> int:
