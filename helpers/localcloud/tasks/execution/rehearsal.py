@@ -15,6 +15,7 @@ from dulwich.client import LocalGitClient
 from dulwich.objects import Blob, Commit, Tree
 from dulwich.refs import Ref
 from dulwich.repo import Repo
+from urllib3.util.ssl_ import create_urllib3_context
 
 from ...cloud import Cloud
 from ...containers.images.images import ImageStore
@@ -75,6 +76,7 @@ def rehearse() -> None:
 
 def _clone(folder: Path) -> None:
     """Clone a repository as a run's source is cloned, but for the way of its pack."""
+    create_urllib3_context()  # the first one of a process looks every algorithm up
     folder.mkdir()
     origin = Repo.init_bare(folder / "origin", mkdir=True)
     ours = Repo.init_bare(folder / "ours", mkdir=True)
