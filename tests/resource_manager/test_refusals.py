@@ -1,0 +1,771 @@
+"""What the resource manager refuses, and the small operations beside the large ones."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import requests
+
+from tests.conftest import LocalCloud
+from tests.resource_manager.test_requests import CONTAINERS, REGISTRIES, VAULTS, send
+from tests.resource_manager.test_resource_manager import make_group, make_registry
+
+ROLES = "providers/Microsoft.Authorization"
+ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
+NOWHERE = (
+    "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/nowhere"
+)
+READ = ["repositories/a/content/read"]
+
+
+@dataclass
+class Place:
+    """A resource group, and a registry and a vault in it."""
+
+    cloud: LocalCloud
+    group: str
+    registry: str
+    vault: str
+
+    def send(self, method: str, path: str, body: Any = None) -> requests.Response:
+        """Send to a path in which {g}, {r} and {v} stand for group, registry and vault."""
+        return send(self.cloud, method, self.full(path), body)
+
+    def full(self, path: str) -> str:
+        """The path below the subscription."""
+        group = f"resourceGroups/{self.group}"
+        registry = f"{group}/{REGISTRIES}/{self.registry}"
+        vault = f"{group}/{VAULTS}/{self.vault}"
+        return path.replace("{g}", group).replace("{r}", registry).replace("{v}", vault)
+
+    def id(self, path: str) -> str:
+        """The ARM id of a path."""
+        return f"{self.cloud.subscription}/{self.full(path)}"
+
+
+def vault_body(cloud: LocalCloud, **properties: Any) -> dict[str, Any]:
+    tenant = cloud.account.tenant_id
+    sku = {"family": "A", "name": "standard"}
+    given = {"tenantId": tenant, "sku": sku, "accessPolicies": [], **properties}
+    return {"location": "eastus", "properties": given}
+
+
+@pytest.fixture(scope="module")
+def place(local_cloud: LocalCloud) -> Place:
+    group = make_group(local_cloud)
+    made = Place(local_cloud, group, make_registry(local_cloud, group), f"v{uuid.uuid4().hex[:12]}")
+    assert made.send("PUT", "{v}", vault_body(local_cloud)).status_code == 201
+    actions = {"properties": {"actions": READ}}
+    assert made.send("PUT", "{r}/scopeMaps/known", actions).status_code == 201
+    token = {"properties": {"scopeMapId": made.id("{r}/scopeMaps/known")}}
+    assert made.send("PUT", "{r}/tokens/known", token).status_code == 201
+    return made
+
+
+def assert_refused(answer: requests.Response, status: int, code: str, message: str) -> None:
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code), answer.text
+    assert message in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "properties", "status", "code", "message"),
+    [
+        (
+            "PUT",
+            "scopeMaps/four",
+            {"actions": READ},
+            400,
+            "InvalidResourceName",
+            "The scope map name 'four' is invalid",
+        ),
+        (
+            "PUT",
+            "tokens/under_score",
+            {},
+            400,
+            "InvalidResourceName",
+            "The token name 'under_score' is invalid",
+        ),
+        (
+            "PUT",
+            "scopeMaps/_repositories_pull",
+            {"actions": READ},
+            400,
+            "SystemDefinedScopeMap",
+            "'_repositories_pull' is system-defined",
+        ),
+        (
+            "PATCH",
+            "scopeMaps/_repositories_pull",
+            {"actions": READ},
+            400,
+            "SystemDefinedScopeMap",
+            "'_repositories_pull' is system-defined",
+        ),
+        (
+            "DELETE",
+            "scopeMaps/_repositories_pull",
+            None,
+            400,
+            "SystemDefinedScopeMap",
+            "'_repositories_pull' is system-defined",
+        ),
+        (
+            "PUT",
+            "scopeMaps/empty",
+            {"actions": []},
+            400,
+            "InvalidScopeMapActions",
+            "at least one action",
+        ),
+        (
+            "PATCH",
+            "scopeMaps/known",
+            {"actions": ["repositories/a/content/fly"]},
+            400,
+            "InvalidScopeMapActions",
+            "'repositories/a/content/fly' is invalid",
+        ),
+        ("DELETE", "scopeMaps/known", None, 409, "ScopeMapInUse", "used by the token known"),
+        (
+            "PUT",
+            "tokens/fresh",
+            {"scopeMapId": "/nowhere"},
+            400,
+            "InvalidScopeMap",
+            "The scope map '/nowhere' of the token does not exist",
+        ),
+        (
+            "PATCH",
+            "tokens/known",
+            {"status": "asleep"},
+            400,
+            "InvalidRequestContent",
+            "'asleep' is invalid",
+        ),
+        (
+            "PATCH",
+            "tokens/known",
+            {"scopeMapId": "/nowhere"},
+            400,
+            "InvalidScopeMap",
+            "'/nowhere' of the token",
+        ),
+        (
+            "PATCH",
+            "tokens/known",
+            {"credentials": {"certificates": [{"name": "certificate1"}]}},
+            501,
+            "NotImplemented",
+            "tokens with certificates",
+        ),
+    ],
+)
+def test_scope_maps_and_tokens_that_may_not_be(
+    place: Place,
+    method: str,
+    path: str,
+    properties: Any,
+    status: int,
+    code: str,
+    message: str,
+) -> None:
+    before = [place.send("GET", "{r}/" + kind).json() for kind in ("scopeMaps", "tokens")]
+    body = None if properties is None else {"properties": properties}
+    assert_refused(place.send(method, "{r}/" + path, body), status, code, message)
+    assert [place.send("GET", "{r}/" + kind).json() for kind in ("scopeMaps", "tokens")] == before
+
+
+def test_a_scope_map_is_changed_and_deleted(place: Place) -> None:
+    path = "{r}/scopeMaps/changing"
+    made = place.send("PUT", path, {"properties": {"actions": READ, "description": "first"}})
+    assert (made.status_code, made.json()["properties"]["description"]) == (201, "first")
+    other = ["repositories/b/content/write", "repositories/b/metadata/read"]
+    changed = place.send("PATCH", path, {"properties": {"actions": other}})
+    assert changed.status_code == 200
+    assert changed.json()["properties"]["actions"] == other
+    assert changed.json()["properties"]["description"] == "first"
+    place.send("PATCH", path, {"properties": {"description": "second"}})
+    shown = place.send("GET", path).json()["properties"]
+    assert (shown["actions"], shown["description"]) == (other, "second")
+    assert place.send("DELETE", path).status_code == 200
+    assert place.send("GET", path).status_code == 404
+    assert place.send("DELETE", path).status_code == 204
+    assert place.send("DELETE", "{r}/tokens/nothere").status_code == 204
+
+
+def test_a_token_is_given_another_scope_map(place: Place) -> None:
+    first, second = (place.id("{r}/scopeMaps/" + name) for name in ("known", "_repositories_pull"))
+    path = "{r}/tokens/moving"
+    place.send("PUT", path, {"properties": {"scopeMapId": first}})
+    moved = place.send("PATCH", path, {"properties": {"scopeMapId": second, "status": "disabled"}})
+    assert moved.status_code == 200
+    shown = place.send("GET", path).json()["properties"]
+    assert (shown["scopeMapId"], shown["status"]) == (second, "disabled")
+    assert place.send("DELETE", path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("token", "given", "status", "code", "message"),
+    [
+        ("nothere", {}, 404, "TokenNotFound", "tokens/nothere' does not exist"),
+        ("known", {"name": "password3"}, 400, "InvalidRequestContent", "'password3' is invalid"),
+        (
+            "known",
+            {"expiry": "tomorrow"},
+            400,
+            "InvalidRequestContent",
+            "'tomorrow' is not an ISO 8601 time",
+        ),
+        (
+            "known",
+            {"expiry": "2020-01-01T00:00:00Z"},
+            400,
+            "InvalidRequestContent",
+            "is in the past",
+        ),
+    ],
+)
+def test_no_password_is_made_for_a_wrong_request(
+    place: Place, token: str, given: dict[str, str], status: int, code: str, message: str
+) -> None:
+    body = {"tokenId": place.id(f"{{r}}/tokens/{token}"), **given}
+    answer = place.send("POST", "{r}/generateCredentials", body)
+    assert_refused(answer, status, code, message)
+    shown = place.send("GET", "{r}/tokens/known").json()["properties"]
+    assert shown["credentials"]["passwords"] == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "code", "message"),
+    [
+        (
+            "PUT",
+            "{r}",
+            {"location": "westus", "sku": {"name": "Premium"}},
+            409,
+            "InvalidResourceLocation",
+            "eastus",
+        ),
+        ("PUT", "{r}", {"sku": {"name": "Premium"}}, 400, "LocationRequired", "location property"),
+        ("PATCH", "{r}", {"sku": {"name": "Gold"}}, 400, "InvalidSku", "SKU name 'Gold'"),
+        ("GET", "{r}/listUsages", None, 501, "NotImplemented", "registries/listUsages"),
+        (
+            "PUT",
+            "resourceGroups/dot.",
+            {"location": "eastus"},
+            400,
+            "InvalidResourceGroupName",
+            "'dot.' is not valid",
+        ),
+        (
+            "PUT",
+            "{g}",
+            {"location": "westus"},
+            409,
+            "InvalidResourceGroupLocation",
+            "already exists in location 'eastus'",
+        ),
+        (
+            "GET",
+            "providers/Microsoft.Nothing",
+            None,
+            404,
+            "InvalidResourceNamespace",
+            "Microsoft.Nothing",
+        ),
+        (
+            "PUT",
+            "{g}/" + VAULTS + "/two--hyphens",
+            {"location": "eastus"},
+            400,
+            "VaultNameNotValid",
+            "The vault name 'two--hyphens' is invalid",
+        ),
+        (
+            "PUT",
+            "{v}/accessPolicies/swap",
+            {"properties": {"accessPolicies": []}},
+            400,
+            "InvalidRequestContent",
+            "'swap' is add, replace or remove",
+        ),
+        ("POST", "{r}/importImage", {"source": {}}, 400, "InvalidSourceImage", "sourceImage"),
+        (
+            "POST",
+            "{r}/importImage",
+            {"source": {"sourceImage": "node:15"}},
+            400,
+            "InvalidRequestContent",
+            "One of source.registryUri and source.resourceId",
+        ),
+        (
+            "POST",
+            "{r}/importImage",
+            {"source": {"sourceImage": "node:15"}, "untaggedTargetRepositories": ["a"]},
+            501,
+            "NotImplemented",
+            "untaggedTargetRepositories",
+        ),
+        (
+            "POST",
+            "{r}/importImage",
+            {"source": {"sourceImage": "node:15", "resourceId": NOWHERE}},
+            404,
+            "ResourceNotFound",
+            "nowhere",
+        ),
+        (
+            "PUT",
+            "{g}/" + ROLES + "/roleAssignments/guid",
+            {"properties": {"roleDefinitionId": ACR_PULL, "principalId": "a"}},
+            400,
+            "InvalidRoleAssignmentId",
+            "'guid' must be a GUID",
+        ),
+        (
+            "PUT",
+            "{g}/" + ROLES + "/roleAssignments/00000000-0000-0000-0000-0000000000a1",
+            {"properties": {"roleDefinitionId": "no-role", "principalId": "a"}},
+            404,
+            "RoleDefinitionDoesNotExist",
+            "ID 'norole' does not exist",
+        ),
+        (
+            "PUT",
+            "{g}/" + ROLES + "/roleAssignments/00000000-0000-0000-0000-0000000000a1",
+            {"properties": {"roleDefinitionId": ACR_PULL, "principalId": "no-one"}},
+            400,
+            "PrincipalNotFound",
+            "Principal noone does not exist",
+        ),
+        (
+            "GET",
+            ROLES + "/roleDefinitions/no-role",
+            None,
+            404,
+            "RoleDefinitionDoesNotExist",
+            f"AcrPull ({ACR_PULL})",
+        ),
+    ],
+)
+def test_a_refusal_says_why(
+    place: Place, method: str, path: str, body: Any, status: int, code: str, message: str
+) -> None:
+    answer = place.send(method, path, body)
+    assert_refused(answer, status, code, message)
+
+
+def test_the_two_admin_passwords_are_renewed_one_by_one(place: Place) -> None:
+    path = "{r}/regenerateCredential"
+    assert place.send("POST", path, {"name": "password"}).status_code == 400
+    place.send("PATCH", "{r}", {"properties": {"adminUserEnabled": True}})
+
+    def passwords(answer: requests.Response) -> dict[str, str]:
+        assert answer.status_code == 200
+        assert answer.json()["username"] == place.registry
+        return {one["name"]: one["value"] for one in answer.json()["passwords"]}
+
+    before = passwords(place.send("POST", "{r}/listCredentials"))
+    refused = place.send("POST", path, {"name": "password3"})
+    assert refused.status_code == 400
+    assert "must be 'password' or 'password2'" in refused.json()["error"]["message"]
+    first = passwords(place.send("POST", path, {"name": "password"}))
+    assert first["password"] != before["password"]
+    assert first["password2"] == before["password2"]
+    second = passwords(place.send("POST", path, {"name": "password2"}))
+    assert second["password"] == first["password"]
+    assert second["password2"] != first["password2"]
+    assert passwords(place.send("POST", "{r}/listCredentials")) == second
+
+
+def test_a_name_that_is_taken_is_not_available(place: Place) -> None:
+    for kind, name, reason in (
+        ("ContainerRegistry", place.registry, "AlreadyExists"),
+        ("ContainerRegistry", "no-hyphens", "Invalid"),
+        ("KeyVault", place.vault, "AlreadyExists"),
+        ("KeyVault", "a", "AccountNameInvalid"),
+    ):
+        path = f"providers/Microsoft.{kind}/checkNameAvailability"
+        answer = place.send("POST", path, {"name": name}).json()
+        assert (answer["nameAvailable"], answer["reason"]) == (False, reason)
+        assert name in answer["message"]
+        assert place.send("POST", path, {"name": uuid.uuid4().hex[:9] + "x"}).status_code == 200
+
+
+def test_a_vault_name_belongs_to_one_vault(place: Place, local_cloud: LocalCloud) -> None:
+    other = make_group(local_cloud)
+    path = f"resourceGroups/{other}/{VAULTS}/{place.vault}"
+    answer = place.send("PUT", path, vault_body(local_cloud))
+    assert answer.status_code == 409
+    assert place.vault in answer.json()["error"]["message"]
+    assert place.send("GET", path).status_code == 404
+    assert place.send("DELETE", path).status_code == 204
+
+
+def test_a_permission_is_taken_away_alone(place: Place, local_cloud: LocalCloud) -> None:
+    owner = local_cloud.account.object_id
+    identity = {"tenantId": local_cloud.account.tenant_id, "objectId": owner}
+
+    def change(kind: str, secrets: list[str]) -> Any:
+        policy = {**identity, "permissions": {"secrets": secrets}}
+        body = {"properties": {"accessPolicies": [policy]}}
+        answer = place.send("PUT", f"{{v}}/accessPolicies/{kind}", body)
+        assert answer.status_code in (200, 201)
+        [shown] = place.send("GET", "{v}").json()["properties"]["accessPolicies"]
+        return shown["permissions"]["secrets"]
+
+    assert change("add", ["get", "list"]) == ["get", "list"]
+    assert change("add", ["list", "set"]) == ["get", "list", "set"]
+    assert change("remove", ["list"]) == ["get", "set"]
+
+
+def test_tags_are_replaced_where_they_are_named(place: Place) -> None:
+    for path in ("{g}", "{r}", "{v}"):
+        changed = place.send("PATCH", path, {"tags": {"a": "1"}})
+        assert changed.status_code in (200, 201)
+        assert place.send("GET", path).json()["tags"] == {"a": "1"}
+        place.send("PATCH", path, {})
+        assert place.send("GET", path).json()["tags"] == {"a": "1"}
+        place.send("PATCH", path, {"tags": None})
+        assert not place.send("GET", path).json().get("tags")
+
+
+def test_the_sku_changes_and_the_group_lists_its_registries(local_cloud: LocalCloud) -> None:
+    group = make_group(local_cloud)
+    names = sorted(make_registry(local_cloud, group) for _ in range(2))
+    path = f"resourceGroups/{group}/{REGISTRIES}"
+    changed = send(local_cloud, "PATCH", f"{path}/{names[0]}", {"sku": {"name": "basic"}})
+    assert changed.json()["sku"] == {"name": "Basic", "tier": "Basic"}
+    found = send(local_cloud, "GET", path, None).json()["value"]
+    assert {one["name"]: one["sku"]["name"] for one in found} == {
+        names[0]: "Basic",
+        names[1]: "Premium",
+    }
+
+
+def test_role_definitions_by_id_and_by_filter(place: Place) -> None:
+    path = ROLES + "/roleDefinitions"
+    shown = place.send("GET", f"{path}/{ACR_PULL}")
+    assert shown.status_code == 200
+    assert shown.json()["properties"]["roleName"] == "AcrPull"
+    http = place.cloud.http()
+    http.headers["Authorization"] = f"Bearer {place.cloud.token()}"
+    query = "api-version=2022-04-01"
+    root = f"https://management.azure.com/{path}/{ACR_PULL}?{query}"
+    assert http.get(root).json() == shown.json()
+    listed = f"https://management.azure.com{place.cloud.subscription}/{path}?{query}&$filter="
+    assert http.get(listed + "type eq 'CustomRole'").json() == {"value": []}
+    [found] = http.get(listed + "type eq 'BuiltInRole' and roleName eq 'acrpull'").json()["value"]
+    assert found["name"] == ACR_PULL
+
+
+def test_a_role_assignment_keeps_its_scope(place: Place, local_cloud: LocalCloud) -> None:
+    name = str(uuid.uuid4())
+    owner = local_cloud.account.object_id
+    body = {"properties": {"roleDefinitionId": ACR_PULL, "principalId": owner}}
+    path = f"{ROLES}/roleAssignments/"
+    made = place.send("PUT", f"{{g}}/{path}{name}", body)
+    assert (made.status_code, made.json()["properties"]["scope"]) == (201, place.id("{g}"))
+    moved = place.send("PUT", f"{{r}}/{path}{name}", body)
+    assert_refused(moved, 400, "RoleAssignmentUpdateNotPermitted", "not allowed to be updated")
+    again = place.send("PUT", f"{{g}}/{path}{uuid.uuid4()}", body)
+    assert_refused(again, 409, "RoleAssignmentExists", name.replace("-", ""))
+    gone = place.send("DELETE", f"{{g}}/{path}{name}")
+    assert (gone.status_code, gone.json()) == (200, made.json())
+
+
+def test_a_provider_is_registered_already(place: Place) -> None:
+    answer = place.send("POST", "providers/microsoft.keyvault/register")
+    assert answer.status_code == 200
+    assert answer.json()["namespace"] == "Microsoft.KeyVault"
+    assert answer.json()["registrationState"] == "Registered"
+
+
+CONTAINER = {
+    "name": "one",
+    "properties": {
+        "image": "hello",
+        "ports": [{"port": 80}],
+        "resources": {"requests": {"cpu": 1, "memoryInGB": 1}},
+    },
+}
+
+
+def container(name: str = "one", **properties: Any) -> dict[str, Any]:
+    return {"name": name, "properties": {**CONTAINER["properties"], **properties}}  # type: ignore[dict-item]
+
+
+def address(*ports: Any, **more: Any) -> dict[str, Any]:
+    return {"ipAddress": {"type": "Public", "ports": list(ports), **more}}
+
+
+@pytest.mark.parametrize(
+    ("properties", "status", "code", "message"),
+    [
+        ({"osType": "Windows"}, 501, "NotImplemented", "Windows container groups"),
+        ({"osType": "Plan9"}, 400, "InvalidOsType", "'Windows,Linux'"),
+        ({"restartPolicy": "Maybe"}, 400, "InvalidRestartPolicy", "'Maybe'"),
+        ({"containers": []}, 400, "ContainersNotSpecified", "are not specified"),
+        (
+            {"containers": [container(f"c{number}") for number in range(61)]},
+            400,
+            "TooManyContainers",
+            "has 61 containers; 60 are allowed",
+        ),
+        (
+            {"containers": [CONTAINER, CONTAINER]},
+            400,
+            "DuplicateContainerName",
+            "'one' in container group 'refused' is not unique",
+        ),
+        ({"containers": [container("Upper")]}, 400, "InvalidContainerName", "'Upper'"),
+        ({"containers": [{}]}, 400, "InvalidContainerName", "'<null>'"),
+        ({"containers": [container(image=" ")]}, 400, "ImageNotSpecified", "container 'one'"),
+        (
+            {"containers": [container(resources={"requests": {"cpu": 0, "memoryInGB": 1}})]},
+            400,
+            "ResourceRequestsNotSpecified",
+            "'resources.requests.cpu' must be a positive number",
+        ),
+        (
+            {"containers": [container(livenessProbe={"periodSeconds": 1})]},
+            501,
+            "NotImplemented",
+            "livenessProbe",
+        ),
+        (
+            {"containers": [container(environmentVariables=[{"name": "1a"}])]},
+            400,
+            "InvalidEnvironmentVariableName",
+            "'1a' in the container 'one'",
+        ),
+        (
+            {"imageRegistryCredentials": [{"server": "a", "identity": "b"}]},
+            501,
+            "NotImplemented",
+            "registry credentials by the identity of a group",
+        ),
+        (
+            {"imageRegistryCredentials": [{"server": "a", "username": "b"}]},
+            400,
+            "InvalidImageRegistryCredentials",
+            "The 'password'",
+        ),
+        ({"volumes": [{"name": "UP", "emptyDir": {}}]}, 400, "InvalidVolumeName", "'UP'"),
+        (
+            {"volumes": [{"name": "a", "gitRepo": {"repository": "b"}}]},
+            501,
+            "NotImplemented",
+            "git volumes",
+        ),
+        (
+            {"volumes": [{"name": "a", "secret": {"key": "?"}}]},
+            400,
+            "InvalidSecretVolume",
+            "not encoded in base64",
+        ),
+        (
+            {"volumes": [{"name": "a", "secret": {"..": "YQ=="}}]},
+            400,
+            "InvalidSecretVolume",
+            "'..' cannot be the name of a file",
+        ),
+        (
+            {"containers": [container(volumeMounts=[{"name": "a", "mountPath": "/a"}])]},
+            400,
+            "VolumeNotFound",
+            "The volume 'a' that the container 'one' mounts",
+        ),
+        (
+            {
+                "volumes": [{"name": "a", "emptyDir": {}}],
+                "containers": [container(volumeMounts=[{"name": "a", "mountPath": "a"}])],
+            },
+            400,
+            "InvalidVolumeMountPath",
+            "The mount path 'a'",
+        ),
+        (address({"port": 80}, type="Other"), 400, "InvalidIpAddressType", "'Public,Private'"),
+        (address({"port": 80}, type="Private"), 501, "NotImplemented", "virtual network"),
+        (address({"port": 80}, dnsNameLabel="a"), 501, "NotImplemented", "DNS name labels"),
+        (address(), 400, "MissingIpAddressPorts", "cannot be empty"),
+        (address({"port": 0}), 400, "InvalidPort", "The port '0'"),
+        (address({"port": 65536}), 400, "InvalidPort", "The port '65536'"),
+        (address({"port": 80, "protocol": "UDP"}), 501, "NotImplemented", "UDP ports"),
+        (address({"port": 81}), 400, "PortNotExposed", "The port '81'"),
+        (address({"port": 80}, {"port": 80}), 400, "DuplicateIpAddressPorts", "not unique"),
+    ],
+)
+def test_a_container_group_that_may_not_be(
+    place: Place, properties: dict[str, Any], status: int, code: str, message: str
+) -> None:
+    given = {"osType": "Linux", "restartPolicy": "Never", "containers": [CONTAINER], **properties}
+    path = f"{{g}}/{CONTAINERS}/refused"
+    answer = place.send("PUT", path, {"location": "eastus", "properties": given})
+    assert_refused(answer, status, code, message)
+    assert place.send("GET", path).status_code == 404
+
+
+STEP = {"type": "EncodedTask", "encodedTaskContent": "c3RlcHM6IFtdCg=="}
+
+
+def trigger(**given: Any) -> dict[str, Any]:
+    return {"trigger": given}
+
+
+def login(**secret: str) -> dict[str, Any]:
+    return {"credentials": {"customRegistries": {"a.azurecr.io": {"password": secret}}}}
+
+
+def source(**given: Any) -> dict[str, Any]:
+    return trigger(
+        sourceTriggers=[
+            {"name": "one", "sourceTriggerEvents": ["commit"], "sourceRepository": given}
+        ]
+    )
+
+
+GITHUB = {"sourceControlType": "Github", "repositoryUrl": "https://github.com/a/nowhere.git#main"}
+
+
+@pytest.mark.parametrize(
+    ("properties", "status", "code", "message"),
+    [
+        ({"status": "Asleep"}, 400, None, "'Asleep' is Enabled or Disabled"),
+        ({"timeout": 1}, 400, "InvalidTimeout", "must be between"),
+        ({"agentPoolName": "a"}, 501, "NotImplemented", "task property agentPoolName"),
+        ({"logTemplate": "a"}, 501, "NotImplemented", "task property logTemplate"),
+        ({"step": {"type": "Other"}}, 400, "InvalidTaskStep", "The step type 'Other'"),
+        ({"step": {"type": "Docker"}}, 400, "InvalidTaskStep", "requires 'dockerFilePath'"),
+        (
+            {"step": {"type": "FileTask", "taskFilePath": "a"}},
+            400,
+            "InvalidTaskStep",
+            "requires 'contextPath'",
+        ),
+        (
+            {"step": {**STEP, "encodedTaskContent": "?"}},
+            400,
+            "InvalidTaskStep",
+            "'encodedTaskContent' is not base64",
+        ),
+        (
+            {"step": {**STEP, "values": [{"value": "a"}]}},
+            400,
+            "InvalidTaskStep",
+            "Every value and argument of a step needs a name",
+        ),
+        (
+            trigger(timerTriggers=[{"name": "t", "schedule": "* * *"}]),
+            400,
+            "InvalidSchedule",
+            "The schedule '* * *' of the timer trigger 't'",
+        ),
+        (
+            trigger(timerTriggers=[{"schedule": "0 0 * * *"}]),
+            400,
+            "InvalidTrigger",
+            "Each of 'timerTriggers' needs a name",
+        ),
+        (
+            trigger(timerTriggers=[{"name": "t", "schedule": "0 0 * * *"}] * 2),
+            400,
+            "InvalidTrigger",
+            "Two of 'timerTriggers' have the same name",
+        ),
+        (
+            trigger(timerTriggers=[{"name": "t", "schedule": "0 0 * * *", "status": "Off"}]),
+            400,
+            "InvalidTrigger",
+            "The status 'Off' of the trigger 't'",
+        ),
+        (
+            trigger(baseImageTrigger={"name": "b", "baseImageTriggerType": "Some"}),
+            400,
+            None,
+            "The base image trigger type 'Some' is Runtime or All",
+        ),
+        (
+            {"credentials": {"sourceRegistry": {"loginMode": "Maybe"}}},
+            400,
+            None,
+            "The loginMode 'Maybe' of the source registry",
+        ),
+        (login(type="Plain", value="a"), 400, None, "has the type 'Plain'"),
+        (
+            login(type="Vaultsecret", value="a"),
+            400,
+            "InvalidVaultSecret",
+            "must be the URL of a Key Vault secret",
+        ),
+        (
+            source(sourceControlType="Github", repositoryUrl="https://example.org/a/b"),
+            400,
+            "InvalidSourceRepository",
+            "it has 'https://example.org/a/b'",
+        ),
+        (source(**GITHUB), 400, "SourceControlTokenRequired", "needs a token"),
+        (
+            source(**GITHUB, sourceControlAuthProperties={"tokenType": "PAT", "token": "wrong"}),
+            400,
+            "SourceControlWebhookFailed",
+            "the token is not valid (Bad credentials)",
+        ),
+    ],
+)
+def test_a_task_that_may_not_be(
+    place: Place, properties: dict[str, Any], status: int, code: str | None, message: str
+) -> None:
+    given = {"platform": {"os": "Linux"}, "step": STEP, **properties}
+    path = "{r}/tasks/refused"
+    answer = place.send("PUT", path, {"location": "eastus", "properties": given})
+    assert_refused(answer, status, code or "InvalidRequestContent", message)
+    assert place.send("GET", path).status_code == 404
+
+
+def test_a_webhook_of_a_repository_that_is_not_there(place: Place) -> None:
+    access = {"tokenType": "PAT", "token": place.cloud.account.github_token}
+    given = {"platform": {"os": "Linux"}, "step": STEP}
+    given |= source(**GITHUB, sourceControlAuthProperties=access)
+    body = {"location": "eastus", "properties": given}
+    answer = place.send("PUT", "{r}/tasks/refused", body)
+    message = "https://github.com/a/nowhere: the repository is not found"
+    assert_refused(answer, 400, "SourceControlWebhookFailed", message)
+    assert access["token"] not in answer.text
+    short = place.send("PUT", "{r}/tasks/four", body)
+    assert short.status_code == 400
+    assert "The task name 'four' is invalid" in short.json()["error"]["message"]
+
+
+def test_a_task_is_patched(place: Place) -> None:
+    path = "{r}/tasks/patched"
+    base = {"name": "base", "baseImageTriggerType": "All", "updateTriggerEndpoint": "https://a.b/c"}
+    timer = {"name": "nightly", "schedule": "0 0 * * *"}
+    given = {"platform": {"os": "Linux"}, "step": STEP}
+    given |= trigger(baseImageTrigger=base, timerTriggers=[timer])
+    made = place.send("PUT", path, {"location": "eastus", "properties": given})
+    assert made.status_code in (200, 201), made.text
+    assert made.json()["properties"]["trigger"]["baseImageTrigger"]["updateTriggerEndpoint"] is None
+    change = {
+        "tags": {"a": "1"},
+        "identity": {"type": "SystemAssigned"},
+        "properties": trigger(
+            timerTriggers=[{"name": "nightly", "status": "Disabled"}],
+            baseImageTrigger={"name": "base", "status": "Disabled"},
+        ),
+    }
+    changed = place.send("PATCH", path, change)
+    assert changed.status_code == 200, changed.text
+    shown = place.send("GET", path).json()
+    assert shown["tags"] == {"a": "1"}
+    assert uuid.UUID(shown["identity"]["principalId"])
+    [now] = shown["properties"]["trigger"]["timerTriggers"]
+    assert now == {**timer, "status": "Disabled"}
+    now = shown["properties"]["trigger"]["baseImageTrigger"]
+    assert (now["status"], now["baseImageTriggerType"]) == ("Disabled", "All")
+    other = place.send("PATCH", path, {"properties": {"step": {"type": "Docker"}}})
+    assert_refused(other, 400, "InvalidTaskStep", "which an update cannot change to Docker")
