@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import gc
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-from helpers.localcloud.containers.sandboxes.relay import Relay
+from helpers.localcloud.containers.sandboxes.relay import Relay, patiently
 
 
 @pytest.fixture
@@ -75,3 +76,80 @@ def test_a_relay_that_closes_leaves_no_client_waiting(silent_server: tuple[str, 
                     client.close()
     finally:
         gc.enable()
+
+
+def test_a_server_that_is_not_there_ends_the_connection() -> None:
+    async def connect() -> socket.socket:
+        raise ConnectionRefusedError
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    address = listener.getsockname()
+    relay = Relay()
+    relay.serve(listener, connect)
+    with socket.create_connection(address, 10) as client:
+        assert client.recv(1) == b""
+    relay.drop(listener)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address, 10)
+    relay.close()
+    relay.close()  # once is enough
+
+
+def test_a_listener_goes_on_after_an_error(silent_server: tuple[str, int]) -> None:
+    """One that cannot accept, as without descriptors, is asked again a moment later."""
+
+    async def connect() -> socket.socket:
+        return await patiently(silent_server, socket.socket)
+
+    listener = socket.socket()  # accept fails until it listens: select tells that it hangs up
+    listener.bind(("127.0.0.1", 0))
+    relay = Relay()
+    relay.serve(listener, connect)
+    threading.Event().wait(0.3)
+    listener.listen()
+    with socket.create_connection(listener.getsockname(), 10) as client:
+        client.sendall(b"x")
+        client.settimeout(0.2)
+        with pytest.raises(TimeoutError):  # it is connected: the server is only silent
+            client.recv(1)
+    relay.close()
+
+
+def test_a_client_that_resets_its_connection_ends_the_other_one() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = server.getsockname()
+
+        async def connect() -> socket.socket:
+            return await patiently(address, socket.socket)
+
+        listener = socket.create_server(("127.0.0.1", 0))
+        relay = Relay()
+        relay.serve(listener, connect)
+        client = socket.create_connection(listener.getsockname(), 10)
+        server.settimeout(10)
+        accepted, _ = server.accept()
+        with accepted:
+            client.sendall(b"x")
+            accepted.settimeout(10)
+            assert accepted.recv(1) == b"x"
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+            assert accepted.recv(1) == b""
+        relay.close()
+
+
+def test_connecting_is_tried_for_as_long_as_it_was_given() -> None:
+    made: list[socket.socket] = []
+
+    def make() -> socket.socket:
+        made.append(socket.socket())
+        return made[-1]
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = server.getsockname()
+    with pytest.raises(ConnectionRefusedError):
+        asyncio.run(patiently(address, make, 0.1))
+    assert len(made) > 1
+    with pytest.raises(OSError, match=r"\[Errno (22|101|113)\]"):
+        asyncio.run(patiently(("255.255.255.255", 1), make, 30))  # not a matter of patience
+    assert {one.fileno() for one in made} == {-1}

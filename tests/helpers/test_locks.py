@@ -289,6 +289,7 @@ def notebook(cloud: LocalCloud) -> Iterator[subprocess.Popen[str]]:
         signal.signal(signal.SIGINT, before)
     try:
         yield process
+        process.communicate(timeout=30)  # it ends with its input, as a kernel that is shut down
     finally:
         process.kill()
         process.communicate()
