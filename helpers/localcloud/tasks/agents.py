@@ -58,6 +58,7 @@ class _Execution:
         self._stop = stop
         self._started = time.monotonic()
         self._limit, self._limit_message = math.inf, ""  # of time, of what the agent is at now
+        self._ended: tuple[str, str] | None = None  # what the agent itself could not record
         self._account = BlobAccount(cloud)
         container = self._account.container_of(run.registry_id)
         self._folder = folders.folder_of(container, run.run_id)
@@ -108,6 +109,8 @@ class _Execution:
             if control.fileno() in ready and not self._hear(control):
                 poll.unregister(control)
             if child.fileno() in ready:
+                while self._hear(control):
+                    pass  # its last words
                 self._cloud.outbox.wake()  # for what it has recorded, and was killed before it told
                 return
             now = time.monotonic()
@@ -124,7 +127,7 @@ class _Execution:
     def _hear(self, control: socket.socket) -> bool:
         """What the agent tells; False when it has closed its end."""
         try:
-            data = control.recv(MESSAGE)
+            data = control.recv(MESSAGE, socket.MSG_DONTWAIT)
         except OSError:
             data = b""
         if not data:
@@ -135,6 +138,9 @@ class _Execution:
         if "within" in message:
             seconds, self._limit_message = message["within"]
             self._limit = time.monotonic() + seconds if seconds else math.inf
+        if "ended" in message:
+            status, text = message["ended"]
+            self._ended = status, text
         if "event" in message:
             self._cloud.outbox.wake()
         return True
@@ -145,6 +151,8 @@ class _Execution:
         """Status and message of a run whose agent has not recorded its end."""
         if self._stop.event.is_set():
             return self._stop.status, self._stop.message
+        if self._ended is not None:
+            return self._ended
         if ending.peak > MEMORY * 0.9:
             return "Failed", OUT_OF_MEMORY
         if ending.status < 0:

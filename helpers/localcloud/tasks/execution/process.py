@@ -8,6 +8,7 @@ outbox. When that socket closes, the daemon is gone, or needs no agent any more.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import socket
 import threading
@@ -17,11 +18,14 @@ from typing import Any
 from ... import forking
 from ...cloud import Cloud
 from ...containers.sandboxes import network
+from ...errors import no_space
 from ..runs import Runs
 from . import limits
 from .order import Order
 from .runner import execute
-from .stop import Stop
+from .stop import Stop, unexpected
+
+log = logging.getLogger(__name__)
 
 MESSAGE = 65536  # bytes
 
@@ -49,14 +53,24 @@ def main(descriptors: list[int], *, home: str) -> int:
     network.assume(order.namespaces)
     stop = Stop()
     threading.Thread(target=_listen, args=(control, stop), name="control", daemon=True).start()
-    execute(cloud, found, stop)
+    try:
+        execute(cloud, found, stop)
+    except Exception as error:
+        # Its end could not be recorded, where the disk is full for example: the daemon will.
+        if no_space(error) is None:
+            log.exception("run %s", found.run_id)
+        _tell(control, {"ended": unexpected(error)})
+        return 1
     if network.usable() != order.namespaces:
         _tell(control, {"namespaces": network.usable()})
     return 0
 
 
 def _tell(control: socket.socket, message: dict[str, Any]) -> None:
-    control.send(json.dumps(message).encode())
+    try:
+        control.send(json.dumps(message).encode())
+    except OSError:  # the daemon is gone, and nobody is left to work for
+        os._exit(1)
 
 
 def _listen(control: socket.socket, stop: Stop) -> None:
