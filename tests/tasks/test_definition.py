@@ -272,3 +272,50 @@ def test_values_as_json_are_quoted_for_the_shell() -> None:
 def test_a_values_file_that_is_none_is_told(values: str) -> None:
     with pytest.raises(TaskError, match="failed to read the values file"):
         read("steps:\n  - cmd: x\n", values_file=values)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "volumes:\n  - name: v\n    secret: {'': eA==}\nsteps:\n  - cmd: x\n",
+            r"filename provided for value is empty \[volume: v\]$",
+        ),
+        (
+            "steps:\n  - cmd: x\n    env: [OWN]\nenv: [A=1]\n",
+            "cannot parse step environment variable OWN correctly: it must be NAME=value$",
+        ),
+        (
+            "steps:\n  - cmd: x\nenv: ['A=1,SECOND']\n",
+            "cannot parse task environment variable SECOND correctly: it must be NAME=value$",
+        ),
+        (
+            "version: v1.1.0\nalias:\n  src: [names.yaml]\nsteps:\n  - cmd: x\n",
+            "the alias source 'names.yaml' cannot be read: there is no context$",
+        ),
+        (
+            "secrets:\n  - id: a\n    keyvault: https://v\nsteps:\n  - cmd: x {{.Secrets.a}}\n",
+            "the run has nobody who could read its secrets$",
+        ),
+        (
+            "steps:\n  - cmd: x\n  - cmd: '{{ fail \"told\" }}'\n",
+            r"gotpl:3: .* error calling fail: told$",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_told(text: str, message: str) -> None:
+    with pytest.raises(TaskError, match=message):
+        read(text, resolve_secrets=None)
+
+
+def test_names_come_from_a_file_of_the_context() -> None:
+    text = "version: v1.1.0\nalias:\n  src: [names.yaml]\nsteps:\n  - cmd: $tool $one\n"
+    files = {"names.yaml": "tool: a.azurecr.io/tool\none: first\n"}
+    assert read(text, read_file=files.__getitem__).steps[0].cmd == "a.azurecr.io/tool first"
+
+
+def test_an_alias_of_several_lines_leaves_lines_as_they_are_rendered() -> None:
+    text = 'version: v1.1.0\nalias:\n  values:\n    two: "a\\n      b"\nsteps:\n  - cmd: $two\n'
+    assert read(text).steps[0].cmd == "a b"
+    with pytest.raises(TaskError, match=r"yaml: line 6: "):  # of what is rendered
+        read(text + "  bad\n")
