@@ -210,3 +210,65 @@ def test_key_is_kept_and_owner_only(cloud: Cloud, account: BlobAccount) -> None:
     blob = again.run_log(REGISTRY, "ca1")
     again.access.check(blob.container, blob.name, fields, "r")
     assert (account.folder / "account-key").stat().st_mode & 0o077 == 0
+
+
+def test_another_host_and_another_method_are_refused(client: Client, account: BlobAccount) -> None:
+    url = account.url(log_blob(account, b"abc"), "r", 60)
+    answer = client.send("GET", url, host="other.blob.core.windows.net")
+    assert answer.status_code == 404
+    assert "other.blob.core.windows.net" in answer.text
+    answer = client.send("DELETE", url)
+    assert answer.status_code == 501
+    assert "DELETE of a blob" in answer.text
+    assert client.send("GET", url).content == b"abc"
+
+
+def test_of_the_last_bytes_blob_storage_knows_nothing(client: Client, account: BlobAccount) -> None:
+    url = account.url(log_blob(account, b"0123456789"), "r", 60)
+    answer = client.send("GET", url, range="bytes=-3")
+    assert (answer.status_code, answer.content) == (200, b"0123456789")
+
+
+@pytest.mark.parametrize(
+    ("query", "kind", "body", "status", "code", "message"),
+    [
+        ("", "PageBlob", b"", 400, "InvalidHeaderValue", "x-ms-blob-type is 'PageBlob'"),
+        ("&comp=lease", "", b"", 501, "NotImplemented", "PUT ?comp=lease of a blob"),
+        ("&comp=block&blockid=%3F", "", b"", 400, "InvalidQueryParameterValue", "blockid"),
+        ("&comp=block&blockid=", "", b"", 400, "InvalidQueryParameterValue", "1 to 64 bytes"),
+        (
+            "&comp=blocklist",
+            "",
+            b"<!DOCTYPE a><BlockList/>",
+            400,
+            "InvalidXmlDocument",
+            "has a document type",
+        ),
+        ("&comp=blocklist", "", b"<BlockList>", 400, "InvalidXmlDocument", "is not XML"),
+        (
+            "&comp=blocklist",
+            "",
+            b" " * (16 * 1024 * 1024),
+            413,
+            "RequestBodyTooLarge",
+            "The block list is too long",
+        ),
+    ],
+)
+def test_an_upload_that_is_refused_leaves_nothing(
+    client: Client,
+    account: BlobAccount,
+    query: str,
+    kind: str,
+    body: bytes,
+    status: int,
+    code: str,
+    message: str,
+) -> None:
+    blob = account.blob(account.container_of(REGISTRY), "source/1/refused.tar.gz")
+    url = account.url(blob, "cw", 60)
+    answer = client.send("PUT", url + query, body, x_ms_blob_type=kind)
+    assert (answer.status_code, answer.headers["x-ms-error-code"]) == (status, code), answer.text
+    assert message in answer.text
+    assert not blob.exists()
+    assert not list(account.staging(blob).iterdir())
