@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import http.client
 import itertools
 import json
@@ -459,6 +460,33 @@ def test_a_container_has_the_memory_that_its_group_asks_for(azure: Azure) -> Non
     assert azure.view()["currentState"]["exitCode"] == 137
     text = azure.call("GET", "web/containers/main/logs").body["content"]
     assert "the container was ended: it used more than 256 MiB of memory, its limit" in text
+
+
+def stopped(azure: Azure, **private: Any) -> None:
+    """A group that is stopped, with other values in what the cloud itself knows of it."""
+    azure.put()
+    azure.until(lambda found: found["instanceView"]["state"] == "Running")
+    azure.call("POST", "web/stop")
+    azure.until(lambda found: found["instanceView"]["state"] == "Stopped")
+    resource = azure.cloud.store.get(
+        f"{azure.cloud.subscription}/resourceGroups/rg/providers/{TYPE}/web"
+    )
+    assert resource is not None
+    azure.cloud.store.put(dataclasses.replace(resource, private={**resource.private, **private}))
+
+
+def events(azure: Azure) -> str:
+    return json.dumps(azure.get()["instanceView"]["events"])
+
+
+def test_what_nobody_has_thought_of_fails_the_group_and_says_where_to_look(azure: Azure) -> None:
+    stopped(azure, ports=[{"nothing": 1}])
+    with pytest.raises(CloudError, match=r"failed to .* the group; see daemon\.log") as caught:
+        azure.call("POST", "web/start")
+    assert caught.value.status == 500
+    assert azure.get()["provisioningState"] == "Failed"
+    assert "see daemon.log" in events(azure)
+    azure.call("DELETE", "web")  # its thread goes on
 
 
 def test_containers_of_a_group_share_volumes_and_network(azure: Azure, images: Images) -> None:

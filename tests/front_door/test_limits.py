@@ -199,7 +199,19 @@ def test_a_refused_connection_is_told_when_to_come_back(narrow_cloud: LocalCloud
 # -- time ----------------------------------------------------------------------------------------
 
 
+LARGE = 32_000_000  # bytes, more than sockets hold
+
+
 async def _echo(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["path"] == "/large":
+        await PlainTextResponse(b"x" * LARGE)(scope, receive, send)
+        return
+    if scope["path"] == "/early":  # it answers before it has read
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"early", "more_body": True})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        return
     body = await Request(scope, receive).body()
     await PlainTextResponse(f"{len(body)}")(scope, receive, send)
 
@@ -212,6 +224,7 @@ def hasty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str
             monkeypatch.setattr(module, name, 0.4, raising=False)
     monkeypatch.setattr(http_connection, "SILENT_SECONDS", 0.6)
     monkeypatch.setattr(http_connection, "IDLE_SECONDS", 0.8)
+    monkeypatch.setattr(http_connection, "STALLED_SECONDS", 0.8)
     monkeypatch.setattr(http_connection, "CHECK_SECONDS", 0.1)
     monkeypatch.setattr("helpers.localcloud.front_door.server.CHECK_SECONDS", 0.1)
     listener = loopback_listener(0)
@@ -298,6 +311,41 @@ def test_a_slow_client_that_goes_on_is_served(hasty: tuple[str, str]) -> None:
         answer = connection.recv(4096)
         while not answer.endswith(b"4000"):
             answer += connection.recv(4096)
+
+
+def test_who_reads_nothing_of_an_answer_is_let_go(hasty: tuple[str, str]) -> None:
+    url, ca_file = hasty
+    with secure(url, ca_file) as connection:
+        connection.sendall(f"GET /large HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+        time.sleep(2)
+        got = 0
+        with contextlib.suppress(ConnectionError, ssl.SSLError):
+            while piece := connection.recv(65536):
+                got += len(piece)
+    assert 0 < got < LARGE
+    with secure(url, ca_file) as connection:  # one that reads has all of it
+        connection.sendall(f"GET /large HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+        got = 0
+        while got < LARGE:
+            piece = connection.recv(65536)
+            assert piece
+            got += len(piece)
+
+
+def test_a_body_that_is_wrong_ends_an_answer_that_has_begun(hasty: tuple[str, str]) -> None:
+    url, ca_file = hasty
+    with secure(url, ca_file) as connection:
+        connection.sendall(
+            f"PUT /early HTTP/1.1\r\nHost: {HOST}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+        )
+        answer = b""
+        while b"early" not in answer:
+            answer += connection.recv(4096)
+        connection.sendall(b"no length\r\n")
+        rest = all_of(connection)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"HTTP/1.1" not in rest  # not a second answer within the first
+    assert not rest.endswith(b"0\r\n\r\n")  # nor one that looks whole
 
 
 # -- the log -------------------------------------------------------------------------------------

@@ -142,3 +142,58 @@ def test_what_a_run_did_not_push_has_no_digest(
     run = runs.follow(connection, schedule(connection, place, GOOD), timeout=60)
     with pytest.raises(HelpersError, match=r"did not push node:15-alpine\. It pushed: nothing"):
         runs.digest_of(run, "node:15-alpine")
+
+
+def test_a_run_counts_when_it_is_newer_and_has_the_trigger(
+    connection: Connection, place: tuple[str, str]
+) -> None:
+    group, registry = place
+    step = {
+        "type": "EncodedTask",
+        "encodedTaskContent": base64.b64encode(GOOD.encode()).decode(),
+    }
+    body: Any = {
+        "location": "eastus",
+        "properties": {"platform": {"os": "Linux"}, "step": step},
+    }
+    task = connection.clients.tasks.tasks.create(group, registry, "twice", body)
+    request: Any = {"type": "TaskRunRequest", "taskId": task.id}
+    schedule_run = connection.clients.tasks.registries.schedule_run
+    first = schedule_run(group, registry, request)
+    found = runs.wait_for(connection, *place, "twice", after=None, trigger="Manual", timeout=60)
+    assert found.run_id == first.run_id
+    with pytest.raises(runs.RunTimeout, match="was started within 1 s"):
+        runs.wait_for(connection, *place, "twice", after=found, timeout=0.6)
+    with pytest.raises(runs.RunTimeout, match="by the trigger Timer"):
+        runs.wait_for(connection, *place, "twice", after=None, trigger="Timer", timeout=0.6)
+    second = schedule_run(group, registry, request)
+    found = runs.wait_for(connection, *place, "twice", after=found, timeout=60)
+    assert found.run_id == second.run_id
+    with pytest.raises(runs.RunTimeout, match="started by the base image"):
+        runs.started_by_image(
+            connection, *place, "twice", f"sha256:{'b' * 64}", after=found, timeout=0.3
+        )
+    runs.follow(connection, found, timeout=60)
+
+
+def test_a_log_whose_link_has_expired_is_read_by_another(
+    connection: Connection, place: tuple[str, str]
+) -> None:
+    run = runs.follow(connection, schedule(connection, place, GOOD), timeout=60)
+    stream = runs._LogStream(connection, runs._Address.of(run))
+    link = stream._link()
+
+    def look() -> tuple[list[str], bool]:
+        return stream.read(), stream.complete
+
+    stream._url = link.replace("sig=", "sig=x")
+    assert look() == ([], False)  # it is refused
+    lines, complete = look()
+    assert "one" in lines
+    assert complete
+    assert look() == ([], True)  # nothing has come since
+    stream._url = link.replace("?", "-of-nobody?")
+    assert look() == ([], False)
+    stream._url = "http://127.0.0.1:9/nothing"
+    assert look() == ([], False)  # the next look tries again
+    stream.rest()

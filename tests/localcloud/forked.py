@@ -47,6 +47,22 @@ def fail(descriptors: list[int]) -> None:
     raise RuntimeError("it failed here")
 
 
+def leave(descriptors: list[int], *, status: int | str) -> None:
+    """Leave as a program does."""
+    sys.exit(status)
+
+
+def orphan(descriptors: list[int]) -> None:
+    """Kill the server, and write what it then says into the only descriptor."""
+    server = fork_server.current()
+    assert server is not None
+    os.kill(server.pid, signal.SIGKILL)
+    try:
+        server.fork(f"{HERE}:describe")
+    except fork_server.ForkError as error:
+        os.write(descriptors[0], str(error).encode())
+
+
 def fork_again(descriptors: list[int]) -> int:
     """Have the server fork another; its status, and one."""
     server = fork_server.current()
@@ -95,6 +111,29 @@ def answers() -> dict[str, object]:
         }
 
 
+def survives() -> dict[str, object]:
+    """What comes of those that are forked after the server was killed."""
+    with fork_server.running() as server:
+        server.prepare(["helpers.localcloud.nothing", HERE])
+        first = server.pid
+        left = server.fork(f"{HERE}:leave", {"status": 9}).wait(20)
+        said = server.fork(f"{HERE}:leave", {"status": "words"}).wait(20)
+        bound = server.fork(f"{HERE}:wait")
+        os.kill(first, signal.SIGKILL)
+        killed = bound.wait(20)
+        again = server.fork(f"{HERE}:leave", {"status": 7}).wait(20)
+        second = server.pid
+        read, write = os.pipe()
+        server.fork(f"{HERE}:orphan", None, [write], dies_with_server=False)
+        orphaned = os.read(read, 4096).decode()
+        third = server.fork(f"{HERE}:leave", {"status": 8}).wait(20)
+        return {
+            "servers": [first, second, server.pid],
+            "statuses": [one and one.status for one in (left, said, killed, again, third)],
+            "orphaned": orphaned,
+        }
+
+
 def holds() -> None:
     """Fork one that dies with the server and one that does not, tell who they are, wait."""
     with fork_server.running() as server:
@@ -105,5 +144,9 @@ def holds() -> None:
 
 
 if __name__ == "__main__":
-    script: Callable[[], object] = {"answers": answers, "holds": holds}[sys.argv[1]]
+    script: Callable[[], object] = {
+        "answers": answers,
+        "survives": survives,
+        "holds": holds,
+    }[sys.argv[1]]
     print(json.dumps(script()), flush=True)

@@ -94,6 +94,23 @@ def test_nothing_outlives_a_killed_daemon_but_what_sees_to_it_itself() -> None:
         os.kill(free, signal.SIGKILL)
 
 
+def test_a_server_that_was_killed_is_started_again() -> None:
+    done = subprocess.run(
+        [*HERE, "survives"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["statuses"] == [9, 1, -signal.SIGKILL, 7, 8]
+    assert len(set(found["servers"])) == 3
+    assert all(_gone(one) for one in found["servers"])
+    first, second, _ = found["servers"]
+    for one in (first, second):
+        assert f"the fork server (process {one}) has died" in done.stderr
+    # One that is not the daemon's own starts none, and what cannot be prepared hinders nobody.
+    assert found["orphaned"] == "the fork server has ended"
+    assert "preparing helpers.localcloud.nothing" in done.stderr
+
+
 def test_the_daemon_has_a_server_without_a_thread(local_cloud: Any) -> None:
     children = Path(f"/proc/{local_cloud.pid}/task/{local_cloud.pid}/children").read_text().split()
     names = {Path(f"/proc/{one}/comm").read_text().strip(): one for one in children}

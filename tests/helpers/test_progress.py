@@ -1,0 +1,142 @@
+"""What of the workflow is in the cloud: what nobody made is missing, and what fails says so."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import socket
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
+from azure.identity import ClientSecretCredential
+
+from helpers import preflight, progress
+from helpers.clouds import Connection, connect
+from helpers.errors import HelpersError
+from helpers.settings import Settings
+
+
+@pytest.fixture
+def settings() -> Settings:
+    some = uuid.uuid4().hex[:10]
+    return Settings(
+        public_registry=f"public{some}",
+        base_artifacts_registry=f"base{some}",
+        registry=f"team{some}",
+        vault=f"vault-{some}",
+        instance=f"site-{some}",
+    )
+
+
+def test_in_an_empty_cloud_everything_is_missing(
+    connection: Connection, settings: Settings
+) -> None:
+    for number, is_there in progress._EVIDENCE.items():
+        if number != "05":  # the runs of a registry that is not there cannot be listed
+            assert not is_there(connection, settings), number
+    assert progress.first_missing("07", settings, connection) == "01"
+    assert progress.first_missing("01", settings, connection) is None
+
+
+def test_what_cannot_be_looked_at_is_not_called_missing(connection: Connection) -> None:
+    wrong = ClientSecretCredential(
+        connection.tenant_id, os.environ["AZURE_CLIENT_ID"], "not-the-secret"
+    )
+    with pytest.raises(ClientAuthenticationError):
+        progress._exists(lambda: wrong.get_token("https://management.azure.com/.default"))
+    groups: Any = connection.clients.resources.resource_groups
+    with pytest.raises(HttpResponseError) as caught:
+        progress._exists(lambda: groups.create_or_update("no-place-rg", {}))
+    assert caught.value.status_code == 400
+    assert progress._exists(lambda: list(groups.list()))
+
+
+def test_secrets_that_nobody_may_read_are_missing(
+    connection: Connection, settings: Settings
+) -> None:
+    vaults: Any = connection.clients.vaults.vaults  # its types know no JSON, which it takes
+    groups: Any = connection.clients.resources.resource_groups
+    groups.create_or_update(settings.vault_group, {"location": "eastus"})
+    properties = {
+        "tenantId": connection.tenant_id,
+        "sku": {"family": "A", "name": "standard"},
+        "accessPolicies": [],
+    }
+    vaults.begin_create_or_update(
+        settings.vault_group, settings.vault, {"location": "eastus", "properties": properties}
+    ).result()
+    with pytest.raises(HttpResponseError, match="Forbidden"):
+        connection.clients.secrets(settings.vault).get_secret("any")
+    assert not progress._has_secrets(connection, settings, "any")
+
+
+def test_a_notebook_that_fails_to_catch_up_is_reported(settings: Settings) -> None:
+    with pytest.raises(HelpersError, match="Catching up failed") as caught:
+        progress._run("98", "99", settings)
+    assert "98" in str(caught.value)
+
+
+def test_catching_up_ends_when_it_takes_too_long(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_CATCH_UP_WITHIN", 0.01)
+    with pytest.raises(HelpersError, match="Catching up took longer than 0 minutes"):
+        progress._run("01", "01", settings)
+
+
+# -- a cloud that cannot be reached, and one that is Azure -----------------------------------------
+
+
+@pytest.fixture
+def nobody() -> Iterator[str]:
+    """The address of a proxy that nobody runs."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+
+
+def test_a_cloud_that_cannot_be_reached_is_told(
+    connection: Connection, settings: Settings, nobody: str
+) -> None:
+    assert preflight._subscription(connection, settings)  # its token is known from now on
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        os.environ[name] = nobody
+    with pytest.raises(preflight._ProblemError, match="Azure cannot be reached"):
+        preflight._subscription(connection, settings)
+    with pytest.raises(preflight._ProblemError, match="GitHub cannot be reached: ProxyError"):
+        preflight._github(connection, settings)
+
+
+def test_a_vault_in_another_group_is_told(connection: Connection, settings: Settings) -> None:
+    vaults: Any = connection.clients.vaults.vaults
+    groups: Any = connection.clients.resources.resource_groups
+    groups.create_or_update(f"{settings.vault}-elsewhere", {"location": "eastus"})
+    properties = {
+        "tenantId": connection.tenant_id,
+        "sku": {"family": "A", "name": "standard"},
+        "accessPolicies": [],
+    }
+    vaults.begin_create_or_update(
+        f"{settings.vault}-elsewhere",
+        settings.vault,
+        {"location": "eastus", "properties": properties},
+    ).result()
+    with pytest.raises(preflight._ProblemError, match=f"{settings.vault}-elsewhere; the workflow"):
+        preflight._vault(connection, settings)
+
+
+def test_the_only_subscription_is_taken(connection: Connection, tmp_path: Path) -> None:
+    """As on Azure: by the address, the environment and the credential alone."""
+    os.environ["LOCALCLOUD_HOME"] = str(tmp_path)  # this process knows of no local cloud
+    del os.environ["AZURE_SUBSCRIPTION_ID"]
+    found = connect("azure", github_owner="somebody")
+    assert not found.is_local
+    assert found.subscription_id == connection.subscription_id
+    assert found.tenant_id == connection.tenant_id
+    assert found.github_owner == "somebody"
+    assert found.poll_seconds == 2.0
+    assert dataclasses.replace(found, cloud="local").poll_seconds == 0.2
