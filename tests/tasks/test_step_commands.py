@@ -1,0 +1,112 @@
+"""What the commands of steps do and refuse, from the task files of an upload."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from tests.conftest import LocalCloud
+from tests.tasks.running import Registry
+
+HEAD = "version: v1.1.0\nsteps:\n"
+BASE = "docker.io/library/node:15-alpine"
+
+
+@pytest.fixture(scope="module")
+def registry(local_cloud: LocalCloud) -> Registry:
+    return Registry(local_cloud)
+
+
+@pytest.fixture(scope="module")
+def location(registry: Registry) -> str:
+    """An upload with build contexts and task files."""
+    files = {"app/Dockerfile": "FROM scratch\n", "app/Broken": "FRO scratch\n"}
+    files |= {"outside": "FROM scratch\n", "Binary": "FROM scratch\n", "file": "x"}
+    files |= {f"{number}.yaml": HEAD + task for number, (task, _) in enumerate(REFUSED)}
+    return registry.upload(files)
+
+
+def volume(content: str, mount: str = "/keys", name: str = "keys", file: str = "token") -> str:
+    return (
+        f"  - cmd: bash -c true\n    volumeMounts: [{{name: {name}, mountPath: {mount}}}]\n"
+        f"volumes:\n  - name: keys\n    secret: {{{file}: {content}}}\n"
+    )
+
+
+REFUSED = [
+    ("  - build: -f /etc/passwd app\n", "the Dockerfile '/etc/passwd' lies outside the build"),
+    ("  - build: -f ../../etc app\n", "the Dockerfile '../../etc' lies outside the build"),
+    ("  - build: -f outside app\n", "the Dockerfile 'outside' lies outside the build context"),
+    ("  - build: -f app/Never app\n", "unable to find the Dockerfile 'app/Never' in the build"),
+    ("  - build: -f app/Broken app\n", "failed to scan dependencies: "),
+    ("  - build: /app\n", "the build context '/app' lies outside the source code"),
+    ("  - build: file\n", "the build context 'file' was not found in the source code"),
+    ("  - build: never\n", "the build context 'never' was not found in the source code"),
+    (
+        "  - build: https://github.com/nobody/nothing.git\n",
+        "unable to clone https://github.com/nobody/nothing.git: the repository was not found",
+    ),
+    (
+        "  - build: .\n    workingDirectory: never\n",
+        "the working directory 'never' was not found in the source code",
+    ),
+    (
+        "  - cmd: mcr.microsoft.com/acr/acr-cli:0.19 purge\n",
+        "the local cloud does not implement the tool image mcr.microsoft.com/acr/acr-cli:0.19",
+    ),
+    ("  - cmd: node:never-there true\n    pull: true\n", "node:never-there"),
+    ("  - cmd: UPPER/Case true\n", "must be lowercase"),
+    (volume("eA=="[:3]), "the file 'token' of volume 'keys' is not base64"),
+    (volume("eA==", file="a/b"), "volume 'keys': 'a/b' is not the name of a file"),
+    (volume("eA==", mount="keys"), "its mountPath 'keys' must be absolute"),
+    (volume("eA==", name="''"), "mount name or container file path is empty"),
+]
+
+
+@pytest.mark.parametrize("number", range(len(REFUSED)))
+def test_what_a_step_cannot_do_fails_the_run_and_is_told(
+    registry: Registry, location: str, number: int
+) -> None:
+    body = {
+        "type": "FileTaskRunRequest",
+        "taskFilePath": f"{number}.yaml",
+        "sourceLocation": location,
+        "platform": {"os": "Linux"},
+    }
+    ended = registry.wait(registry.schedule(body))
+    assert ended.status == "Failed", ended.log
+    assert REFUSED[number][1] in ended.properties["runErrorMessage"], ended.log
+
+
+def test_a_download_is_tried_again_as_often_as_the_step_says(registry: Registry) -> None:
+    more = "    cmdDownloadRetries: 2\n    cmdDownloadRetryDelay: 1\n"
+    task = f"{HEAD}  - cmd: nosuch.azurecr.io/never:1 true\n    pull: true\n{more}"
+    ended = registry.wait(registry.text(task))
+    assert ended.status == "Failed", ended.log
+    assert "nosuch.azurecr.io" in ended.properties["runErrorMessage"]
+    begun, over = (
+        datetime.fromisoformat(ended.properties[name][:19]) for name in ("startTime", "finishTime")
+    )
+    assert over - begun >= timedelta(seconds=1)  # it waited twice, a second each, less what is cut
+
+
+def test_an_explicit_pull_of_an_image_and_of_a_tool(registry: Registry) -> None:
+    task = (
+        f"{HEAD}  - cmd: {BASE} node -p 6*7\n    pull: true\n"
+        "    disableWorkingDirectoryOverride: true\n"
+        "  - cmd: mcr.microsoft.com/acr/azure-cli:2ff604c --version\n    pull: true\n"
+    )
+    ended = registry.wait(registry.text(task))
+    assert ended.status == "Succeeded", ended.log
+    assert "42" in ended.lines
+    assert "az stand-in of the local cloud, for ACR Tasks steps" in ended.lines
+    explicit = "Step specified pull. Performing an explicit pull..."
+    assert ended.lines.count(explicit) == 2
+
+
+def test_a_task_step_runs_where_its_working_directory_is_made(registry: Registry) -> None:
+    task = f"{HEAD}  - cmd: {BASE} pwd\n    workingDirectory: /new/./folder\n"
+    ended = registry.wait(registry.text(task))
+    assert ended.status == "Succeeded", ended.log
+    assert "/workspace/new/folder" in ended.lines
