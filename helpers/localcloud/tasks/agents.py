@@ -25,7 +25,7 @@ from .execution.limits import MEMORY, OUT_OF_MEMORY
 from .execution.order import Order
 from .execution.stop import Stop, late
 from .runs import Run, Runs
-from .standby import Standby
+from .standby import Agent, Standby
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +58,7 @@ class _Execution:
         self._stop = stop
         self._started = time.monotonic()
         self._limit, self._limit_message = math.inf, ""  # of time, of what the agent is at now
+        self._taken = False  # whether an agent has begun with it
         self._ended: tuple[str, str] | None = None  # what the agent itself could not record
         self._account = BlobAccount(cloud)
         container = self._account.container_of(run.registry_id)
@@ -72,20 +73,28 @@ class _Execution:
             namespaces=network.usable(),
         )
         try:
-            agent = self._standby.take(order)
+            agent, ending = self._run_by_agent(order)
+            if not self._taken and not self._stop.event.is_set():
+                # The agent that stood by was dying when it was told, and has done nothing.
+                agent, ending = self._run_by_agent(order)
         except fork_server.ForkError as error:
             self._end("Failed", f"The local cloud could not start an agent: {error}.")
             return
-        try:
-            with self._stop.action(lambda: self._ask(agent.control)):
-                self._follow(agent.child, agent.control)
-        finally:
-            ending = agent.end()
         current = Runs(self._cloud).by_key(self._run.key)
         if current is not None and not current.finished:
             self._end(*self._reason(ending))
         if current is None or not current.finished:
             self._clean_up(agent.child.pid)
+
+    def _run_by_agent(self, order: Order) -> tuple[Agent, fork_server.Ending]:
+        """Have an agent execute the order; how that agent has ended. Raises ForkError."""
+        agent = self._standby.take(order)
+        try:
+            with self._stop.action(lambda: self._ask(agent.control)):
+                self._follow(agent.child, agent.control)
+        finally:
+            ending = agent.end()
+        return agent, ending
 
     # -- while it goes on ---------------------------------------------------------------------------
 
@@ -138,6 +147,8 @@ class _Execution:
         if "within" in message:
             seconds, self._limit_message = message["within"]
             self._limit = time.monotonic() + seconds if seconds else math.inf
+        if "taken" in message:
+            self._taken = True
         if "ended" in message:
             status, text = message["ended"]
             self._ended = status, text

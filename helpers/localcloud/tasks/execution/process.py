@@ -43,6 +43,7 @@ def main(descriptors: list[int], *, home: str) -> int:
     data = control.recv(MESSAGE)
     if not data:
         return 0
+    _tell(control, {"taken": True})
     order = Order(**json.loads(data))
     forking.rename(order.name)
     cloud.proxy_url = order.proxy_url
