@@ -462,7 +462,7 @@ def test_a_container_has_the_memory_that_its_group_asks_for(azure: Azure) -> Non
     assert "the container was ended: it used more than 256 MiB of memory, its limit" in text
 
 
-def stopped(azure: Azure, **private: Any) -> None:
+def stopped(azure: Azure, volumes: list[Any] | None = None, **private: Any) -> None:
     """A group that is stopped, with other values in what the cloud itself knows of it."""
     azure.put()
     azure.until(lambda found: found["instanceView"]["state"] == "Running")
@@ -472,11 +472,22 @@ def stopped(azure: Azure, **private: Any) -> None:
         f"{azure.cloud.subscription}/resourceGroups/rg/providers/{TYPE}/web"
     )
     assert resource is not None
+    private["properties"] = {**resource.private["properties"], "volumes": volumes or []}
     azure.cloud.store.put(dataclasses.replace(resource, private={**resource.private, **private}))
 
 
 def events(azure: Azure) -> str:
     return json.dumps(azure.get()["instanceView"]["events"])
+
+
+def test_a_volume_that_cannot_be_made_is_an_event(azure: Azure) -> None:
+    stopped(azure, volumes=[{"name": "v" * 300, "emptyDir": {}}])
+    with pytest.raises(CloudError):
+        azure.call("POST", "web/start")
+    found = azure.get()
+    assert found["provisioningState"] == found["instanceView"]["state"] == "Failed"
+    assert "File name too long" in events(azure)
+    assert azure.view()["currentState"]["state"] == "Waiting"
 
 
 def test_what_nobody_has_thought_of_fails_the_group_and_says_where_to_look(azure: Azure) -> None:
