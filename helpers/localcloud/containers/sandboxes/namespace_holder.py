@@ -29,6 +29,7 @@ import struct
 import time
 from typing import Any
 
+from . import control_group
 from .confinement import become, protect_host, restrict
 from .processes import children_of, descendants_of, end_user, frozen_tree, send
 from .watch import INTERVAL, Watch
@@ -253,6 +254,8 @@ def reap() -> None:
             return
         running = _running.pop(process, None)
         if running is not None:
+            if running.watch is not None:
+                running.watch.end()
             if running.user:  # without a process namespace nobody else ends them
                 end_user(running.user)
             code = os.waitstatus_to_exitcode(status)
@@ -393,3 +396,4 @@ def hold(descriptors: list[int], *, policy: str) -> None:
         pass
     finally:
         end_all()
+        control_group.remove_all()

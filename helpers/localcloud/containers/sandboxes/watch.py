@@ -1,6 +1,7 @@
 """The limits of a container, watched from outside: its processes, its memory, its disk.
 
-Control groups would do it, but an ordinary user has none to give. For the holder of a network.
+Control groups would do it, but an ordinary user has none to give; where root may make one, it keeps a
+container from taking all processes of the machine meanwhile. For the holder of a network.
 """
 
 # It is imported with every network that is not forked: no pathlib.
@@ -14,6 +15,7 @@ import resource
 import time
 from typing import Any
 
+from . import control_group
 from .processes import PAGE, RESIDENT, THREADS, columns
 
 INTERVAL = 0.1  # seconds between two looks
@@ -40,16 +42,26 @@ class Watch:
         self._written = [str(path) for path in limits["written"]]
         self._in_memory = bool(limits["in_memory"])  # whether what it writes is
         self._next = time.monotonic() + DISK_INTERVAL
+        # A user of its own is counted by the kernel anyway.
+        self._group = None if user else control_group.make(_HARD * self._processes)
 
     def prepare(self) -> None:
         """In the process that becomes the container: what the kernel can limit by itself."""
         hard = _HARD * self._processes
+        if self._group is not None:
+            with contextlib.suppress(OSError):
+                self._group.join()
         if self._user or _counts_by_namespace():
             with contextlib.suppress(OSError, ValueError):
                 resource.setrlimit(resource.RLIMIT_NPROC, (hard, hard))
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_FSIZE, (self._disk, self._disk))
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    def end(self) -> None:
+        """Let go of what the container has had of the kernel: it is over."""
+        if self._group is not None:
+            self._group.remove()
 
     def exceeded(self) -> str:
         """The limit that the container is beyond, in words; "" when it is within all."""
