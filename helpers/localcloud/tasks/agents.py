@@ -22,7 +22,7 @@ from ..containers.sandboxes import network
 from .completion import complete, last_line
 from .execution import folders
 from .execution.limits import MEMORY, OUT_OF_MEMORY
-from .execution.order import Order
+from .execution.order import MESSAGE, Order
 from .execution.stop import Stop, late
 from .runs import Run, Runs
 from .standby import Agent, Standby
@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 
 GRACE = 0.6  # seconds from the wish that a run stop to its end by force
 _TICK = 0.1  # seconds
-MESSAGE = 65536  # bytes
 _REMOVE = "helpers.localcloud.tasks.execution.folders:remove"
 
 

@@ -14,6 +14,8 @@ import contextlib
 import os
 import time
 
+from .processes import write_kernel_file
+
 _PREFIX = "localcloud-"
 _V1 = "/sys/fs/cgroup/pids"
 _V2 = "/sys/fs/cgroup"
@@ -30,7 +32,7 @@ class ControlGroup:
 
     def join(self) -> None:
         """Put this process into it. Raises OSError."""
-        _write(f"{self._path}/cgroup.procs", "0")
+        write_kernel_file(f"{self._path}/cgroup.procs", "0")
 
     def remove(self) -> None:
         """Remove it; one whose members are still ending is left to :func:`remove_all`."""
@@ -50,7 +52,7 @@ def make(members: int) -> ControlGroup | None:
     path = f"{place}/{_PREFIX}{os.getpid()}-{_number}"
     try:
         os.mkdir(path, 0o755)
-        _write(f"{path}/pids.max", str(members))
+        write_kernel_file(f"{path}/pids.max", str(members))
     except OSError:  # it belongs to the machine's root, and this one is none
         with contextlib.suppress(OSError):
             os.rmdir(path)
@@ -88,11 +90,3 @@ def _sweep(place: str) -> None:
             if name.startswith(_PREFIX) and not os.path.exists(f"/proc/{maker}"):
                 with contextlib.suppress(OSError):
                     os.rmdir(f"{place}/{name}")
-
-
-def _write(path: str, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.write(descriptor, text.encode())
-    finally:
-        os.close(descriptor)

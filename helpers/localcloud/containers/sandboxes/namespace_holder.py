@@ -31,7 +31,14 @@ from typing import Any
 
 from . import control_group
 from .confinement import become, protect_host, restrict
-from .processes import children_of, descendants_of, end_user, frozen_tree, send
+from .processes import (
+    children_of,
+    descendants_of,
+    end_user,
+    frozen_tree,
+    send,
+    write_kernel_file,
+)
 from .watch import INTERVAL, Watch
 
 CLONE_NEWUSER = 0x10000000  # linux/sched.h
@@ -92,13 +99,13 @@ def enter_namespaces() -> None:
     if _libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
-    _write("/proc/self/setgroups", "deny")  # before gid_map: user_namespaces(7)
-    _write("/proc/self/uid_map", f"0 {uid} 1")
-    _write("/proc/self/gid_map", f"0 {gid} 1")
+    write_kernel_file("/proc/self/setgroups", "deny")  # before gid_map: user_namespaces(7)
+    write_kernel_file("/proc/self/uid_map", f"0 {uid} 1")
+    write_kernel_file("/proc/self/gid_map", f"0 {gid} 1")
     bring_loopback_up()
     # Docker does the same: a server in a container may listen on port 80 whoever it runs as.
     with contextlib.suppress(OSError):
-        _write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0")
+        write_kernel_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0")
 
 
 def bring_loopback_up() -> None:
@@ -106,14 +113,6 @@ def bring_loopback_up() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         request = struct.pack("16sh14x", b"lo", IFF_UP_RUNNING)
         fcntl.ioctl(any_socket, SIOCSIFFLAGS, request)
-
-
-def _write(path: str, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY)
-    try:
-        os.write(descriptor, text.encode())
-    finally:
-        os.close(descriptor)
 
 
 def start_sandboxed(request: dict[str, Any], descriptors: list[int]) -> int:

@@ -18,6 +18,15 @@ PAGE = os.sysconf("SC_PAGE_SIZE")  # bytes
 _children_listed = os.path.exists(f"/proc/self/task/{os.getpid()}/children")  # noqa: PTH110
 
 
+def write_kernel_file(path: str, text: str) -> None:
+    """Write to a file of /proc or of control groups, in one call. Raises OSError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
+
+
 def columns(process: int | str, root: str = "/proc") -> list[bytes]:
     """/proc/PID/stat from the state on (proc(5)). Raises OSError when there is no such process."""
     with open(f"{root}/{process}/stat", "rb") as stat:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MESSAGE = 65536  # bytes of what the two tell each other, at most
+
 
 @dataclass(frozen=True)
 class Order:

@@ -21,13 +21,11 @@ from ...containers.sandboxes import network
 from ...errors import no_space
 from ..runs import Runs
 from . import limits
-from .order import Order
+from .order import MESSAGE, Order
 from .runner import execute
 from .stop import Stop, unexpected
 
 log = logging.getLogger(__name__)
-
-MESSAGE = 65536  # bytes
 
 
 def main(descriptors: list[int], *, home: str) -> int:
