@@ -1,7 +1,8 @@
 """python -m helpers.record: run the notebooks, and store in them what came out.
 
-What comes out alike, by the rules that nbval compares with, stays as it is stored: recording twice
-changes nothing. Only what the notebooks really say anew is written.
+A page is one run: its dates, run ids and digests belong together. A notebook of which everything comes
+out alike, by the rules that nbval compares with, stays as it is stored, so recording twice changes
+nothing; as soon as one cell says something else, all outputs of that page are those of this run.
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ class RecordError(HelpersError):
 
 @dataclass(frozen=True)
 class Recorded:
-    """What was written into a notebook: the ids of the cells with another output, and whether any
-    byte of the file changed.
+    """What was written into a notebook: the ids of the cells for which its page was replaced, and
+    whether any byte of the file changed.
     """
 
     cells: tuple[str, ...]
@@ -82,40 +83,50 @@ def alike(stored: Any, new: Any, by: Rules, *, loosely: bool = False) -> bool:
     return before == after
 
 
-def merge(stored: dict[str, Any], executed: dict[str, Any], by: Rules) -> tuple[str, ...]:
-    """Put the outputs of ``executed`` into ``stored``; the ids of the cells that got another one.
+def merge(
+    stored: dict[str, Any], executed: dict[str, Any], by: Rules, *, anew: bool = False
+) -> tuple[str, ...]:
+    """Put the outputs of ``executed`` into ``stored``, all of them or none: a page is of one run.
 
-    Raises :class:`RecordError` when the two are not the same notebook.
+    They are put in when one of them is not alike, or ``anew`` says so. Returns the ids of the cells
+    that made it necessary. Raises :class:`RecordError` when the two are not the same notebook.
     """
     if [_identity(cell) for cell in stored["cells"]] != [
         _identity(cell) for cell in executed["cells"]
     ]:
         raise RecordError("it was edited while it ran. Record it again")
-    changed = []
-    count = 0
-    for old, new in zip(stored["cells"], executed["cells"], strict=True):
-        for name in _OF_A_RUN:
-            old["metadata"].pop(name, None)
-        if old["cell_type"] != "code":
-            continue
-        count += 1
-        outputs = [_cleaned(one) for one in new["outputs"]]
-        loosely = IGNORED in old["metadata"].get("tags", [])
-        if not alike(old["outputs"], outputs, by, loosely=loosely):
+    pairs = [
+        (old, [_cleaned(one) for one in new["outputs"]])
+        for old, new in zip(stored["cells"], executed["cells"], strict=True)
+        if old["cell_type"] == "code"
+    ]
+    changed = tuple(str(old["id"]) for old, outputs in pairs if anew or not _same(old, outputs, by))
+    for count, (old, outputs) in enumerate(pairs, start=1):
+        if changed:
             old["outputs"] = outputs
-            changed.append(str(old["id"]))
         old["execution_count"] = count
         for one in old["outputs"]:
             if "execution_count" in one:
                 one["execution_count"] = count
+    for cell in stored["cells"]:
+        for name in _OF_A_RUN:
+            cell["metadata"].pop(name, None)
     stored["metadata"] = _METADATA
-    return tuple(changed)
+    return changed
 
 
-def record(path: Path, executed: Path, by: Rules, secrets: Mapping[str, str]) -> Recorded:
+def _same(cell: Mapping[str, Any], outputs: Any, by: Rules) -> bool:
+    loosely = IGNORED in cell["metadata"].get("tags", [])
+    return alike(cell["outputs"], outputs, by, loosely=loosely)
+
+
+def record(
+    path: Path, executed: Path, by: Rules, secrets: Mapping[str, str], *, anew: bool = False
+) -> Recorded:
     """Store in the notebook ``path`` what came out in its copy ``executed``.
 
-    ``secrets``: what must not be in an output, and how to call it in the message.
+    ``secrets``: what must not be in an output, and how to call it in the message. ``anew``: also
+    where nothing but dates and ids has changed.
     Raises :class:`RecordError`.
     """
     import nbformat
@@ -128,7 +139,7 @@ def record(path: Path, executed: Path, by: Rules, secrets: Mapping[str, str]) ->
     for cell in new["cells"]:
         _refuse(cell, secrets, path.name)
     try:
-        cells = merge(stored, new, by)
+        cells = merge(stored, new, by, anew=anew)
     except RecordError as error:
         raise RecordError(f"{path.name} was not written: {error}.") from None
     after = json.dumps(stored, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
@@ -138,9 +149,16 @@ def record(path: Path, executed: Path, by: Rules, secrets: Mapping[str, str]) ->
     return Recorded(cells, after != before)
 
 
-def run(only: Sequence[str] = (), last: str = "", folder: Path = tutorial.NOTEBOOKS) -> int:
+def run(
+    only: Sequence[str] = (),
+    last: str = "",
+    folder: Path = tutorial.NOTEBOOKS,
+    *,
+    anew: bool = False,
+) -> int:
     """Run the notebooks up to ``last`` in a local cloud of their own, and record those in ``only``
     (all, if empty). 0 when all passed; 1 when one failed: it and the later ones stay as they are.
+    ``anew``: also the pages of which nothing but dates and ids has changed.
 
     Raises :class:`~helpers.errors.HelpersError` for a notebook that does not exist.
     """
@@ -166,7 +184,7 @@ def run(only: Sequence[str] = (), last: str = "", folder: Path = tutorial.NOTEBO
             if result.status != "passed" or (wanted and result.chapter not in wanted):
                 continue
             assert result.output is not None
-            _say(result, record(result.chapter.path, result.output, by, secrets))
+            _say(result, record(result.chapter.path, result.output, by, secrets, anew=anew))
     if failed is not None and failed.failure is not None:
         print(f"\n{failed.chapter.name} failed at this cell:\n", file=sys.stderr)
         print(tutorial.describe(failed.failure), file=sys.stderr)
@@ -271,9 +289,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--only", nargs="+", default=[], metavar="NN", help="write into these notebooks alone"
     )
     parser.add_argument("--to", dest="last", default="", metavar="NN", help="the last one to run")
+    parser.add_argument(
+        "--anew", action="store_true", help="also pages of which only dates and ids have changed"
+    )
     options = parser.parse_args(arguments)
     try:
-        return run(options.only, options.last)
+        return run(options.only, options.last, anew=options.anew)
     except (HelpersError, daemon.DaemonError) as error:
         print(error, file=sys.stderr)
         return 1

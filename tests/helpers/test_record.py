@@ -42,6 +42,21 @@ def test_what_says_something_new_is_stored() -> None:
     assert [cell["execution_count"] for cell in stored["cells"]] == [1, 2]
 
 
+def test_a_page_is_of_one_run() -> None:
+    stored = notebook("15-alpine-ck1 at 2026-11-23T10:00:00Z\n", "background Orange\n")
+    new = notebook("15-alpine-ck9 at 2026-12-24T11:30:00Z\n", "background Red\n")
+    assert record.merge(stored, new, RULES) == ("cell-1",)
+    assert "2026-12-24" in str(stored["cells"][0]["outputs"])
+    assert "2026-11-23" not in str(stored)
+
+
+def test_a_page_is_recorded_anew_on_demand() -> None:
+    stored = notebook("at 2026-11-23T10:00:00Z\n", "same\n")
+    new = notebook("at 2026-12-24T11:30:00Z\n", "same\n")
+    assert record.merge(stored, new, RULES, anew=True) == ("cell-0", "cell-1")
+    assert "2026-12-24" in str(stored["cells"][0]["outputs"])
+
+
 def test_an_output_that_is_not_compared_changes_only_with_its_words() -> None:
     tags = (record.IGNORED,)
     stored = notebook("Run ID: ck1 took 3.25 s\nsecond\n", tags=tags)
