@@ -8,9 +8,11 @@ others any. A field may always be missing or null.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeAlias
 
-Shape = Any
+Shape: TypeAlias = (
+    type[str] | type[bool] | type[int] | type[float] | list[Any] | dict[Any, Any] | None
+)
 TAGS: Shape = {str: str}
 _WORDS: dict[type, str] = {
     **{dict: "an object", list: "a list", str: "a string", bool: "true or false"},
@@ -30,7 +32,7 @@ class ShapeError(ValueError):
         self.path, self.kind, self.null = path, kind, null
 
 
-def check_shape(value: Any, shape: Shape, path: str = "") -> None:
+def check_shape(value: Any, shape: Any, path: str = "") -> None:
     """Raise :class:`ShapeError` unless ``value`` has the shape."""
     kind = type(shape) if isinstance(shape, (dict, list)) else shape
     if not _is(value, kind):

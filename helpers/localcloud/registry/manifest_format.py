@@ -13,7 +13,7 @@ from ..shapes import Shape, check_shape
 MEDIA_TYPES = (OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST)
 _LARGEST_SIZE = 2**63 - 1  # bytes, as in Go
 INDEXES = (OCI_INDEX, DOCKER_LIST)
-_DESCRIPTOR: Shape = {"mediaType": str, "digest": str, "size": int, "urls": [str]}
+_DESCRIPTOR: dict[str, Shape] = {"mediaType": str, "digest": str, "size": int, "urls": [str]}
 _MANIFEST: Shape = {  # OCI image spec 1.1, manifest and index
     "mediaType": str,
     "config": _DESCRIPTOR,

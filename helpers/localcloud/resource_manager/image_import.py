@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 from ..cloud import Cloud
 from ..errors import CloudError
@@ -12,22 +11,37 @@ from ..reference import InvalidReferenceError, Reference
 from ..registry.client import Credential, RegistryClient
 from ..registry.tokens import exchange_credential
 from ..resource_types import REGISTRY_TYPE
-from ..shapes import Shape
+from .models import Model
 from .operations import accepted, carries_out
 from .registries import REGISTRY, of
 from .routing import Call, Reply, Router, authorize, invalid, not_found
 
-_IMPORT: Shape = {
-    "source": {
-        "resourceId": str,
-        "registryUri": str,
-        "sourceImage": str,
-        "credentials": {"username": str, "password": str},
-    },
-    "targetTags": [str],
-    "untaggedTargetRepositories": [str],
-    "mode": str,
-}
+
+class ImportSourceCredentials(Model):
+    """What the source's registry is logged in to with; a user name may be missing (a token)."""
+
+    username: str | None = None
+    password: str | None = None
+
+
+class ImportSource(Model):
+    """The image, and its registry: one of this cloud by its id, or any by its address."""
+
+    resource_id: str | None = None
+    registry_uri: str | None = None
+    source_image: str | None = None
+    credentials: ImportSourceCredentials | None = None
+
+
+class ImportImageParameters(Model):
+    """Registries_ImportImage's body."""
+
+    source: ImportSource | None = None
+    target_tags: list[str] | None = None
+    untagged_target_repositories: list[str] | None = None
+    mode: str | None = None
+
+
 _KIND = "importImage"
 router = Router()
 
@@ -36,27 +50,27 @@ router = Router()
     "POST",
     REGISTRY + "/importImage",
     f"{REGISTRY_TYPE}/importImage/action",
-    _IMPORT,
+    ImportImageParameters,
     outside="registries are logged in to before it is recorded",
 )
-def import_image(call: Call) -> Reply:
+def import_image(call: Call, parameters: ImportImageParameters) -> Reply:
     """Registries_ImportImage: copy a manifest, with its layers, into this registry.
 
     What can be told at once is; the rest is an operation, since the image may have to be assembled.
     """
     registry = of(call)
-    source = call.body.get("source") or {}
-    image = str(source.get("sourceImage") or "")
+    source = parameters.source or ImportSource()
+    image = source.source_image or ""
     if not image:
         raise invalid("The parameter source.sourceImage is required.", "InvalidSourceImage")
-    targets = call.body.get("targetTags") or []
-    if call.body.get("untaggedTargetRepositories"):
+    targets = parameters.target_tags or []
+    if parameters.untagged_target_repositories:
         raise CloudError.not_implemented("importImage with untaggedTargetRepositories")
     reference, credential, as_caller = _import_source(call, source, image)
     server = registry.properties["loginServer"]
     goals = [_reference(f"{server}/{target}") for target in targets or [_familiar(image)]]
     client = RegistryClient(call.cloud)
-    force = call.body.get("mode", "NoForce") == "Force"
+    force = parameters.mode == "Force"
     if not force:
         own = exchange_credential(call.cloud, server, call.principal)
         for goal in goals:
@@ -123,21 +137,16 @@ def _familiar(image: str) -> str:
 
 
 def _import_source(
-    call: Call, source: dict[str, Any], image: str
+    call: Call, source: ImportSource, image: str
 ) -> tuple[Reference, Credential | None, bool]:
     """The image, the credential that was given for it, and whether it is read as the caller."""
-    given = source.get("credentials") or {}
-    credential = (
-        Credential(str(given.get("username") or ""), str(given["password"]))
-        if given.get("password")
-        else None
-    )
-    if source.get("resourceId"):
-        other = call.get(REGISTRY_TYPE, str(source["resourceId"]))
+    given = source.credentials or ImportSourceCredentials()
+    credential = Credential(given.username or "", given.password) if given.password else None
+    if source.resource_id:
+        other = call.get(REGISTRY_TYPE, source.resource_id)
         authorize(call.cloud, call.principal, f"{REGISTRY_TYPE}/importImage/action", other.id)
         server = str(other.properties["loginServer"])
         return _reference(f"{server}/{image}"), credential, credential is None
-    server = str(source.get("registryUri") or "")
-    if not server:
+    if not source.registry_uri:
         raise invalid("One of source.registryUri and source.resourceId is required.")
-    return _reference(f"{server}/{image}"), credential, False
+    return _reference(f"{source.registry_uri}/{image}"), credential, False

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, overload
 
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..principals import MANAGEMENT, Principal, TokenError
 from ..shapes import Shape, ShapeError, check_shape
 from ..store import Resource
+from .models import M, Model, read
 
 DELETING = "Deleting"  # provisioning state of a group until its deletion has ended
 _PARAMETER = re.compile(r"\{(\w+)\}")
@@ -71,6 +72,7 @@ class Call:
 
 
 Operation = Callable[[Call], Reply]
+TypedOperation = Callable[[Call, M], Reply]
 
 
 @dataclass(frozen=True)
@@ -90,33 +92,39 @@ class Router:
     def __init__(self) -> None:
         self.routes: list[_Route] = []
 
+    @overload
     def operation(
-        self,
-        method: str,
-        template: str,
-        permission: str,
-        body: Shape = None,
-        *,
-        outside: str = "",
-    ) -> Callable[[Operation], Operation]:
+        self, method: str, template: str, permission: str, body: type[M], *, outside: str = ""
+    ) -> Callable[[TypedOperation[M]], TypedOperation[M]]: ...
+
+    @overload
+    def operation(
+        self, method: str, template: str, permission: str, body: Shape = None, *, outside: str = ""
+    ) -> Callable[[Operation], Operation]: ...
+
+    def operation(
+        self, method: str, template: str, permission: str, body: Any = None, *, outside: str = ""
+    ) -> Callable[[Callable[..., Reply]], Callable[..., Reply]]:
         """Register a function for ``method`` and a path template with ``{names}``.
 
         ``permission`` is Azure's action name, checked at the resource that the request is about;
-        "" lets every authenticated caller in. ``body`` is the shape that the request's body must
-        have. Paths compare without case, as ARM does. What is no GET is one transaction, with the
-        check of the permission; ``outside`` is the reason of one that is not (:meth:`Store.operation`).
+        "" lets every authenticated caller in. ``body`` is the :class:`Model` of the request's body,
+        which the function gets beside the call; operations without one name its shape. Paths compare
+        without case, as ARM does. What is no GET is one transaction, with the check of the
+        permission; ``outside`` is the reason of one that is not (:meth:`Store.operation`).
         """
         names = _PARAMETER.split(template)
         pattern = "".join(
             f"(?P<{part}>[^/]+)" if index % 2 else re.escape(part)
             for index, part in enumerate(names)
         )
+        compiled = re.compile(pattern, re.IGNORECASE)
 
-        def register(operation: Operation) -> Operation:
-            compiled = re.compile(pattern, re.IGNORECASE)
-            self.routes.append(
-                _Route(method, template, compiled, permission, operation, body, outside)
-            )
+        def register(operation: Callable[..., Reply]) -> Callable[..., Reply]:
+            run, shape = operation, body
+            if isinstance(body, type) and issubclass(body, Model):
+                run, shape = _typed(operation, body, template), None
+            self.routes.append(_Route(method, template, compiled, permission, run, shape, outside))
             return operation
 
         return register
@@ -163,6 +171,15 @@ class Router:
             f"{method} {_operation_name(path)}"
             + (f" (of this resource it has {', '.join(sorted(set(others)))})" if others else "")
         )
+
+
+def _typed(operation: TypedOperation[M], model: type[M], template: str) -> Operation:
+    name = _operation_name(template)
+
+    def run(call: Call) -> Reply:
+        return operation(call, read(model, call.body, name))
+
+    return run
 
 
 def authenticate(cloud: Cloud, authorization: str | None) -> Principal:
