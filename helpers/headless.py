@@ -27,7 +27,8 @@ def run(first: str, last: str, parameters: Mapping[str, str], output: Path | Non
     connection = connect(settings.cloud)  # one early, clear error instead of one in a notebook
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # a warning of every kernel
     console = Console(highlight=False, soft_wrap=True)
-    with locks.hold(connection, locks.names_of(connection, settings), locks.described()):
+    names = locks.names_of(connection, settings, staging=tutorial.uses_staging(chosen))
+    with locks.hold(connection, names, locks.described()):
         started = time.monotonic()
         with tutorial.claim(folder), _Bar(console, len(chosen)) as bar:
             # Who interrupts this one must not read an earlier one's.

@@ -64,10 +64,15 @@ class _Held:
 _held: dict[str, _Held] = {}
 
 
-def names_of(connection: Connection, settings: Settings) -> frozenset[str]:
-    """Everything that the notebooks make or change under these settings."""
-    kinds = ("public_registry", "base_artifacts_registry", "registry")
-    found = {f"registry {getattr(settings, kind).lower()}" for kind in kinds}
+def names_of(
+    connection: Connection, settings: Settings, *, staging: bool = False
+) -> frozenset[str]:
+    """Everything that the notebooks make or change under these settings.
+
+    ``staging``: those that use the registry for staging, which the first ten know nothing of.
+    """
+    registries = settings.all_registries if staging else settings.registries
+    found = {f"registry {name.lower()}" for name in registries}
     found |= {f"vault {settings.vault.lower()}"}
     group = settings.instance_group.lower()
     found |= {f"instance {settings.instance} in {group} of {connection.subscription_id}"}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import requests
@@ -49,22 +50,26 @@ class Preflight:
         return self._table._repr_html_()
 
 
-def check(connection: Connection, settings: Settings) -> Preflight:
+def check(connection: Connection, settings: Settings, *, staging: bool = False) -> Preflight:
     """Look whether the workflow can run with these settings; creates and changes nothing.
 
+    ``staging``: the registry for staging is looked at, too, which the first notebooks do not make.
     Waits for others who work with the same names, and says for whom; a notebook keeps the names while
     its cells run. Raises :class:`PreflightError` with all the problems at once.
     """
-    names = locks.names_of(connection, settings)
+    if staging:
+        _ = settings.staging_login_server  # on Azure it needs a name of one's own
+    names = locks.names_of(connection, settings, staging=staging)
+    registries = settings.all_registries if staging else settings.registries
     with locks.hold(connection, names, locks.described(), keep=True):
-        return _check(connection, settings)
+        return _check(connection, settings, registries)
 
 
-def _check(connection: Connection, settings: Settings) -> Preflight:
+def _check(connection: Connection, settings: Settings, registries: Sequence[str]) -> Preflight:
     checks: tuple[tuple[str, Callable[[Connection, Settings], str]], ...] = (
         ("subscription", _subscription),
         ("resource providers", _providers),
-        ("registries", _registries),
+        ("registries", partial(_registries, names=registries)),
         ("vault", _vault),
         ("GitHub", _github),
         ("costs", _costs),
@@ -136,11 +141,11 @@ def _providers(connection: Connection, _: Settings) -> str:
     return ", ".join(name.partition(".")[2] for name in PROVIDERS)
 
 
-def _registries(connection: Connection, settings: Settings) -> str:
+def _registries(connection: Connection, settings: Settings, names: Sequence[str]) -> str:
     registries = connection.clients.registries.registries
     mine = {str(one.name).lower(): _group_in(str(one.id)) for one in registries.list()}
     problems = []
-    for name in settings.registries:
+    for name in names:
         if name.lower() in mine:
             problems += _elsewhere(settings, name, mine[name.lower()])
             continue
@@ -151,7 +156,7 @@ def _registries(connection: Connection, settings: Settings) -> str:
             problems.append(f"{name}: {plain(answer.message)} Choose another name.")
     if problems:
         raise _ProblemError(" ".join(problems))
-    return f"{', '.join(settings.registries)}: free, or yours already"
+    return f"{', '.join(names)}: free, or yours already"
 
 
 def _vault(connection: Connection, settings: Settings) -> str:
@@ -241,7 +246,7 @@ def _costs(connection: Connection, _: Settings) -> str:
         return "nothing: it all runs on this machine"
     # List prices change and differ between regions; the orders of magnitude do not.
     return (
-        "three Premium registries about 5 US dollars a day, the container instance about 1, runs "
-        "of tasks some cents; 99-clean-up ends it. "
+        "three Premium registries (from notebook 11 on: four) about 5 US dollars a day, the "
+        "container instance about 1, runs of tasks some cents; 99-clean-up ends it. "
         "https://azure.microsoft.com/pricing/calculator"
     )

@@ -18,6 +18,7 @@ from .settings import Settings, password_secret
 
 _ROOT = Path(__file__).resolve().parents[1]
 _CATCH_UP_WITHIN = 3600.0  # seconds; on Azure the early notebooks take some minutes
+_STAGING = "11"  # the notebook that makes the registry for staging
 _PATIENCE = 1.0  # seconds for a notebook that was started earlier to ask, before all are run
 
 
@@ -130,7 +131,7 @@ def catch_up(
     settings = settings or Settings()
     connection = connection or connect(settings.cloud, github_owner=settings.github_owner)
     first = first_missing(number, settings, connection)
-    names = locks.names_of(connection, settings)
+    names = locks.names_of(connection, settings, staging=number >= _STAGING)
     with locks.hold(
         connection, names, notebook.stem, keep=True, patience=_PATIENCE if first else 0
     ) as waited:

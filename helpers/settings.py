@@ -93,6 +93,7 @@ _RULES: dict[str, Callable[[str], str | None]] = {
     "github_owner": _owner_rule,
     "group_pattern": _group_rule,
     "git_token_secret": _secret_rule,
+    "staging_registry": _registry_rule,
 }
 _UNIQUE_IN_THE_WORLD = ("public_registry", "base_artifacts_registry", "registry", "vault")
 
@@ -114,6 +115,7 @@ class Settings:
     github_owner: str = ""  # the environment's GITHUB_OWNER
     group_pattern: str = "{}-rg"
     git_token_secret: str = "import-public-content"  # noqa: S105 - its name, not the secret
+    staging_registry: str = "acmestaging"  # made by 11; the notebooks before it know nothing of it
 
     def __post_init__(self) -> None:
         for name, rule in _RULES.items():
@@ -121,18 +123,19 @@ class Settings:
             broken = rule(value) if isinstance(value, str) else "a name is a text"
             if broken:
                 raise SettingsError(f"{name}={value!r}: {broken}. Choose another {name}.")
-        registries = [one.lower() for one in self.registries]
-        if len(set(registries)) < len(registries):
+        registries = (*self.registries, self.staging_registry)
+        if len({one.lower() for one in registries}) < len(registries):
             raise SettingsError(
-                "public_registry, base_artifacts_registry and registry are three registries: "
-                f"{', '.join(self.registries)} names one of them twice. Choose different names."
+                "public_registry, base_artifacts_registry, registry and staging_registry are four "
+                f"registries: {', '.join(registries)} names one of them twice. Choose different "
+                "names."
             )
         if self.cloud == "azure":
-            self._refuse_defaults()
+            self._refuse_defaults(*_UNIQUE_IN_THE_WORLD)
 
-    def _refuse_defaults(self) -> None:
+    def _refuse_defaults(self, *names: str) -> None:
         defaults = {field.name: field.default for field in fields(self)}
-        kept = [name for name in _UNIQUE_IN_THE_WORLD if getattr(self, name) == defaults[name]]
+        kept = [name for name in names if getattr(self, name) == defaults[name]]
         if kept:
             raise SettingsError(
                 "On Azure, the names of registries and vaults are unique in the whole world, and "
@@ -146,8 +149,21 @@ class Settings:
 
     @property
     def registries(self) -> tuple[str, str, str]:
-        """The three registries: public, base artifacts, team."""
+        """The three registries that the workflow begins with: public, base artifacts, team."""
         return (self.public_registry, self.base_artifacts_registry, self.registry)
+
+    @property
+    def all_registries(self) -> tuple[str, ...]:
+        """Every registry that a notebook may have made: the three, and the one for staging.
+
+        On Azure that one has no name until the reader has chosen it.
+        """
+        return (*self.registries, self.staging_registry) if self._has_staging else self.registries
+
+    @property
+    def _has_staging(self) -> bool:
+        default = type(self).staging_registry
+        return self.cloud != "azure" or self.staging_registry != default
 
     @property
     def public_registry_group(self) -> str:
@@ -165,6 +181,12 @@ class Settings:
         return self.group_of(self.registry)
 
     @property
+    def staging_group(self) -> str:
+        """Resource group of the registry for staging; raises as ``staging_login_server`` does."""
+        self._refuse_staging()
+        return self.group_of(self.staging_registry)
+
+    @property
     def vault_group(self) -> str:
         """Resource group of the vault."""
         return self.group_of(self.vault)
@@ -176,8 +198,14 @@ class Settings:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """All five resource groups, in the order in which they are created."""
+        """The five resource groups that the workflow begins with, in the order of their making."""
         return tuple(self.group_of(name) for name in (*self.registries, self.vault, self.instance))
+
+    @property
+    def all_groups(self) -> tuple[str, ...]:
+        """Every resource group that a notebook may have made: what there is to clean up."""
+        later = self.all_registries[len(self.registries) :]
+        return (*self.groups, *(self.group_of(name) for name in later))
 
     @property
     def public_login_server(self) -> str:
@@ -193,6 +221,20 @@ class Settings:
     def login_server(self) -> str:
         """Host name of the team's registry."""
         return login_server_of(self.registry)
+
+    @property
+    def staging_login_server(self) -> str:
+        """Host name of the registry for staging.
+
+        Raises :class:`SettingsError` on Azure while it has the tutorial's own name: only who uses
+        that registry needs a name for it.
+        """
+        self._refuse_staging()
+        return login_server_of(self.staging_registry)
+
+    def _refuse_staging(self) -> None:
+        if self.cloud == "azure":
+            self._refuse_defaults("staging_registry")
 
     @property
     def vault_url(self) -> str:

@@ -39,6 +39,7 @@ NOTEBOOKS = ROOT / "notebooks"
 OUTPUT = ROOT / "build" / "tutorial"
 
 _CELL_TIMEOUT = 3600  # seconds
+_CLEAN_UP = "99"
 _KERNEL_TIMEOUT = 120  # seconds
 _SHOWN_LINES = 15  # of a failing cell
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -123,7 +124,22 @@ def check_parameters(chosen: Sequence[Chapter], parameters: Mapping[str, str]) -
         if name.endswith("_color"):
             check_color(name, value)
     names = {one.name for one in fields(Settings)}
-    return Settings(**{name: value for name, value in parameters.items() if name in names})
+    settings = Settings(**{name: value for name, value in parameters.items() if name in names})
+    if uses_staging(chosen):
+        _ = settings.staging_login_server  # on Azure it needs a name of one's own
+    return settings
+
+
+def uses_staging(chosen: Sequence[Chapter]) -> bool:
+    """Whether one of these notebooks works with the registry for staging.
+
+    The one that cleans up takes its name, and does without it where nobody has made it.
+    """
+    return any(
+        "staging_registry" in _parameters_of(chapter)
+        for chapter in chosen
+        if chapter.number != _CLEAN_UP
+    )
 
 
 def run(

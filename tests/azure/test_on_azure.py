@@ -59,6 +59,7 @@ def names(tmp_path: Path) -> Iterator[dict[str, str]]:
         "registry": f"team{some}",
         "vault": f"secrets-{some}",
         "instance": f"site-{some}",
+        "staging_registry": f"staging{some}",
     }
     yield made
     done = run(tmp_path / "clean-up", made, "--from", "99")

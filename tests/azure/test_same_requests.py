@@ -29,6 +29,7 @@ NAMES = {
     "registry": "contosoteam",
     "vault": "contoso-secrets",
     "instance": "contoso-site",
+    "staging_registry": "contosostaging",
 }
 # What differs between two runs of the same mode, each with its reason.
 VARYING = (

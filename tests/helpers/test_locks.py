@@ -232,6 +232,7 @@ def test_publishing_waits_for_who_works_with_the_repositories(
     connection: Connection, local_cloud: LocalCloud
 ) -> None:
     names = locks.names_of(connection, Settings())
+    assert locks.names_of(connection, Settings(), staging=True) - names == {"registry acmestaging"}
     assert locks.repositories_of(connection) < names
     publish = [sys.executable, "-u", "-m", "helpers", "publish"]
     with locks.hold(connection, names, "08-watch-the-gate"):

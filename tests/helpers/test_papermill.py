@@ -26,6 +26,7 @@ FIRST = {
     "location": "westeurope",
     "github_owner": "contoso-learner",
     "group_pattern": "rg-{}-contoso",
+    "staging_registry": "contosostaging",
 }
 SECOND = {name: value.replace("contoso", "fabrikam") for name, value in FIRST.items()}
 

@@ -22,6 +22,7 @@ def settings() -> Settings:
         registry=f"team{some}",
         vault=f"vault-{some}",
         instance=f"site-{some}",
+        staging_registry=f"staging{some}",
     )
 
 
@@ -46,6 +47,9 @@ def test_everything_is_there_and_nothing_is_created(connection: Connection) -> N
     assert "enabled, and not on free credit" in text
     assert "ContainerInstance, ContainerRegistry, KeyVault" in text
     assert f"{names.registry}: free, or yours already" in text
+    assert names.staging_registry not in text
+    staged = repr(preflight.check(connection, names, staging=True))
+    assert f"{names.registry}, {names.staging_registry}: free, or yours already" in staged
     assert "the token may push and set webhooks" in text
     assert "nothing: it all runs on this machine" in text
     assert connection.git_token not in text
@@ -82,6 +86,22 @@ def test_everything_that_is_wrong_is_told_at_once(connection: Connection) -> Non
     assert f"az keyvault purge --name {names.vault} --location eastus" in message
     assert "GitHub does not accept the token in GIT_TOKEN (HTTP 401)" in message
     assert "ghp_wrong" not in message
+
+
+def test_a_registry_for_staging_that_cannot_be_made_is_told_to_who_needs_it(
+    connection: Connection,
+) -> None:
+    names = settings()
+    elsewhere = group(connection, f"{names.staging_registry}-elsewhere")
+    connection.clients.registries.registries.begin_create(
+        elsewhere, names.staging_registry, {"location": "eastus", "sku": {"name": "Basic"}}
+    ).result()
+    assert preflight.check(connection, names)
+    with pytest.raises(preflight.PreflightError, match=f"is in your resource group {elsewhere}"):
+        preflight.check(connection, names, staging=True)
+    other = dataclasses.replace(names, cloud="azure", staging_registry="acmestaging")
+    with pytest.raises(HelpersError, match="own for staging_registry"):
+        preflight.check(connection, other, staging=True)
 
 
 def test_a_subscription_that_is_somebody_elses(connection: Connection) -> None:

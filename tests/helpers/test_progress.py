@@ -29,6 +29,7 @@ def settings() -> Settings:
         registry=f"team{some}",
         vault=f"vault-{some}",
         instance=f"site-{some}",
+        staging_registry=f"staging{some}",
     )
 
 

@@ -16,6 +16,11 @@ def test_the_names_of_the_article_follow_from_the_defaults() -> None:
         "acr-task-credentials-rg",
         "hello-world-aci-rg",
     )
+    assert settings.registries == ("publicregistry", "acmebaseartifacts", "acmerockets")
+    assert settings.all_groups == (*settings.groups, "acmestaging-rg")
+    assert settings.all_registries == (*settings.registries, "acmestaging")
+    assert settings.staging_group == "acmestaging-rg"
+    assert settings.staging_login_server == "acmestaging.azurecr.io"
     assert settings.public_login_server == "publicregistry.azurecr.io"
     assert settings.base_artifacts_login_server == "acmebaseartifacts.azurecr.io"
     assert settings.vault_url == "https://acr-task-credentials.vault.azure.net"
@@ -48,6 +53,9 @@ def test_a_login_server_is_lower_case() -> None:
         ({"git_token_secret": "git token"}, "letters, digits and hyphens"),
         ({"cloud": "aws"}, "'local' or 'azure'"),
         ({"registry": "publicREGISTRY"}, "names one of them twice"),
+        ({"registry": "AcmeStaging"}, "staging_registry are four registries: .* one of them twice"),
+        ({"staging_registry": "acmerockets"}, "names one of them twice"),
+        ({"staging_registry": "acme-staging"}, "only letters and digits"),
     ],
 )
 def test_a_name_that_azure_would_refuse_is_refused_with_the_rule(
@@ -69,6 +77,19 @@ def test_azure_needs_names_of_ones_own() -> None:
     with pytest.raises(SettingsError, match="registry, vault"):
         Settings(cloud="azure", **own)
     assert Settings(cloud="azure", registry="teamabc", vault="vault-abc", **own).cloud == "azure"
+
+
+def test_azure_needs_a_name_for_staging_only_where_it_is_used() -> None:
+    own = {"public_registry": "pubabc", "base_artifacts_registry": "baseabc", "vault": "vault-abc"}
+    without = Settings(cloud="azure", registry="teamabc", **own)
+    assert without.all_registries == without.registries
+    assert without.all_groups == without.groups  # nothing of that name is the reader's
+    for name in ("staging_group", "staging_login_server"):
+        with pytest.raises(SettingsError, match="own for staging_registry, for instance"):
+            getattr(without, name)
+    named = Settings(cloud="azure", registry="teamabc", staging_registry="StageAbc", **own)
+    assert named.staging_login_server == "stageabc.azurecr.io"
+    assert named.all_groups == (*without.groups, "StageAbc-rg")
 
 
 @pytest.mark.parametrize("color", ["Red", "DeepSkyBlue", "#ffa500"])

@@ -74,6 +74,28 @@ def test_parameters_are_checked_before_anything_runs(folder: Path) -> None:
         tutorial.check_parameters(chosen, {"registry": "no"})
 
 
+def test_azure_needs_a_name_for_staging_before_a_notebook_runs_that_uses_it(folder: Path) -> None:
+    own = {
+        "cloud": "azure",
+        **{name: "ownabc" + name[0] for name in ("public_registry", "registry", "vault")},
+        "base_artifacts_registry": "ownabcb",
+    }
+    staged = 'staging_registry = "acmestaging"'
+    for name in ("11-staged", "99-last"):
+        cell = new_code_cell(staged, metadata={"tags": ["parameters"]})
+        nbformat.write(new_notebook(cells=[cell]), folder / f"{name}.ipynb")
+    for last, first in (("02", ""), ("99", "99")):
+        chosen = tutorial.chapters(first, last, folder)
+        assert not tutorial.uses_staging(chosen)
+        assert tutorial.check_parameters(chosen, own).cloud == "azure"
+    chosen = tutorial.chapters("02", "11", folder)
+    assert tutorial.uses_staging(chosen)
+    with pytest.raises(SettingsError, match="own for staging_registry"):
+        tutorial.check_parameters(chosen, own)
+    named = tutorial.check_parameters(chosen, {**own, "staging_registry": "ownabcs"})
+    assert named.staging_login_server == "ownabcs.azurecr.io"
+
+
 def test_the_first_failure_ends_the_run_and_is_reported(folder: Path, tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
     output = tmp_path / "out"
