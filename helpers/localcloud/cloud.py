@@ -121,12 +121,9 @@ class Cloud:
             object_id=account.object_id,
         )
         name = str(uuid.uuid5(uuid.UUID(account.subscription_id), "owner"))
-        assignment_id = f"{self.subscription}/providers/{ASSIGNMENT_TYPE}/{name}"
-        if self.store.get(assignment_id) is not None:
-            return
         self.store.put(
             Resource(
-                id=assignment_id,
+                id=f"{self.subscription}/providers/{ASSIGNMENT_TYPE}/{name}",
                 type=ASSIGNMENT_TYPE,
                 name=name,
                 resource_group="",

@@ -7,6 +7,8 @@ SUBSCRIPTION_TYPE = "Microsoft.Resources/subscriptions"
 ASSIGNMENT_TYPE = "Microsoft.Authorization/roleAssignments"
 DEFINITION_TYPE = "Microsoft.Authorization/roleDefinitions"
 REGISTRY_TYPE = "Microsoft.ContainerRegistry/registries"
+CACHE_RULE_TYPE = f"{REGISTRY_TYPE}/cacheRules"
+CREDENTIAL_SET_TYPE = f"{REGISTRY_TYPE}/credentialSets"
 RUN_TYPE = f"{REGISTRY_TYPE}/runs"
 SCOPE_MAP_TYPE = f"{REGISTRY_TYPE}/scopeMaps"
 TASK_TYPE = f"{REGISTRY_TYPE}/tasks"
@@ -25,7 +27,9 @@ API_VERSIONS = {
 }
 TYPES = (
     ASSIGNMENT_TYPE,
+    CACHE_RULE_TYPE,
     CONTAINER_GROUP_TYPE,
+    CREDENTIAL_SET_TYPE,
     DEFINITION_TYPE,
     DELETED_VAULT_TYPE,
     REGISTRY_TYPE,

@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+
 from ..cloud import Cloud
 from ..principals import Principal
 from .access import check, vault_of
 from .secrets import Secrets
+
+_URL = re.compile(
+    r"https://(?P<vault>[a-z0-9-]+)\.vault\.azure\.net/secrets/(?P<name>[0-9a-z-]+)"
+    r"(?:/(?P<version>[0-9a-z]*))?/?"
+)
+
+
+@dataclass(frozen=True)
+class SecretIdentifier:
+    """A secret of a vault by its URL; without ``version`` the newest."""
+
+    vault: str
+    name: str
+    version: str = ""
+
+    @classmethod
+    def parse(cls, url: str) -> SecretIdentifier | None:
+        """Read https://VAULT.vault.azure.net/secrets/NAME[/VERSION]; None for any other text."""
+        match = _URL.fullmatch(url.strip().lower())
+        return cls(match["vault"], match["name"], match["version"] or "") if match else None
 
 
 def read(cloud: Cloud, principal: Principal, vault: str, name: str, version: str = "") -> str:

@@ -14,7 +14,7 @@ from ..store import Store
 from .descriptions import Descriptions, describe
 from .entries import ATTRIBUTES, Entry, entries_of
 from .listings import Listings, Window
-from .manifest_format import INDEXES, image_size, parse_manifest, references
+from .manifest_format import INDEXES, image_size, media_type_of, parse_manifest, references
 
 _TABLES = ("registry_tags", "registry_manifests", "registry_blobs", "registry_repositories")
 
@@ -31,12 +31,20 @@ class Catalog:
     # -- manifests and tags ------------------------------------------------------------------
 
     def put(
-        self, registry: str, repository: str, reference: str, manifest: bytes, media_type: str
+        self,
+        registry: str,
+        repository: str,
+        reference: str,
+        manifest: bytes,
+        media_type: str,
+        *,
+        told: bool = True,
     ) -> str:
         """Store a manifest whose blobs are in the content store; returns its digest.
 
-        ``reference`` is a tag or the manifest's digest. Raises :class:`CloudError`: 400 for a
-        manifest that is none or does not match, 404 for a missing blob, 405 for a lock.
+        ``reference`` is a tag or the manifest's digest; a tag that moves is an event, if ``told``.
+        Raises :class:`CloudError`: 400 for a manifest that is none or does not match, 404 for a
+        missing blob, 405 for a lock.
         """
         parsed = parse_manifest(manifest, media_type)
         digest = digest_of(manifest)
@@ -90,10 +98,23 @@ class Catalog:
             if media_type not in INDEXES:
                 for child in children:
                     self.link_blob(registry, repository, child)
-            if tag and digest != previous:
+            if told and tag and digest != previous:
                 moved = ManifestPushed(registry, repository, tag, digest, previous)
                 self._cloud.outbox.add(moved)
         return digest
+
+    def adopt(self, registry: str, repository: str, reference: str, digest: str) -> str:
+        """Put a stored manifest, with all of an index, under a reference; it is no event.
+
+        Raises what :meth:`put` raises, and :class:`MissingContentError` for damaged content.
+        """
+        manifest = self._cloud.content.read(digest)
+        parsed = json.loads(manifest)
+        media_type = self.media_type(digest) or media_type_of(parsed)
+        if media_type in INDEXES:
+            for child in references(parsed):
+                self.adopt(registry, repository, child, child)
+        return self.put(registry, repository, reference, manifest, media_type, told=False)
 
     def _check_locks(self, registry: str, repository: str, tag: str) -> None:
         locked = [self.repository(registry, repository)]

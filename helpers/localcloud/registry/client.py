@@ -13,9 +13,10 @@ from ..cloud import Cloud
 from ..content import MissingContentError
 from ..errors import CloudError
 from ..reference import DOCKER_HUB, Reference
-from . import supply
+from . import artifact_cache, supply
 from .access import ANONYMOUS, Caller, Registry, admitted, allowed, registry_of, still_there
 from .authentication import login
+from .cache_rules import rule_for
 from .catalog import Catalog, disallowed
 from .credentials import Credential, ProvenCredential
 from .manifest_format import INDEXES, descriptors, media_type_of, references
@@ -50,7 +51,12 @@ class RegistryClient:
         """
         registry = self._registry(reference)
         self._check(registry, reference, credential, "pull")
-        return self._chosen(registry, reference, self._digest(registry, reference), platform)
+        digest = self._digest(registry, reference)
+        if digest is None and not reference.digest:
+            digest = artifact_cache.fetch(
+                self._cloud, registry, reference.repository, reference.tag, self
+            )
+        return self._chosen(registry, reference, digest, platform)
 
     def check(
         self,
@@ -58,13 +64,14 @@ class RegistryClient:
         credential: Credential | None = None,
         platform: Platform | None = ("linux", "amd64"),
     ) -> None:
-        """Raise what :meth:`pull` would raise, at once: nothing is assembled for that."""
+        """Raise what :meth:`pull` would raise, at once: nothing is assembled or cached for that."""
         registry = self._registry(reference)
         self._check(registry, reference, credential, "pull")
         server, repository = registry.server, reference.repository
         digest = self._catalog.resolve(server, repository, reference.version)
         supplied = registry.is_hub and supply.has(server, repository, reference.tag)
-        if digest is None and supplied and not reference.digest:
+        cached = supplied or rule_for(self._cloud, registry, repository) is not None
+        if digest is None and cached and not reference.digest:
             return
         self._chosen(registry, reference, digest, platform)
 
@@ -160,15 +167,15 @@ class RegistryClient:
 
     def _registry(self, reference: Reference) -> Registry:
         server = reference.registry
-        if server != DOCKER_HUB and not server.endswith(".azurecr.io"):
-            if supply.has(server, reference.repository, reference.tag):
-                return Registry(server, None)
+        if not supply.answers_for(reference):
             raise CloudError(
                 403,
                 "DENIED",
                 f'Get "https://{server}/v2/": Forbidden: the local cloud refuses {server}; it '
                 "answers for *.azurecr.io and docker.io only, and nothing leaves this machine.",
             )
+        if server != DOCKER_HUB and not server.endswith(".azurecr.io"):
+            return Registry(server, None)
         return registry_of(self._cloud, server)
 
     def _check(

@@ -12,8 +12,9 @@ from ..content import DIGEST
 from ..errors import CloudError
 from ..media_types import OCI_INDEX
 from ..reference import valid_tag
-from . import supply
+from . import artifact_cache, supply
 from .catalog import Catalog, disallowed
+from .client import RegistryClient
 from .exchange import Exchange
 from .manifest_format import INDEXES, parse_manifest, references
 
@@ -45,7 +46,8 @@ def tags(exchange: Exchange) -> Response:
 async def get(exchange: Exchange) -> Response:
     """GET or HEAD a manifest by tag or digest.
 
-    What stands in for a public image may have to be assembled first: nobody holds a thread then.
+    What stands in for a public image may have to be assembled first, what a cache rule is for comes
+    from its upstream: nobody holds a thread then.
     """
     found = await exchange.threads.read(_get, exchange)
     if isinstance(found, Future):
@@ -64,8 +66,8 @@ def _get(exchange: Exchange) -> Response | Future[str]:
     exchange.authorize("pull")
     server, name, reference = exchange.server, exchange.name, exchange.params["reference"]
     digest = exchange.catalog.resolve(server, name, reference)
-    if digest is None and exchange.registry.is_hub and not reference.startswith("sha256:"):
-        coming = supply.begin(exchange.cloud, server, name, reference)
+    if digest is None and valid_tag(reference):
+        coming = _coming(exchange, reference)
         if coming is not None:
             return coming
     if digest is None:
@@ -83,6 +85,13 @@ def _get(exchange: Exchange) -> Response | Future[str]:
     }
     body = None if exchange.request.method == "HEAD" else content
     return Response(body, 200, headers, entry.media_type)
+
+
+def _coming(exchange: Exchange, tag: str) -> Future[str] | None:
+    cloud, registry = exchange.cloud, exchange.registry
+    if registry.is_hub:
+        return supply.begin(cloud, registry.server, exchange.name, tag)
+    return artifact_cache.begin(cloud, registry, exchange.name, tag, RegistryClient(cloud))
 
 
 def unknown(reference: str) -> CloudError:

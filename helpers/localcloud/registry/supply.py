@@ -6,7 +6,9 @@ made. What is supplied is assembled once, by a thread of its own, and whoever as
 
 from __future__ import annotations
 
+import functools
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
@@ -14,9 +16,10 @@ from typing import Protocol
 
 from ..cloud import Cloud
 from ..errors import CloudError
+from ..reference import DOCKER_HUB, Reference
 
 PATIENCE = 120.0  # seconds that a pull waits for what is being assembled
-_Image = tuple[Path, str, str, str]
+Image = tuple[Path, str, str, str]
 
 
 class Supplier(Protocol):
@@ -34,7 +37,7 @@ class Supplier(Protocol):
 
 _suppliers: list[Supplier] = []
 _lock = threading.Lock()
-_going_on: dict[_Image, Future[str]] = {}
+_going_on: dict[Image, Future[str]] = {}
 
 
 def register(supplier: Supplier) -> None:
@@ -47,18 +50,31 @@ def has(registry: str, repository: str, tag: str) -> bool:
     return any(one.has(registry, repository, tag) for one in _suppliers)
 
 
+def answers_for(reference: Reference) -> bool:
+    """Whether the local cloud has the registry of an image, or somebody supplies that image."""
+    server = reference.registry
+    if server == DOCKER_HUB or server.endswith(".azurecr.io"):
+        return True
+    return has(server, reference.repository, reference.tag)
+
+
 def begin(cloud: Cloud, registry: str, repository: str, tag: str) -> Future[str] | None:
     """The digest of that public image once it is assembled; None when nobody supplies it."""
     found = next((one for one in _suppliers if one.has(registry, repository, tag)), None)
     if found is None:
         return None
     image = (cloud.home, registry, repository, tag)
+    return once(image, functools.partial(found.provide, cloud, *image[1:]))
+
+
+def once(image: Image, work: Callable[[], str]) -> Future[str]:
+    """The digest that ``work`` returns, in a thread of its own: once for all who ask meanwhile."""
     with _lock:
         if image in _going_on:
             return _going_on[image]
         coming = _going_on[image] = Future()
-    arguments = (found, cloud, image, coming)
-    threading.Thread(target=_provide, args=arguments, name="supply", daemon=True).start()
+    arguments = (work, image, coming)
+    threading.Thread(target=_work, args=arguments, name="supply", daemon=True).start()
     return coming
 
 
@@ -80,9 +96,9 @@ def late() -> CloudError:
     )
 
 
-def _provide(supplier: Supplier, cloud: Cloud, image: _Image, coming: Future[str]) -> None:
+def _work(work: Callable[[], str], image: Image, coming: Future[str]) -> None:
     try:
-        coming.set_result(supplier.provide(cloud, *image[1:]))
+        coming.set_result(work())
     except Exception as error:  # noqa: BLE001 - for whoever waits
         coming.set_exception(error)
     finally:

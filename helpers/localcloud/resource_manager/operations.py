@@ -26,6 +26,7 @@ PATIENCE = 2.0  # seconds for an operation to end when the daemon stops; the nex
 # As ARM's own Retry-After has whole seconds, and azure-core waits for 30 s where it is 0.
 RETRY = {"retry-after-ms": "100"}
 _VERSION = "api-version=2025-04-01"
+_ID = 36  # characters of a UUID
 _SUBSCRIPTION = "/subscriptions/{subscription}"
 Work = Callable[[Cloud, Operation], None]
 router = Router()
@@ -70,7 +71,7 @@ def accepted(
 @router.operation("GET", _SUBSCRIPTION + "/providers/{provider}/operations/{operation}", "")
 def status(call: Call) -> Reply:
     """The status of an operation, at the address of ``Azure-AsyncOperation``."""
-    found = _find(call)
+    found = operation_of(call)
     body: dict[str, Any] = {
         "id": call.url,
         "name": found.id,
@@ -85,9 +86,14 @@ def status(call: Call) -> Reply:
 
 
 @router.operation("GET", _SUBSCRIPTION + "/operationresults/{operation}", "")
+@router.operation(
+    "GET",
+    _SUBSCRIPTION + "/providers/{provider}/locations/{location}/operationResults/{operation}",
+    "",
+)
 def result(call: Call) -> Reply:
     """The outcome of an operation, at the address of ``Location``: 202 until there is one."""
-    found = _find(call)
+    found = operation_of(call)
     if found.status == IN_PROGRESS:
         return Reply(
             202, None, {"Location": f"https://management.azure.com{call.url}?{_VERSION}", **RETRY}
@@ -97,9 +103,10 @@ def result(call: Call) -> Reply:
     return Reply(200)
 
 
-def _find(call: Call) -> Operation:
+def operation_of(call: Call) -> Operation:
+    """The operation that the path names. Raises 404 OperationNotFound."""
     name = call.params["operation"]
-    found = call.cloud.operations.get(name)
+    found = call.cloud.operations.get(name[-_ID:])  # a registry's begin with a type: cacherules-…
     if found is None:
         raise CloudError(
             404,

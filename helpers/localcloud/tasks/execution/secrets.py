@@ -5,20 +5,15 @@ Source: acr-builder, secretmgmt/secrets.go and vaults/azurekeyvault.go.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from ...cloud import Cloud
 from ...errors import CloudError
-from ...key_vault.reader import read
+from ...key_vault.reader import SecretIdentifier, read
 from ...principals import Principal
 from ..definitions.definition import SecretReference
 from ..errors import TaskError
 
-_URL = re.compile(
-    r"https://(?P<vault>[a-z0-9-]+)\.vault\.azure\.net/secrets/(?P<name>[0-9a-z-]+)"
-    r"(?:/(?P<version>[0-9a-z]*))?/?"
-)
 _FAILURE = (
     "unable to render task: failed to resolve secrets in the task with error: timeout in fetching "
     "secrets. please check permissions are valid"
@@ -34,8 +29,8 @@ def fetch(cloud: Cloud, identity: Principal | None, url: str) -> str:
 
     Raises :class:`SecretError` with the vault's own reason.
     """
-    match = _URL.fullmatch(url.strip().lower())
-    if match is None:
+    wanted = SecretIdentifier.parse(url)
+    if wanted is None:
         raise SecretError(
             f"invalid keyvault secret URL '{url}': it must be like "
             "https://<vault>.vault.azure.net/secrets/<name>[/<version>]"
@@ -46,7 +41,7 @@ def fetch(cloud: Cloud, identity: Principal | None, url: str) -> str:
             "(--assign-identity), and the right to read the vault's secrets"
         )
     try:
-        return read(cloud, identity, match["vault"], match["name"], match["version"] or "")
+        return read(cloud, identity, wanted.vault, wanted.name, wanted.version)
     except CloudError as error:
         raise SecretError(f"the secret {url} could not be read: {error.message}") from None
 

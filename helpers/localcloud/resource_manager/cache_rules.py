@@ -1,0 +1,200 @@
+"""Microsoft.ContainerRegistry/registries/cacheRules: which repository is a cache of which upstream.
+
+Rules: learn.microsoft.com, "Optimize image pulls with artifact cache in Azure Container Registry",
+"Wildcard support for artifact cache in Azure Container Registry".
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ..errors import CloudError
+from ..reference import DOCKER_HUB, DOCKER_HUB_NAMES, InvalidReferenceError, Reference
+from ..registry.cache_rules import LIMIT, UPSTREAMS, CacheRule, RepositoryPattern, known_upstream
+from ..registry.catalog import Catalog
+from ..resource_types import CACHE_RULE_TYPE, CREDENTIAL_SET_TYPE
+from ..store import Resource
+from . import registry_children as children
+from .models import Lacking, Model
+from .registries import REGISTRY, of
+from .routing import Call, Reply, Router, invalid
+
+_RULES = REGISTRY + "/cacheRules"
+_RULE = _RULES + "/{name}"
+router = Router()
+
+
+class CacheRuleProperties(Model):
+    """``credential_set_resource_id`` null takes the credentials away; missing, it leaves them."""
+
+    source_repository: str | None = None
+    target_repository: str | None = None
+    credential_set_resource_id: str | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class CacheRuleParameters(Model):
+    """The body of CacheRules_Create and CacheRules_Update."""
+
+    identity: Lacking | None = None  # of the rule, for an upstream that is an ACR: user-assigned
+    properties: CacheRuleProperties | None = None
+
+
+@router.operation("PUT", _RULE, f"{CACHE_RULE_TYPE}/write", CacheRuleParameters)
+def create(call: Call, given: CacheRuleParameters) -> Reply:
+    """CacheRules_Create: of a rule that is there, the credentials can be changed alone."""
+    registry = of(call)
+    name = call.params["name"]
+    children.check_name("cache rule", name)
+    properties = given.properties or CacheRuleProperties()
+    source = _source(properties.source_repository)
+    target = _target(properties.target_repository)
+    if source.wild != target.wild:
+        raise invalid(
+            f"The source repository '{source.text}' and the target repository '{target.text}' must "
+            "both end with a wildcard, or neither."
+        )
+    resource = children.begun(call, CACHE_RULE_TYPE)
+    new = "sourceRepository" not in resource.properties
+    if new:
+        _check_place(call, registry, target)
+        resource.properties["sourceRepository"] = source.text
+        resource.properties["targetRepository"] = target.text
+    else:
+        rule = CacheRule.of(resource)
+        if (rule.source, rule.target) != (source, target):
+            raise invalid(
+                f"The cache rule '{name}' maps {rule.target.text} to {rule.source.text}, which "
+                "cannot be changed. Delete it, and create another one."
+            )
+    _log_in(call, registry, resource, properties.credential_set_resource_id or None)
+    call.cloud.store.put(resource)
+    return children.written(call, resource, resource.body, "Creating" if new else "Updating")
+
+
+@router.operation("PATCH", _RULE, f"{CACHE_RULE_TYPE}/write", CacheRuleParameters)
+def update(call: Call, given: CacheRuleParameters) -> Reply:
+    """CacheRules_Update: the credential set, or none."""
+    registry = of(call)
+    resource = call.get(CACHE_RULE_TYPE)
+    wanted = (given.properties or CacheRuleProperties()).credential_set_resource_id
+    if not isinstance(wanted, msgspec.UnsetType):
+        _log_in(call, registry, resource, wanted or None)
+    call.cloud.store.put(resource)
+    return children.written(call, resource, resource.body, "Updating")
+
+
+@router.operation("GET", _RULE, f"{CACHE_RULE_TYPE}/read")
+def get(call: Call) -> Reply:
+    """CacheRules_Get."""
+    of(call)
+    return Reply(200, call.get(CACHE_RULE_TYPE).body)
+
+
+@router.operation("GET", _RULES, f"{CACHE_RULE_TYPE}/read")
+def list_rules(call: Call) -> Reply:
+    """CacheRules_List."""
+    found = call.cloud.store.find(type=CACHE_RULE_TYPE, parent=of(call).key)
+    return Reply(200, {"value": [resource.body for resource in found]})
+
+
+@router.operation("DELETE", _RULE, f"{CACHE_RULE_TYPE}/delete")
+def remove(call: Call) -> Reply:
+    """CacheRules_Delete: what has been cached stays."""
+    return children.deleted(call)
+
+
+router.operation("GET", _RULE + "/operationStatuses/{operation}", f"{CACHE_RULE_TYPE}/read")(
+    children.status
+)
+
+
+def _source(given: str | None) -> RepositoryPattern:
+    host, _, path = (given or "").partition("/")
+    host = host.lower()
+    host = DOCKER_HUB if host in DOCKER_HUB_NAMES else host
+    source = RepositoryPattern(f"{host}/{path}")
+    if not path or not _is_repository(RepositoryPattern(path), host):
+        raise invalid(
+            f"The source repository '{given or ''}' is invalid. It is the upstream's login server "
+            "and a repository (docker.io/library/node), or a wildcard at their end "
+            "(mcr.microsoft.com/*, mcr.microsoft.com/dotnet/*)."
+        )
+    if not known_upstream(host):
+        raise invalid(
+            f"The upstream '{host}' of the source repository '{given}' is not supported by Artifact "
+            f"Cache. Supported are {', '.join(UPSTREAMS)}."
+        )
+    return source
+
+
+def _target(given: str | None) -> RepositoryPattern:
+    target = RepositoryPattern(given or "")
+    if not _is_repository(target, DOCKER_HUB):
+        raise invalid(
+            f"The target repository '{given or ''}' is invalid. It is the name of a repository "
+            "(node), or a wildcard (*, dotnet/*)."
+        )
+    return target
+
+
+def _is_repository(pattern: RepositoryPattern, host: str) -> bool:
+    """Whether one repository that the pattern names could be pulled from."""
+    example = pattern.fixed + "a" if pattern.wild else pattern.text
+    try:
+        return Reference.parse(f"{host}/{example}") == Reference.parse(f"{host}/{example}:latest")
+    except InvalidReferenceError:
+        return False
+
+
+def _check_place(call: Call, registry: Resource, target: RepositoryPattern) -> None:
+    """A new rule needs a place of its own. Raises 400, and 409 for what is there already."""
+    rules = call.cloud.store.find(type=CACHE_RULE_TYPE, parent=registry.key)
+    if len(rules) >= LIMIT:
+        raise invalid(
+            f"The registry '{registry.name}' has {LIMIT} cache rules, and cannot have more. Delete "
+            "those that are no longer needed.",
+            "CacheRuleLimitExceeded",
+        )
+    for rule in map(CacheRule.of, rules):
+        if target.overlaps(rule.target):
+            kind = "with a wildcard " if rule.target.wild else ""
+            raise CloudError(
+                409,
+                "Conflict",
+                f"There is already a cache rule {kind}for the target repository "
+                f"'{target.text}': '{rule.name}' for '{rule.target.text}'.",
+            )
+    server = str(registry.properties["loginServer"])
+    if not target.wild and Catalog(call.cloud).repository(server, target.text) is not None:
+        raise CloudError(
+            409,
+            "Conflict",
+            f"The target repository '{target.text}' already exists in the registry "
+            f"'{registry.name}'. A cache rule needs one that does not.",
+        )
+
+
+def _log_in(call: Call, registry: Resource, resource: Resource, wanted: str | None) -> None:
+    """Give a rule its credential set, or none. Raises 400 for one that it cannot use."""
+    host = CacheRule.of(resource).upstream_host
+    if wanted is None:
+        if host == DOCKER_HUB:
+            raise invalid(
+                f"The cache rule '{resource.name}' needs a credential set: from Docker Hub, "
+                "Artifact Cache supports authenticated pulls only."
+            )
+        resource.properties["credentialSetResourceId"] = None
+        return
+    found = call.cloud.store.get(wanted)
+    if found is None or found.type != CREDENTIAL_SET_TYPE or found.parent.lower() != registry.key:
+        raise invalid(
+            f"The credential set '{wanted}' of the cache rule does not exist in the registry "
+            f"'{registry.name}'. Create it first (az acr credential-set create)."
+        )
+    server = found.properties["loginServer"]
+    if (DOCKER_HUB if server in DOCKER_HUB_NAMES else server) != host:
+        raise invalid(
+            f"The credential set '{found.name}' is for {server}, and the source repository of the "
+            f"cache rule '{resource.name}' is at {host}."
+        )
+    resource.properties["credentialSetResourceId"] = found.id
