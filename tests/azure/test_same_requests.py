@@ -1,9 +1,10 @@
-"""cloud="azure" sends the very requests that cloud="local" sends; no subscription is needed.
+"""Two readers side by side, with names of their own, one in each mode: both send the same requests.
 
-A shell is given what a reader gives it for Azure (a service principal, a GitHub token) and a
-network in which the hosts of Azure are those of a local cloud. Every request of the notebooks is
-written down between client and socket, in both modes, and compared byte by byte, except for what
-no two runs of the same mode have in common: tokens, dates, ids, digests.
+For cloud="azure" no subscription is needed: a shell is given what a reader gives it for Azure (a
+service principal, a GitHub token) and a network in which the hosts of Azure are those of a local
+cloud. Every request of the notebooks is written down between client and socket, in both modes, and
+compared byte by byte, except for what no two runs of the same mode have in common (tokens, dates,
+ids, digests) and for the names.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from helpers.clouds import local_environment
 from helpers.localcloud import daemon
-from helpers.tutorial import ROOT
+from helpers.tutorial import ROOT, chapters
 
 NAMES = {
     "public_registry": "contosopublic",
@@ -30,7 +32,11 @@ NAMES = {
     "vault": "contoso-secrets",
     "instance": "contoso-site",
     "staging_registry": "contosostaging",
+    "location": "westeurope",
+    "github_owner": "contoso-learner",
+    "group_pattern": "rg-{}-contoso",
 }
+WORDS = {"local": "contoso", "azure": "fabrikam"}  # what the names of a reader have in common
 # What differs between two runs of the same mode, each with its reason.
 VARYING = (
     (r"eyJ[\w-]+\.[\w-]+\.[\w-]+", "JWT"),  # access and refresh tokens
@@ -58,7 +64,7 @@ VARYING = (
 NOT_COMPARED = (".blob.core.windows.net",)  # how often a growing log is asked for
 
 
-def written(path: Path) -> set[tuple[str, str, str]]:
+def written(path: Path, word: str) -> set[tuple[str, str, str]]:
     """The requests, without what varies, and each of them once: polling repeats itself."""
     found = set()
     for line in path.read_text().splitlines():
@@ -70,35 +76,60 @@ def written(path: Path) -> set[tuple[str, str, str]]:
             body = "<pack>"  # compressed objects, with ids in them
         for pattern, instead in VARYING:
             head, body = re.sub(pattern, instead, head), re.sub(pattern, instead, body)
-        found.add((host, head, body))
+        found.add(
+            (host.replace(word, "NAME"), head.replace(word, "NAME"), body.replace(word, "NAME"))
+        )
     return found
 
 
-@pytest.fixture
-def homes(tmp_path: Path) -> Iterator[dict[str, Path]]:
-    made = {name: tmp_path / name for name in ("local", "azure")}
-    yield made
-    for home in made.values():
-        daemon.down(home)
+@dataclass(frozen=True)
+class Reader:
+    """How the tutorial went for one of the two: exit status, output, report, requests."""
+
+    status: int
+    output: str
+    folder: Path
+    requests: Path
+
+    def page(self, name: str) -> str:
+        return html.unescape((self.folder / f"{name}.html").read_text())
 
 
-def start(cloud: str, home: Path, folder: Path) -> subprocess.Popen[str]:
+@pytest.fixture(scope="module")
+def readers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Reader]]:
+    """Both have run every notebook, at the same time and in the same cloud."""
+    folder = tmp_path_factory.mktemp("readers")
+    running = {cloud: start(cloud, folder) for cloud in WORDS}
+    try:
+        outputs = {cloud: one.communicate(timeout=580)[0] for cloud, one in running.items()}
+        yield {
+            cloud: Reader(one.returncode, outputs[cloud], folder / cloud, folder / f"{cloud}.jsonl")
+            for cloud, one in running.items()
+        }
+    finally:
+        for one in running.values():
+            one.kill()
+        daemon.down(folder / "cloud")
+
+
+def start(cloud: str, folder: Path) -> subprocess.Popen[str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("AZURE_", "PYTEST_"))}
     environment = {
         **kept,
-        "LOCALCLOUD_HOME": str(home),
+        "LOCALCLOUD_HOME": str(folder / "cloud"),
         "PYTHONPATH": f"{Path(__file__).parent}{os.pathsep}{ROOT}",
         "REQUESTS_WRITTEN_TO": str(folder / f"{cloud}.jsonl"),
     }
-    running = daemon.up(home)  # by this process: what the services send is not what is compared
+    running = daemon.up(folder / "cloud")  # by this process: what services send is not compared
     if cloud == "azure":
         # The network of a reader who is signed in; the helpers know nothing of a local cloud.
         environment |= local_environment(running)
         environment["LOCALCLOUD_HOME"] = str(folder / "none")
-    words = [word for name, value in NAMES.items() for word in ("-p", name, value)]
+    names = {name: value.replace("contoso", WORDS[cloud]) for name, value in NAMES.items()}
+    words = [word for name, value in names.items() for word in ("-p", name, value)]
     return subprocess.Popen(
         [
-            *(sys.executable, "-m", "helpers", "run", "--output", str(folder / f"out-{cloud}")),
+            *(sys.executable, "-m", "helpers", "run", "--output", str(folder / cloud)),
             *("-p", "cloud", cloud, *words),
         ],
         cwd=ROOT,
@@ -109,20 +140,40 @@ def start(cloud: str, home: Path, folder: Path) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.timeout(300)
-def test_both_modes_send_the_same_requests(homes: dict[str, Path], tmp_path: Path) -> None:
-    running = {cloud: start(cloud, home, tmp_path) for cloud, home in homes.items()}
-    try:
-        outputs = {cloud: one.communicate(timeout=280)[0] for cloud, one in running.items()}
-    finally:
-        for one in running.values():
-            one.kill()
-    for cloud, one in running.items():
-        assert one.returncode == 0, outputs[cloud]
-        index = html.unescape((tmp_path / f"out-{cloud}" / "index.html").read_text())
-        assert f"10 of 10 notebooks passed on the cloud '{cloud}'" in index
-    assert not (tmp_path / "none").exists()  # cloud="azure" has not started a local cloud
-    local, azure = (written(tmp_path / f"{cloud}.jsonl") for cloud in ("local", "azure"))
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("cloud", WORDS)
+def test_every_notebook_passes_beside_another_reader_and_the_report_shows_the_site(
+    readers: dict[str, Reader], cloud: str
+) -> None:
+    reader = readers[cloud]
+    assert reader.status == 0, reader.output
+    count = len(chapters())
+    assert f"{count} of {count} notebooks passed" in reader.output
+    index = reader.page("index")
+    assert f"{count} of {count} notebooks passed on the cloud '{cloud}'" in index
+    assert index.count('<tr class="passed">') == count
+    assert index.count('style="background:Green"') == 2  # of the row, and of the site
+    for color in ("DeepSkyBlue", "Orange", "Green"):
+        assert f'style="background:{color}"' in index
+    assert "Green</dd>" in index
+    assert "background:Red" not in index
+    assert (reader.folder / "images" / "scenario.svg").is_file()
+    folded = reader.page("04-hello-world").split("With the Azure CLI</summary>")[1]
+    assert "REGISTRY_PUBLIC" in folded.split("</details>")[0]
+    for chapter in chapters():
+        assert (reader.folder / f"{chapter.name}.html").stat().st_size > 10_000
+    [other] = set(WORDS.values()) - {WORDS[cloud]}
+    page = reader.page("08-watch-the-gate")
+    assert f"{WORDS[cloud]}team" in page
+    assert f"{other}team" not in page
+    assert "acmerockets.azurecr.io" not in page
+
+
+@pytest.mark.timeout(600)
+def test_both_modes_send_the_same_requests(readers: dict[str, Reader]) -> None:
+    folder = readers["azure"].folder.parent
+    assert not (folder / "none").exists()  # cloud="azure" has not started a local cloud
+    local, azure = (written(readers[cloud].requests, word) for cloud, word in WORDS.items())
     assert len(local) > 100
     hosts = {host for host, _, _ in local}
     assert {
@@ -130,7 +181,7 @@ def test_both_modes_send_the_same_requests(homes: dict[str, Path], tmp_path: Pat
         "login.microsoftonline.com",
         "api.github.com",
         "github.com",
-        "contosoteam.azurecr.io",
-        "contoso-secrets.vault.azure.net",
+        "NAMEteam.azurecr.io",
+        "NAME-secrets.vault.azure.net",
     } <= hosts
     assert azure == local

@@ -41,7 +41,7 @@ def run(home: Path, folder: Path, report: Path) -> Outcome:
         capture_output=True,
         text=True,
         check=False,
-        timeout=280,
+        timeout=580,
     )
     assert report.is_file(), done.stdout + done.stderr
     failures = {}

@@ -89,20 +89,27 @@ def run(chosen: Sequence[Block], home: Path, folder: Path) -> dict[str, str]:
     }
 
 
-def python(home: Path, *arguments: str) -> str:
-    """What a Python of its own says about the cloud in ``home``: clients keep tenants in memory."""
+def start(home: Path, *arguments: str) -> subprocess.Popen[str]:
+    """A Python of its own for the cloud in ``home``: clients keep tenants in memory."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("AZURE_")}
-    done = subprocess.run(
+    return subprocess.Popen(
         [sys.executable, *arguments],
         cwd=ROOT,
         env={**environment, "LOCALCLOUD_HOME": str(home)},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        check=False,
-        timeout=280,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+
+
+def said(process: subprocess.Popen[str]) -> str:
+    """What it has printed; it must have succeeded."""
+    try:
+        output, _ = process.communicate(timeout=580)
+    finally:
+        process.kill()
+    assert process.returncode == 0, output
+    return output
 
 
 @pytest.fixture
@@ -117,7 +124,14 @@ def homes(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
 @pytest.mark.skipif(AZ is None, reason="the Azure CLI is not installed; do it with: make az")
 def test_the_az_blocks_do_what_the_notebooks_do(homes: tuple[Path, Path], tmp_path: Path) -> None:
     by_az, by_notebooks = homes
-    outputs = run(blocks(last="08"), by_az, tmp_path)
+    words = ("-m", "helpers", "run", "--to", "08", "--output", str(tmp_path / "out"))
+    notebooks = start(by_notebooks, *words)  # beside the blocks
+    try:
+        outputs = run(blocks(last="08"), by_az, tmp_path)
+    except BaseException:
+        notebooks.kill()
+        raise
+    said(notebooks)
 
     assert '<dd id="color">DeepSkyBlue</dd>' in outputs["04 site-az"]
     assert re.search(r"hello-world +linux +Succeeded +Manual", outputs["04 run-az"], re.I)
@@ -127,9 +141,9 @@ def test_the_az_blocks_do_what_the_notebooks_do(homes: tuple[Path, Path], tmp_pa
     assert "REFUSED: a red background" in outputs["08 log-az"]
     assert '<dd id="color">Green</dd>' in outputs["08 proof-az"]
 
-    python(by_notebooks, "-m", "helpers", "run", "--to", "08", "--output", str(tmp_path / "out"))
     expected, made = (
-        json.loads(python(home, "-m", "tests.helpers.inventory")) for home in (by_notebooks, by_az)
+        json.loads(said(start(home, "-m", "tests.helpers.inventory")))
+        for home in (by_notebooks, by_az)
     )
     assert made == expected
 
