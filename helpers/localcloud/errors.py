@@ -48,6 +48,18 @@ def no_space(error: BaseException) -> CloudError | None:
     )
 
 
+def words_of(error: Exception) -> str:
+    """What went wrong, for a log or an event: no number of the system, no path of the state."""
+    if isinstance(error, CloudError):
+        return error.message
+    if no_space(error) is not None:
+        return (
+            "the disk that holds the state of the local cloud is full. Free some space, then try "
+            "it again"
+        )
+    return (error.strerror if isinstance(error, OSError) else "") or str(error)
+
+
 def failure_of(method: str, path: str, error: BaseException) -> CloudError:
     """What the client of a request is told whose handling has raised ``error``."""
     if isinstance(error, CloudError):

@@ -143,3 +143,29 @@ def test_a_run_that_fills_the_disk_ends_as_soon_as_its_end_can_be_written(
     again = schedule("echo again")
     wait(lambda: ended(again))
     assert http.get(again, headers=bearer).json()["properties"]["status"] == "Succeeded"
+
+
+@pytest.mark.parametrize("small_cloud", [200 * 1024 * 1024], indirect=True)
+def test_a_build_that_fills_the_disk_says_so_at_its_instruction(small_cloud: LocalCloud) -> None:
+    http = small_cloud.http()
+    bearer = {"Authorization": f"Bearer {small_cloud.token()}"}
+    group = f"https://management.azure.com{small_cloud.subscription}/resourceGroups/one"
+    registry = f"{group}/providers/Microsoft.ContainerRegistry/registries/smalldisk"
+    for url, more in ((group, {}), (registry, {"sku": {"name": "Basic"}})):
+        made = http.put(url, json={"location": "eastus", **more}, headers=bearer)
+        assert made.status_code == 201
+    script = "head -c 95000000 /dev/urandom > big; printf \"FROM scratch\\nCOPY big /\\n\" > Dockerfile"
+    task = f"version: v1.1.0\nsteps:\n  - cmd: bash -c '{script}'\n  - build: -t big .\n"
+    content = base64.b64encode(task.encode()).decode()
+    body = {"type": "EncodedTaskRunRequest", "encodedTaskContent": content}
+    asked = http.post(f"{registry}/scheduleRun", json=body, headers=bearer)
+    url = f"{registry}/runs/{asked.json()['properties']['runId']}"
+    deadline = time.monotonic() + 60
+    while (shown := http.get(url, headers=bearer).json()["properties"])["status"] != "Failed":
+        assert shown["status"] in ("Queued", "Started", "Running"), shown
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    log = http.get(http.post(f"{url}/listLogSasUrl", headers=bearer).json()["logLink"]).text
+    assert "Dockerfile:2: COPY big /: the disk that holds the state of the local cloud is" in log
+    assert "Errno" not in log
+    assert str(small_cloud.home) not in log

@@ -21,7 +21,7 @@ from ..containers.errors import SandboxError
 from ..containers.sandboxes.container import Container, ContainerSpec, Limits, Mount
 from ..containers.sandboxes.network import IN_A_CHROOT, Network
 from ..containers.sandboxes.sandbox import Sandbox
-from ..errors import CloudError
+from ..errors import CloudError, words_of
 from ..operations import IN_PROGRESS
 from ..root_folder import RootFolder, remove_tree
 from ..store import Resource
@@ -178,10 +178,11 @@ class GroupWorker:
         try:
             group = self._prepare(state, resource, images)
         except (SandboxError, OSError) as error:
-            state.group_event("Failed", str(error), "Warning")
+            reason = words_of(error)
+            state.group_event("Failed", reason, "Warning")
             for item in complete["containers"]:
-                state.event(item["name"], "Failed", str(error), "Warning")
-                state.container(item["name"], "Waiting", detailStatus=str(error))
+                state.event(item["name"], "Failed", reason, "Warning")
+                state.container(item["name"], "Waiting", detailStatus=reason)
             raise self._failed(state) from None
         self._group = group
         started = [self._start(group, running) for running in group.containers.values()]
@@ -207,8 +208,7 @@ class GroupWorker:
         try:
             pulled = pull(self._cloud, image, credentials)
         except (CloudError, ValueError, OSError) as error:
-            reason = error.message if isinstance(error, CloudError) else str(error)
-            message = f'Failed to pull image "{image}": {reason}'
+            message = f'Failed to pull image "{image}": {words_of(error)}'
             state.event(name, "Failed", message, "Warning")
             state.container(name, "Waiting", detailStatus=f"ImagePullBackOff: {message}")
             return None

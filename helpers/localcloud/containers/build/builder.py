@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from ...errors import CloudError
+from ...errors import CloudError, words_of
 from ..errors import BuildError
 from ..images.images import Image
 from .build_context import ContextError
@@ -94,10 +94,8 @@ class Build(BuildState):
             raise self.dockerfile.error(instruction, str(error)) from None
         except BuildError:
             raise
-        except CloudError as error:
-            raise self.dockerfile.error(instruction, error.message) from None
-        except OSError as error:
-            raise self.dockerfile.error(instruction, str(error)) from None
+        except (CloudError, OSError) as error:
+            raise self.dockerfile.error(instruction, words_of(error)) from None
 
     def _begin(self, instruction: Instruction, arguments: Mapping[str, str]) -> Stage:
         words = [

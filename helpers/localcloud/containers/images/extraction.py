@@ -13,6 +13,7 @@ import tarfile
 from pathlib import Path, PurePosixPath
 
 from ...archive import ArchiveError, content, open_archive
+from ...errors import words_of
 from ...root_folder import RootFolder, change_mode, remove
 from ..errors import LayerError
 from ..sandboxes.overlay import OPAQUE_ATTRIBUTES, is_whiteout
@@ -55,8 +56,9 @@ def extract(
         except (ArchiveError, OverflowError) as error:
             raise LayerError(f"layer {name} is not a readable archive: {error}") from None
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", "") or str(error)
-            raise LayerError(f"layer {name} cannot be unpacked at {place}: {reason}") from None
+            raise LayerError(
+                f"layer {name} cannot be unpacked at {place}: {words_of(error)}"
+            ) from None
         finally:
             extraction.close()
     return extraction.complete

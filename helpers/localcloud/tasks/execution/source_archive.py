@@ -7,6 +7,7 @@ import tarfile
 from pathlib import Path, PurePosixPath
 
 from ...archive import ArchiveError, content, open_archive
+from ...errors import words_of
 from ...root_folder import RootFolder, remove
 
 LARGEST = 4 << 30  # bytes that an archive may unpack to
@@ -35,8 +36,7 @@ def unpack(archive: Path, folder: Path) -> None:
     except ArchiveError as error:
         raise SourceArchiveError(f"cannot be unpacked: {error}. Is it a .tar.gz?") from None
     except (OSError, ValueError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise SourceArchiveError(f"cannot be unpacked: {reason}") from None
+        raise SourceArchiveError(f"cannot be unpacked: {words_of(error)}") from None
 
 
 def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, root: RootFolder) -> None:

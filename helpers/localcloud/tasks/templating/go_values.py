@@ -167,8 +167,12 @@ def equal(first: Any, *others: Any) -> bool:
 
 def less(first: Any, second: Any) -> bool:
     """Go's lt."""
-    if type(first) is not type(second) or not isinstance(first, (str, int, float)):
+    if not all(isinstance(one, (str, int, float)) for one in (first, second)):
+        raise FunctionError("invalid type for comparison")
+    if type(first) is not type(second):
         raise FunctionError("incompatible types for comparison")
+    if isinstance(first, bool):  # there is no order of them
+        raise FunctionError("invalid type for comparison")
     return bool(first < second)
 
 
