@@ -118,6 +118,22 @@ def test_the_kernel_s_settings_are_out_of_reach(cloud: Cloud) -> None:
     assert "Read-only file system" in text or "Permission denied" in text
 
 
+def test_what_tells_of_the_whole_machine_is_empty(cloud: Cloud) -> None:
+    """Docker's masked paths, and whatever the machine shows to its root alone."""
+    known = {"/proc/keys", "/proc/timer_list", "/proc/interrupts", "/proc/slabinfo", "/proc/kmsg"}
+    of_root = {
+        str(path)
+        for path in Path("/proc").glob("[a-z]*")
+        if path.is_file() and not path.lstat().st_mode & 0o004 and path.name != "sysrq-trigger"
+    }
+    hidden = sorted(path for path in {*known, *of_root} if Path(path).exists())
+    script = f"for path in {' '.join(hidden)}; do timeout 2 head -c 20 $path | wc -c; done"
+    assert sh(cloud, f"({script}) 2>&1; ls /proc/acpi /proc/scsi 2>/dev/null || true") == (
+        0,
+        "0\n" * len(hidden) + ("/proc/acpi:\n" if Path("/proc/acpi").exists() else ""),
+    )
+
+
 def test_a_container_has_docker_s_capabilities_at_most(cloud: Cloud) -> None:
     granted = {}
     for user in ("", "1000"):

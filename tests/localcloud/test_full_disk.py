@@ -154,7 +154,9 @@ def test_a_build_that_fills_the_disk_says_so_at_its_instruction(small_cloud: Loc
     for url, more in ((group, {}), (registry, {"sku": {"name": "Basic"}})):
         made = http.put(url, json={"location": "eastus", **more}, headers=bearer)
         assert made.status_code == 201
-    script = "head -c 95000000 /dev/urandom > big; printf \"FROM scratch\\nCOPY big /\\n\" > Dockerfile"
+    script = (
+        'head -c 95000000 /dev/urandom > big; printf "FROM scratch\\nCOPY big /\\n" > Dockerfile'
+    )
     task = f"version: v1.1.0\nsteps:\n  - cmd: bash -c '{script}'\n  - build: -t big .\n"
     content = base64.b64encode(task.encode()).decode()
     body = {"type": "EncodedTaskRunRequest", "encodedTaskContent": content}

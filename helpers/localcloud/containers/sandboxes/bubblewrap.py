@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from ..errors import SandboxError
@@ -17,6 +20,12 @@ CAPABILITIES = (
 # As in Docker (moby, oci/defaults): where the local cloud runs as root, the kernel takes the root
 # of a container for its own root, and would let it set the host's kernel.core_pattern.
 READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+# As in Docker (there too), empty for a container: it tells of the whole machine.
+_MASKED = (
+    *("/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys"),
+    *("/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list"),
+    "/proc/timer_stats",
+)
 # What bubblewrap makes in /dev leads on to /proc, and from there to the host while it sets up.
 _LINKS = ("/dev/core", "/dev/fd", "/dev/ptmx", "/dev/stderr", "/dev/stdin", "/dev/stdout")
 # One page holds the options of mount(2); bubblewrap adds a prefix to each path.
@@ -69,7 +78,23 @@ def root(lowers: Sequence[Path], upper: Path | None, work: Path | None) -> list[
     options += ["--dev", "/dev", "--proc", "/proc"]
     for path in READ_ONLY:
         options += ["--ro-bind-try", path, path]
-    return options
+    return [*options, *_masks()]
+
+
+@lru_cache(maxsize=1)
+def _masks() -> tuple[str, ...]:
+    """Options that hide what tells of the machine: Docker's list, and what its root alone may read."""
+    options: list[str] = []
+    for path in sorted(Path("/proc").glob("[!0-9]*")):
+        status = path.lstat()
+        name = str(path)
+        if stat.S_ISREG(status.st_mode):
+            # Docker's root has no such name in the kernel; where the local cloud runs as root, ours has.
+            if name in _MASKED or (name not in READ_ONLY and not status.st_mode & stat.S_IROTH):
+                options += ["--dev-bind", os.devnull, name]
+        elif name in _MASKED:
+            options += ["--tmpfs", name, "--remount-ro", name]
+    return tuple(options)
 
 
 def checked_target(path: str) -> str:
