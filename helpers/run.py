@@ -12,7 +12,7 @@ from .errors import HelpersError
 def trigger_of(run: Any) -> str:
     """What started a run: ``Commit``, ``Image Update``, ``Timer`` or ``Manual``."""
     if run.source_trigger:
-        kind = plain(run.source_trigger.event_type) or "commit"
+        kind = plain(run.source_trigger.event_type) or "Commit"
         return kind[:1].upper() + kind[1:]
     if run.timer_trigger:
         return "Timer"

@@ -105,3 +105,15 @@ def fresh_cloud(tmp_path: Path) -> Iterator[LocalCloud]:
     home = tmp_path / "localcloud"
     yield start(home)
     daemon.down(home)
+
+
+@pytest.fixture(scope="session")
+def az(local_cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The real Azure CLI, signed in to the local cloud of all tests: an ``Az`` of tests/az.py."""
+    from tests.az import AZ, Az
+
+    if AZ is None:
+        pytest.skip("the Azure CLI is not installed; do it with: make az")
+    made = Az(local_cloud, tmp_path_factory.mktemp("az"))
+    made.sign_in()
+    return made

@@ -121,9 +121,12 @@ class Cloud:
             object_id=account.object_id,
         )
         name = str(uuid.uuid5(uuid.UUID(account.subscription_id), "owner"))
+        assignment_id = f"{self.subscription}/providers/{ASSIGNMENT_TYPE}/{name}"
+        if self.store.get(assignment_id) is not None:
+            return
         self.store.put(
             Resource(
-                id=f"{self.subscription}/providers/{ASSIGNMENT_TYPE}/{name}",
+                id=assignment_id,
                 type=ASSIGNMENT_TYPE,
                 name=name,
                 resource_group="",

@@ -1,7 +1,8 @@
-"""The part of OData's ``$filter`` that Azure's listings need: comparisons joined by ``and``.
+"""The part of OData's ``$filter`` that Azure's listings need: comparisons and calls joined by ``and``.
 
-Source: OData 4.01, URL conventions, section 5.1.1. Read in one pass from left to right, so that the time
-grows with the length and not faster.
+Source: OData 4.01, URL conventions, section 5.1.1; the functions of role assignments: REST reference
+of Microsoft.Authorization, "Role Assignments - List For Scope". Read in one pass from left to right, so
+that the time grows with the length and not faster.
 """
 
 from __future__ import annotations
@@ -12,7 +13,13 @@ LONGEST = 4096  # characters
 _MOST = 100  # comparisons
 _DEEPEST = 20  # parentheses
 _OPERATORS = ("eq", "ne", "gt", "ge", "lt", "le")
-_FUNCTIONS = ("contains",)
+_FUNCTIONS: dict[str, tuple[str, ...]] = {  # and the kinds of their arguments
+    "contains": ("word", "string"),
+    "assignedto": ("string",),
+    "atscope": (),
+    "atscopeandbelow": (),
+}
+_ANY = "/any"  # the lambda operator: names/any(one:one eq 'x')
 
 
 class FilterError(ValueError):
@@ -25,9 +32,10 @@ class FilterError(ValueError):
 
 @dataclass(frozen=True)
 class Comparison:
-    """``name operator value``: eq, ne, gt, ge, lt or le, or the function contains.
+    """``name operator value``: eq, ne, gt, ge, lt or le, or a function, in lower case.
 
-    ``quoted``: the value was a string in quotes.
+    A function may have no name (``assignedTo('x')``) and no value (``atScope()``). The name of a
+    comparison of any one of several values ends in ``/any``. ``quoted``: the value was a string.
     """
 
     name: str
@@ -84,25 +92,50 @@ class _Parser:
         name = self._expect("word")
         if self._peek().kind == "(" and name.text.lower() in _FUNCTIONS:
             return [self._call(name.text.lower())]
+        if self._peek().kind == "(" and name.text.lower().endswith(_ANY):
+            return [self._any(name.text)]
+        return [self._comparison(name.text)]
+
+    def _comparison(self, name: str) -> Comparison:
         operator = self._peek()
-        if operator.kind != "word" or operator.text.lower() not in _OPERATORS:
+        if not self._is_operator():
             raise self._error(f"one of {', '.join(_OPERATORS)} is expected")
         self._take()
         value = self._value()
-        return [Comparison(name.text, operator.text.lower(), value.text, value.kind == "string")]
+        return Comparison(name, operator.text.lower(), value.text, value.kind == "string")
 
     def _call(self, function: str) -> Comparison:
+        given = {"word": "", "string": ""}
         self._take()
-        name = self._expect("word")
-        self._expect(",")
-        value = self._expect("string")
+        for index, kind in enumerate(_FUNCTIONS[function]):
+            if index:
+                self._expect(",")
+            given[kind] = self._expect(kind).text
         self._expect(")")
-        return Comparison(name.text, function, value.text, True)
+        quoted = "string" in _FUNCTIONS[function]
+        return Comparison(given["word"], function, given["string"], quoted)
+
+    def _any(self, name: str) -> Comparison:
+        """``(one:one eq 'x')``, with spaces wherever somebody likes."""
+        self._take()
+        words = ""
+        while self._peek().kind == "word" and not (words and self._is_operator()):
+            words += self._take().text
+        variable, _, used = words.partition(":")
+        if not variable or used != variable:
+            raise self._error("a variable is expected, like one:one eq 'x'")
+        found = self._comparison(name)
+        self._expect(")")
+        return found
 
     def _value(self) -> _Token:
         if self._peek().kind not in ("word", "string"):
             raise self._error("a value is expected")
         return self._take()
+
+    def _is_operator(self) -> bool:
+        token = self._peek()
+        return token.kind == "word" and token.text.lower() in _OPERATORS
 
     def _is_word(self, word: str) -> bool:
         token = self._peek()

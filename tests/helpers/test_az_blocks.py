@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,12 +16,11 @@ import pytest
 
 from helpers.localcloud import daemon
 from helpers.tutorial import ROOT, chapters
+from tests.az import AZ
 
 _BASH = re.compile(r"```bash\n(.*?)```", re.DOTALL)
 _MARK = "@@ block "
 _SHOWN_LINES = 40  # of the output of a block that failed
-_OWN = ROOT / ".venv-az" / "bin"
-AZ = shutil.which("az", path=f"{_OWN}{os.pathsep}{os.environ['PATH']}")
 
 
 class Block(NamedTuple):

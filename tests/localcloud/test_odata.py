@@ -47,6 +47,29 @@ def test_what_was_written_is_read(comparisons: list[Comparison]) -> None:
     assert parse_filter(" AND ".join(f"({written(one)})" for one in comparisons)) == comparisons
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("atScope()", [Comparison("", "atscope", "", False)]),
+        (
+            "atScope( ) and assignedTo('it''s and (that)')",
+            [
+                Comparison("", "atscope", "", False),
+                Comparison("", "assignedto", "it's and (that)", True),
+            ],
+        ),
+        (
+            "servicePrincipalNames/any(c:c eq 'x')",
+            [Comparison("servicePrincipalNames/any", "eq", "x", True)],
+        ),
+        ("a/any( c : c eq 'x and y' )", [Comparison("a/any", "eq", "x and y", True)]),
+        ("a eq 'b and c eq d'", [Comparison("a", "eq", "b and c eq d", True)]),
+    ],
+)
+def test_functions_and_texts_that_look_like_filters(text: str, found: list[Comparison]) -> None:
+    assert parse_filter(text) == found
+
+
 @given(st.text(max_size=300) | st.text("and() ',eqabc", max_size=300))
 def test_anything_else_is_refused_with_its_place(text: str) -> None:
     try:
@@ -70,6 +93,15 @@ def test_anything_else_is_refused_with_its_place(text: str) -> None:
         "and " * 1000,
         "x" * (LONGEST + 1),
         "contains(a, b)",
+        "contains(a)",
+        "atScope('a')",
+        "assignedTo()",
+        "assignedTo(a)",
+        "somethingElse()",
+        "a/any(c:d eq 'x')",
+        "a/any(eq 'x')",
+        "a/any(c:c eq 'x'",
+        "a/any('x')",
         " and ".join(["a eq 1"] * 101),
     ],
 )
@@ -92,6 +124,8 @@ def test_no_filter_keeps_a_listing_busy(local_cloud: LocalCloud) -> None:
         runs,
         f"{base}/resources?api-version=2025-04-01",
         f"{base}/resourceGroups?api-version=1",
+        f"{base}/providers/Microsoft.Authorization/roleAssignments?api-version=2022-04-01",
+        f"{base}/providers/Microsoft.Authorization/roleDefinitions?api-version=2022-04-01",
     )
     for url in urls:
         for text in (
@@ -100,6 +134,8 @@ def test_no_filter_keeps_a_listing_busy(local_cloud: LocalCloud) -> None:
             "a eq '" + "''" * 7_000,
             " " * 15_000 + "x",
             "((" * 7_000,
+            "atScope() and " * 1_000,
+            "a/any(" * 2_500,
         ):
             begun = time.perf_counter()
             answer = http.get(url, params={"$filter": text})

@@ -365,7 +365,7 @@ def test_a_commit_starts_one_run_of_that_commit(listening: tuple[Any, Path, Any]
     [run] = wait_for(1, runs)
     assert run.properties.status == "Succeeded"
     source = run.properties.source_trigger
-    assert (source.event_type, source.commit_id, source.branch_name) == ("commit", made, "main")
+    assert (source.event_type, source.commit_id, source.branch_name) == ("Commit", made, "main")
     assert run.properties.run_type == "AutoRun"
     commit(folder, cloud, "file", "2", branch="side")
     wait_for(1, runs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from starlette.applications import Starlette
@@ -13,16 +12,21 @@ from starlette.types import ASGIApp
 
 from ..cloud import Cloud
 from ..errors import CloudError, failure_of
+from ..odata import FilterError, parse_filter
 from ..principals import GRAPH, Principal, TokenError
 from ..request_body import parse_json, read_body
 from ..shapes import check_shape
 from ..threads import Threads
 
-_BY_NAME = re.compile(r"servicePrincipalNames/any\(\s*(\w+)\s*:\s*\1\s+eq\s+'([^']*)'\s*\)")
-_BY_FIELD = re.compile(r"(appId|id|displayName)\s+eq\s+'([^']*)'", re.IGNORECASE)
+_COLUMNS = {
+    "serviceprincipalnames/any": "app_id",
+    "appid": "app_id",
+    "id": "object_id",
+    "displayname": "display_name",
+}
 
 
-def graph(cloud: Cloud, threads: Threads) -> ASGIApp:  # noqa: C901 (all its routes count)
+def graph(cloud: Cloud, threads: Threads) -> ASGIApp:
     """The application of graph.microsoft.com."""
 
     def authenticate(request: Request) -> None:
@@ -45,14 +49,7 @@ def graph(cloud: Cloud, threads: Threads) -> ASGIApp:  # noqa: C901 (all its rou
     def list_service_principals(request: Request) -> JSONResponse:
         authenticate(request)
         wanted = request.query_params.get("$filter", "")
-        by_name, by_field = _BY_NAME.fullmatch(wanted), _BY_FIELD.fullmatch(wanted)
-        if by_name:
-            found = cloud.principals.find(app_id=by_name[2])
-        elif by_field:
-            column = {"appid": "app_id", "id": "object_id", "displayname": "display_name"}
-            found = cloud.principals.find(**{column[by_field[1].lower()]: by_field[2]})
-        else:
-            raise CloudError.not_implemented(f"servicePrincipals?$filter={wanted}")
+        found = cloud.principals.find(**_conditions(wanted))
         return JSONResponse({"value": [_render(found)] if found else []})
 
     def get_service_principal(request: Request) -> JSONResponse:
@@ -98,6 +95,23 @@ def graph(cloud: Cloud, threads: Threads) -> ASGIApp:  # noqa: C901 (all its rou
         ],
         exception_handlers={CloudError: refuse, Exception: refuse},
     )
+
+
+def _conditions(text: str) -> dict[str, str]:
+    """What a principal must have, by column. Raises 501 for a filter that only Graph understands."""
+    wanted: dict[str, str] = {}
+    try:
+        for one in parse_filter(text):
+            column = _COLUMNS.get(one.name.lower(), "")
+            if not column or one.operator != "eq" or not one.quoted or column in wanted:
+                raise FilterError("that is not known here", one.name or one.operator)
+            wanted[column] = one.value
+    except FilterError:
+        wanted = {}
+    if not wanted:
+        shown = text if len(text) <= 200 else f"{text[:200]}…"
+        raise CloudError.not_implemented(f"servicePrincipals?$filter={shown}")
+    return wanted
 
 
 def _ids(content: bytes) -> list[str]:

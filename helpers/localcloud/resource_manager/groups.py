@@ -66,7 +66,7 @@ def create_or_update(call: Call) -> Reply:
         "name": resource.name,
         "type": RESOURCE_GROUP_TYPE,
         "location": location,
-        "tags": call.body.get("tags") or {},
+        **({"tags": call.body["tags"]} if call.body.get("tags") else {}),
         "properties": {"provisioningState": "Succeeded"},
     }
     call.cloud.store.put(resource)
@@ -98,7 +98,7 @@ def update(call: Call) -> Reply:
 @router.operation("GET", _GROUPS, "")
 def list_groups(call: Call) -> Reply:
     """ResourceGroups_List: those that the caller may read; ``$filter`` names a tag."""
-    wanted = tag_conditions(call.query.get("$filter", ""))
+    wanted = tag_conditions(call)
     found = readable(call, call.cloud.store.find(type=RESOURCE_GROUP_TYPE))
     return Reply(200, {"value": [group.body for group in found if tagged(group, wanted)]})
 

@@ -6,14 +6,15 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from .. import timestamps
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..permissions import ROLES, Role, role
 from ..resource_types import ASSIGNMENT_TYPE, DEFINITION_TYPE
 from ..shapes import Shape
 from ..store import Resource
+from .filters import conditions
 from .routing import Call, Reply, Router, invalid
-from .subscriptions import conditions, refuse_unknown
 
 _WRITE, _READ, _DELETE = (f"{ASSIGNMENT_TYPE}/{verb}" for verb in ("write", "read", "delete"))
 _SCOPES = (
@@ -27,6 +28,8 @@ _BODY: Shape = {
         "principalId": str,
         "principalType": str,
         "condition": str,
+        "description": str,
+        "delegatedManagedIdentityResourceId": str,
     }
 }
 router = Router()
@@ -78,10 +81,10 @@ def render_definition(cloud: Cloud, found: Role, scope: str | None = None) -> di
 @_everywhere("GET", "/providers/Microsoft.Authorization/roleDefinitions", "")
 def list_definitions(call: Call) -> Reply:
     """RoleDefinitions_List, with ``roleName eq`` and ``type eq`` filters."""
-    wanted = conditions(call.query.get("$filter", ""))
+    wanted = conditions(call, {"roleName", "type"}, {"atScopeAndBelow"})
     name = wanted.get("rolename")
     found = [r for r in ROLES if name is None or r.name.lower() == name.lower()]
-    if wanted.get("type", "BuiltInRole") != "BuiltInRole":
+    if wanted.get("type", "BuiltInRole").lower() != "builtinrole":
         found = []
     return Reply(200, {"value": [render_definition(call.cloud, r) for r in found]})
 
@@ -133,8 +136,9 @@ def create(call: Call) -> Reply:
             f"{call.cloud.account.tenant_id}. Check that you have the correct principal ID.",
             "PrincipalNotFound",
         )
-    if properties.get("condition"):
-        raise CloudError.not_implemented("role assignments with a condition")
+    for unknown in ("condition", "delegatedManagedIdentityResourceId"):
+        if properties.get(unknown):
+            raise CloudError.not_implemented(f"role assignments with a {unknown}")
     assignment_id = f"{scope}/providers/{ASSIGNMENT_TYPE}/{name}"
     for other in call.cloud.store.find(type=ASSIGNMENT_TYPE):
         same = (
@@ -157,25 +161,43 @@ def create(call: Call) -> Reply:
             )
     existing = call.cloud.store.get(assignment_id)
     body = {
-        "id": assignment_id,
-        "type": ASSIGNMENT_TYPE,
-        "name": name,
         "properties": {
             "roleDefinitionId": f"{call.cloud.subscription}/providers/{DEFINITION_TYPE}/{held.guid}",
             "principalId": principal_id,
             "principalType": properties.get("principalType") or "ServicePrincipal",
             "scope": scope,
-            "createdBy": call.principal.object_id,
+            "description": properties.get("description"),
+            "createdBy": existing.properties.get("createdBy")
+            if existing
+            else call.principal.object_id,
+            "updatedBy": call.principal.object_id,
         },
     }
-    call.cloud.store.put(Resource(assignment_id, ASSIGNMENT_TYPE, name, "", body))
-    return Reply(200 if existing else 201, body)
+    stored = existing or Resource(assignment_id, ASSIGNMENT_TYPE, name, "", {})
+    stored.body = body
+    return Reply(200 if existing else 201, _render(call.cloud.store.put(stored)))
+
+
+def _render(assignment: Resource) -> dict[str, Any]:
+    """An assignment as ARM shows it; the account's own, too, which nobody has created by a request."""
+    unset = ("condition", "conditionVersion", "delegatedManagedIdentityResourceId", "description")
+    return {
+        "id": assignment.id,
+        "type": ASSIGNMENT_TYPE,
+        "name": assignment.name,
+        "properties": {
+            **dict.fromkeys((*unset, "createdBy", "updatedBy")),
+            **assignment.properties,
+            "createdOn": timestamps.ticks(assignment.created),
+            "updatedOn": timestamps.ticks(assignment.updated),
+        },
+    }
 
 
 @_everywhere("GET", "/providers/Microsoft.Authorization/roleAssignments/{name}", _READ)
 def get(call: Call) -> Reply:
     """RoleAssignments_Get."""
-    return Reply(200, _find(call).body)
+    return Reply(200, _render(_find(call)))
 
 
 def _find(call: Call) -> Resource:
@@ -193,21 +215,15 @@ def remove(call: Call) -> Reply:
     """RoleAssignments_Delete: answers what was deleted, 204 when there was nothing."""
     scope, name = _scope(call), call.params["name"]
     removed = call.cloud.store.remove(f"{scope}/providers/{ASSIGNMENT_TYPE}/{name}")
-    return Reply(200, removed[0].body) if removed else Reply(204)
+    return Reply(200, _render(removed[0])) if removed else Reply(204)
 
 
 @_everywhere("GET", "/providers/Microsoft.Authorization/roleAssignments", _READ)
 def list_assignments(call: Call) -> Reply:
     """RoleAssignments_ListForScope, with ``atScope()``, ``principalId eq`` and ``assignedTo``."""
-    text = call.query.get("$filter", "")
-    exact = "atscope()" in text.lower()
-    text = " and ".join(
-        p for p in text.split(" and ") if p.strip().lower() not in ("atscope()", "")
-    )
-    assigned = text.lower().startswith("assignedto(")
-    given = {} if assigned else conditions(text)
-    refuse_unknown(given, {"principalid"})
-    wanted = text[12:-2] if assigned else given.get("principalid")
+    given = conditions(call, {"principalId"}, {"atScope", "assignedTo"})
+    exact = "atscope" in given
+    wanted = given.get("assignedto", given.get("principalid"))
     scope = _scope(call).lower()
     value = []
     for assignment in call.cloud.store.find(type=ASSIGNMENT_TYPE):
@@ -216,5 +232,5 @@ def list_assignments(call: Call) -> Reply:
         below = granted.startswith(scope + "/") and not exact
         holder = assignment.properties["principalId"].lower()
         if (above or below) and (wanted is None or holder == wanted.lower()):
-            value.append(assignment.body)
+            value.append(_render(assignment))
     return Reply(200, {"value": value})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
 from ..cloud import Cloud
@@ -12,6 +12,7 @@ from ..errors import CloudError
 from ..principals import MANAGEMENT, Principal, TokenError
 from ..shapes import Shape, ShapeError, check_shape
 from ..store import Resource
+from . import system_data
 from .models import M, Model, read
 
 DELETING = "Deleting"  # provisioning state of a group until its deletion has ended
@@ -157,7 +158,15 @@ class Router:
             _check_group(cloud, route, params)
             _check_body(route, body)
             call = Call(cloud, principal, method, params, query, body, resource_id, path)
-            return route.operation(call)
+            if method not in ("PUT", "PATCH"):
+                return route.operation(call)
+            old = system_data.before(cloud.store, resource_id)
+            reply = route.operation(call)
+            stamped = system_data.stamp(cloud.store, resource_id, principal, old)
+            if stamped is not None and isinstance(reply.body, dict) and "id" in reply.body:
+                data = {"systemData": stamped.body["systemData"]}
+                reply = replace(reply, body={**reply.body, **data})
+            return reply
 
     def _find(self, method: str, path: str) -> tuple[_Route, dict[str, str]]:
         others = []

@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
-from ..odata import FilterError, parse_filter
 from ..store import Resource
+from .filters import conditions
 from .locations import LOCATIONS
-from .routing import Call, Reply, Router, invalid, readable
+from .routing import Call, Reply, Router, readable
 
 router = Router()
 # What `/resources` does not list: groups, assignments, and what exists only inside a resource.
 _HIDDEN = ("microsoft.resources/", "microsoft.authorization/", "microsoft.keyvault/deletedvaults")
-_TAG = ("tagname", "tagvalue")
+_TAG = ("tagName", "tagValue")
 
 
 def render(call: Call) -> dict[str, Any]:
@@ -77,25 +77,6 @@ def list_locations(call: Call) -> Reply:
     )
 
 
-def conditions(filter: str) -> dict[str, str]:
-    """An OData filter of ``name eq 'value'`` joined by ``and``. Raises 400 InvalidFilter."""
-    try:
-        found = parse_filter(filter)
-        other = next((one for one in found if one.operator != "eq" or not one.quoted), None)
-        if other is not None:
-            raise FilterError(
-                "only comparisons with a string are", f"{other.name} {other.operator}"
-            )
-    except FilterError as error:
-        shown = filter if len(filter) <= 200 else f"{filter[:200]}…"
-        raise invalid(
-            f"The filter '{shown}' is not supported at '{error.part}': the local cloud understands "
-            "\"name eq 'value'\", joined by 'and'.",
-            "InvalidFilterInQueryString",
-        ) from None
-    return {one.name.lower(): one.value for one in found}
-
-
 @router.operation("GET", "/subscriptions/{subscription}/resources", "")
 def list_resources(call: Call) -> Reply:
     """Resources_List, with the filters resource type, name, group, location and tag."""
@@ -121,22 +102,9 @@ def _times(resource: Resource) -> dict[str, str]:
     }
 
 
-def refuse_unknown(wanted: dict[str, str], known: set[str]) -> None:
-    """Raise 400 InvalidFilterInQueryString for conditions on other fields than ``known``."""
-    unknown = set(wanted) - known
-    if unknown:
-        raise invalid(
-            f"The filter on {', '.join(sorted(unknown))} is not supported: the local cloud has "
-            f"{', '.join(sorted(known))}.",
-            "InvalidFilterInQueryString",
-        )
-
-
-def tag_conditions(filter: str) -> dict[str, str]:
+def tag_conditions(call: Call) -> dict[str, str]:
     """A filter that may name a tag only. Raises 400 InvalidFilterInQueryString."""
-    wanted = conditions(filter)
-    refuse_unknown(wanted, set(_TAG))
-    return wanted
+    return conditions(call, _TAG)
 
 
 def tagged(resource: Resource, wanted: dict[str, str]) -> bool:
@@ -155,8 +123,7 @@ def _listed(resource: Resource) -> bool:
 
 def listing(call: Call, group: str | None) -> list[dict[str, Any]]:
     """Top-level resources, in the generic form that ARM lists them in."""
-    wanted = conditions(call.query.get("$filter", ""))
-    refuse_unknown(wanted, {"resourcetype", "name", "resourcegroup", "location", *_TAG})
+    wanted = conditions(call, {"resourceType", "name", "resourceGroup", "location", *_TAG})
     found = call.cloud.store.find(
         type=wanted.get("resourcetype"),
         name=wanted.get("name"),
@@ -168,7 +135,7 @@ def listing(call: Call, group: str | None) -> list[dict[str, Any]]:
         location = str(resource.body.get("location", ""))
         if wanted.get("location", location) != location or not tagged(resource, wanted):
             continue
-        shown = ("location", "tags", "sku", "identity", "kind")
+        shown = ("location", "tags", "sku", "identity", "kind", "systemData")
         value.append(
             {"id": resource.id, "name": resource.name, "type": resource.type}
             | {key: resource.body[key] for key in shown if key in resource.body}

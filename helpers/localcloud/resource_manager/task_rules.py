@@ -75,6 +75,10 @@ def check(properties: dict[str, Any]) -> None:
             raise CloudError.not_implemented(f"task property {name}")
     check_step(properties.get("step"))
     trigger = properties.get("trigger") or {}
+    if (trigger.get("baseImageTrigger") or {}).get("updateTriggerEndpoint"):
+        raise CloudError.not_implemented(
+            "task property trigger.baseImageTrigger.updateTriggerEndpoint (nobody would call it)"
+        )
     _check_triggers(trigger)
     for one in trigger.get("timerTriggers") or []:
         if not _is_schedule(str(one.get("schedule", ""))):

@@ -41,9 +41,6 @@ def mask(properties: dict[str, Any], *, details: bool = False) -> dict[str, Any]
         if authentication:
             authentication["token"] = None
             authentication.pop("refreshToken", None)
-    base_image = (shown.get("trigger") or {}).get("baseImageTrigger") or {}
-    if "updateTriggerEndpoint" in base_image:
-        base_image["updateTriggerEndpoint"] = None
     for credential in ((shown.get("credentials") or {}).get("customRegistries") or {}).values():
         for name in ("userName", "password"):
             secret = credential.get(name)
@@ -116,12 +113,12 @@ def create(call: Call) -> Reply:
         "name": name,
         "type": TASK_TYPE,
         "location": location,
-        "tags": call.body.get("tags") or {},
+        **({"tags": call.body["tags"]} if call.body.get("tags") else {}),
         **identity,
     }
     _identity(call, resource, call.body.get("identity"))
     _save(call.cloud, resource, properties)
-    return Reply(200 if existing else 201, resource.body)
+    return Reply(200, resource.body)  # a new one as well: recorded traffic of azure-cli's tests
 
 
 def _keep_dependencies(old: dict[str, Any], new: dict[str, Any]) -> None:

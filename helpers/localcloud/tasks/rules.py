@@ -26,7 +26,7 @@ def platform_of(given: dict[str, Any]) -> dict[str, Any]:
     """The platform of a task's or request's ``properties``, with the service's defaults."""
     platform = given.get("platform") or {}
     return {
-        "os": str(platform.get("os") or "Linux").capitalize(),
+        "os": str(platform.get("os") or "Linux"),  # as it is spelled: ACR echoes it
         "architecture": platform.get("architecture") or "amd64",
     }
 
@@ -38,8 +38,8 @@ def agent_of(given: dict[str, Any]) -> dict[str, Any]:
 
 def check_platform(platform: dict[str, Any], what: str) -> None:
     """Raise 501 naming ``what`` ("tasks", "runs") for agents that only Azure has."""
-    if platform["os"] != "Linux":
-        raise CloudError.not_implemented(f"{what} on {platform['os']} agents")
+    if platform["os"].lower() != "linux":
+        raise CloudError.not_implemented(f"{what} on {platform['os'].capitalize()} agents")
     if platform.get("architecture") not in ("amd64", "x86", None):
         raise CloudError.not_implemented(f"{what} on {platform['architecture']} agents")
 

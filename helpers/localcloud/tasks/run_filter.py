@@ -52,6 +52,9 @@ def parse(text: str) -> list[Clause]:
     """The clauses of a filter, none of an empty one. Raises 400 for what is not understood."""
     try:
         found = parse_filter(text)
+        for one in found:
+            if not one.name or one.name.lower().endswith("/any"):
+                raise FilterError("a run has no such thing", one.name or one.operator)
     except FilterError as error:
         shown = text if len(text) <= 200 else f"{text[:200]}…"
         raise CloudError(

@@ -94,7 +94,7 @@ class Triggers:
                 {
                     "sourceTrigger": {
                         "id": str(uuid.uuid4()),
-                        "eventType": "commit",
+                        "eventType": "Commit",
                         "commitId": event.commit,
                         "branchName": event.branch,
                         "repositoryUrl": event.repository_url,
