@@ -111,19 +111,19 @@ def test_a_registry_is_logged_in_to_by_token(tools: Tools, registry: Registry, a
     ("words", "status", "message"),
     [
         (["acr", "show", "-n", "nosuchregistry"], 1, "could not be found in subscription"),
-        (["acr", "import", "-n", "REGISTRY", "--source", "x"], 2, "--source must be like"),
-        (["acr", "repository", "show", "-n", "REGISTRY"], 2, "--repository and --image"),
-        (["acr", "repository", "delete", "-y", "-n", "REGISTRY"], 2, "--repository and --image"),
+        (["acr", "import", "-n", "REGISTRY", "--source", "x"], 1, "Source cannot be found."),
+        (["acr", "repository", "show", "-n", "REGISTRY"], 1, "--image IMAGE | --repository"),
+        (["acr", "repository", "delete", "-y", "-n", "REGISTRY"], 1, "but not both"),
         (
             ["acr", "repository", "show", "-n", "REGISTRY", "-t", "never:1"],
-            1,
-            "Code: TAG_UNKNOWN",
+            3,
+            "Error: the specified tag 1 does not exist.",
         ),
-        (["group", "show", "-n", "nosuchgroup"], 1, "(ResourceGroupNotFound)"),
+        (["group", "show", "-n", "nosuchgroup"], 3, "(ResourceGroupNotFound)"),
         (
             ["acr", "import", "-n", "REGISTRY", "--source", "a.azurecr.io/b:1", *PASSWORD],
-            1,
-            "ERROR: ",
+            3,
+            "(NAME_UNKNOWN)",
         ),
         (
             [*CREATE, "--environment-variables", "NAME"],

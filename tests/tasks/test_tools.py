@@ -153,7 +153,7 @@ def test_docker_says_what_is_wrong(
         ([*CREATE, "--command-line", "sh 'x"], 2, "No closing quotation"),
         (["container", "delete", "-g", "g", "-n", "n"], 1, "no tty available. Use --yes."),
         (["container", "delete", "-g", "g", "-n", "n", "-y"], 1, "Please run 'az login'"),
-        (["acr", "repository", "delete", "-n", "r", "-t", "a:1"], 1, "no tty available"),
+        (["acr", "repository", "delete", "-n", "r", "-t", "a:1"], 1, "Registry names may contain"),
     ],
 )
 def test_az_says_what_is_wrong(tools: Tools, words: list[str], status: int, message: str) -> None:

@@ -24,3 +24,8 @@ class ToolContext:
     environment: dict[str, str]
     log: Callable[[str], None]
     cancelled: Callable[[], bool] = lambda: False  # whether the step is to end
+    error: Callable[[str], None] | None = None  # standard error, where it is kept apart
+
+    def tell(self, text: str) -> None:
+        """Print what is no result: an error, a warning."""
+        (self.error or self.log)(text)

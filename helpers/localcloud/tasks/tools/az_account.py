@@ -29,8 +29,9 @@ class AzError(Exception):
 class Session:
     """What the login of this run allows: tokens, and requests to the resource manager."""
 
-    def __init__(self, context: ToolContext) -> None:
+    def __init__(self, context: ToolContext, *, warnings: bool = True) -> None:
         self.context = context
+        self._warnings = warnings
         self._http = gateway_session(context.cloud)
         self._file = context.state / "az-login.json"
 
@@ -52,7 +53,8 @@ class Session:
                 "--allow-no-subscriptions."
             )
         self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._file.write_text(json.dumps({"subscription": found[0]["subscriptionId"]}))
+        kept = {"subscription": found[0]["subscriptionId"], "name": found[0]["displayName"]}
+        self._file.write_text(json.dumps(kept))
         self._file.chmod(0o600)
         return [
             {
@@ -79,8 +81,16 @@ class Session:
     @property
     def subscription(self) -> str:
         """The id of the subscription of the login. Raises :class:`AzError` without one."""
+        return self._kept("subscription")
+
+    @property
+    def subscription_name(self) -> str:
+        """The name of that subscription. Raises :class:`AzError` without one."""
+        return self._kept("name")
+
+    def _kept(self, name: str) -> str:
         try:
-            return str(json.loads(self._file.read_text())["subscription"])
+            return str(json.loads(self._file.read_text())[name])
         except (OSError, ValueError, KeyError):
             raise AzError("Please run 'az login' to setup account.") from None
 
@@ -112,6 +122,11 @@ class Session:
         """An access token of the login for a resource."""
         assert self.subscription
         return self._identity_token(resource)
+
+    def warn(self, text: str) -> None:
+        """Print a warning, unless the command line asks for errors alone."""
+        if self._warnings:
+            self.context.tell(f"WARNING: {text}")
 
     # -- requests ----------------------------------------------------------------------------
 
@@ -165,12 +180,16 @@ class Session:
             method, url, json=body, params=parameters, headers=headers, timeout=120
         )
         if answer.status_code >= 400:
-            raise AzError(_error(answer))
+            raise AzError(_error(answer), 3 if answer.status_code == 404 else 1)
         return answer
+
+    def bare(self, method: str, url: str, **options: Any) -> requests.Response:
+        """A request with its own authentication, whatever the answer."""
+        return self._http.request(method, url, timeout=120, **options)
 
     def plain(self, method: str, url: str, **options: Any) -> requests.Response:
         """A request with its own authentication. Raises :class:`AzError` for an error answer."""
-        answer = self._http.request(method, url, timeout=120, **options)
+        answer = self.bare(method, url, **options)
         if answer.status_code >= 400:
             raise AzError(_error(answer))
         return answer

@@ -1,0 +1,227 @@
+"""How the az stand-in finds a registry, and asks it as the login of the run.
+
+Source of texts and exit statuses: azure-cli 2.84, command_modules/acr (_docker_utils.py, _utils.py,
+_validators.py), and what it prints against the same answers.
+"""
+
+from __future__ import annotations
+
+import re
+from argparse import Namespace
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import requests
+
+from ...resource_types import REGISTRY_TYPE
+from .az_account import ARM, AzError, Session
+
+SUFFIX = ".azurecr.io"
+PAGE = 100  # items of a list that az asks for at once
+_NAME = re.compile(r"[a-zA-Z0-9]{5,50}")
+_MANIFESTS = ", ".join(
+    (
+        "*/*",
+        "application/vnd.oci.artifact.manifest.v1+json",
+        "application/vnd.cncf.oras.artifact.manifest.v1+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+    )
+)
+_NOT_FOUND = 3  # exit status of a show command whose object is not there
+
+
+def registry_name(az: Session, given: str) -> str:
+    """A registry's name as the options give it, also with the suffix of its login server."""
+    name, dot, rest = given.partition(".")
+    if f"{dot}{rest}".lower() == SUFFIX:
+        az.warn(
+            f"Registry name is '{name}'. The following suffix '{SUFFIX}' is automatically omitted."
+        )
+    elif dot:
+        raise AzError(
+            "The login server suffix is not valid for the current cloud. Please try again using "
+            f"'{SUFFIX}'."
+        )
+    if not _NAME.fullmatch(name):
+        raise AzError(
+            "Registry names may contain only alpha numeric characters and must be between 5 and 50 "
+            "characters"
+        )
+    return name
+
+
+def find_registry(az: Session, given: str, group: str | None = None) -> dict[str, Any]:
+    """The registry of that name in the subscription, found as azure-cli finds it."""
+    name = registry_name(az, given)
+    if group:
+        path = f"/resourceGroups/{group}/providers/{REGISTRY_TYPE}/{name}"
+        resource: dict[str, Any] = az.arm("GET", path)
+        return resource
+    wanted = {"$filter": f"resourceType eq '{REGISTRY_TYPE}'"}
+    known = az.arm("GET", "/resources", query=wanted)["value"]
+    match = [one for one in known if one["name"].lower() == name.lower()]
+    if not match:
+        raise AzError(
+            f"The resource with name '{name}' and type '{REGISTRY_TYPE}' could not be found in "
+            f"subscription '{az.subscription_name} ({az.subscription})'."
+        )
+    found: dict[str, Any] = az.request("GET", ARM + match[0]["id"]).json()
+    return found
+
+
+def refresh_token(az: Session, server: str) -> str:
+    """A refresh token of a registry for the login. Raises :class:`AzError` where it is denied."""
+    form = {"grant_type": "access_token", "service": server, "access_token": az.token()}
+    answer = az.bare("POST", f"https://{server}/oauth2/exchange", data=form)
+    if answer.status_code != 200:
+        raise _denied(az, server, "REFRESH", answer)
+    return str(answer.json()["refresh_token"])
+
+
+class Repositories:
+    """Requests to the data plane of one registry, with the rights that one command asks for."""
+
+    def __init__(self, az: Session, options: Namespace, repository: str, permission: str) -> None:
+        """``repository`` "" is the registry itself, whose ``permission`` is ``catalog``."""
+        self._az = az
+        name = registry_name(az, options.registry)
+        self.server = f"{name.lower()}{SUFFIX}"
+        scope = (
+            f"repository:{repository}:{permission}" if repository else f"registry:{permission}:*"
+        )
+        if options.username or options.password:
+            self._authorization = self._basic(options, scope)
+        else:
+            find_registry(az, name)
+            self._authorization = self._as_login(scope)
+
+    def _basic(self, options: Namespace, scope: str) -> str:
+        if not options.username or not options.password:
+            raise AzError("Please specify both username and password in non-interactive mode.")
+        form = {
+            **{"grant_type": "password", "service": self.server, "scope": scope},
+            **{"username": options.username, "password": options.password},
+        }
+        answer = self._az.bare("POST", f"https://{self.server}/oauth2/token", data=form)
+        if answer.status_code != 200:
+            raise AzError(_moment() + _denial(self.server, "ACCESS", answer))
+        return f"Bearer {answer.json()['access_token']}"
+
+    def _as_login(self, scope: str) -> str:
+        form = {
+            **{"grant_type": "refresh_token", "service": self.server, "scope": scope},
+            "refresh_token": refresh_token(self._az, self.server),
+        }
+        answer = self._az.bare("POST", f"https://{self.server}/oauth2/token", data=form)
+        if answer.status_code != 200:
+            raise _denied(self._az, self.server, "ACCESS", answer)
+        return f"Bearer {answer.json()['access_token']}"
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        query: dict[str, str] | None = None,
+        showing: bool = False,
+    ) -> requests.Response:
+        """One request; ``showing`` is for a show command. Raises :class:`AzError` as az prints it."""
+        headers = {"Authorization": self._authorization}
+        if "/manifests/" in path:
+            headers["Accept"] = _MANIFESTS
+        url = f"https://{self.server}{path}"
+        answer = self._az.bare(method, url, json=body, params=query, headers=headers)
+        if answer.status_code >= 400:
+            missing = showing and answer.status_code == 404
+            raise AzError(_error(answer, method), _NOT_FOUND if missing else 1)
+        return answer
+
+    def json(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
+        """The answer's JSON; None when it has no body."""
+        answer = self.request(method, path, body, **options)
+        return answer.json() if answer.content else None
+
+    def items(
+        self, path: str, key: str, *, top: int | None = None, orderby: str | None = None
+    ) -> list[Any]:
+        """A list with all of its pages, ``top`` items at most."""
+        order = {"time_asc": "timeasc", "time_desc": "timedesc"}.get(orderby or "")
+        first = {"n": str(PAGE if top is None else min(top, PAGE))}
+        if order:
+            first["orderby"] = order
+        found: list[Any] = []
+        for answer in self._pages(path, first):
+            found += answer.json()[key] or []
+            if top is not None and len(found) >= top:
+                return found[:top]
+        return found
+
+    def referrers(self, repository: str, digest: str, artifact_type: str | None) -> list[Any]:
+        """The manifests that have ``digest`` as their subject."""
+        query = {"artifactType": artifact_type} if artifact_type else {}
+        found: list[Any] = []
+        for answer in self._pages(f"/v2/{repository}/referrers/{digest}", query):
+            found += answer.json()["manifests"] or []
+        return found
+
+    def _pages(self, path: str, query: dict[str, str]) -> Iterator[requests.Response]:
+        while True:
+            answer = self.request("GET", path, query=query)
+            yield answer
+            link = answer.headers.get("Link", "")
+            if "<" not in link:
+                return
+            query = dict(parse_qsl(urlsplit(link[link.index("<") + 1 : link.index(">")]).query))
+
+
+def _error(answer: requests.Response, method: str) -> str:
+    """A registry's error as azure-cli prints it: message, and the detail where it is a text."""
+    known = {
+        401: "Authentication required.",
+        404: "The requested data does not exist.",
+        405: "This operation is not supported.",
+        409: "Failed to request data due to a conflict.",
+    }
+    text = known.get(answer.status_code, f"Could not {method.lower()} the requested data.")
+    try:
+        error = answer.json()["errors"][0]
+        detail = error.get("detail")
+        text = f"Error: {error['message']}"
+        text += f" Detail: {detail}" if isinstance(detail, str) else ""
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+        pass
+    if not text.endswith("."):
+        text += "."
+    correlation = answer.headers.get("x-ms-correlation-request-id")
+    return f"{_moment()}{text} Correlation ID: {correlation}." if correlation else text
+
+
+def _denied(az: Session, server: str, kind: str, answer: requests.Response) -> AzError:
+    """What azure-cli says when neither the login nor an admin user may come in."""
+    az.warn(
+        "Unable to get AAD authorization tokens with message: "
+        f"{_moment()}{_denial(server, kind, answer)}"
+    )
+    az.warn("Unable to get admin user credentials with message: Admin user is disabled.")
+    return AzError(
+        "Unable to authenticate using AAD or admin login credentials. Please specify both username "
+        "and password in non-interactive mode."
+    )
+
+
+def _denial(server: str, kind: str, answer: requests.Response) -> str:
+    return (
+        f"An error occurred: CONNECTIVITY_{kind}_TOKEN_ERROR\nAccess to registry '{server}' was "
+        f"denied. Response code: {answer.status_code}. Please try running 'az login' again to "
+        "refresh permissions."
+    )
+
+
+def _moment() -> str:
+    return f"{datetime.now(timezone.utc).replace(tzinfo=None)} "
