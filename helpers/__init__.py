@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import explain, forks, pipeline, preflight, runs
+    from . import artifacts, explain, forks, pipeline, preflight, runs
     from .clouds import ConnectError, Connection, connect
     from .display import Log, Page, Table, site
     from .errors import HelpersError
@@ -28,6 +28,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "Table",
+    "artifacts",
     "catch_up",
     "check_color",
     "connect",
