@@ -197,6 +197,7 @@ def test_a_missing_program_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_public_image_without_stand_in(cloud: Cloud) -> None:
     assert stand_in.STAND_INS[0].serves("docker.io", "library/node", "15-alpine")
+    assert stand_in.STAND_INS[0].serves("docker.io", "library/node", "24-alpine")
     assert not stand_in.STAND_INS[0].serves("docker.io", "library/node", "9-alpine")
     assert stand_in.STAND_INS[1].serves("mcr.microsoft.com", "acr/bash", "2ff604c")
 

@@ -323,7 +323,9 @@ def _known(cloud: Cloud, memory: Path) -> dict[str, Any] | None:
 
 
 STAND_INS = (
-    StandIn(DOCKER_HUB, "library/node", ("15-alpine", "15"), "Node.js", _build_node),
+    StandIn(
+        DOCKER_HUB, "library/node", ("15-alpine", "15", "24-alpine", "24"), "Node.js", _build_node
+    ),
     StandIn("mcr.microsoft.com", "acr/bash", (".+",), "bash", _build_tool("bash")),
     StandIn("mcr.microsoft.com", "acr/curl", (".+",), "curl", _build_tool("curl")),
     StandIn(DOCKER_HUB, "anchore/syft", (re.escape(f"v{SYFT}"),), "Syft", _build_syft),
