@@ -195,7 +195,6 @@ def test_an_operation_without_a_transaction_says_why() -> None:
         "stop",
         "start",
         "restart",
-        "importImage",
     }
     sources = Path(__file__).parents[2] / "helpers" / "localcloud"
     calls = sum(path.read_text().count("threads.outside(") for path in sources.rglob("*.py"))

@@ -112,14 +112,12 @@ def test_the_first_pull_of_a_stand_in_delays_nobody(fresh_cloud: LocalCloud) -> 
     with ThreadPoolExecutor(MANY) as pool:
         imports = [pool.submit(import_it, number) for number in range(MANY)]
         assert caller.send("GET", path).status_code == 200
-        for one in imports:
-            answer = one.result()
-            if answer.status_code == 202:
-                assert caller.ended(answer.headers["Azure-AsyncOperation"])["status"] == "Succeeded"
-                assert caller.send("GET", answer.headers["Location"]).status_code == 200
-            else:
-                assert answer.status_code == 200, answer.text
-        assert any(one.result().status_code == 202 for one in imports)  # it took that long
+        places = [one.result().headers["Location"] for one in imports]
+    deadline = time.monotonic() + 60
+    for place in places:
+        while (answer := caller.send("GET", place)).status_code == 202:
+            assert time.monotonic() < deadline
+        assert answer.status_code == 200, answer.text
 
 
 def test_an_import_that_fails_says_why(local_cloud: LocalCloud) -> None:
@@ -132,7 +130,7 @@ def test_an_import_that_fails_says_why(local_cloud: LocalCloud) -> None:
         registries.begin_import_image(group, name, image).result()
     registries.begin_import_image(group, name, {**image, "mode": "Force"}).result()
     image = {"source": {"registryUri": "docker.io", "sourceImage": "library/nothing:1"}}
-    with pytest.raises(HttpResponseError, match="manifest unknown"):
+    with pytest.raises(HttpResponseError, match="Unable to find manifest digest"):
         registries.begin_import_image(group, name, image).result()
 
 

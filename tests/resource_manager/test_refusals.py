@@ -305,17 +305,9 @@ def test_no_password_is_made_for_a_wrong_request(
         (
             "POST",
             "{r}/importImage",
-            {"source": {"sourceImage": "node:15"}, "untaggedTargetRepositories": ["a"]},
-            501,
-            "NotImplemented",
-            "untaggedTargetRepositories",
-        ),
-        (
-            "POST",
-            "{r}/importImage",
             {"source": {"sourceImage": "node:15", "resourceId": NOWHERE}},
-            404,
-            "ResourceNotFound",
+            403,
+            "LinkedAuthorizationFailed",
             "nowhere",
         ),
         (

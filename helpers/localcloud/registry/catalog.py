@@ -39,12 +39,13 @@ class Catalog:
         media_type: str,
         *,
         told: bool = True,
+        through_lock: bool = False,
     ) -> str:
         """Store a manifest whose blobs are in the content store; returns its digest.
 
         ``reference`` is a tag or the manifest's digest; a tag that moves is an event, if ``told``.
         Raises :class:`CloudError`: 400 for a manifest that is none or does not match, 404 for a
-        missing blob, 405 for a lock.
+        missing blob, 405 for a lock; ``through_lock`` moves a locked tag, as an import by force does.
         """
         parsed = parse_manifest(manifest, media_type)
         digest = digest_of(manifest)
@@ -65,7 +66,7 @@ class Catalog:
         subject = str((parsed.get("subject") or {}).get("digest") or "")
         now = time.time()
         with self._store.transaction() as connection:
-            self._check_locks(registry, repository, tag)
+            self._check_locks(registry, repository, "" if through_lock else tag)
             self.descriptions.keep({digest: description})
             previous = self.resolve(registry, repository, tag) if tag else None
             connection.execute(

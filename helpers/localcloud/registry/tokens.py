@@ -135,3 +135,11 @@ def exchange_credential(cloud: Cloud, login_server: str, principal: Principal) -
     if not admitted(cloud, registry, caller):
         raise CloudError(401, "UNAUTHORIZED", UNAUTHORIZED)
     return ProvenCredential(IDENTITY_USER, "", registry.server, caller.kind, caller.name)
+
+
+def entra_credential(cloud: Cloud, login_server: str, token: str) -> Credential:
+    """What whoever an Entra token proves logs in with, as ``docker login`` does after its exchange.
+
+    Raises 401 UNAUTHORIZED, 404 when there is no registry.
+    """
+    return Credential(IDENTITY_USER, exchange(cloud, registry_of(cloud, login_server), token))

@@ -1,31 +1,65 @@
-"""Microsoft.ContainerRegistry/registries/importImage: copy an image into a registry."""
+"""Microsoft.ContainerRegistry/registries/importImage: copy an image into a registry.
+
+Source: azure-cli's recordings of ``az acr import`` (the answer, its ``Location``); docs, "Import
+container images to a container registry" (rights, limits); what users have reported (error texts).
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
+import logging
+import re
+from collections.abc import Iterator
 from dataclasses import asdict
+from http import HTTPStatus
 
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..operations import Operation
-from ..reference import InvalidReferenceError, Reference
-from ..registry.client import Credential, RegistryClient
-from ..registry.tokens import exchange_credential
+from ..principals import Principal
+from ..reference import DOCKER_HUB, InvalidReferenceError, Reference, valid_repository
+from ..registry.client import Credential
+from ..registry.imports import (
+    MANIFESTS,
+    Importer,
+    SourceIncompleteError,
+    SourceRefusedError,
+    SourceUnknownError,
+    TargetExistsError,
+    TooManyManifestsError,
+)
+from ..registry.tokens import entra_credential, exchange_credential
 from ..resource_types import REGISTRY_TYPE
+from ..store import Resource
 from .models import Model
-from .operations import accepted, carries_out
+from .operations import RETRY, carries_out
 from .registries import REGISTRY, of
-from .routing import Call, Reply, Router, authorize, invalid, not_found
+from .registry_children import outcome
+from .routing import Call, Reply, Router, invalid, not_found
+
+log = logging.getLogger(__name__)
+
+_KIND = "importImage"
+_ACTION = f"{REGISTRY_TYPE}/{_KIND}/action"
+_MODES = ("NoForce", "Force")
+_REGISTRY_ID = re.compile(
+    r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.ContainerRegistry"
+    r"/registries/[^/]+",
+    re.IGNORECASE,
+)
+router = Router()
 
 
 class ImportSourceCredentials(Model):
-    """What the source's registry is logged in to with; a user name may be missing (a token)."""
+    """What the source's registry is logged in to with; without a user name by an Entra token."""
 
     username: str | None = None
     password: str | None = None
 
 
 class ImportSource(Model):
-    """The image, and its registry: one of this cloud by its id, or any by its address."""
+    """The image, and its registry: one of Azure by its id, or any by its address."""
 
     resource_id: str | None = None
     registry_uri: str | None = None
@@ -42,87 +76,122 @@ class ImportImageParameters(Model):
     mode: str | None = None
 
 
-_KIND = "importImage"
-router = Router()
-
-
-@router.operation(
-    "POST",
-    REGISTRY + "/importImage",
-    f"{REGISTRY_TYPE}/importImage/action",
-    ImportImageParameters,
-    outside="registries are logged in to before it is recorded",
-)
+@router.operation("POST", REGISTRY + "/importImage", _ACTION, ImportImageParameters)
 def import_image(call: Call, parameters: ImportImageParameters) -> Reply:
-    """Registries_ImportImage: copy a manifest, with its layers, into this registry.
+    """Registries_ImportImage: copy an image with all its platforms into this registry.
 
-    What can be told at once is; the rest is an operation, since the image may have to be assembled.
+    Refuses a body that says nothing that can be done, and a source that its caller may not read.
+    Everything else is told at the address of the operation's outcome.
     """
     registry = of(call)
     source = parameters.source or ImportSource()
-    image = source.source_image or ""
-    if not image:
+    mode = parameters.mode or _MODES[0]
+    if mode not in _MODES:
+        raise invalid(f"The mode '{mode}' is not one of {', '.join(_MODES)}.")
+    if not source.source_image:
         raise invalid("The parameter source.sourceImage is required.", "InvalidSourceImage")
-    targets = parameters.target_tags or []
-    if parameters.untagged_target_repositories:
-        raise CloudError.not_implemented("importImage with untaggedTargetRepositories")
-    reference, credential, as_caller = _import_source(call, source, image)
-    server = registry.properties["loginServer"]
-    goals = [_reference(f"{server}/{target}") for target in targets or [_familiar(image)]]
-    client = RegistryClient(call.cloud)
-    force = parameters.mode == "Force"
-    if not force:
-        own = exchange_credential(call.cloud, server, call.principal)
-        for goal in goals:
-            if client.resolve(goal, own) is not None:
-                raise _exists(goal)
-    if as_caller:
-        credential = exchange_credential(call.cloud, reference.registry, call.principal)
-    client.check(reference, credential, platform=None)
+    image = f"{_source_server(call, source, registry.id)}/{source.source_image}"
+    given = source.credentials or ImportSourceCredentials()
+    if given.username and not given.password:
+        raise invalid("The parameter source.credentials.password is required with a username.")
+    server = str(registry.properties["loginServer"])
     request = {
-        "source": str(reference),
-        "credential": asdict(credential) if credential and not as_caller else None,
-        "asCaller": as_caller,
-        "goals": [str(goal) for goal in goals],
-        "force": force,
+        "source": image,
+        "credential": asdict(Credential(given.username or "", given.password))
+        if given.password
+        else None,
+        "asCaller": bool(source.resource_id and not given.password),
+        "sourceId": source.resource_id,
+        "goals": [str(one) for one in _tags(server, parameters, _source(image))],
+        "untagged": _untagged(parameters),
+        "force": mode == "Force",
         "principal": call.principal.object_id,
     }
     operation = call.cloud.operations.begin(_KIND, registry.id, request)
-    return accepted(call, operation, Reply(202), Reply(200))
+    place = outcome(call, registry, _name(operation))
+    return Reply(202, None, {"Location": place, **RETRY})
 
 
-@carries_out(_KIND)
-def copy(cloud: Cloud, operation: Operation) -> None:
-    """Copy the image, with the rights that its caller has by now."""
-    request = operation.request
-    registry = cloud.store.get(operation.resource_id)
-    if registry is None:
-        raise not_found(REGISTRY_TYPE, operation.resource_id)
-    principal = cloud.principals.find(object_id=request["principal"])
-    if principal is None:
-        raise CloudError(403, "AuthorizationFailed", "Who asked for the import is there no more.")
-    reference = Reference.parse(request["source"])
-    credential = Credential(**request["credential"]) if request["credential"] else None
-    if request["asCaller"]:
-        credential = exchange_credential(cloud, reference.registry, principal)
-    own = exchange_credential(cloud, registry.properties["loginServer"], principal)
-    client = RegistryClient(cloud)
-    digest = client.pull(reference, credential, platform=None)
-    for goal in map(Reference.parse, request["goals"]):
-        with cloud.store.transaction():
-            there = None if request["force"] else client.resolve(goal, own)
-            if there not in (None, digest):  # the same: before the daemon was killed
-                raise _exists(goal)
-            client.push(goal, digest, own)
+def _source_server(call: Call, source: ImportSource, target: str) -> str:
+    """The address of the source's registry. Raises what Azure Resource Manager itself checks."""
+    if source.resource_id is not None and source.registry_uri:
+        raise invalid(
+            "The parameters source.resourceId and source.registryUri both name a registry: give one."
+        )
+    if source.resource_id is None:
+        if not source.registry_uri:
+            raise invalid("One of source.registryUri and source.resourceId is required.")
+        if not re.fullmatch(r"[^/@]+\.[^/@]+", source.registry_uri):
+            raise invalid(
+                f"The parameter source.registryUri is not the address of a registry, like "
+                f"myregistry.azurecr.io or docker.io: '{source.registry_uri}'."
+            )
+        return source.registry_uri
+    if not re.match(r"/(subscriptions|providers)/[^/]", source.resource_id, re.IGNORECASE):
+        raise invalid(
+            f"Property id '{source.resource_id}' at path 'properties.source.resourceId' is invalid. "
+            "Expect fully qualified resource Id that start with '/subscriptions/{subscriptionId}' "
+            "or '/providers/{resourceProviderNamespace}/'.",
+            "LinkedInvalidPropertyId",
+        )
+    if not _REGISTRY_ID.fullmatch(source.resource_id):
+        raise invalid(
+            f"The parameter source.resourceId is not the id of a registry: '{source.resource_id}'. "
+            "It has the form /subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}"
+            f"/providers/{REGISTRY_TYPE}/{{registryName}}."
+        )
+    caller = call.principal
+    if not call.cloud.permissions.allowed(
+        caller.object_id, f"{REGISTRY_TYPE}/read", source.resource_id
+    ):
+        raise CloudError(
+            403,
+            "LinkedAuthorizationFailed",
+            f"The client '{caller.app_id}' with object id '{caller.object_id}' has permission to "
+            f"perform action '{_ACTION}' on scope '{target}'; however, it does not have permission "
+            f"to perform action 'read' on the linked scope(s) '{source.resource_id}'.",
+        )
+    return f"{source.resource_id.rpartition('/')[2]}.azurecr.io"
 
 
-def _exists(goal: Reference) -> CloudError:
-    return CloudError(
-        409,
-        "Conflict",
-        f"Tag {goal.repository}:{goal.tag} already exists in target registry. Choose another tag, "
-        "or overwrite it with mode Force (az acr import --force).",
-    )
+def _source(image: str) -> Reference:
+    """The image as its registry names it: Docker Hub's registry knows no node, but library/node."""
+    found = _reference(image)
+    path = image.partition("/")[2]
+    if found.registry == DOCKER_HUB and "/" not in path:
+        return Reference(DOCKER_HUB, found.repository.rpartition("/")[2], found.tag, found.digest)
+    return found
+
+
+def _tags(server: str, parameters: ImportImageParameters, source: Reference) -> list[Reference]:
+    """The targets with a tag; one that names none gets the source's, else ``latest``."""
+    names = parameters.target_tags or []
+    if not names and not parameters.untagged_target_repositories:
+        names = [source.repository]  # as az does, when nothing else is asked for
+    found = []
+    for name in names:
+        target = _reference(f"{server}/{name}")
+        if target.digest:
+            raise invalid(
+                f"The target '{name}' names a digest: a target is a repository with a tag. Name the "
+                "repository in untaggedTargetRepositories for a copy without a tag.",
+                "InvalidImageReference",
+            )
+        tagged = ":" in name.rpartition("/")[2]
+        tag = target.tag if tagged else source.tag or "latest"
+        found.append(Reference(target.registry, target.repository, tag))
+    return found
+
+
+def _untagged(parameters: ImportImageParameters) -> list[str]:
+    names = parameters.untagged_target_repositories or []
+    for name in names:
+        if not valid_repository(name):
+            raise invalid(
+                f"The untagged target '{name}' is not the name of a repository, like team/node.",
+                "InvalidImageReference",
+            )
+    return names
 
 
 def _reference(text: str) -> Reference:
@@ -132,21 +201,101 @@ def _reference(text: str) -> Reference:
         raise invalid(f"{error}", "InvalidImageReference") from None
 
 
-def _familiar(image: str) -> str:
-    return image.removeprefix("library/").split("@", 1)[0]
+# -- the operation -----------------------------------------------------------------------------
 
 
-def _import_source(
-    call: Call, source: ImportSource, image: str
-) -> tuple[Reference, Credential | None, bool]:
-    """The image, the credential that was given for it, and whether it is read as the caller."""
-    given = source.credentials or ImportSourceCredentials()
-    credential = Credential(given.username or "", given.password) if given.password else None
-    if source.resource_id:
-        other = call.get(REGISTRY_TYPE, source.resource_id)
-        authorize(call.cloud, call.principal, f"{REGISTRY_TYPE}/importImage/action", other.id)
-        server = str(other.properties["loginServer"])
-        return _reference(f"{server}/{image}"), credential, credential is None
-    if not source.registry_uri:
-        raise invalid("One of source.registryUri and source.resourceId is required.")
-    return _reference(f"{source.registry_uri}/{image}"), credential, False
+def _name(operation: Operation) -> str:
+    return f"registries-{operation.id}"
+
+
+@carries_out(_KIND)
+def copy(cloud: Cloud, operation: Operation) -> None:
+    """Copy the image to all targets in the transaction that ends the operation, or to none."""
+    request = operation.request
+    with _failures(operation, source := _source(request["source"])):
+        registry = _registry(cloud, operation.resource_id)
+        if request.get("sourceId"):
+            _registry(cloud, request["sourceId"])
+        server = str(registry.properties["loginServer"])
+        targets = [Reference.parse(one) for one in request["goals"]]
+        targets += [Reference(server, one) for one in request.get("untagged", ())]
+        importer = Importer(cloud)
+        if not request["force"]:
+            importer.check(targets)
+        credential = _credential(cloud, operation, source)
+        digest = importer.find(source, credential)
+        with cloud.store.transaction():
+            importer.copy(source, credential, digest, targets, force=request["force"])
+            cloud.operations.end(operation.id)
+
+
+def _registry(cloud: Cloud, resource_id: str) -> Resource:
+    found = cloud.store.get(resource_id)
+    if found is None:
+        raise not_found(REGISTRY_TYPE, resource_id)
+    return found
+
+
+def _credential(cloud: Cloud, operation: Operation, source: Reference) -> Credential | None:
+    """What the source is pulled with: what was given, or the rights that the caller has by now."""
+    given = operation.request["credential"]
+    try:
+        if operation.request["asCaller"]:
+            return exchange_credential(cloud, source.registry, _caller(cloud, operation))
+        if given and not given["username"] and source.registry != DOCKER_HUB:
+            return entra_credential(cloud, source.registry, given["password"])
+    except CloudError as error:
+        raise SourceRefusedError(error) from None
+    return Credential(**given) if given else None
+
+
+def _caller(cloud: Cloud, operation: Operation) -> Principal:
+    found = cloud.principals.find(object_id=operation.request["principal"])
+    if found is None:
+        raise CloudError(403, "AuthorizationFailed", "Who asked for the import is there no more.")
+    return found
+
+
+@contextlib.contextmanager
+def _failures(operation: Operation, source: Reference) -> Iterator[None]:
+    """Say in Azure's words why an image is not imported."""
+    try:
+        yield
+    except TargetExistsError as error:
+        tag = f"{error.target.repository}:{error.target.tag}"
+        code, message = "Conflict", f"Tag {tag} already exists in target registry."
+    except SourceUnknownError:
+        code = "InvalidParameters"
+        message = (
+            f"Unable to find manifest digest  Repo: {source.repository} "
+            f"Tag: {'' if source.digest else source.tag} Manifest: {source.digest}"
+        )
+    except SourceIncompleteError as error:
+        log.info("import of %s: %s", source, error)
+        code, message = "InvalidParameters", "Error copying blobs"
+    except SourceRefusedError as error:
+        code, message = "InvalidParameters", _refusal(error.error)
+    except TooManyManifestsError as error:
+        code = "InvalidParameters"
+        message = (
+            f"The image {source} has {error.count} manifests; at most {MANIFESTS} can be imported."
+        )
+    except CloudError as error:
+        code, message = error.code, error.message
+    else:
+        return
+    status = 409 if code == "Conflict" else 400
+    raise CloudError(
+        status,
+        code,
+        f"Operation {_name(operation)} failed. Resource {operation.resource_id} {message}",
+    )
+
+
+def _refusal(error: CloudError) -> str:
+    """What is said of a registry's answer, as of any that is no success."""
+    if error.status not in (401, 405):
+        return error.message
+    status = HTTPStatus(error.status).phrase
+    answer = json.dumps({"errors": [{"code": error.code, "message": error.message}]})
+    return f"Invalid message {status.replace(' ', '')} {status} {answer}"

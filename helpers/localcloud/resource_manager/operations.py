@@ -95,8 +95,9 @@ def result(call: Call) -> Reply:
     """The outcome of an operation, at the address of ``Location``: 202 until there is one."""
     found = operation_of(call)
     if found.status == IN_PROGRESS:
+        place = f"https://management.azure.com{call.url}?{_VERSION}"
         return Reply(
-            202, None, {"Location": f"https://management.azure.com{call.url}?{_VERSION}", **RETRY}
+            202, None, {"Location": place, **RETRY}, Deferred(found.id, MOMENT, Reply(200))
         )
     if found.error is not None:
         raise found.error

@@ -59,11 +59,15 @@ def deleted(call: Call) -> Reply:
     delete(call.cloud, resource.id)
     operation = call.cloud.operations.begin(_kind(resource), resource.id)
     call.cloud.operations.end(operation.id)
-    place = f"{call.cloud.subscription}/providers/Microsoft.ContainerRegistry/locations"
-    name = f"{_kind(resource).lower()}-{operation.id}"
-    location = registry.body["location"].upper()
-    address = f"{_MANAGEMENT}{place}/{location}/operationResults/{name}?{_VERSION}"
+    address = outcome(call, registry, f"{_kind(resource).lower()}-{operation.id}")
     return Reply(202, None, {"Location": address})
+
+
+def outcome(call: Call, registry: Resource, name: str) -> str:
+    """The address of the outcome of an operation of a registry, for ``Location``."""
+    place = f"{call.cloud.subscription}/providers/Microsoft.ContainerRegistry/locations"
+    location = registry.body["location"].upper()
+    return f"{_MANAGEMENT}{place}/{location}/operationResults/{name}?{_VERSION}"
 
 
 def begun(call: Call, type: str) -> Resource:

@@ -1,0 +1,72 @@
+"""What an import leaves in the store: rows of its targets, and what is told of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from helpers.localcloud.cloud import Cloud
+from helpers.localcloud.media_types import OCI_MANIFEST
+from helpers.localcloud.reference import Reference
+from helpers.localcloud.registry.catalog import Catalog
+from helpers.localcloud.registry.imports import Importer, TargetExistsError
+
+HUB, SERVER = "docker.io", "target.azurecr.io"
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    made = Cloud(tmp_path / "home")
+    yield made
+    made.close()
+
+
+def image(cloud: Cloud, tag: str, text: bytes) -> Reference:
+    """An image on Docker Hub, where everybody may read."""
+    layer = {"digest": cloud.content.put(text), "size": len(text), "mediaType": "text/plain"}
+    config = {"digest": cloud.content.put(b"{}"), "size": 2, "mediaType": "text/plain"}
+    manifest = {"schemaVersion": 2, "config": config, "layers": [layer]}
+    Catalog(cloud).put(HUB, "team/app", tag, json.dumps(manifest).encode(), OCI_MANIFEST)
+    return Reference(HUB, "team/app", tag)
+
+
+def told(cloud: Cloud) -> list[tuple[str, str, str]]:
+    """Repository, tag and digest of what was told since the last call."""
+    rows = cloud.store.query("SELECT kind, payload FROM outbox ORDER BY rowid")
+    cloud.store.execute("DELETE FROM outbox")
+    assert {row["kind"] for row in rows} <= {"ManifestPushed"}
+    found = [json.loads(row["payload"]) for row in rows]
+    return [(one["repository"], one["tag"], one["digest"]) for one in found]
+
+
+def test_a_tag_that_is_imported_is_told_as_one_that_is_pushed(cloud: Cloud) -> None:
+    importer = Importer(cloud)
+    first = image(cloud, "1", b"first")
+    [(_, _, digest)] = told(cloud)
+    assert importer.find(first, None) == digest
+    targets = [Reference(SERVER, "app", "1"), Reference(SERVER, "app", "2")]
+    importer.copy(first, None, digest, [*targets, Reference(SERVER, "bare")], force=False)
+    assert told(cloud) == [("app", "1", digest), ("app", "2", digest)]
+    importer.copy(first, None, digest, targets, force=True)
+    assert told(cloud) == []  # the same digest is no update
+    second = image(cloud, "2", b"second")
+    [(_, _, other)] = told(cloud)
+    importer.copy(second, None, other, targets[:1], force=True)
+    assert told(cloud) == [("app", "1", other)]
+
+
+def test_all_targets_or_none(cloud: Cloud) -> None:
+    importer, catalog = Importer(cloud), Catalog(cloud)
+    source = image(cloud, "1", b"first")
+    digest = importer.find(source, None)
+    importer.copy(source, None, digest, [Reference(SERVER, "app", "2")], force=False)
+    told(cloud)
+    targets = [Reference(SERVER, name, "2") for name in ("other", "app", "more")]
+    with pytest.raises(TargetExistsError) as caught:
+        importer.copy(source, None, digest, targets, force=False)
+    assert caught.value.target == targets[1]
+    assert [catalog.repository(SERVER, one) for one in ("other", "more")] == [None, None]
+    assert told(cloud) == []
