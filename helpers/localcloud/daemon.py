@@ -33,9 +33,9 @@ WORKERS = ("collector", "container_instances", "resource_manager", "tasks")
 FORKED = (
     "helpers.localcloud.tasks.execution.process",
     "helpers.localcloud.containers.images.stand_in",
-    "helpers.localcloud.containers.sandboxes.namespace_holder",
     "helpers.localcloud.tasks.execution.rehearsal:rehearse",
 )
+FORKED_BARE = ("helpers.localcloud.containers.sandboxes.namespace_holder",)
 READY_WITHIN = 30.0  # seconds
 LOCK = "daemon.json"  # in the state folder: locked by whoever has it, with what a daemon says of itself
 _started: dict[int, subprocess.Popen[bytes]] = {}  # daemons that are children of this process
@@ -259,7 +259,8 @@ async def serve(home: Path, port: int | None, announce: Callable[[Running], None
         log.error("%s", finding)
     announce(running)
     if (server := fork_server.current()) is not None:
-        server.prepare(FORKED)  # now: until here it would have slowed this process down
+        # Only now: until here it would have slowed this process down.
+        server.prepare(FORKED, FORKED_BARE)
     log.info("ready at %s, process %d", cloud.proxy_url, running.pid)
     try:
         await stopping.wait()

@@ -1,4 +1,9 @@
-"""The process of the fork server: what it does, and what its children begin with."""
+"""The process of the fork server: what it does, and what its children begin with.
+
+A fork copies the page tables of its parent, and then every page that one of them writes to. So for
+what needs little there is a second server, the bare one: an interpreter that has imported this module
+and what it is asked for, and nothing else. The first one starts it and hands such requests on to it.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +19,7 @@ import select
 import signal
 import socket
 import sys
+import types
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
@@ -25,6 +31,16 @@ _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15  # linux/prctl.h
 _libc = ctypes.CDLL(None, use_errno=True)
 # Tells a child its connection to the server, and the server's process id.
 Connected = Callable[[socket.socket, int], None]
+_BARE_PATIENCE = 10.0  # seconds for an answer of the bare server
+_ROOT = __file__.removesuffix(f"/{__name__.replace('.', '/')}.py")
+_BARE_PROGRAM = f"""
+import sys, types
+for name in {[__name__.rpartition(".")[0].partition(".")[0], __name__.rpartition(".")[0]]}:
+    package = sys.modules[name] = types.ModuleType(name)
+    package.__path__ = [{_ROOT!r} + "/" + name.replace(".", "/")]
+from {__name__} import serve_bare
+serve_bare(int(sys.argv[1]))
+"""
 
 
 def leave(function: Any, *arguments: Any, **more: Any) -> NoReturn:
@@ -54,6 +70,16 @@ def serve(connected: Connected, parent: int, control: int, *, dies: bool) -> Non
     """Serve the socket ``control`` until the other end closes."""
     _begin(parent, "fork server", {control}, dies=dies)
     _Server(socket.socket(fileno=control), connected).serve()
+
+
+def serve_bare(control: int) -> NoReturn:
+    """What the bare server does, until the other end of its socket closes."""
+
+    def work() -> None:
+        _begin(os.getppid(), "bare server", {control}, dies=False)
+        _Server(socket.socket(fileno=control), lambda unused, _: unused.close()).serve()
+
+    leave(work)
 
 
 def rename(name: str) -> None:
@@ -86,6 +112,7 @@ def _begin(parent: int, name: str, kept: set[int], *, dies: bool = True) -> None
 class _Server:
     def __init__(self, daemon: socket.socket, connected: Connected) -> None:
         self._connected = connected
+        self._bare = _BareServer()
         self._daemon = daemon
         self._clients = {daemon.fileno(): daemon}
         self._status: dict[int, int] = {}  # process id -> descriptor that is told how it ended
@@ -123,9 +150,11 @@ class _Server:
                 return False
             if "prepare" in request:
                 _prepare(request["prepare"])
+                self._bare.prepare(request.get("bare", []))
                 return True
             try:
-                reply, passed = self._fork(request, received)
+                fork = self._bare.fork if request.get("bare") else self._fork
+                reply, passed = fork(request, received)
             except OSError as error:
                 reply, passed = {"error": f"cannot fork: {error.strerror}"}, []
             for descriptor in received:
@@ -172,11 +201,52 @@ class _Server:
                 return
             if pid == 0:
                 return
+            if pid not in self._status:  # the bare server
+                continue
             descriptor = self._status.pop(pid)
             ending = [os.waitstatus_to_exitcode(status), usage.ru_maxrss * 1024]
             with contextlib.suppress(OSError):  # nobody waits for it
                 os.write(descriptor, json.dumps(ending).encode())
             os.close(descriptor)
+
+
+class _BareServer:
+    """The bare server, as the one that starts it sees it; one that has died is replaced."""
+
+    def __init__(self) -> None:
+        self._control: socket.socket | None = None
+        self._prepared: list[str] = []
+
+    def prepare(self, names: list[str]) -> None:
+        """Have it import these modules, and whatever it is asked for later; returns at once."""
+        self._prepared = names
+        if names and self._control is None:
+            self._start()
+
+    def fork(
+        self, request: dict[str, Any], received: Sequence[int]
+    ) -> tuple[dict[str, Any], list[int]]:
+        """Its answer to a request. Raises OSError."""
+        for _ in range(2):
+            control = self._control or self._start()
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                send(control, {**request, "bare": False}, received)
+                reply, passed = receive(control)
+                if reply:
+                    return reply, passed
+            control.close()
+            self._control = None
+        return {"error": "the bare fork server has ended"}, []
+
+    def _start(self) -> socket.socket:
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control.settimeout(_BARE_PATIENCE)
+        with theirs:
+            theirs.set_inheritable(True)
+            options = ["-I", "-S", "-c", _BARE_PROGRAM, str(theirs.fileno())]
+            os.posix_spawn(sys.executable, [sys.executable, *options], {})
+        send(self._control, {"prepare": self._prepared}, [])
+        return self._control
 
 
 def _prepare(names: Iterable[str]) -> None:
@@ -209,8 +279,20 @@ def _call(
 
 def _named(name: str) -> Any:
     module, _, attribute = name.partition(":")
+    if sys.flags.no_site:
+        _leave_packages_out(module)
     found = importlib.import_module(module)
     return getattr(found, attribute) if attribute else found
+
+
+def _leave_packages_out(module: str) -> None:
+    """In the bare server packages are only folders: some import all that they hold."""
+    parts = module.split(".")
+    for count in range(1, len(parts)):
+        name = ".".join(parts[:count])
+        if name not in sys.modules:
+            sys.modules[name] = package = types.ModuleType(name)
+            package.__path__ = ["/".join((_ROOT, *parts[:count]))]
 
 
 # -- messages --------------------------------------------------------------------------------------

@@ -72,6 +72,18 @@ def fork_again(descriptors: list[int]) -> int:
     return ending.status + 1
 
 
+def tell(descriptors: list[int]) -> None:
+    """Write what the process consists of into its only descriptor, and wait."""
+    found = {
+        "server": os.getppid(),
+        "memory": int(Path("/proc/self/statm").read_text().split()[1]),
+        "init": hasattr(sys.modules["helpers"], "__file__"),
+        "connected": fork_server.current() is not None,
+    }
+    os.write(descriptors[0], json.dumps(found).encode())
+    time.sleep(60)
+
+
 # -- scripts: each is the main function of a process of its own ----------------------------------
 
 
@@ -134,6 +146,24 @@ def survives() -> dict[str, object]:
         }
 
 
+def bare() -> dict[str, object]:
+    """Two children of the bare server, which is killed in between, and one of the usual server."""
+    with fork_server.running() as server:
+        server.prepare(["helpers.localcloud.cloud", HERE], [HERE])
+        told = []
+        for is_bare in (True, True, False):
+            read, write = os.pipe()
+            child = server.fork(f"{HERE}:tell", None, [write], name="teller", bare=is_bare)
+            told.append(json.loads(os.read(read, 4096)))
+            if is_bare:
+                os.kill(told[-1]["server"], signal.SIGKILL)
+            else:
+                child.kill()
+            ending = child.wait(20)
+            told[-1] |= {"process": child.pid, "status": ending and ending.status}
+        return {"told": told, "server": server.pid}
+
+
 def holds() -> None:
     """Fork one that dies with the server and one that does not, tell who they are, wait."""
     with fork_server.running() as server:
@@ -147,6 +177,7 @@ if __name__ == "__main__":
     script: Callable[[], object] = {
         "answers": answers,
         "survives": survives,
+        "bare": bare,
         "holds": holds,
     }[sys.argv[1]]
     print(json.dumps(script()), flush=True)

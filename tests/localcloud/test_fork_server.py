@@ -111,6 +111,24 @@ def test_a_server_that_was_killed_is_started_again() -> None:
     assert "preparing helpers.localcloud.nothing" in done.stderr
 
 
+def test_what_needs_little_is_forked_from_an_interpreter_that_has_little() -> None:
+    """Also after that one was killed; its children die with it, if they do not say otherwise."""
+    done = subprocess.run([*HERE, "bare"], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    first, second, usual = found["told"]
+    assert len({one["server"] for one in (first, second, usual)}) == 3
+    assert usual["server"] == found["server"]
+    for one in (first, second):
+        assert one["memory"] < usual["memory"] / 1.5
+        assert not one["init"]
+        assert not one["connected"]
+        assert one["status"] == -signal.SIGKILL
+    assert usual["init"]
+    assert usual["connected"]
+    assert all(_gone(one["server"]) and _gone(one["process"]) for one in found["told"])
+
+
 def test_the_daemon_has_a_server_without_a_thread(local_cloud: Any) -> None:
     children = Path(f"/proc/{local_cloud.pid}/task/{local_cloud.pid}/children").read_text().split()
     names = {Path(f"/proc/{one}/comm").read_text().strip(): one for one in children}

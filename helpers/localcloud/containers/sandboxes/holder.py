@@ -65,6 +65,7 @@ def start_holder(control: socket.socket, policy: str) -> Holder:
                 [control.fileno()],
                 name="network",
                 dies_with_server=False,
+                bare=True,
             )
         except fork_server.ForkError as error:
             raise SandboxError(f"the container network cannot be made: {error}") from None

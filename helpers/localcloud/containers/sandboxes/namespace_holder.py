@@ -1,7 +1,7 @@
 """The process that holds a container network: it owns the namespaces and starts what runs in them.
 
-The fork server forks it; where none runs it is a program of its own that has this folder alone of
-the package (see network), and so imports nothing else of it. It makes a user and a
+The bare fork server forks it; where none runs it is a program of its own (see holder). Either way
+nothing of the package is imported but what is named here. It makes a user and a
 network namespace for itself, then serves requests on the UNIX socket ``FD`` (SOCK_SEQPACKET, JSON,
 file descriptors as SCM_RIGHTS): sockets inside the network, listeners inside the network, and
 containers. When the other end closes, for whatever reason, it kills the containers and ends: a
