@@ -19,6 +19,7 @@ import pytest
 
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers.errors import SandboxError
+from helpers.localcloud.containers.sandboxes import initial_layer
 from helpers.localcloud.containers.sandboxes import network as network_module
 from helpers.localcloud.containers.sandboxes.container import (
     ContainerSpec,
@@ -220,6 +221,38 @@ def test_environment_working_directory_and_name_resolution(any_cloud: Cloud) -> 
     assert text.startswith("good 'day'\nto you|/root|/new/place\n")
     assert "127.0.0.1\tbox" in text
     assert "nameserver" in text
+
+
+def test_containers_share_the_layer_of_their_mount_points_but_not_their_names(
+    any_cloud: Cloud,
+) -> None:
+    script = "cat /etc/hostname && echo other > /etc/hostname && cat /etc/hostname"
+    for name in ("first", "second"):
+        code, text = sh(any_cloud, script, hostname=name)
+        assert (code, text) == (0, f"{name}\nother\n")
+    assert len(list((any_cloud.home / "initial-layers").iterdir())) == 1
+    assert sh(any_cloud, "pwd", working_dir="/another/place") == (0, "/another/place\n")
+    assert len(list((any_cloud.home / "initial-layers").iterdir())) == 2
+
+
+def test_not_all_layers_of_mount_points_are_kept(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(initial_layer, "KEPT", 2)
+    for number in range(4):
+        assert sh(cloud, "pwd", working_dir=f"/place/{number}") == (0, f"/place/{number}\n")
+    assert len(list((cloud.home / "initial-layers").iterdir())) == 2
+
+
+def test_a_directory_that_nobody_may_write_to_keeps_its_mode(
+    any_cloud: Cloud, tmp_path: Path
+) -> None:
+    layer = tmp_path / "image"
+    (layer / "closed").mkdir(parents=True)
+    (layer / "closed").chmod(0o555)
+    script = "stat -c %a /closed /closed/inner"
+    text = sh(any_cloud, script, lowers=(layer,), working_dir="/closed/inner")
+    assert text == (0, "555\n755\n")
 
 
 def test_secrets_do_not_stand_on_a_command_line(cloud: Cloud) -> None:

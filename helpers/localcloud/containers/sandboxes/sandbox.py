@@ -9,6 +9,7 @@ import secrets
 import signal
 import tempfile
 import threading
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from . import bubblewrap, launcher, seccomp
 from .chroot import ChangedTree, unused_user
 from .complaint import CANNOT_START, explain
 from .container import Container, ContainerSpec, ContainerTimeoutError, Output
-from .initial_layer import write_initial_layer
+from .initial_layer import InitialLayer
 from .mounts import OpenedMount, open_mounts, writable
 from .namespace_holder import PASSED
 from .network import Network
@@ -35,6 +36,7 @@ CA_VARIABLES = (
     *("NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO"),
 )
 KILLED, FOREIGN = 137, 255
+INITIAL = "initial-layers"  # in the state folder: what containers of all runs share
 
 
 class Sandbox:
@@ -102,11 +104,22 @@ class _Start:
         self.network = network
         self.container = container
         self.output = output
-        self.folder = Path(tempfile.mkdtemp(prefix="container-", dir=cloud.scratch))
+        self.hostname = spec.hostname or container.name[:12]
+        self.made: Path | None = None
         self.tree: ChangedTree | None = None
         self.work: Path | None = None
         self.refused_owner = False
         self.opened: list[int] = []  # for the start alone
+
+    @property
+    def folder(self) -> Path:
+        """A folder of this container alone, made when it is first needed."""
+        self.made = self.made or Path(tempfile.mkdtemp(prefix="container-", dir=self.cloud.scratch))
+        return self.made
+
+    @cached_property
+    def image(self) -> RootFileSystem:
+        return RootFileSystem(self.spec.lowers)
 
     # -- preparation ------------------------------------------------------------------------------
 
@@ -116,18 +129,17 @@ class _Start:
             container.refusal = f"exec {spec.argv[0]}: exec format error"
             self.say(f"{container.refusal}\n")
             return self._never_started(FOREIGN)
-        image = RootFileSystem(spec.lowers)
+        image = self.image
         try:
             account = image.account(spec.user)
         except UnknownUserError as error:
             self.refuse(f"{error}.")
             return self._never_started(CANNOT_START)
-        hostname = spec.hostname or container.name[:12]
-        self.network.add_name(hostname)
+        self.network.add_name(self.hostname)
         mounts = open_mounts(spec.mounts, image, self.opened)
         working_dir = str(image.resolve(spec.working_dir or "/"))
-        initial = self._initial_layer(image, mounts, working_dir, hostname)
-        environment = self._environment(account, hostname)
+        initial = self._initial_layer(mounts, working_dir)
+        environment = self._environment(account)
         if account.uid != 0 and self.network.mode == "namespaces":
             self.say(
                 f"localcloud: the container runs as user {account.uid}:{account.gid}, but only one "
@@ -143,7 +155,7 @@ class _Start:
             else:
                 container.pid = self._start_sandboxed(
                     account,
-                    *(initial, mounts, working_dir, hostname, environment),
+                    *(initial, mounts, working_dir, environment),
                     *(write_output, write_status),
                 )
         except BaseException:
@@ -167,8 +179,8 @@ class _Start:
         self.container.has_ended(code)
         return self.container
 
-    def _environment(self, account: Account, hostname: str) -> dict[str, str]:
-        environment = {"PATH": PATH, "HOME": account.home, "HOSTNAME": hostname}
+    def _environment(self, account: Account) -> dict[str, str]:
+        environment = {"PATH": PATH, "HOME": account.home, "HOSTNAME": self.hostname}
         if self.spec.proxy:
             url = self.network.proxy_url
             if url:
@@ -177,26 +189,26 @@ class _Start:
                 environment |= dict.fromkeys(CA_VARIABLES, CA_FILE)
         return environment | dict(self.spec.environment)
 
-    def _initial_layer(
-        self, image: RootFileSystem, mounts: list[OpenedMount], working_dir: str, hostname: str
-    ) -> Path:
-        layer = self.folder / "initial"
+    def _initial_layer(self, mounts: list[OpenedMount], working_dir: str) -> Path:
         files = {
-            "/etc/hostname": hostname + "\n",
+            "/etc/hostname": "",
             "/etc/hosts": "",
             # Nothing answers there: a name that the hosts file does not know fails at once.
             "/etc/resolv.conf": "nameserver 127.0.0.1\noptions attempts:1\n",
         }
         if self.spec.proxy and self.cloud.ca_file.exists():
             files[CA_FILE] = self.cloud.ca_file.read_text()
-        write_initial_layer(
-            layer,
-            image,
+        layer = InitialLayer.of(
+            self.image,
             files=files,
             directories=("/dev", "/proc", working_dir, *self.spec.volumes),
             mounts=[(mount.is_folder, mount.target) for mount in mounts],
         )
-        return layer
+        shared = layer.shared(self.cloud.folder(INITIAL))
+        if shared is not None:
+            return shared
+        layer.write(self.folder / "initial")
+        return self.folder / "initial"
 
     def _start_sandboxed(  # noqa: PLR0917 (all that a sandbox is made of)
         self,
@@ -204,7 +216,6 @@ class _Start:
         initial: Path,
         mounts: list[OpenedMount],
         working_dir: str,
-        hostname: str,
         environment: dict[str, str],
         output: int,
         status: int,
@@ -216,10 +227,12 @@ class _Start:
             self.work = spec.upper.parent / f".work-{secrets.token_hex(6)}"
             self.work.mkdir(mode=0o700)
         passed = bubblewrap.Descriptors()
-        options = bubblewrap.namespaces(account, hostname)
+        options = bubblewrap.namespaces(account, self.hostname)
         options += bubblewrap.root((*spec.lowers, initial), spec.upper, self.work)
         hosts = bubblewrap.checked_target(self._in_etc("hosts"))
         options += ["--ro-bind", str(self.network.hosts_file), hosts]
+        name = passed.add(self._memory("hostname", f"{self.hostname}\n".encode()))
+        options += ["--perms", "0644", "--bind-data", name, self._in_etc("hostname")]
         for mount in mounts:
             kind = "--ro-bind-fd" if mount.read_only else "--bind-fd"
             target = bubblewrap.checked_target(mount.target)
@@ -271,8 +284,7 @@ class _Start:
         }
 
     def _in_etc(self, name: str) -> str:
-        parent = RootFileSystem(self.spec.lowers).resolve("/etc")
-        return str(parent / name)
+        return str(self.image.resolve("/etc") / name)
 
     def _start_chrooted(
         self,
@@ -286,6 +298,7 @@ class _Start:
         user = unused_user()
         self.tree = ChangedTree(self.folder / "root", (*self.spec.lowers, initial), self.spec.upper)
         self.tree.write(self._in_etc("hosts"), self.network.hosts_file.read_bytes())
+        self.tree.write(self._in_etc("hostname"), f"{self.hostname}\n".encode())
         self.tree.prepare([(m.descriptor, m.target, m.read_only) for m in mounts], user)
         request = {
             "root": str(self.tree.root),
@@ -379,13 +392,15 @@ class _Start:
             remove_tree(self.work)
         if self.container.owns_network:
             self.network.close()
-        remove_tree(self.folder)
+        if self.made is not None:
+            remove_tree(self.made)
 
 
 def sweep(cloud: Cloud) -> None:
     """Remove what containers of a daemon that was killed have left; call before any starts."""
-    for leftover in cloud.folder("sandbox").iterdir():
-        remove_tree(leftover)
+    for name in ("sandbox", INITIAL):
+        for leftover in cloud.folder(name).iterdir():
+            remove_tree(leftover)
 
 
 def supported(cloud: Cloud) -> str:

@@ -19,7 +19,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from ...cloud import Cloud
 from ...containers.images.images import ImageStore
-from ...containers.sandboxes.initial_layer import write_initial_layer
+from ...containers.sandboxes.initial_layer import InitialLayer
 from ...containers.sandboxes.relay import Relay
 from ...containers.sandboxes.root_file_system import RootFileSystem
 from ...resource_types import REGISTRY_TYPE
@@ -107,4 +107,6 @@ def _lay_out(cloud: Cloud, folder: Path) -> None:
     image.account("")
     files = {"/etc/hosts": "", "/run/localcloud/ca.pem": ""}
     directories = ("/dev", "/workspace", "/bin/x")
-    write_initial_layer(folder / "initial", image, files=files, directories=directories, mounts=[])
+    initial = InitialLayer.of(image, files=files, directories=directories, mounts=[])
+    initial.shared(folder)
+    initial.shared(folder)
