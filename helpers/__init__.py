@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import artifacts, explain, forks, pipeline, preflight, runs
+    from . import artifacts, charts, explain, forks, pipeline, preflight, runs, signatures
     from .clouds import ConnectError, Connection, connect
     from .display import Log, Page, Table, site
     from .errors import HelpersError
@@ -30,6 +30,7 @@ __all__ = [
     "Table",
     "artifacts",
     "catch_up",
+    "charts",
     "check_color",
     "connect",
     "explain",
@@ -38,6 +39,7 @@ __all__ = [
     "pipeline",
     "preflight",
     "runs",
+    "signatures",
     "site",
     "token_name",
 ]
