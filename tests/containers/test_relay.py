@@ -9,6 +9,7 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -153,3 +154,70 @@ def test_connecting_is_tried_for_as_long_as_it_was_given() -> None:
     with pytest.raises(OSError, match=r"\[Errno (22|101|113)\]"):
         asyncio.run(patiently(("255.255.255.255", 1), make, 30))  # not a matter of patience
     assert {one.fileno() for one in made} == {-1}
+
+
+@pytest.fixture
+def echo_server() -> Iterator[tuple[str, int]]:
+    """A server that sends each of its connections what it has received."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    with connection:
+                        connection.sendall(connection.recv(1024))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield server.getsockname()
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(10)
+
+
+def test_listeners_come_and_go_before_and_after_the_first_connection(
+    echo_server: tuple[str, int],
+) -> None:
+    async def connect() -> socket.socket:
+        return await patiently(echo_server, socket.socket)
+
+    def echoed(address: tuple[str, int]) -> bytes:
+        with socket.create_connection(address, 10) as client:
+            client.sendall(b"word")
+            return client.recv(1024)
+
+    relay = Relay()
+    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(4)]
+    addresses = [one.getsockname() for one in listeners]
+    try:
+        relay.serve(listeners[0], connect)
+        relay.serve(listeners[1], connect)
+        relay.drop(listeners[0])
+        relay.drop(listeners[0])
+        with pytest.raises(ConnectionRefusedError):
+            echoed(addresses[0])
+        assert echoed(addresses[1]) == b"word"
+        relay.serve(listeners[2], connect)
+        relay.serve(listeners[3], connect)
+        relay.drop(listeners[2])
+        with pytest.raises(ConnectionRefusedError):
+            echoed(addresses[2])
+        assert echoed(addresses[3]) == echoed(addresses[1]) == b"word"
+    finally:
+        relay.close()
+    for address in addresses:
+        with pytest.raises(ConnectionRefusedError):
+            echoed(address)
+
+
+def test_a_relay_without_a_connection_has_no_event_loop_and_ends() -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    relay = Relay()
+    listener = socket.create_server(("127.0.0.1", 0))
+    relay.serve(listener, lambda: pytest.fail("nobody has connected"))
+    assert (
+        len(list(Path("/proc/self/fd").iterdir())) == before + 2
+    )  # the listener, and what wakes the thread
+    relay.close()
+    relay.close()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import select
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
@@ -17,28 +19,44 @@ PATIENCE = 3.0  # seconds that a connection waits for a server which is just sta
 
 
 class Relay:
-    """Copies bytes between connections of its listeners and connections that it opens for them."""
+    """Copies bytes between connections of its listeners and connections that it opens for them.
+
+    Most containers open none. So its thread only waits at first, and becomes that of an event loop with
+    the first connection. Thread-safe.
+    """
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._listeners: set[socket.socket] = set()
+        self._listeners: dict[socket.socket, Connect] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="relay", daemon=True)
-        self._thread.start()
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None  # from the first connection on
+        self._changed = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._closed = False
+        self._thread = threading.Thread(target=self._work, name="relay", daemon=True)
+        self._thread.start()
 
     def serve(self, listener: socket.socket, connect: Connect) -> None:
         """Accept on ``listener`` (which the relay now owns) and relay to what ``connect`` opens."""
         listener.setblocking(False)
+        with self._lock:
+            if self._loop is None:
+                self._listeners[listener] = connect
+                os.eventfd_write(self._changed, 1)
+                return
 
         async def begin() -> None:
-            self._listeners.add(listener)
-            self._loop.add_reader(listener, self._accept, listener, connect)
+            self._listeners[listener] = connect
+            self._listen(listener, connect)
 
         self._call(begin())
 
     def drop(self, listener: socket.socket) -> None:
         """Stop accepting on ``listener``; connections that are open go on."""
+        with self._lock:
+            if self._loop is None:
+                self._stop(listener)
+                os.eventfd_write(self._changed, 1)
+                return
 
         async def end() -> None:
             self._stop(listener)
@@ -47,9 +65,15 @@ class Relay:
 
     def close(self) -> None:
         """Close every listener and connection, and end the thread."""
-        if self._closed:
-            return
-        self._closed = True
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            loop = self._loop
+            if loop is None:
+                for listener in list(self._listeners):
+                    self._stop(listener)
+                os.eventfd_write(self._changed, 1)
 
         async def end() -> None:
             for listener in list(self._listeners):
@@ -60,18 +84,48 @@ class Relay:
                     task.cancel()
                 await asyncio.gather(*self._tasks, return_exceptions=True)
 
-        self._call(end())
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        if loop is not None:
+            self._call(end())
+            loop.call_soon_threadsafe(loop.stop)
         self._thread.join()
-        self._loop.close()
+        os.close(self._changed)
+        if loop is not None:
+            loop.close()
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if self._closed:
+                    return
+                known = {listener.fileno() for listener in self._listeners}
+            poll = select.poll()
+            for descriptor in (self._changed, *known):
+                poll.register(descriptor, select.POLLIN)
+            ready = {descriptor for descriptor, _ in poll.poll()}
+            with self._lock:
+                if self._changed in ready:
+                    os.eventfd_read(self._changed)
+                elif not self._closed:
+                    self._loop = loop = asyncio.new_event_loop()
+                    for listener, connect in self._listeners.items():
+                        self._listen(listener, connect)
+                    break
+        loop.run_forever()
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        assert self._loop is not None
+        return self._loop
 
     def _call(self, work: Coroutine[Any, Any, Result]) -> Result:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        return asyncio.run_coroutine_threadsafe(work, self._running()).result()
+
+    def _listen(self, listener: socket.socket, connect: Connect) -> None:
+        self._running().add_reader(listener, self._accept, listener, connect)
 
     def _stop(self, listener: socket.socket) -> None:
-        if listener in self._listeners:
-            self._listeners.discard(listener)
-            self._loop.remove_reader(listener)
+        if self._listeners.pop(listener, None) is not None:
+            if self._loop is not None:
+                self._loop.remove_reader(listener)
             listener.close()
 
     def _accept(self, listener: socket.socket, connect: Connect) -> None:
@@ -81,18 +135,18 @@ class Relay:
         except BlockingIOError:
             return
         except OSError:  # a client that hung up at once, or no descriptors left
-            self._loop.remove_reader(listener)
-            self._loop.call_later(0.05, self._resume, listener, connect)
+            self._running().remove_reader(listener)
+            self._running().call_later(0.05, self._resume, listener, connect)
             return
         connection.setblocking(False)
-        task = self._loop.create_task(self._relay(connection, connect))
+        task = self._running().create_task(self._relay(connection, connect))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(lambda _: connection.close())  # also where it has not begun
 
     def _resume(self, listener: socket.socket, connect: Connect) -> None:
         if listener in self._listeners:
-            self._loop.add_reader(listener, self._accept, listener, connect)
+            self._listen(listener, connect)
 
     async def _relay(self, client: socket.socket, connect: Connect) -> None:
         with client:
@@ -110,9 +164,10 @@ class Relay:
         """Copy until the source ends, then tell the target so; the other direction goes on."""
         buffer = bytearray(CHUNK)
         view = memoryview(buffer)
+        loop = self._running()
         try:
-            while count := await self._loop.sock_recv_into(source, buffer):
-                await self._loop.sock_sendall(target, view[:count])
+            while count := await loop.sock_recv_into(source, buffer):
+                await loop.sock_sendall(target, view[:count])
             target.shutdown(socket.SHUT_WR)
         except OSError:
             for side in (source, target):
