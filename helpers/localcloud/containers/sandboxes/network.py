@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -50,6 +50,8 @@ IN_A_CHROOT = (
     "addresses, and whatever this machine reaches outside"
 )
 
+# What starts the process that holds a network; in a rehearsal nothing is started.
+holders: Callable[[socket.socket, str], Holder] = start_holder
 _usable: bool | None = None  # whether bubblewrap works here; None: not tried yet
 _claimed: dict[int, Network] = {}  # in chroots: whose containers listen on a port of the machine
 
@@ -155,7 +157,7 @@ class Network:
         """Start the process that holds the network."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            holder = start_holder(theirs, policy)
+            holder = holders(theirs, policy)
         ours.settimeout(READY_WITHIN)
         network = cls(cloud, name, holder, ours)
         with network._closing_on_error():
