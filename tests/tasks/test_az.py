@@ -122,8 +122,8 @@ def test_a_registry_is_logged_in_to_by_token(tools: Tools, registry: Registry, a
         (["group", "show", "-n", "nosuchgroup"], 3, "(ResourceGroupNotFound)"),
         (
             ["acr", "import", "-n", "REGISTRY", "--source", "a.azurecr.io/b:1", *PASSWORD],
-            3,
-            "(NAME_UNKNOWN)",
+            1,
+            "(InvalidParameters)",
         ),
         (
             [*CREATE, "--environment-variables", "NAME"],
@@ -165,7 +165,7 @@ def test_a_container_runs_with_its_variables_and_is_logged(
         *("--ip-address", "Public", "--restart-policy", "Never"),
     )
     assert status == 0, text
-    made = json.loads(text)["properties"]
+    made = json.loads(text)
     assert made["ipAddress"]["type"] == "Public"
     assert made["provisioningState"] == "Succeeded"
     assert "s3cret" not in text

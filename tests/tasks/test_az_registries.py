@@ -121,7 +121,9 @@ def test_what_is_read_is_shown_alike(both: Both, registry: Registry) -> None:
     digest = both.ours(
         *("acr", "repository", "show", *acr, "--image", "read:1", "--query", "digest", "-o", "tsv")
     ).output.strip()
+    some = "{server: loginServer, sku: sku.name, admin: adminUserEnabled, id: id}"
     for words in (
+        ("show", *acr, "--query", some),
         ("repository", "list", *acr, "-o", "tsv"),
         ("repository", "show-tags", *acr, "--repository", "read", "--orderby", "time_desc"),
         ("repository", "show-tags", *acr, "--repository", "read", "--detail", "--top", "1"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import json
+import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -266,6 +267,18 @@ class Session:
             with self._lock:
                 self._containers.pop(container.name, None)
         return code
+
+    def listen(self) -> socket.socket:
+        """A listening socket that the containers of this host reach on their loopback address.
+
+        Raises :class:`SandboxError` when this machine allows no network.
+        """
+        return self._own_network().listen()
+
+    def credential(self, server: str) -> Credential | None:
+        """What the registry ``server`` was logged in to with, if it was."""
+        with self._lock:
+            return self._logins.get(server)
 
     def _own_network(self) -> Network:
         with self._lock:

@@ -24,11 +24,13 @@ from ...media_types import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST
 from ...reference import DOCKER_HUB
 from ...registry.catalog import Catalog
 from ..errors import SandboxError
+from . import tool_client
 from .assembly import Layer
 
 CREATED = "2020-01-01T00:00:00Z"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LABEL = "localcloud.stand-in"
+MICROSOFT = "mcr.microsoft.com"
 WITH = (
     "with the shell, core utilities and shared libraries of the machine that the local cloud "
     "runs on"
@@ -64,6 +66,12 @@ class StandIn:
     tags: tuple[str, ...]  # regular expressions
     title: str
     build: Callable[[Cloud], str]
+    name: str = ""  # that it is remembered by; else the last part of its repository
+
+    @property
+    def key(self) -> str:
+        """The name that it is remembered by."""
+        return self.name or self.repository.rpartition("/")[2]
 
     def serves(self, registry: str, repository: str, tag: str) -> bool:
         """Whether it stands in for that image."""
@@ -106,7 +114,7 @@ def restore(cloud: Cloud) -> list[str]:
     restored = []
     with locked(cloud.folder("stand-in") / ".lock"):
         for one in STAND_INS:
-            memory = _memory(cloud, one.repository.rpartition("/")[2])
+            memory = _memory(cloud, one.key)
             if memory.exists() and _known(cloud, memory) is None:
                 one.build(cloud)
                 restored.append(f"{one.registry}/{one.repository}")
@@ -189,24 +197,38 @@ def _build_node(cloud: Cloud) -> str:
 
 # As the public bash image begins: options are bash's, anything else is a command of its own.
 _BASH_ENTRYPOINT = '#!/bin/sh\ncase "${1:--}" in -*) exec bash "$@" ;; *) exec "$@" ;; esac\n'
+# The image of the alias az: its words are az's, but a shell may be called by name.
+_AZ_ENTRYPOINT = '#!/bin/sh\ncase "${1:-}" in az|bash|sh) exec "$@" ;; *) exec az "$@" ;; esac\n'
+_ENTRYPOINT = "/usr/local/bin/docker-entrypoint.sh"
 
 
-def _build_tool(name: str) -> Callable[[Cloud], str]:
+def _build_tool(
+    repository: str,
+    *programs: str,
+    tools: tuple[str, ...] = (),
+    entrypoint: str = "",
+    key: str = "",
+    **settings: object,
+) -> Callable[[Cloud], str]:
+    """An image of programs of this machine, and of ``tools`` that the agent of a run executes."""
+
     def build(cloud: Cloud) -> str:
         layer = Layer()
-        layer.programs((), needed=(name,))
-        entrypoint = name
-        if name == "bash":
-            entrypoint = "/usr/local/bin/docker-entrypoint.sh"
-            layer.text(entrypoint.lstrip("/"), _BASH_ENTRYPOINT, 0o755)
+        layer.programs(("jq",) if "az" in tools else (), needed=programs)
+        for tool in tools:
+            layer.text(f"usr/bin/{tool}", tool_client.SCRIPT, 0o755)
+        if entrypoint:
+            layer.text(_ENTRYPOINT.lstrip("/"), entrypoint, 0o755)
 
         def config() -> dict[str, object]:
-            return {
-                "Env": [f"PATH={PATH}"],
-                "Entrypoint": [entrypoint],
-                "Labels": _labels(f"mcr.microsoft.com/acr/{name}", f"{name} {WITH}", "1"),
-            }
+            content = " and ".join((*(f"{tool} (a stand-in)" for tool in tools), *programs))
+            labels = _labels(f"mcr.microsoft.com/{repository}", f"{content} {WITH}", "1")
+            if tools:
+                labels[tool_client.LABEL] = " ".join(tools)
+            start = {"Entrypoint": [_ENTRYPOINT]} if entrypoint else {}
+            return {"Env": [f"PATH={PATH}"], "Labels": labels, **start, **settings}
 
+        name = key or repository.rpartition("/")[2]
         return _assemble(cloud, name, [_base(), layer], config)
 
     return build
@@ -326,7 +348,42 @@ STAND_INS = (
     StandIn(
         DOCKER_HUB, "library/node", ("15-alpine", "15", "24-alpine", "24"), "Node.js", _build_node
     ),
-    StandIn("mcr.microsoft.com", "acr/bash", (".+",), "bash", _build_tool("bash")),
-    StandIn("mcr.microsoft.com", "acr/curl", (".+",), "curl", _build_tool("curl")),
+    StandIn(
+        MICROSOFT,
+        "acr/bash",
+        (".+",),
+        "bash",
+        _build_tool("acr/bash", "bash", tools=("az",), entrypoint=_BASH_ENTRYPOINT),
+    ),
+    StandIn(
+        MICROSOFT, "acr/curl", (".+",), "curl", _build_tool("acr/curl", "curl", Entrypoint=["curl"])
+    ),
+    StandIn(
+        MICROSOFT,
+        "azure-cli",
+        (".+",),
+        "Azure CLI",
+        _build_tool("azure-cli", "bash", "curl", tools=("az",), Cmd=["bash"]),
+    ),
+    StandIn(
+        MICROSOFT,
+        "acr/azure-cli",
+        (".+",),
+        "Azure CLI",
+        _build_tool(
+            *("acr/azure-cli", "bash", "curl"),
+            tools=("az",),
+            entrypoint=_AZ_ENTRYPOINT,
+            key="acr-azure-cli",
+        ),
+        name="acr-azure-cli",
+    ),
+    StandIn(
+        MICROSOFT,
+        "acr/acr-cli",
+        (r"0\..+",),
+        "ACR CLI",
+        _build_tool("acr/acr-cli", "bash", tools=("acr",), Entrypoint=["/usr/bin/acr"]),
+    ),
     StandIn(DOCKER_HUB, "anchore/syft", (re.escape(f"v{SYFT}"),), "Syft", _build_syft),
 )

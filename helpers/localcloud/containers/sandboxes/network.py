@@ -29,7 +29,8 @@ from .relay import Relay, patiently
 
 log = logging.getLogger(__name__)
 
-PROXY_PORT = 47128  # inside the namespace; a high port that no image is known to use
+# Inside the namespace; high ports that no image is known to use.
+PROXY_PORT, TOOL_PORT = 47128, 47129
 LOOPBACK = "127.0.0.1"
 READY_WITHIN = 30.0  # seconds
 
@@ -297,6 +298,12 @@ class Network:
         """A TCP socket of this network: whoever connects it, it connects inside."""
         _, received = self._request({"operation": "socket"})
         return socket.socket(fileno=received[0])
+
+    def listen(self) -> socket.socket:
+        """A socket that containers of this network can connect to; in a chroot, others can, too."""
+        port = 0 if self.mode == "chroot" else TOOL_PORT
+        with self._lock:
+            return self._listener(LOOPBACK, port)
 
     def _listener(self, address: str, port: int) -> socket.socket:
         _, received = self._exchange({"operation": "listen", "address": address, "port": port})

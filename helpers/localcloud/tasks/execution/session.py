@@ -13,6 +13,7 @@ from ...containers.engine import Session
 from ...containers.errors import SandboxError
 from ...containers.sandboxes.container import Container, ContainerSpec, ContainerTimeoutError
 from ...reference import Reference
+from ..tools.server import ToolServer
 
 
 class RunSession(Session):
@@ -23,6 +24,30 @@ class RunSession(Session):
         self._pushed: dict[Reference, str] = {}
         self._pushed_lock = threading.Lock()
         self._step = threading.local()
+        self._tools: ToolServer | None = None
+
+    def tool_server(self) -> ToolServer:
+        """Where the containers of the run call tools; begun when it is first asked for.
+
+        Raises :class:`SandboxError` when this machine allows no network, or the run is over.
+        """
+        listener = self.listen() if self._tools is None else None
+        with self._lock:
+            if listener is not None:
+                self._tools = ToolServer(listener)
+            assert self._tools is not None
+            if self._closed:
+                self._tools.close()
+                raise SandboxError("the run was stopped")
+            return self._tools
+
+    def close(self) -> None:
+        """Stop every container, and take no more calls of tools."""
+        super().close()
+        with self._lock:
+            tools = self._tools
+        if tools is not None:
+            tools.close()
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:

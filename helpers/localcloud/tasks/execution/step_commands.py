@@ -15,7 +15,6 @@ from ...containers.build.dockerfile import parse
 from ...containers.errors import BuildError
 from ...containers.sandboxes.container import Mount
 from ...errors import CloudError
-from ...reference import Reference
 from ...root_folder import RootFolder
 from ..definitions import definition
 from ..definitions.build_command import BuildCommand, BuildCommandError
@@ -25,17 +24,9 @@ from . import source
 from .agent import Agent, StepError
 from .attempts import Attempts, Log, timed_out
 from .session import RunSession
+from .step_tools import StepTools, plain_call, tool_of
 
 PUSH_ATTEMPTS = 3
-_TOOL_IMAGES = {
-    "library/docker": "docker",
-    "acr/docker": "docker",
-    "acr/azure-cli": "az",
-    "azure-cli": "az",
-    "microsoft/azure-cli": "az",
-    "acr/acr-cli": "acr",
-    "acr/cssc": "cssc",
-}
 _MISSING_TOOLS = ("acr", "cssc")
 
 
@@ -49,6 +40,7 @@ class StepCommands:
         self._log = agent.log
         self._files = RootFolder(agent.workspace)
         self._attempts = Attempts(agent, session, task)
+        self._tools = StepTools(agent, session)
         self._lock = threading.Lock()
         self._built: dict[str, BuildResult] = {}
 
@@ -215,28 +207,15 @@ class StepCommands:
                 f"the local cloud does not implement the tool image {words[0]} ({tool}): of those "
                 "that have aliases it has az, bash and curl. It works on Azure"
             )
-        if tool and not step.entry_point:
-            arguments = words[2:] if words[1:2] == [tool] else words[1:]
-            self._attempts.run(step, lambda log: self._tool(tool, arguments, step, log))
+        call = None if step.entry_point else plain_call(words)
+        if call is not None:
+            self._attempts.run(step, lambda log: self._tool(*call, step, log))
         else:
             self._attempts.run(step, lambda log: self._container(step, words, log))
 
-    def _tool(self, tool: str, arguments: list[str], step: definition.Step, log: Log) -> int:
-        from ..tools import ToolContext, az, docker
-
-        context = ToolContext(
-            session=self._session,
-            cloud=self._agent.cloud,
-            identity=self._agent.identity,
-            state=self._agent.folder,
-            workspace=self._open(
-                self._directory(step), step.working_directory, "working directory"
-            ),
-            environment=self._environment(step),
-            log=log,
-            cancelled=lambda: self._agent.cancelled.is_set() or not self._session.time_left(),
-        )
-        return (docker.run if tool == "docker" else az.run)(arguments, context)
+    def _tool(self, tool: str, words: list[str], step: definition.Step, log: Log) -> int:
+        workspace = self._open(self._directory(step), step.working_directory, "working directory")
+        return self._tools.run(tool, words, self._environment(step), workspace, log)
 
     def _environment(self, step: definition.Step) -> dict[str, str]:
         """The step's own variables win over the task's; a bare NAME is empty."""
@@ -256,6 +235,7 @@ class StepCommands:
             Mount(self._agent.home, "/acb/home"),
         ]
         mounts += [self._volume(step, one) for one in step.volume_mounts]
+        mounts += self._tools.mount(image, self._environment(step), self._files)
         result = self._session.run(
             image,
             arguments=words[1:] or None,
@@ -307,7 +287,7 @@ class StepCommands:
 
     def _explicit_pull(self, step: definition.Step) -> None:
         image = _command(step)[0]
-        if tool_of(image) is not None:
+        if not step.entry_point and plain_call(_command(step)) is not None:
             return  # what stands for it is part of the local cloud
         try:
             self._pull(step, image, self._log.raw)
@@ -323,15 +303,6 @@ class StepCommands:
                 if attempt == step.cmd_download_retries:
                     raise
                 self._agent.wait(step.cmd_download_retry_delay)
-
-
-def tool_of(image: str) -> str | None:
-    """The tool of the local cloud that stands for a tool image, or None."""
-    try:
-        name = Reference.parse(image).repository
-    except (CloudError, ValueError):
-        return None
-    return _TOOL_IMAGES.get(name)
 
 
 def _parse(context: RootFolder, dockerfile: str, command: BuildCommand) -> None:

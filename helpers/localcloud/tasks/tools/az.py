@@ -36,7 +36,8 @@ def run(arguments: list[str], context: ToolContext) -> int:
         return 2
     define, execute = COMMANDS[name]
     parser = Parser(f"az {name}")
-    parser.add_argument("-o", "--output", default="json")
+    settings = context.environment  # as azure-cli reads its configuration from there
+    parser.add_argument("-o", "--output", default=settings.get("AZURE_CORE_OUTPUT") or "json")
     parser.add_argument("--query")
     parser.add_argument("--only-show-errors", action="store_true")
     parser.add_argument("--subscription")

@@ -9,7 +9,7 @@ from typing import Any
 from ...resource_types import CONTAINER_GROUP_TYPE
 from .arguments import UsageError
 from .az_account import ARM, Session
-from .az_registration import FLAG, MANY, YES, command, confirm
+from .az_registration import FLAG, MANY, YES, command, confirm, flat
 
 _ACI = f"/providers/{CONTAINER_GROUP_TYPE}"
 
@@ -139,18 +139,18 @@ def _create(az: Session, options: Namespace) -> Any:
         if options.dns_name_label:
             properties["ipAddress"]["dnsNameLabel"] = options.dns_name_label
     body = {"location": location, "properties": properties}
-    return az.arm("PUT", _instance(options), body)
+    return flat(az.arm("PUT", _instance(options), body))
 
 
 @command("container show", *_NAME)
 def _show(az: Session, options: Namespace) -> Any:
-    return az.arm("GET", _instance(options))
+    return flat(az.arm("GET", _instance(options)))
 
 
 @command("container list", ("--resource-group", "-g"))
 def _list(az: Session, options: Namespace) -> Any:
     group = f"/resourceGroups/{options.resource_group}" if options.resource_group else ""
-    return az.arm("GET", f"{group}{_ACI}")["value"]
+    return flat(az.arm("GET", f"{group}{_ACI}")["value"])
 
 
 @command("container delete", *_NAME, yes=YES)

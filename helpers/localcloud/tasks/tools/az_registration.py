@@ -74,3 +74,16 @@ def switches(options: Namespace, *names: str) -> dict[str, bool]:
             )
         found[name] = value.lower() == "true"
     return found
+
+
+def flat(value: Any) -> Any:
+    """A resource as the SDK below az shows it: its ``properties`` beside its name, at every depth."""
+    if isinstance(value, list):
+        return [flat(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    found = {name: flat(one) for name, one in value.items() if name != "properties"}
+    inner = value.get("properties")
+    if isinstance(inner, dict):
+        return {**found, **flat(inner)}
+    return found if inner is None else {**found, "properties": inner}

@@ -12,7 +12,7 @@ from typing import Any
 from ...registry.credentials import Credential
 from ...resource_types import REGISTRY_TYPE
 from .az_account import ARM, AzError, Session
-from .az_registration import FLAG, REPEATED, command
+from .az_registration import FLAG, REPEATED, command, flat
 from .az_registry_access import SUFFIX, find_registry, refresh_token
 
 REGISTRY = ("--name", "-n", "--registry", "-r", "!")
@@ -22,7 +22,7 @@ _RESOURCE_ID = re.compile(r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/
 
 @command("acr show", REGISTRY, GROUP)
 def _show(az: Session, options: Namespace) -> Any:
-    return find_registry(az, options.name, options.resource_group)
+    return flat(find_registry(az, options.name, options.resource_group))
 
 
 @command("acr login", REGISTRY, expose_token=FLAG)

@@ -1,0 +1,124 @@
+"""Tools in the steps of one run: called by a step itself, or from inside of its container."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from secrets import token_hex
+
+from ...containers.images import tool_client
+from ...containers.sandboxes.container import Mount
+from ...errors import CloudError
+from ...reference import DOCKER_HUB, Reference
+from ...root_folder import RootFolder
+from ..tools import ToolContext, az, docker
+from ..tools.server import Call
+from .agent import Agent
+from .attempts import Log
+from .session import RunSession
+
+_MICROSOFT = "mcr.microsoft.com"
+_IMAGES = {
+    (DOCKER_HUB, "library/docker"): "docker",
+    (_MICROSOFT, "acr/docker"): "docker",
+    (_MICROSOFT, "acr/azure-cli"): "az",
+    (_MICROSOFT, "azure-cli"): "az",
+    (DOCKER_HUB, "microsoft/azure-cli"): "az",
+    (_MICROSOFT, "acr/acr-cli"): "acr",
+    (_MICROSOFT, "acr/cssc"): "cssc",
+}
+# Without an entry point the tool is the first word, or something else is.
+_BARE = ("azure-cli", "microsoft/azure-cli")
+_SHELLS = ("bash", "sh")
+_TOOLS = {"az": az.run, "docker": docker.run}
+
+
+def tool_of(image: str) -> str | None:
+    """The tool of the local cloud that stands for a tool image, or None."""
+    try:
+        reference = Reference.parse(image)
+    except (CloudError, ValueError):
+        return None
+    return _IMAGES.get((reference.registry, reference.repository))
+
+
+def plain_call(words: list[str]) -> tuple[str, list[str]] | None:
+    """The tool and its words, where a cmd is nothing but a call of a tool; else None.
+
+    A shell of the image needs a container.
+    """
+    tool = tool_of(words[0])
+    if tool is None or words[1:2] == [""]:
+        return None
+    if words[1:2] == [tool]:
+        return tool, words[2:]
+    other = Reference.parse(words[0]).repository in _BARE or words[1:2] in [[s] for s in _SHELLS]
+    return None if other and tool != "docker" else (tool, words[1:])
+
+
+class StepTools:
+    """Executes tools as the identity of the run, under its logins."""
+
+    def __init__(self, agent: Agent, session: RunSession) -> None:
+        self._agent = agent
+        self._session = session
+        self._lock = threading.Lock()
+
+    def run(
+        self,
+        tool: str,
+        words: list[str],
+        environment: Mapping[str, str],
+        workspace: RootFolder,
+        log: Log,
+    ) -> int:
+        """Run a tool with its output in the log; returns its exit status."""
+        context = self._context(environment, workspace, log)
+        return _TOOLS[tool](words, context)
+
+    def mount(
+        self, image: str, environment: Mapping[str, str], workspace: RootFolder
+    ) -> list[Mount]:
+        """What lets a container of ``image`` call the tools that its image has; [] without any."""
+        found = self._session.images.inspect(image)
+        labels = (found or {}).get("Config", {}).get("Labels") or {}
+        tools = [one for one in str(labels.get(tool_client.LABEL, "")).split() if one in _TOOLS]
+        if not tools:
+            return []
+
+        def execute(call: Call) -> int:
+            if call.tool not in tools:
+                call.error(f"{call.tool}: the image {image} has no such tool")
+                return 127
+            given = {**environment, **call.settings}
+            context = replace(
+                self._context(given, workspace, call.output),
+                error=call.error,
+                cancelled=lambda: call.cancelled() or self._agent.cancelled.is_set(),
+            )
+            return _TOOLS[call.tool](call.words, context)
+
+        with self._lock:
+            server = self._session.tool_server()
+        key = server.admit(execute)
+        self._agent.log.masker.hide(key)
+        with RootFolder(self._agent.folder) as folder:
+            place = f"tools/{token_hex(8)}"
+            folder.make_folders("tools", 0o700)
+            folder.write(place, f"{server.port} {key}\n".encode())
+        return [Mount(self._agent.folder / place, tool_client.ADDRESS_FILE, read_only=True)]
+
+    def _context(
+        self, environment: Mapping[str, str], workspace: RootFolder, log: Log
+    ) -> ToolContext:
+        return ToolContext(
+            session=self._session,
+            cloud=self._agent.cloud,
+            identity=self._agent.identity,
+            state=self._agent.folder,
+            workspace=workspace,
+            environment=dict(environment),
+            log=log,
+            cancelled=lambda: self._agent.cancelled.is_set() or not self._session.time_left(),
+        )
