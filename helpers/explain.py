@@ -154,7 +154,10 @@ def _tracked(
     if missing:
         return f"{name}: {missing}"
     built_on = plain(image.digest)[:_SHORT]
-    now = _digest_now(connection, image)
+    tag = _tag(connection, image)
+    if tag is not None and (locks := _locks(connection, image, tag)):
+        name = f"{name} ({'; '.join(locks)})"
+    now = None if tag is None else str(tag.digest)
     if now is None:
         return f"{name} does not exist any more; the last successful run was built on {built_on}…"
     if now == image.digest:
@@ -206,16 +209,35 @@ def _credential_missing(registry: str, task: Any, server: str) -> str:
     )
 
 
-def _digest_now(connection: Connection, image: Any) -> str | None:
+def _tag(connection: Connection, image: Any) -> Any | None:
     from azure.core.exceptions import ResourceNotFoundError, ServiceRequestError
 
     try:
-        properties = connection.clients.registry(image.registry).get_tag_properties(
+        return connection.clients.registry(image.registry).get_tag_properties(
             image.repository, image.tag
         )
     except (ResourceNotFoundError, ServiceRequestError):
         return None
-    return str(properties.digest)
+
+
+def _locks(connection: Connection, image: Any, tag: Any) -> list[str]:
+    """What the attributes of a base image keep from happening: nothing new, or no pull."""
+    client = connection.clients.registry(image.registry)
+    objects = [
+        ("repository", client.get_repository_properties(image.repository)),
+        ("tag", tag),
+        ("manifest", client.get_manifest_properties(image.repository, str(tag.digest))),
+    ]
+    texts = [
+        f"its {kind} is locked, writeEnabled is false: no push moves the tag"
+        for kind, one in objects[:2]
+        if not one.can_write
+    ]
+    return texts + [
+        f"its {kind} may not be read, readEnabled is false: a run cannot pull it"
+        for kind, one in objects
+        if not one.can_read
+    ]
 
 
 def _timer(triggers: list[Any] | None) -> list[tuple[str, str]]:

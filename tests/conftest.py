@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 
 from helpers.localcloud import daemon
 from helpers.localcloud.cloud import Account
+from helpers.localcloud.media_types import OCI_INDEX, OCI_MANIFEST
 
 # In the suite: few examples, and always the same. `make fuzz` tries many, with seeds that it prints.
 settings.register_profile("suite", max_examples=50, deadline=None, derandomize=True)
@@ -65,8 +66,9 @@ class LocalCloud:
         )
 
     def http(self) -> requests.Session:
-        """A plain HTTP client of this cloud."""
+        """A plain HTTP client of this cloud; it accepts what containers' clients do."""
         session = requests.Session()
+        session.headers["Accept"] = ", ".join([OCI_MANIFEST, OCI_INDEX, "*/*"])
         session.trust_env = False
         session.proxies = {"http": self.proxy_url, "https": self.proxy_url}
         session.verify = self.ca_file

@@ -11,18 +11,26 @@ class CloudError(Exception):
     """A request that the cloud refuses.
 
     ``status`` is the HTTP status, ``code`` the service's own error code (``ResourceNotFound``,
-    ``Forbidden``, ``MANIFEST_UNKNOWN``, …), ``message`` what was wrong, where, and what to do.
+    ``Forbidden``, ``MANIFEST_UNKNOWN``, …), ``message`` what was wrong, where, and what to do;
+    ``detail`` is what a registry says besides: a sentence, or names.
     Each service turns it into its own body: ARM's ``{"error": {…}}``, OCI's ``{"errors": […]}``.
     """
 
     def __init__(
-        self, status: int, code: str, message: str, *, headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        detail: str | Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.headers = dict(headers or {})
+        self.detail = detail
 
     @classmethod
     def not_implemented(cls, operation: str) -> CloudError:

@@ -194,6 +194,17 @@ def test_an_image_of_a_build_stage_and_a_tag_that_is_gone(world: World) -> None:
     update = {"properties": {"trigger": {"baseImageTrigger": base}}}
     tasks(world).update(*place, "staged", update)
     assert "build stage only" not in told(world, place, "staged")
+    registry = world.connection.clients.registry("publicreg.azurecr.io")
+    registry.update_tag_properties("node", "15-alpine", can_write=False)
+    text = told(world, place, "staged")
+    assert "its tag is locked, writeEnabled is false: no push moves the tag" in text
+    assert "only another digest is an update" in text
+    registry.update_tag_properties("node", "15-alpine", can_write=True)
+    registry.update_repository_properties("node", can_read=False)
+    text = told(world, place, "staged")
+    assert "its repository may not be read, readEnabled is false: a run cannot pull it" in text
+    registry.update_repository_properties("node", can_read=True)
+    assert "readEnabled" not in told(world, place, "staged")
     world.connection.clients.registry("publicreg.azurecr.io").delete_tag("node", "15-alpine")
     text = told(world, place, "staged")
     assert "publicreg.azurecr.io/node:15-alpine does not exist any more" in text

@@ -32,12 +32,13 @@ def acr(place: Place, method: str, path: str, **options: Any) -> requests.Respon
 
 def test_a_repository_is_locked_and_unlocked(place: Place) -> None:
     place.push("whole", "v1")
+    data = place.manifest("whole")
     locked = acr(place, "PATCH", "whole", json=LOCK)
     assert locked.status_code == 200
     assert locked.json()["changeableAttributes"]["writeEnabled"] is False
     assert (locked.json()["tagCount"], locked.json()["manifestCount"]) == (1, 1)
     assert acr(place, "GET", "whole").json() == locked.json()
-    refused = place.put("whole", "v2", place.manifest("whole"))
+    refused = place.put("whole", "v2", data)
     assert refused.status_code == 405
     assert refused.json()["errors"][0]["code"] == "REGISTRY_DISALLOWED_OPERATION"
     assert acr(place, "DELETE", "whole").status_code == 405

@@ -186,6 +186,62 @@ def test_a_blob_of_an_image_cannot_be_deleted(place: Place) -> None:
         assert place.http.delete(place.url(f"kept/blobs/{blob}")).status_code == 202
 
 
+# -- negotiation ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (MANIFEST, "OCI manifest found, but accept header does not support OCI manifests"),
+        (INDEX, "OCI index found, but accept header does not support OCI indexes"),
+    ],
+)
+def test_an_oci_manifest_is_for_who_names_its_type(
+    place: Place, method: str, kind: str, said: str
+) -> None:
+    data = image(place, "negotiated", b"{}")
+    if kind == INDEX:
+        assert place.put("negotiated", digest(data), data).status_code == 201
+        child = {"mediaType": MANIFEST, "digest": digest(data), "size": len(data)}
+        data = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [child]}).encode()
+    assert place.put("negotiated", "v1", data, kind).status_code == 201
+    other = INDEX if kind == MANIFEST else MANIFEST
+    for reference in ("v1", digest(data)):
+        url = place.url(f"negotiated/manifests/{reference}")
+        for accept in ("*/*", "application/*", f"{other}, {DOCKER}", "", f"x{kind}"):
+            answer = place.http.request(method, url, headers={"Accept": accept})
+            assert answer.status_code == 404, accept
+            if method == "GET":
+                [error] = answer.json()["errors"]
+                assert (error["code"], error["message"]) == ("MANIFEST_UNKNOWN", said)
+        for accept in (kind, f"{other},{kind.upper()}", f"text/html, {kind};q=0.5"):
+            answer = place.http.request(method, url, headers={"Accept": accept})
+            assert (answer.status_code, answer.headers["Content-Type"]) == (200, kind), accept
+
+
+def test_a_docker_manifest_is_for_everybody(place: Place) -> None:
+    data = json.loads(image(place, "docker", b"{}")) | {"mediaType": DOCKER}
+    assert place.put("docker", "v1", json.dumps(data).encode(), DOCKER).status_code == 201
+    for accept in ("*/*", "", MANIFEST):
+        answer = place.http.get(place.url("docker/manifests/v1"), headers={"Accept": accept})
+        assert (answer.status_code, answer.json()) == (200, data)
+
+
+def test_a_missing_manifest_is_named_as_it_was_asked_for(place: Place) -> None:
+    place.push("present", "v1")
+    none = digest(b"nothing")
+    for reference, message, key in (
+        (none, f"manifest {none} is not found", "Revision"),
+        ("v2", 'manifest tagged by "v2" is not found', "Tag"),
+    ):
+        for method in ("GET", "DELETE"):
+            url = place.url(f"present/manifests/{reference}")
+            [error] = place.http.request(method, url).json()["errors"]
+            assert (error["code"], error["message"]) == ("MANIFEST_UNKNOWN", message)
+            assert error["detail"] == {"Name": "present", key: reference}
+
+
 # -- many ----------------------------------------------------------------------------------------
 
 

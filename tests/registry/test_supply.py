@@ -114,6 +114,7 @@ def test_more_pulls_than_threads_hold_up_nobody(cloud: Cloud, slow: Slow) -> Non
             "headers": [
                 (b"host", b"registry-1.docker.io"),
                 (b"authorization", f"Bearer {token}".encode()),
+                (b"accept", TYPE.encode()),
             ],
         }
         await service(scope, receive, send)  # type: ignore[arg-type]

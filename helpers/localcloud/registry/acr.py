@@ -11,11 +11,11 @@ from starlette.responses import JSONResponse, Response
 
 from .. import timestamps
 from ..errors import CloudError
-from ..request_body import parse_json
+from . import attributes
+from .catalog import unknown_manifest, unknown_repository
 from .descriptions import Description
 from .entries import Entry
 from .exchange import Exchange
-from .manifests import unknown
 
 
 def _common(entry: Entry) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def catalog(exchange: Exchange) -> Response:
 def _repository(exchange: Exchange) -> Entry:
     found = exchange.catalog.repository(exchange.server, exchange.name)
     if found is None:
-        raise CloudError(404, "NAME_UNKNOWN", f'repository "{exchange.name}" is not found')
+        raise unknown_repository(exchange.name)
     return found
 
 
@@ -65,8 +65,7 @@ def _show_repository(exchange: Exchange) -> Response:
 def update_repository(exchange: Exchange) -> Response:
     """Lock or unlock a repository."""
     exchange.authorize("metadata_write")
-    _repository(exchange)
-    exchange.catalog.lock(exchange.server, exchange.name, None, _changes(exchange))
+    exchange.catalog.lock(_repository(exchange), attributes.read(exchange.body))
     return _show_repository(exchange)
 
 
@@ -75,16 +74,6 @@ def delete_repository(exchange: Exchange) -> Response:
     exchange.authorize("delete")
     manifests, tags = exchange.catalog.delete_repository(exchange.server, exchange.name)
     return JSONResponse({"manifestsDeleted": manifests, "tagsDeleted": tags}, 202)
-
-
-def _changes(exchange: Exchange) -> dict[str, Any]:
-    try:
-        changes = parse_json(exchange.body or b"{}")
-    except ValueError:
-        changes = None
-    if not isinstance(changes, dict):
-        raise CloudError(400, "UNSUPPORTED", "the body must be a JSON object of attributes")
-    return {key: value for key, value in changes.items() if value is not None}
 
 
 # -- tags ----------------------------------------------------------------------------------------
@@ -114,10 +103,14 @@ def list_tags(exchange: Exchange) -> Response:
 
 
 def _tag(exchange: Exchange) -> Entry:
+    _repository(exchange)
     found = exchange.catalog.tag(exchange.server, exchange.name, exchange.params["tag"])
     if found is None:
         raise CloudError(
-            404, "TAG_UNKNOWN", f"the specified tag {exchange.params['tag']} does not exist"
+            404,
+            "TAG_UNKNOWN",
+            f"the specified tag {exchange.params['tag']} does not exist",
+            detail={"Name": exchange.name, "Tag": exchange.params["tag"]},
         )
     return found
 
@@ -132,8 +125,7 @@ def get_tag(exchange: Exchange) -> Response:
 def update_tag(exchange: Exchange) -> Response:
     """Lock or unlock a tag."""
     exchange.authorize("metadata_write")
-    tag = _tag(exchange)
-    exchange.catalog.lock(exchange.server, exchange.name, tag.name, _changes(exchange))
+    exchange.catalog.lock(_tag(exchange), attributes.read(exchange.body))
     body = {"registry": exchange.server, "imageName": exchange.name}
     return JSONResponse({**body, "tag": _show_tag(_tag(exchange))})
 
@@ -188,9 +180,10 @@ def list_manifests(exchange: Exchange) -> Response:
 
 
 def _manifest(exchange: Exchange) -> Entry:
+    _repository(exchange)
     found = exchange.catalog.manifest(exchange.server, exchange.name, exchange.params["digest"])
     if found is None:
-        raise unknown(exchange.params["digest"])
+        raise unknown_manifest(exchange.name, exchange.params["digest"])
     return found
 
 
@@ -204,8 +197,7 @@ def get_manifest(exchange: Exchange) -> Response:
 def update_manifest(exchange: Exchange) -> Response:
     """Lock or unlock a manifest."""
     exchange.authorize("metadata_write")
-    entry = _manifest(exchange)
-    exchange.catalog.lock(exchange.server, exchange.name, entry.digest, _changes(exchange))
+    exchange.catalog.lock(_manifest(exchange), attributes.read(exchange.body))
     return get_manifest_body(exchange)
 
 

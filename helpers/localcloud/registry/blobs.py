@@ -17,6 +17,7 @@ from ..request_values import no_such_range, parse_range
 from ..threads import Threads
 from .authentication import authorize
 from .exchange import Exchange
+from .locks import Operation, check
 from .uploads import Upload
 
 _UPLOAD = "a file is written"  # why an upload is no transaction
@@ -31,7 +32,7 @@ def _digest(text: str) -> str:
 
 async def start(exchange: Exchange) -> Response:
     """POST uploads/: mount from another repository, take a whole blob, or begin an upload."""
-    await exchange.threads.read(exchange.authorize, "push")
+    await exchange.threads.read(_may_push, exchange)
     query = exchange.request.query_params
     if "mount" in query and query.get("from"):
         digest = _digest(query["mount"])
@@ -44,11 +45,18 @@ async def start(exchange: Exchange) -> Response:
     return Response(status_code=202, headers=headers)
 
 
+def _may_push(exchange: Exchange) -> None:
+    """Raise 401 or 405 unless the caller may add content to a repository that takes any."""
+    exchange.authorize("push")
+    check(Operation.PUSH, exchange.catalog.repository(exchange.server, exchange.name))
+
+
 def _mount(exchange: Exchange, source: str, digest: str) -> bool:
     """Link a blob of another repository that the caller may pull from."""
     header = exchange.request.headers.get("authorization")
     try:
         authorize(exchange.cloud, exchange.registry, header, source, "pull")
+        check(Operation.PULL, exchange.catalog.repository(exchange.server, source))
     except CloudError:
         return False
     if not exchange.catalog.has_blob(exchange.server, source, digest):
@@ -87,7 +95,7 @@ def _accepted(upload: Upload, status: int) -> Response:
 
 async def append(exchange: Exchange) -> Response:
     """PATCH an upload: the next chunk; out of order is refused with 416."""
-    await exchange.threads.read(exchange.authorize, "push")
+    await exchange.threads.read(_may_push, exchange)
     upload = _upload(exchange)
     async with upload.lock:
         exchange.uploads.check(upload)
@@ -106,7 +114,7 @@ async def append(exchange: Exchange) -> Response:
 
 async def finish(exchange: Exchange) -> Response:
     """PUT an upload: the rest, and the digest of the whole."""
-    await exchange.threads.read(exchange.authorize, "push")
+    await exchange.threads.read(_may_push, exchange)
     upload = _upload(exchange)
     wanted = exchange.request.query_params.get("digest", "")
     return await _complete(exchange, upload, _digest(wanted))
@@ -169,6 +177,7 @@ async def get(exchange: Exchange) -> Response:
 
     def find() -> int:
         exchange.authorize("pull")
+        check(Operation.PULL, exchange.catalog.repository(exchange.server, exchange.name))
         if not exchange.catalog.has_blob(exchange.server, exchange.name, digest):
             raise CloudError(404, "BLOB_UNKNOWN", f"blob unknown to registry: {digest}")
         exchange.cloud.content.touch(digest)  # whoever pushes asks first, and then relies on it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any
+from collections.abc import Mapping
 
 from ..cloud import Cloud
 from ..content import MissingContentError, digest_of
@@ -12,11 +12,17 @@ from ..errors import CloudError
 from ..events import ManifestPushed, ManifestsDeleted
 from ..store import Store
 from .descriptions import Descriptions, describe
-from .entries import ATTRIBUTES, Entry, entries_of
+from .entries import Entry, Kind, entries_of
 from .listings import Listings, Window
+from .locks import Operation, check, disallowed
 from .manifest_format import INDEXES, image_size, media_type_of, parse_manifest, references
 
 _TABLES = ("registry_tags", "registry_manifests", "registry_blobs", "registry_repositories")
+_PLACES: dict[Kind, tuple[str, str]] = {
+    "repository": ("registry_repositories", "repository"),
+    "manifest": ("registry_manifests", "digest"),
+    "tag": ("registry_tags", "tag"),
+}
 
 
 class Catalog:
@@ -39,13 +45,14 @@ class Catalog:
         media_type: str,
         *,
         told: bool = True,
-        through_lock: bool = False,
+        operation: Operation = Operation.PUSH,
     ) -> str:
         """Store a manifest whose blobs are in the content store; returns its digest.
 
         ``reference`` is a tag or the manifest's digest; a tag that moves is an event, if ``told``.
+        ``operation`` is PUSH, or IMPORT_WITH_FORCE, which moves a locked tag and leaves its lock.
         Raises :class:`CloudError`: 400 for a manifest that is none or does not match, 404 for a
-        missing blob, 405 for a lock; ``through_lock`` moves a locked tag, as an import by force does.
+        missing blob, 405 for a lock.
         """
         parsed = parse_manifest(manifest, media_type)
         digest = digest_of(manifest)
@@ -66,7 +73,8 @@ class Catalog:
         subject = str((parsed.get("subject") or {}).get("digest") or "")
         now = time.time()
         with self._store.transaction() as connection:
-            self._check_locks(registry, repository, "" if through_lock else tag)
+            whole = self.repository(registry, repository)
+            check(operation, whole, self.tag(registry, repository, tag) if tag else None)
             self.descriptions.keep({digest: description})
             previous = self.resolve(registry, repository, tag) if tag else None
             connection.execute(
@@ -117,13 +125,6 @@ class Catalog:
                 self.adopt(registry, repository, child, child)
         return self.put(registry, repository, reference, manifest, media_type, told=False)
 
-    def _check_locks(self, registry: str, repository: str, tag: str) -> None:
-        locked = [self.repository(registry, repository)]
-        locked += [self.tag(registry, repository, tag)] if tag else []
-        for entry in locked:
-            if entry is not None and not entry.attributes["writeEnabled"]:
-                raise disallowed(f"{repository}:{tag}" if entry.name == tag else repository)
-
     def resolve(self, registry: str, repository: str, reference: str) -> str | None:
         """The digest that a tag (or a digest) names in that repository, or None."""
         if reference.startswith("sha256:"):
@@ -131,6 +132,12 @@ class Catalog:
             return found.digest if found else None
         entry = self.tag(registry, repository, reference)
         return entry.digest if entry else None
+
+    def check_pull(self, registry: str, repository: str, reference: str, digest: str) -> None:
+        """Raise 405 unless the manifest may be pulled by that reference, a tag or a digest."""
+        tag = None if reference == digest else self.tag(registry, repository, reference)
+        manifest = self.manifest(registry, repository, digest)
+        check(Operation.PULL, self.repository(registry, repository), manifest, tag)
 
     def tag(self, registry: str, repository: str, tag: str) -> Entry | None:
         """One tag."""
@@ -170,7 +177,7 @@ class Catalog:
         entry = self.tag(registry, repository, tag)
         if entry is None:
             return False
-        self._check_delete(registry, repository, entry, f"{repository}:{tag}")
+        check(Operation.DELETE, self.repository(registry, repository), entry)
         self._store.execute(
             "DELETE FROM registry_tags WHERE registry=? AND repository=? AND tag=?",
             (registry, repository, tag),
@@ -178,18 +185,22 @@ class Catalog:
         return True
 
     def delete_manifest(self, registry: str, repository: str, digest: str) -> bool:
-        """Forget a manifest and every tag that names it. Raises 405 when one is locked."""
-        entry = self.manifest(registry, repository, digest)
-        if entry is None:
+        """Forget a manifest, what refers to it, and every tag of them. Raises 405 for one locked.
+
+        What refers to it: all manifests whose subject it is, theirs, and so on. (``az acr manifest
+        delete`` asks whether "all manifests that refer to it" may go.)
+        """
+        graph = self.listings.graph(registry, repository, digest)
+        if not graph:
             return False
-        self._check_delete(registry, repository, entry, f"{repository}@{digest}")
-        for tag in self.listings.tags(registry, repository, Window(), digest=digest).entries:
-            self._check_delete(registry, repository, tag, f"{repository}:{tag.name}")
+        digests = [one.digest for one in graph]
+        tags = self.listings.tagged(registry, repository, digests)
+        check(Operation.DELETE, self.repository(registry, repository), *graph, *tags)
         with self._store.transaction() as connection:
             for table in ("registry_tags", "registry_manifests"):
-                connection.execute(
+                connection.executemany(
                     f"DELETE FROM {table} WHERE registry=? AND repository=? AND digest=?",  # noqa: S608
-                    (registry, repository, digest),
+                    [(registry, repository, one) for one in digests],
                 )
             self._cloud.outbox.add(ManifestsDeleted(registry, repository))
         return True
@@ -198,11 +209,10 @@ class Catalog:
         """Forget a repository; returns the digests and the tags that it had."""
         entry = self.repository(registry, repository)
         if entry is None:
-            raise CloudError(404, "NAME_UNKNOWN", f"repository {repository} is not found")
+            raise unknown_repository(repository)
         tags = self.listings.tags(registry, repository, Window()).entries
         manifests = self._manifests(registry, repository)
-        for one in (entry, *tags, *manifests):
-            self._check_delete(registry, repository, one, f"{repository} {one.name}")
+        check(Operation.DELETE_REPOSITORY, entry, *tags, *manifests)
         with self._store.transaction() as connection:
             for table in _TABLES:
                 connection.execute(
@@ -220,46 +230,14 @@ class Catalog:
         )
         return entries_of(rows, "digest")
 
-    def _check_delete(self, registry: str, repository: str, entry: Entry, name: str) -> None:
-        """Deleting needs both attributes (docs: "Lock a container image in an ACR")."""
-        whole = self.repository(registry, repository)
-        for one in (entry, whole):
-            if one is not None and not (
-                one.attributes["deleteEnabled"] and one.attributes["writeEnabled"]
-            ):
-                raise disallowed(name)
-
-    def lock(
-        self, registry: str, repository: str, name: str | None, changes: dict[str, Any]
-    ) -> None:
-        """Change attributes of a repository (``name`` None), a tag or a manifest (a digest)."""
-        unknown = [k for k, v in changes.items() if k not in ATTRIBUTES or not isinstance(v, bool)]
-        if unknown:
-            raise CloudError(
-                400,
-                "UNSUPPORTED",
-                f"{', '.join(unknown)} cannot be changed; attributes are {', '.join(ATTRIBUTES)}, "
-                "true or false",
-            )
-        table, column = "registry_repositories", "repository"
-        if name is not None and name.startswith("sha256:"):
-            table, column = "registry_manifests", "digest"
-        elif name is not None:
-            table, column = "registry_tags", "tag"
-        key = (registry, repository, name or repository)
-        where = f"registry=? AND repository=? AND {column}=?"
-        with self._store.transaction() as connection:
-            rows = connection.execute(
-                f"SELECT attributes FROM {table} WHERE {where}",  # noqa: S608
-                key,
-            ).fetchall()
-            if not rows:
-                raise CloudError(404, "MANIFEST_UNKNOWN", f"{name or repository} is not found")
-            merged = json.dumps({**json.loads(rows[0]["attributes"]), **changes})
-            connection.execute(
-                f"UPDATE {table} SET attributes=? WHERE {where}",  # noqa: S608
-                (merged, *key),
-            )
+    def lock(self, entry: Entry, changes: Mapping[str, bool]) -> None:
+        """Change attributes of a repository, a tag or a manifest."""
+        table, column = _PLACES[entry.kind]
+        merged = json.dumps({**entry.attributes, **changes})
+        self._store.execute(
+            f"UPDATE {table} SET attributes=? WHERE registry=? AND repository=? AND {column}=?",  # noqa: S608
+            (merged, entry.registry, entry.repository, entry.name),
+        )
 
     # -- blobs -------------------------------------------------------------------------------
 
@@ -273,13 +251,12 @@ class Catalog:
 
     def unlink_blob(self, registry: str, repository: str, digest: str) -> bool:
         """Take a blob out of a repository. Raises 405 when a manifest of it needs the blob."""
+        check(Operation.DELETE, self.repository(registry, repository))
         for manifest in self._manifests(registry, repository):
             if digest in self._needs(manifest.digest):
-                raise CloudError(
-                    405,
-                    "REGISTRY_DISALLOWED_OPERATION",
-                    f"The operation is disallowed: the blob {digest} is part of "
-                    f"{repository}@{manifest.digest}. Delete the manifest first.",
+                raise disallowed(
+                    f"The blob {digest} is part of the manifest {manifest.path}. Delete the manifest "
+                    "first."
                 )
         return bool(
             self._store.execute(
@@ -311,12 +288,21 @@ def forget_registry(store: Store, registry: str) -> None:
             connection.execute(f"DELETE FROM {table} WHERE registry=?", (registry,))  # noqa: S608
 
 
-def disallowed(name: str) -> CloudError:
-    """405 for a locked tag, manifest or repository, as ACR words it."""
+def unknown_repository(name: str) -> CloudError:
+    """404 for a repository that the registry does not hold."""
     return CloudError(
-        405,
-        "REGISTRY_DISALLOWED_OPERATION",
-        f"The operation is disallowed on this registry, repository or image: {name} is locked. "
-        "View troubleshooting steps at https://aka.ms/acr/faq/#why-does-my-pull-or-push-request-"
-        "fail-with-disallowed-operation",
+        404, "NAME_UNKNOWN", f'repository "{name}" is not found', detail={"name": name}
+    )
+
+
+def unknown_manifest(repository: str, reference: str) -> CloudError:
+    """404 for a manifest that the repository does not hold, by its digest or by a tag."""
+    by_digest = ":" in reference
+    return CloudError(
+        404,
+        "MANIFEST_UNKNOWN",
+        f"manifest {reference} is not found"
+        if by_digest
+        else f'manifest tagged by "{reference}" is not found',
+        detail={"Name": repository, "Revision" if by_digest else "Tag": reference},
     )

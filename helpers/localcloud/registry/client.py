@@ -7,6 +7,8 @@ may do it, what is locked and what exists is decided by the same code as over HT
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..cloud import Cloud
@@ -17,7 +19,7 @@ from . import artifact_cache, supply
 from .access import ANONYMOUS, Caller, Registry, admitted, allowed, registry_of, still_there
 from .authentication import login
 from .cache_rules import rule_for
-from .catalog import Catalog, disallowed
+from .catalog import Catalog, unknown_manifest
 from .credentials import Credential, ProvenCredential
 from .manifest_format import INDEXES, descriptors, media_type_of, references
 
@@ -83,20 +85,20 @@ class RegistryClient:
         platform: Platform | None,
     ) -> str:
         if digest is None:
+            missing = unknown_manifest(reference.repository, reference.version)
             raise CloudError(
-                404,
-                "MANIFEST_UNKNOWN",
-                f"manifest for {reference.familiar} not found: manifest unknown: manifest tagged "
-                f'by "{reference.version}" is not found',
+                missing.status,
+                missing.code,
+                f"manifest for {reference.familiar} not found: manifest unknown: {missing.message}",
+                detail=missing.detail,
             )
         entry = self._catalog.manifest(registry.server, reference.repository, digest)
         assert entry is not None
-        tag = self._catalog.tag(registry.server, reference.repository, reference.tag)
-        for one in (entry, *([tag] if tag and not reference.digest else [])):
-            if not one.attributes["readEnabled"]:
-                raise disallowed(reference.familiar)
-        if platform is not None and entry.media_type in INDEXES:
-            digest = self._pick(reference, digest, platform)
+        place = (registry.server, reference.repository)
+        with _told_of(reference):
+            self._catalog.check_pull(*place, reference.version, digest)
+            if platform is not None and entry.media_type in INDEXES:
+                digest = self._pick(reference, digest, platform)
         self._check_present(reference, digest)
         return digest
 
@@ -111,7 +113,9 @@ class RegistryClient:
         return parsed
 
     def _check_present(self, reference: Reference, digest: str) -> None:
-        """Raise 404 that names what an image lacks, or has damaged, of its content."""
+        """Raise 404 that names what an image lacks, or has damaged, of its content; 405 for a lock."""
+        with _told_of(reference):
+            self._catalog.check_pull(reference.registry, reference.repository, digest, digest)
         manifest = self._manifest(reference, digest)
         if "manifests" in manifest:
             for child in references(manifest):
@@ -146,7 +150,10 @@ class RegistryClient:
         )
 
     def push(self, reference: Reference, digest: str, credential: Credential | None) -> str:
-        """Put the stored manifest ``digest`` under a reference; returns the digest."""
+        """Put the stored manifest ``digest`` under a reference; returns the digest.
+
+        Raises :class:`CloudError` that names the image and the reason.
+        """
         registry = self._registry(reference)
         self._check(registry, reference, credential, "push")
         parsed = self._manifest(reference, digest)
@@ -159,9 +166,10 @@ class RegistryClient:
                     child,
                     credential,
                 )
-        return self._catalog.put(
-            registry.server, reference.repository, reference.version, manifest, media_type
-        )
+        with _told_of(reference):
+            return self._catalog.put(
+                registry.server, reference.repository, reference.version, manifest, media_type
+            )
 
     # -- the server's checks -----------------------------------------------------------------
 
@@ -246,3 +254,19 @@ class RegistryClient:
             coming = supply.begin(self._cloud, registry.server, reference.repository, reference.tag)
             return supply.wait(coming) if coming is not None else None
         return found
+
+
+@contextmanager
+def _told_of(reference: Reference) -> Iterator[None]:
+    """A refusal that has a sentence as its detail names the image, and says that sentence first."""
+    try:
+        yield
+    except CloudError as error:
+        if not isinstance(error.detail, str):
+            raise
+        raise CloudError(
+            error.status,
+            error.code,
+            f"{reference.familiar}: {error.detail} ({error.message})",
+            detail=error.detail,
+        ) from None

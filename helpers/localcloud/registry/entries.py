@@ -1,20 +1,26 @@
-"""What a registry remembers of a repository, a manifest or a tag: its times and its locks."""
+"""One row of what a registry holds, a repository, a manifest or a tag: its times and its locks."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Literal
 
 from ..store import decoded, readable
 
-ATTRIBUTES = ("deleteEnabled", "writeEnabled", "readEnabled", "listEnabled")
+ATTRIBUTES = ("deleteEnabled", "listEnabled", "readEnabled", "writeEnabled")
+Kind = Literal["repository", "manifest", "tag"]
+_KINDS: dict[str, Kind] = {"repository": "repository", "digest": "manifest", "tag": "tag"}
 
 
 @dataclass(frozen=True)
 class Entry:
     """A row that can be locked: a repository, a manifest (``name`` is its digest) or a tag."""
 
+    kind: Kind
+    registry: str
+    repository: str
     name: str
     digest: str
     created: float
@@ -22,19 +28,29 @@ class Entry:
     attributes: dict[str, bool]
     media_type: str = ""
     size: int = 0
-    subject: str = field(default="")
+    subject: str = ""
+
+    @property
+    def path(self) -> str:
+        """As clients name it: ``app``, ``app:v1`` or ``app@sha256:…``."""
+        if self.kind == "repository":
+            return self.repository
+        return f"{self.repository}{'@' if self.kind == 'manifest' else ':'}{self.name}"
 
 
-def entries_of(rows: Iterable[sqlite3.Row], name: str) -> list[Entry]:
-    """What the rows of a table hold; ``name`` is the column that names them."""
-    key = dict.fromkeys(("registry", "repository", name))
-    return readable("image of registry", tuple(key), rows, lambda row: _entry(row, row[name]))
+def entries_of(rows: Iterable[sqlite3.Row], column: str) -> list[Entry]:
+    """What the rows of a table hold; ``column`` is the one that names them."""
+    key = dict.fromkeys(("registry", "repository", column))
+    return readable("image of registry", tuple(key), rows, lambda row: _entry(row, column))
 
 
-def _entry(row: sqlite3.Row, name: str) -> Entry:
+def _entry(row: sqlite3.Row, column: str) -> Entry:
     keys = row.keys()
     return Entry(
-        name,
+        _KINDS[column],
+        row["registry"],
+        row["repository"],
+        row[column],
         row["digest"] if "digest" in keys else "",
         row["created"],
         row["updated"],

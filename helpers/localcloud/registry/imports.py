@@ -17,6 +17,7 @@ from .catalog import Catalog
 from .client import RegistryClient
 from .credentials import Credential
 from .entries import Entry
+from .locks import Operation
 from .manifest_format import INDEXES, references
 
 MANIFESTS = 50  # that an imported image may have (docs: "Import container images", limitations)
@@ -119,7 +120,7 @@ class Importer:
                         (target.tag or digest) if one.digest == digest else one.digest,
                         self._cloud.content.read(one.digest),
                         one.media_type,
-                        through_lock=force,
+                        operation=Operation.IMPORT_WITH_FORCE if force else Operation.PUSH,
                     )
 
     def _pull(self, source: Reference, credential: Credential | None) -> None:

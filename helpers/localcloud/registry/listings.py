@@ -37,8 +37,9 @@ class Listings:
         self._store = store
 
     def repositories(self, registry: str, window: Window) -> Page:
-        """Repositories by name."""
-        return self._page("registry_repositories", "repository", {"registry": registry}, window)
+        """Repositories that are listed, by name."""
+        where = {"registry": registry}
+        return self._page("registry_repositories", "repository", where, window, listed=True)
 
     def tags(
         self,
@@ -100,18 +101,22 @@ class Listings:
         )
         return float(rows[0]["updated"]) if rows else None
 
+    def tagged(self, registry: str, repository: str, digests: Sequence[str]) -> list[Entry]:
+        """The tags of these manifests, by name."""
+        rows = self._store.query(
+            "SELECT * FROM registry_tags WHERE registry=? AND repository=?"
+            " AND digest IN (SELECT value FROM json_each(?)) ORDER BY tag",
+            [registry, repository, json.dumps(list(digests))],
+        )
+        return entries_of(rows, "tag")
+
     def tags_of(
         self, registry: str, repository: str, digests: Sequence[str]
     ) -> dict[str, list[str]]:
         """The names of the tags of each manifest, in order."""
         found: dict[str, list[str]] = {digest: [] for digest in digests}
-        rows = self._store.query(
-            "SELECT digest, tag FROM registry_tags WHERE registry=? AND repository=?"
-            " AND digest IN (SELECT value FROM json_each(?)) ORDER BY tag",
-            [registry, repository, json.dumps(list(digests))],
-        )
-        for row in rows:
-            found[row["digest"]].append(row["tag"])
+        for tag in self.tagged(registry, repository, digests):
+            found[tag.digest].append(tag.name)
         return found
 
     def counts(self, registry: str, repository: str) -> tuple[int, int]:
@@ -122,6 +127,19 @@ class Listings:
             (registry, repository),
         )
         return rows[0]["m"], rows[0]["t"]
+
+    def graph(self, registry: str, repository: str, digest: str) -> list[Entry]:
+        """A manifest, those whose subject it is, theirs, and so on; nothing when there is none."""
+        rows = self._store.query(
+            "WITH RECURSIVE graph (digest) AS (SELECT ?3 UNION SELECT one.digest"
+            " FROM registry_manifests AS one JOIN graph ON one.subject=graph.digest"
+            " WHERE one.registry=?1 AND one.repository=?2)"
+            " SELECT * FROM registry_manifests WHERE registry=?1 AND repository=?2"
+            " AND digest IN (SELECT digest FROM graph)",
+            (registry, repository, digest),
+        )
+        found = entries_of(rows, "digest")
+        return found if any(one.digest == digest for one in found) else []
 
     def referrers(self, registry: str, repository: str, subject: str) -> list[Entry]:
         """Manifests whose subject is that digest, oldest first."""

@@ -10,13 +10,15 @@ from starlette.responses import JSONResponse, Response
 
 from ..content import DIGEST
 from ..errors import CloudError
-from ..media_types import OCI_INDEX
+from ..media_types import OCI_INDEX, OCI_MANIFEST
 from ..reference import valid_tag
 from . import artifact_cache, supply
-from .catalog import Catalog, disallowed
+from .catalog import Catalog, unknown_manifest, unknown_repository
 from .client import RegistryClient
 from .exchange import Exchange
 from .manifest_format import INDEXES, parse_manifest, references
+
+_NEGOTIATED = {OCI_MANIFEST: ("manifest", "manifests"), OCI_INDEX: ("index", "indexes")}
 
 
 def version(exchange: Exchange) -> Response:
@@ -37,8 +39,10 @@ def tags(exchange: Exchange) -> Response:
     """GET tags/list."""
     exchange.authorize("pull")
     if exchange.catalog.repository(exchange.server, exchange.name) is None:
-        raise CloudError(404, "NAME_UNKNOWN", f"repository {exchange.name} is not found")
-    page = exchange.catalog.listings.tags(exchange.server, exchange.name, exchange.window())
+        raise unknown_repository(exchange.name)
+    page = exchange.catalog.listings.tags(
+        exchange.server, exchange.name, exchange.window(), listed=True
+    )
     names = [one.name for one in page.entries]
     return JSONResponse({"name": exchange.name, "tags": names}, headers=exchange.link(page))
 
@@ -58,7 +62,7 @@ async def get(exchange: Exchange) -> Response:
         coming.result()
         found = await exchange.threads.read(_get, exchange)
     if isinstance(found, Future):  # it was deleted at once
-        raise unknown(exchange.params["reference"])
+        raise unknown_manifest(exchange.name, exchange.params["reference"])
     return found
 
 
@@ -71,12 +75,11 @@ def _get(exchange: Exchange) -> Response | Future[str]:
         if coming is not None:
             return coming
     if digest is None:
-        raise unknown(reference)
+        raise unknown_manifest(name, reference)
     entry = exchange.catalog.manifest(server, name, digest)
     assert entry is not None
-    tag = exchange.catalog.tag(server, name, reference)
-    if not entry.attributes["readEnabled"] or (tag and not tag.attributes["readEnabled"]):
-        raise disallowed(f"{name}:{reference}")
+    _negotiate(exchange, entry.media_type)
+    exchange.catalog.check_pull(server, name, reference, digest)
     content = exchange.cloud.content.read(digest)
     headers = {
         "Docker-Content-Digest": digest,
@@ -94,9 +97,20 @@ def _coming(exchange: Exchange, tag: str) -> Future[str] | None:
     return artifact_cache.begin(cloud, registry, exchange.name, tag, RegistryClient(cloud))
 
 
-def unknown(reference: str) -> CloudError:
-    """404 for a manifest that the repository does not hold."""
-    return CloudError(404, "MANIFEST_UNKNOWN", f'manifest tagged by "{reference}" is not found')
+def _negotiate(exchange: Exchange, media_type: str) -> None:
+    """Raise 404 unless the client names an OCI type that it would be sent; others are for everybody.
+
+    ``*/*`` is no name, so that plain curl is refused as well (Azure/acr pull request 764).
+    """
+    what = _NEGOTIATED.get(media_type)
+    accepted = ",".join(exchange.request.headers.getlist("accept")).lower().split(",")
+    if what and media_type not in (one.partition(";")[0].strip() for one in accepted):
+        kind, kinds = what
+        raise CloudError(
+            404,
+            "MANIFEST_UNKNOWN",
+            f"OCI {kind} found, but accept header does not support OCI {kinds}",
+        )
 
 
 def put(exchange: Exchange) -> Response:
@@ -138,7 +152,7 @@ def delete(exchange: Exchange) -> Response:
     else:
         done = exchange.catalog.delete_tag(server, name, reference)
     if not done:
-        raise unknown(reference)
+        raise unknown_manifest(name, reference)
     return Response(status_code=202)
 
 

@@ -142,5 +142,5 @@ def _missing(request: Request) -> str:
 
 
 def _render(error: CloudError) -> Response:
-    body = {"errors": [{"code": error.code, "message": error.message, "detail": None}]}
+    body = {"errors": [{"code": error.code, "message": error.message, "detail": error.detail}]}
     return JSONResponse(body, error.status, error.headers)
