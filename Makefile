@@ -15,7 +15,7 @@ help:  ## show the targets
 
 env: $(STAMP)  ## make the environment in .venv: what learners need
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock requirements-policy.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
 	  || { echo "Python 3.10 or newer is needed, and $(PYTHON) is older. Name another: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Environment: making $(VENV) with $$($(PYTHON) --version) (about a minute, once)"
@@ -23,6 +23,8 @@ $(STAMP): requirements.lock pyproject.toml
 	  || { echo "This Python has no venv module. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 	@echo "Environment: installing $$(grep -c '^[a-z]' requirements.lock) packages, each checked against its hash"
 	@$(PIP) --require-hashes --requirement requirements.lock
+	@$(PIP) --require-hashes --only-binary :all: --requirement requirements-policy.lock 2>/dev/null \
+	  || echo "Environment: regopy has no wheel for this machine (it needs glibc 2.34). Notebook 13 says what it leaves out."
 	@$(PIP) --no-deps --editable .
 	@touch $@
 	@echo "Environment: ready"
@@ -84,8 +86,10 @@ UP   ?= --upgrade
 
 lock: $(TESTS)  ## renew the three locks from pyproject.toml; with UP= only what has to change
 	@$(BIN)/python -m uv pip compile pyproject.toml $(LOCK) $(UP) -o requirements.lock
-	@$(BIN)/python -m uv pip compile pyproject.toml --extra test $(LOCK) $(UP) \
+	@$(BIN)/python -m uv pip compile pyproject.toml --extra test --extra policy $(LOCK) $(UP) \
 	  --constraint requirements.lock -o requirements-test.lock
+	@echo "regopy>=1.5,<2; sys_platform == 'linux' and platform_machine == 'x86_64'" | $(BIN)/python -m uv pip compile - $(LOCK) $(UP) \
+	  --constraint requirements-test.lock -o requirements-policy.lock
 	@echo "azure-cli==2.84.0" | $(BIN)/python -m uv pip compile - $(LOCK) $(UP) -o requirements-az.lock
 
 clean:  ## stop the local cloud; remove its state and everything that was built, but the environment

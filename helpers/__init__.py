@@ -10,7 +10,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import artifacts, charts, explain, forks, pipeline, preflight, runs, signatures
+    from . import (
+        artifacts,
+        charts,
+        explain,
+        forks,
+        pipeline,
+        policies,
+        preflight,
+        runs,
+        signatures,
+    )
     from .clouds import ConnectError, Connection, connect
     from .display import Log, Page, Table, site
     from .errors import HelpersError
@@ -37,6 +47,7 @@ __all__ = [
     "forks",
     "password_secret",
     "pipeline",
+    "policies",
     "preflight",
     "runs",
     "signatures",

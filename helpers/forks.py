@@ -93,6 +93,21 @@ def read(connection: Connection, name: str, path: str) -> str:
     return Checkout(connection, fork(connection, name)).read(path)
 
 
+def folder(connection: Connection, name: str, path: str) -> dict[str, bytes]:
+    """The files below a folder of a fork, by their path in it. Raises :class:`ForkError`."""
+    checkout = Checkout(connection, fork(connection, name))
+    found = {
+        inside.removeprefix(f"{path}/"): content
+        for inside, (_, content) in checkout.files.items()
+        if inside.startswith(f"{path}/")
+    }
+    if not found:
+        raise ForkError(
+            f"{checkout.fork.page} has no folder {path}. It has: {', '.join(sorted(checkout.files))}."
+        )
+    return found
+
+
 def edit(
     connection: Connection, name: str, path: str, old: str, new: str, message: str
 ) -> str | None:

@@ -45,6 +45,19 @@ def test_published_repositories_are_what_the_project_has(
                 assert bool(copied.stat().st_mode & 0o100) == bool(path.stat().st_mode & 0o100)
 
 
+def test_a_folder_is_read_as_its_files(published: Connection) -> None:
+    found = forks.folder(published, "hello-world", "chart")
+    there = forks.FOLDER / "hello-world" / "chart"
+    assert found == {
+        str(path.relative_to(there)): path.read_bytes()
+        for path in there.rglob("*")
+        if path.is_file()
+    }
+    assert "templates/deployment.yaml" in found
+    with pytest.raises(forks.ForkError, match=r"has no folder chat\. It has: .*chart/Chart.yaml"):
+        forks.folder(published, "hello-world", "chat")
+
+
 def test_the_same_content_has_the_same_commit_everywhere(
     published: Connection, local_cloud: LocalCloud
 ) -> None:

@@ -58,18 +58,29 @@ def test_the_locks_meet_every_requirement() -> None:
     learners, developers = locked("requirements.lock"), locked("requirements-test.lock")
     extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert not unmet(project()["dependencies"], learners)
-    assert not unmet(project()["dependencies"] + extra["test"], developers)
+    policy = locked("requirements-policy.lock")
+    assert not unmet(extra["policy"], policy)
+    assert policy["regopy"] == developers["regopy"]
+    assert not unmet(project()["dependencies"] + extra["test"] + extra["policy"], developers)
     assert not unmet(extra["az"], locked("requirements-az.lock"))
     assert {name for name in learners if learners[name] != developers[name]} == set()
     for tool in ("pytest", "mypy", "ruff", "coverage", "hypothesis", "selenium", "uv"):
         assert tool not in learners, "learners need no tools of developers"
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-test", "requirements-az"])
-def test_a_lock_carries_hashes_and_names_no_host(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "packages"),
+    [
+        ("requirements", 100),
+        ("requirements-test", 100),
+        ("requirements-az", 100),
+        ("requirements-policy", 1),
+    ],
+)
+def test_a_lock_carries_hashes_and_names_no_host(name: str, packages: int) -> None:
     lock = (ROOT / f"{name}.lock").read_text()
     entries = re.split(r"\n(?=[a-z0-9])", lock.strip())
-    assert len(entries) > 100
+    assert len(entries) >= packages
     assert all("--hash=sha256:" in entry for entry in entries)
     assert "://" not in lock
 
