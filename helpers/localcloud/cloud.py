@@ -14,9 +14,10 @@ from .errors import CloudError
 from .operations import Operations
 from .outbox import Outbox
 from .passwords import new_password
-from .permissions import ROLES, Permissions
+from .permissions import Permissions
 from .principals import Principal, Principals
 from .resource_types import ASSIGNMENT_TYPE, DEFINITION_TYPE
+from .role_definitions import OWNER
 from .store import Resource, Store
 
 
@@ -133,7 +134,7 @@ class Cloud:
                 body={
                     "properties": {
                         "roleDefinitionId": f"{self.subscription}/providers/"
-                        f"{DEFINITION_TYPE}/{ROLES[0].guid}",
+                        f"{DEFINITION_TYPE}/{OWNER.guid}",
                         "principalId": account.object_id,
                         "principalType": "ServicePrincipal",
                         "scope": self.subscription,

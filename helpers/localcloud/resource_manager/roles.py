@@ -9,8 +9,8 @@ from typing import Any
 from .. import timestamps
 from ..cloud import Cloud
 from ..errors import CloudError
-from ..permissions import ROLES, Role, role
 from ..resource_types import ASSIGNMENT_TYPE, DEFINITION_TYPE
+from ..role_definitions import ROLES, Role, role
 from ..shapes import Shape
 from ..store import Resource
 from .filters import conditions
