@@ -40,6 +40,9 @@ def digest_of(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
+Mark = tuple[int, "hashlib._Hash"]  # bytes that were written, and their hash
+
+
 class Writer:
     """One upload: written to a temporary file, renamed to its digest on commit.
 
@@ -65,6 +68,16 @@ class Writer:
         while view:
             view = view[file.write(view) :]
         self.size += len(data)
+
+    def mark(self) -> Mark:
+        """What is written by now, for :meth:`rewind`."""
+        return self.size, self._hash.copy()
+
+    def rewind(self, mark: Mark) -> None:
+        """Forget what was written since ``mark``."""
+        self.size, known = mark
+        self._hash = known.copy()
+        self._opened().truncate(self.size)
 
     def rest(self) -> None:
         """Hold no descriptor until the next :meth:`write`, however long that takes."""

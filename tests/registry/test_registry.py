@@ -150,6 +150,58 @@ def test_chunked_upload_in_order_only(place: Place) -> None:
     assert place.http.get(url).status_code == 404
 
 
+def test_a_chunk_that_is_not_the_next_one_changes_nothing(place: Place) -> None:
+    data = bytes(range(256)) * 40
+    first, second = data[:1000], data[1000:]
+    http = place.http
+    url = (
+        f"https://{place.server}{http.post(place.url('order/blobs/uploads/')).headers['Location']}"
+    )
+    assert http.patch(url, data=first, headers={"Content-Range": "0-999"}).status_code == 202
+    query = {"digest": digest(data)}
+    last = len(data) - 1
+    for stated, body in (
+        ("0-999", first),
+        ("999-1998", second[:1000]),
+        ("1001-2000", second[:1000]),
+        ("1000-1998", second[:1000]),
+        ("1000-2000", second[:1000]),
+        ("1000-999", second[:1000]),
+        ("1000", second[:1000]),
+        ("bytes 1000-2000", iter([second[:500], second[500:1000]])),
+        ("a-b", second[:1000]),
+    ):
+        for method, parameters in (("PATCH", None), ("PUT", query)):
+            content = b"".join(body) if method == "PUT" and not isinstance(body, bytes) else body
+            headers = {"Content-Range": stated}
+            refused = http.request(method, url, params=parameters, data=content, headers=headers)
+            assert refused.status_code == 416, (method, stated)
+            assert f"https://{place.server}{refused.headers['Location']}" == url
+            assert refused.headers["Range"] == "0-999"
+            assert http.get(url).headers["Range"] == "0-999"
+    headers = {"Content-Range": f"1000-{last}"}
+    done = http.put(url, params=query, data=second, headers=headers)
+    assert (done.status_code, done.headers["Docker-Content-Digest"]) == (201, digest(data))
+    assert http.get(place.url(f"order/blobs/{digest(data)}")).content == data
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["sha256:abc", "sha256:" + "G" * 64, "sha512:" + "0" * 128, "latest", "md5:0", "x" * 999],
+)
+def test_a_digest_that_is_none_is_refused(place: Place, wrong: str) -> None:
+    place.push("digests", "v1")
+    for method, path in (
+        ("GET", f"digests/referrers/{wrong}"),
+        ("GET", f"digests/blobs/{wrong}"),
+        ("DELETE", f"digests/blobs/{wrong}"),
+        ("POST", f"digests/blobs/uploads/?digest={wrong}"),
+    ):
+        answer = place.http.request(method, place.url(path))
+        assert answer.status_code == 400, (method, path)
+        assert answer.json()["errors"][0]["code"] == "DIGEST_INVALID"
+
+
 def test_ranges_of_a_blob(place: Place) -> None:
     blob = place.push_blob("ranges", b"0123456789")["digest"]
     url = place.url(f"ranges/blobs/{blob}")

@@ -6,28 +6,24 @@ Source: OCI distribution spec 1.1, "Pulling blobs", "Pushing blobs".
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from starlette.responses import Response, StreamingResponse
 
-from ..content import DIGEST, DigestMismatchError
+from ..content import DigestMismatchError
 from ..errors import CloudError
-from ..request_values import no_such_range, parse_range
+from ..request_values import no_such_range, parse_number, parse_range
 from ..threads import Threads
 from .authentication import authorize
-from .exchange import Exchange
+from .exchange import Exchange, valid_digest
 from .locks import Operation, check
 from .uploads import Upload
 
 _UPLOAD = "a file is written"  # why an upload is no transaction
+_CHUNK = re.compile(r"(?:bytes )?([0-9]+)-([0-9]+)")  # Content-Range, OCI distribution spec
 _BLOCK = 1024 * 1024  # bytes; fewer, bigger hops to the disk's thread
-
-
-def _digest(text: str) -> str:
-    if not DIGEST.fullmatch(text):
-        raise CloudError(400, "DIGEST_INVALID", f"invalid digest: {text!r}")
-    return text
 
 
 async def start(exchange: Exchange) -> Response:
@@ -35,12 +31,12 @@ async def start(exchange: Exchange) -> Response:
     await exchange.threads.read(_may_push, exchange)
     query = exchange.request.query_params
     if "mount" in query and query.get("from"):
-        digest = _digest(query["mount"])
+        digest = valid_digest(query["mount"])
         if await exchange.threads.write(_mount, exchange, query["from"], digest):
             return _created(exchange, digest)
     upload = exchange.uploads.start(exchange.registry.incarnation, exchange.name)
     if "digest" in query:
-        return await _complete(exchange, upload, _digest(query["digest"]))
+        return await _complete(exchange, upload, valid_digest(query["digest"]))
     headers = {"Location": upload.location, "Docker-Upload-UUID": upload.id, "Range": "0-0"}
     return Response(status_code=202, headers=headers)
 
@@ -94,22 +90,34 @@ def _accepted(upload: Upload, status: int) -> Response:
 
 
 async def append(exchange: Exchange) -> Response:
-    """PATCH an upload: the next chunk; out of order is refused with 416."""
+    """PATCH an upload: the next chunk; one out of order, or of another size, is refused with 416."""
     await exchange.threads.read(_may_push, exchange)
     upload = _upload(exchange)
     async with upload.lock:
         exchange.uploads.check(upload)
-        stated = exchange.request.headers.get("content-range", "")
-        if stated and stated.removeprefix("bytes ").split("-")[0] != str(upload.writer.size):
-            return _accepted(upload, 416)
         try:
-            await _receive(exchange, upload)
+            fits = await _receive_chunk(exchange, upload)
         except OSError:  # of what was to be written, nobody knows how much was
             exchange.uploads.end(upload)
             raise
         finally:
             upload.writer.rest()
-    return _accepted(upload, 202)
+    return _accepted(upload, 202 if fits else 416)
+
+
+async def _receive_chunk(exchange: Exchange, upload: Upload) -> bool:
+    """Append the request's body, unless its Content-Range is of other bytes: then append nothing."""
+    stated = exchange.request.headers.get("content-range", "")
+    before = upload.writer.size
+    chunk = _CHUNK.fullmatch(stated)
+    if stated and (chunk is None or parse_number(chunk[1]) != before):
+        return False
+    mark = upload.writer.mark()
+    await _receive(exchange, upload)
+    if chunk is None or parse_number(chunk[2]) == upload.writer.size - 1:
+        return True
+    await exchange.threads.outside(_UPLOAD, upload.writer.rewind, mark)
+    return False
 
 
 async def finish(exchange: Exchange) -> Response:
@@ -117,14 +125,18 @@ async def finish(exchange: Exchange) -> Response:
     await exchange.threads.read(_may_push, exchange)
     upload = _upload(exchange)
     wanted = exchange.request.query_params.get("digest", "")
-    return await _complete(exchange, upload, _digest(wanted))
+    return await _complete(exchange, upload, valid_digest(wanted))
 
 
 async def _complete(exchange: Exchange, upload: Upload, digest: str) -> Response:
+    ended = True
     try:
         async with upload.lock:
             exchange.uploads.check(upload)
-            await _receive(exchange, upload)
+            if not await _receive_chunk(exchange, upload):
+                ended = False  # the client asks how far it is, and goes on from there
+                upload.writer.rest()
+                return _accepted(upload, 416)
             await exchange.threads.outside(_UPLOAD, upload.writer.commit, digest)
             await exchange.threads.write(
                 exchange.catalog.link_blob, exchange.server, exchange.name, digest
@@ -134,7 +146,8 @@ async def _complete(exchange: Exchange, upload: Upload, digest: str) -> Response
             400, "DIGEST_INVALID", f"provided digest did not match uploaded content: {error}"
         ) from None
     finally:
-        exchange.uploads.end(upload)
+        if ended:
+            exchange.uploads.end(upload)
     return _created(exchange, digest)
 
 
@@ -173,7 +186,7 @@ async def cancel(exchange: Exchange) -> Response:
 
 async def get(exchange: Exchange) -> Response:
     """GET or HEAD a blob, whole or one range of it."""
-    digest = _digest(exchange.params["digest"])
+    digest = valid_digest(exchange.params["digest"])
 
     def find() -> int:
         exchange.authorize("pull")
@@ -229,7 +242,7 @@ async def _read(threads: Threads, path: Path, start: int, length: int) -> AsyncI
 def delete(exchange: Exchange) -> Response:
     """DELETE a blob from its repository."""
     exchange.authorize("delete")
-    digest = _digest(exchange.params["digest"])
+    digest = valid_digest(exchange.params["digest"])
     if not exchange.catalog.unlink_blob(exchange.server, exchange.name, digest):
         raise CloudError(404, "BLOB_UNKNOWN", f"blob unknown to registry: {digest}")
     return Response(status_code=202)

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 from starlette.requests import Request
 
 from ..cloud import Cloud
+from ..content import DIGEST
 from ..errors import CloudError
 from ..reference import valid_repository
 from ..request_values import parse_number
@@ -17,6 +18,16 @@ from .authentication import authorize
 from .catalog import Catalog
 from .listings import Page, Window
 from .uploads import Uploads
+
+
+def valid_digest(text: str) -> str:
+    """The digest that a request names. Raises 400 DIGEST_INVALID for anything else."""
+    if not DIGEST.fullmatch(text):
+        shown = text if len(text) <= 200 else f"{text[:200]}…"
+        raise CloudError(
+            400, "DIGEST_INVALID", f"invalid digest: {shown!r}: it is sha256: and 64 hex digits"
+        )
+    return text
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from ..reference import valid_tag
 from . import artifact_cache, supply
 from .catalog import Catalog, unknown_manifest, unknown_repository
 from .client import RegistryClient
-from .exchange import Exchange
+from .exchange import Exchange, valid_digest
 from .manifest_format import INDEXES, parse_manifest, references
 
 _NEGOTIATED = {OCI_MANIFEST: ("manifest", "manifests"), OCI_INDEX: ("index", "indexes")}
@@ -160,7 +160,7 @@ def referrers(exchange: Exchange) -> Response:
     """GET referrers/DIGEST: manifests whose subject it is, optionally of one artifact type."""
     exchange.authorize("pull")
     wanted = exchange.request.query_params.get("artifactType")
-    subject = exchange.params["digest"]
+    subject = valid_digest(exchange.params["digest"])
     entries = exchange.catalog.listings.referrers(exchange.server, exchange.name, subject)
     described = exchange.catalog.descriptions.of([one.digest for one in entries])
     found = []

@@ -42,7 +42,7 @@ _BLOCKING: list[tuple[str, str, Handler]] = [
     ("GET", rf"/v2/{_NAME}/referrers/(?P<digest>[^/]+)", manifests.referrers),
     ("PUT", rf"/v2/{_NAME}/manifests/(?P<reference>[^/]+)", manifests.put),
     ("DELETE", rf"/v2/{_NAME}/manifests/(?P<reference>[^/]+)", manifests.delete),
-    ("DELETE", rf"/v2/{_NAME}/blobs/(?P<digest>sha256:[^/]+)", blobs.delete),
+    ("DELETE", rf"/v2/{_NAME}/blobs/(?P<digest>[^/]+)", blobs.delete),
     ("GET", r"/acr/v1/_catalog", acr.catalog),
     ("GET", rf"/acr/v1/{_ACR_NAME}/_tags", acr.list_tags),
     ("GET", rf"/acr/v1/{_ACR_NAME}/_tags/(?P<tag>[^/]+)", acr.get_tag),
