@@ -22,11 +22,17 @@ _POLLING = 1  # seconds between two looks at a long-running operation; the SDK's
 
 
 class Clients:
-    """One client per service, all for one credential and one subscription."""
+    """One client per service, all for one credential and one subscription.
 
-    def __init__(self, credential: Any, subscription_id: str) -> None:
+    ``options`` makes what each of them is given besides, anew for each.
+    """
+
+    def __init__(
+        self, credential: Any, subscription_id: str, options: Callable[[], dict[str, Any]] = dict
+    ) -> None:
         self._credential = credential
         self._subscription_id = subscription_id
+        self._options = options
         self._secrets: dict[str, SecretClient] = {}
         self._registries: dict[str, ContainerRegistryClient] = {}
 
@@ -78,7 +84,7 @@ class Clients:
 
         if vault not in self._secrets:
             self._secrets[vault] = SecretClient(
-                f"https://{vault}.vault.azure.net", self._credential
+                f"https://{vault}.vault.azure.net", self._credential, **self._options()
             )
         return self._secrets[vault]
 
@@ -88,9 +94,14 @@ class Clients:
 
         if login_server not in self._registries:
             self._registries[login_server] = ContainerRegistryClient(
-                f"https://{login_server}", self._credential
+                f"https://{login_server}", self._credential, **self._options()
             )
         return self._registries[login_server]
 
     def _management(self, kind: Callable[..., ClientT]) -> ClientT:
-        return kind(self._credential, self._subscription_id, polling_interval=_POLLING)
+        return kind(
+            self._credential,
+            self._subscription_id,
+            polling_interval=_POLLING,
+            **self._options(),
+        )

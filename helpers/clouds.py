@@ -58,6 +58,16 @@ class Connection:
         """How long to wait between two looks at something that takes a while."""
         return 0.2 if self.is_local else 2.0
 
+    def check(self) -> None:
+        """Raise :class:`~helpers.transport.CloudLostError` for a local cloud that is no longer there.
+
+        For who could not reach it, or was not known there.
+        """
+        if self.is_local:
+            from . import transport
+
+            transport.check(Path(self.environment["LOCALCLOUD_HOME"]), self.subscription_id)
+
     @property
     def object_id(self) -> str:
         """Object id of who is signed in, as access policies and role assignments name it."""
@@ -133,8 +143,16 @@ def _connection(
 ) -> Connection:
     from azure.identity import DefaultAzureCredential
 
-    credential = DefaultAzureCredential()
-    clients = Clients(credential, subscription)
+    def options() -> dict[str, Any]:
+        if cloud != "local":
+            return {}
+        from .transport import LocalTransport
+
+        home = Path((environment or {})["LOCALCLOUD_HOME"])
+        return {"transport": LocalTransport(home, subscription)}
+
+    credential = DefaultAzureCredential(**options())
+    clients = Clients(credential, subscription, options)
     return Connection(cloud, credential, subscription, tenant, clients, environment or {})
 
 

@@ -169,6 +169,7 @@ class Checkout:
         from dulwich.repo import MemoryRepo
 
         self.fork = fork
+        self._connection = connection
         self._token = connection.git_token
         self._repository: Any = MemoryRepo()
         self._client = _git_client(fork, self._token)
@@ -294,10 +295,26 @@ class Checkout:
         except NotGitRepository:
             reason = "it does not exist, or the token may not see it"
         except HTTPUnauthorized:
+            self._connection.check()
             reason = "the token in GIT_TOKEN is not accepted, or lacks the permission repo"
         except (GitProtocolError, HTTPError, OSError) as error:
-            reason = str(error).replace(self._token, "***")
+            self._connection.check()
+            reason = (self._said() or str(error)).replace(self._token, "***").rstrip(".")
         raise ForkError(f"Cannot {action} {self.fork.page}: {reason}.")
+
+    def _said(self) -> str:
+        """Why the host refuses, in its own words: dulwich tells its status alone."""
+        try:
+            answer = requests.get(
+                f"{self.fork.url}/info/refs",
+                params={"service": "git-receive-pack"},
+                auth=(self.fork.owner, self._token),
+                timeout=_TIMEOUT,
+            )
+        except requests.RequestException:
+            return ""
+        plain = answer.headers.get("Content-Type", "").startswith("text/plain")
+        return answer.text.strip() if plain and not answer.ok else ""
 
 
 def _quiet(_: bytes) -> None:
@@ -366,7 +383,8 @@ def _rest(
     }
     try:
         return requests.request(method, API + path, json=body, headers=headers, timeout=_TIMEOUT)
-    except requests.RequestException as error:
+    except OSError as error:  # requests' own errors are such, too
+        connection.check()
         raise ForkError(f"GitHub cannot be reached: {error}") from None
 
 

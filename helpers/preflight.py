@@ -97,7 +97,8 @@ def _subscription(connection: Connection, _: Settings) -> str:
             headers={"Authorization": f"Bearer {token}"},
             timeout=_TIMEOUT,
         )
-    except requests.RequestException as error:
+    except OSError as error:  # requests' own errors are such, too
+        connection.check()
         raise _ProblemError(f"Azure cannot be reached: {error}") from None
     if answer.status_code != 200:
         raise _ProblemError(
@@ -210,7 +211,8 @@ def _github(connection: Connection, _: Settings) -> str:
         answer = requests.get(
             f"{API}/user", headers={"Authorization": f"Bearer {token}"}, timeout=_TIMEOUT
         )
-    except requests.RequestException as error:
+    except OSError as error:
+        connection.check()
         raise _ProblemError(f"GitHub cannot be reached: {type(error).__name__}") from None
     if answer.status_code != 200:
         raise _ProblemError(

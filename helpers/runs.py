@@ -302,7 +302,8 @@ class _LogStream:
             answer = self._session.get(
                 self._link(), headers={"Range": f"bytes={self._position}-"}, timeout=30
             )
-        except requests.ConnectionError:
+        except OSError:  # requests' own errors are such, too
+            self._connection.check()
             return b"", False  # seldom; the next look tries again
         if answer.status_code in (401, 403):
             self._url = ""  # the link has expired: take a new one next time

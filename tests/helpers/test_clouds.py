@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from helpers import HelpersError, Settings, forks, preflight
 from helpers.clouds import MISLEADING, ConnectError, Connection, connect
+from helpers.localcloud import daemon
+from helpers.state import delete_state
 from tests.conftest import LocalCloud
 
 
@@ -75,3 +79,35 @@ def test_what_is_missing_from_the_environment_is_named(monkeypatch: pytest.Monke
         _ = bare.git_token
     with pytest.raises(ConnectError, match="GITHUB_OWNER is not set"):
         _ = bare.github_owner
+
+
+def test_a_cloud_that_is_stopped_or_reset_under_a_notebook_is_told_in_words(
+    fresh_cloud: LocalCloud, own_environment: None
+) -> None:
+    connection = connect("local", home=fresh_cloud.home)
+    groups = connection.clients.resources.resource_groups
+    assert not groups.check_existence("none-rg")
+    forks.publish(connection)
+    tries: list[Callable[[], object]] = [
+        lambda: groups.check_existence("none-rg"),
+        lambda: connection.clients.registry("none.azurecr.io").list_repository_names().next(),
+        lambda: connection.clients.secrets("none").get_secret("none"),
+        lambda: forks.read(connection, "hello-world", "Dockerfile"),
+        lambda: forks.publish(connection),
+        lambda: preflight.check(connection, Settings()),
+    ]
+
+    def told(words: str) -> None:
+        for one in tries:
+            with pytest.raises(HelpersError, match=words):
+                one()
+
+    daemon.down(fresh_cloud.home)
+    told("it was stopped. Nothing is lost. .* python -m helpers up")
+    daemon.up(fresh_cloud.home)
+    assert not groups.check_existence("none-rg")
+    daemon.down(fresh_cloud.home)
+    delete_state(fresh_cloud.home)
+    told("was reset meanwhile: everything in it is gone. Restart the kernel")
+    daemon.up(fresh_cloud.home)  # another cloud, maybe at the same address
+    told("was reset meanwhile: everything in it is gone. Restart the kernel")
