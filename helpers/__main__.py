@@ -21,7 +21,11 @@ _INTERRUPTED = 130  # 128 and SIGINT's number, as shells have it
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; exit status 1, and one message, when it cannot be done."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if "command" not in options:
+        parser.print_help(sys.stderr)
+        return _MISUSE
     try:
         status: int = options.command(options)
     except WaitInterruptedError as error:
@@ -44,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m helpers",
         description="The local cloud and the tutorial. LOCALCLOUD_HOME names the state folder.",
     )
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
     def add(name: str, command: object, summary: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=summary, description=summary)

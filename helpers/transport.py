@@ -37,7 +37,7 @@ def check(home: Path, subscription_id: str) -> None:
     )
 
 
-class LocalTransport(RequestsTransport):
+class LocalTransport(RequestsTransport):  # type: ignore[misc]
     """The SDK's own transport, but that a cloud which is gone is told as such."""
 
     def __init__(self, home: Path, subscription_id: str) -> None:

@@ -57,7 +57,8 @@ class Account:
             raise CloudError(
                 500,
                 "DamagedState",
-                f"The state in {path.parent} is damaged: {path.name}: {what}. To begin anew: "
+                f"The state in {path.parent} is damaged: {path.name}, which says what its "
+                f"subscription and its service principal are: {what}. To begin anew: "
                 "python -m helpers reset",
             ) from None
 

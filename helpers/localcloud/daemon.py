@@ -119,7 +119,7 @@ def up(home: Path) -> Running:
         output = (home / "daemon.log").open("ab")
     except OSError as error:
         raise DaemonError(
-            f"The state folder {home} is not writable ({error.strerror}). Choose another with "
+            f"The state folder {home} is not writable ({_why(home, error)}). Choose another with "
             "LOCALCLOUD_HOME=<folder>."
         ) from None
     with output:
@@ -162,6 +162,13 @@ def up(home: Path) -> Running:
     raise DaemonError(
         f"The local cloud was not ready within {READY_WITHIN:.0f} s. Its log: {home / 'daemon.log'}"
     )
+
+
+def _why(home: Path, error: OSError) -> str:
+    for place in (home, *home.parents):
+        if place.exists():
+            return f"{place} is a file" if not place.is_dir() else str(error.strerror)
+    return str(error.strerror)
 
 
 def down(home: Path, patience: float = 15.0) -> bool:

@@ -7,20 +7,10 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from . import migrations
 from .events import EVENTS
-
-# Table, the columns that name a record, those that hold a JSON object.
-_RECORDS = (
-    ("resource", "resources", ("id",), ("body", "private")),
-    ("run", "runs", ("key",), ("properties", "request")),
-    ("repository", "registry_repositories", ("registry", "repository"), ("attributes",)),
-    ("manifest", "registry_manifests", ("registry", "repository", "digest"), ("attributes",)),
-    ("tag", "registry_tags", ("registry", "repository", "tag"), ("attributes",)),
-    ("secret", "secrets", ("vault", "name", "version"), ("tags",)),
-    ("operation", "operations", ("id",), ("request",)),
-)
 
 
 @dataclass(frozen=True)
@@ -35,6 +25,44 @@ class Finding:
     def __str__(self) -> str:
         result = f"repaired: {self.repaired}" if self.repaired else self.otherwise
         return f"{self.what}: {self.problem} ({result})"
+
+
+class Kind(NamedTuple):
+    """A kind of record: its table, the columns that name one, those that hold a JSON object."""
+
+    name: str
+    table: str
+    key: tuple[str, ...]
+    columns: tuple[str, ...]
+
+    @property
+    def broken(self) -> str:
+        """The condition of SQL for a record that cannot be read."""
+        return " OR ".join(
+            f"CASE WHEN json_valid({one}) THEN json_type({one})<>'object' ELSE 1 END"
+            for one in self.columns
+        )
+
+    def finding(self, row: sqlite3.Row, repaired: str = "") -> Finding:
+        """What is told of such a record."""
+        name = " ".join(str(row[column]) for column in self.key)
+        return Finding(
+            f"{self.name} {name}", f"{' or '.join(self.columns)} cannot be read", repaired
+        )
+
+
+KINDS = tuple(
+    Kind(*one)
+    for one in (
+        ("resource", "resources", ("id",), ("body", "private")),
+        ("run", "runs", ("key",), ("properties", "request")),
+        ("repository", "registry_repositories", ("registry", "repository"), ("attributes",)),
+        ("manifest", "registry_manifests", ("registry", "repository", "digest"), ("attributes",)),
+        ("tag", "registry_tags", ("registry", "repository", "tag"), ("attributes",)),
+        ("secret", "secrets", ("vault", "name", "version"), ("tags",)),
+        ("operation", "operations", ("id",), ("request",)),
+    )
+)
 
 
 def glance(home: Path) -> list[Finding]:
@@ -62,14 +90,10 @@ def glance(home: Path) -> list[Finding]:
 
 
 def _records(state: sqlite3.Connection) -> Iterator[Finding]:
-    for kind, table, key, columns in _RECORDS:
-        broken = " OR ".join(
-            f"CASE WHEN json_valid({one}) THEN json_type({one})<>'object' ELSE 1 END"
-            for one in columns
-        )
-        rows = state.execute(f"SELECT {', '.join(key)} FROM {table} WHERE {broken}")  # noqa: S608
-        for row in rows:
-            yield Finding(f"{kind} {' '.join(row)}", f"{' or '.join(columns)} cannot be read")
+    for kind in KINDS:
+        columns = ", ".join(kind.key)
+        for row in state.execute(f"SELECT {columns} FROM {kind.table} WHERE {kind.broken}"):  # noqa: S608
+            yield kind.finding(row)
 
 
 def _git_repositories(state: sqlite3.Connection, home: Path) -> Iterator[Finding]:

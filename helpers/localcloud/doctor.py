@@ -19,11 +19,13 @@ from .cloud import Cloud
 from .collector import Collector
 from .containers.errors import SandboxError
 from .containers.images import stand_in
-from .damage import Finding, glance
+from .damage import KINDS, Finding, Kind, glance
 from .errors import CloudError
 from .events import EVENTS
+from .front_door.certificates import problem, server_context
 from .git_host.repositories import Repositories, Repository, mend
 from .registry.manifest_format import references
+from .set_aside import SetAside
 from .store import Resource
 from .tasks.completion import complete
 from .tasks.runs import Run, Runs
@@ -31,6 +33,11 @@ from .tasks.runs import Run, Runs
 _BLOCK = 1024 * 1024  # bytes
 _KINDS = {kind.__name__: kind for kind in EVENTS}
 _AGAIN = "push it again"
+# What a record is without columns that cannot be read; of the others nothing would be left.
+_WITHOUT = {
+    ("tags",): "it has no tags now, its value is whole",
+    ("attributes",): "it has the usual attributes now, and is not locked",
+}
 
 
 @dataclass(frozen=True)
@@ -75,9 +82,11 @@ class _Examination:
         self._store = cloud.store
         self._content = cloud.content
         self._repair = repair
+        self._aside = SetAside(cloud.home)
 
     def report(self) -> Report:
         findings = [
+            *self._keys(),
             *self._database(),
             *self._blobs(),
             *self._stand_ins(),
@@ -97,6 +106,20 @@ class _Examination:
     def _finding(self, what: str, problem: str, repaired: str = "") -> Finding:
         return Finding(what, problem, repaired if self._repair else "")
 
+    def _keys(self) -> Iterator[Finding]:
+        """Those that nothing is lost with: they are made anew at the next start, too."""
+        home = self._cloud.home
+        key = self._cloud.principals.key_problem()
+        if key:
+            if self._repair:
+                self._cloud.principals.make_key()
+            yield self._finding("signing-key.pem", key, "it was made anew")
+        key_file, ca_file = home / "ca-key.pem", self._cloud.ca_file
+        if key_file.exists() and ca_file.exists() and (reason := problem(key_file, ca_file)):
+            if self._repair:
+                server_context(home, ca_file)
+            yield self._finding("ca.pem", reason, "it was made anew")
+
     # -- records and events ------------------------------------------------------------------
 
     def _database(self) -> Iterator[Finding]:
@@ -105,35 +128,57 @@ class _Examination:
                 yield self._finding("the database state.db", str(row[0]))
 
     def _records(self) -> Iterator[Finding]:
+        if not self._repair:
+            for one in glance(self._cloud.home):
+                if not one.what.startswith("git repository"):  # examined before, and better
+                    yield one
+            return
+        for kind in KINDS:
+            condition = kind.broken
+            for row in self._store.query(f"SELECT * FROM {kind.table} WHERE {condition}"):  # noqa: S608
+                yield kind.finding(row, self._mended(kind, row))
         for one in glance(self._cloud.home):
-            kind = one.what.partition(" ")[0]
-            if kind == "event" and self._repair:
+            if one.what.startswith("event "):
                 yield replace(one, repaired=self._put_back(int(one.what.split()[1])))
-            elif kind == "secret" and self._repair:
-                yield replace(one, repaired=self._forget_tags())
-            elif not one.what.startswith("git repository"):  # examined before, and better
-                yield one
+
+    def _mended(self, kind: Kind, row: sqlite3.Row) -> str:
+        """Repair a record that cannot be read, or take it out; what was done."""
+        where = " AND ".join(f"{column}=?" for column in kind.key)
+        key = tuple(row[column] for column in kind.key)
+        if kind.columns in _WITHOUT:
+            kept = self._aside.record(kind.table, dict(row))
+            columns = ", ".join(f"{column}='{{}}'" for column in kind.columns)
+            self._store.execute(f"UPDATE {kind.table} SET {columns} WHERE {where}", key)  # noqa: S608
+            return f"{_WITHOUT[kind.columns]}; as it was, it is in {kept}"
+        kept = self._aside.record(kind.table, dict(row))
+        with self._store.transaction():
+            if kind.name == "run":  # its number is not another's
+                self._store.execute(
+                    "INSERT INTO run_numbers VALUES (?1,?2) ON CONFLICT (registry) DO UPDATE SET"
+                    " last=max(last, ?2)",
+                    (row["registry"], row["number"]),
+                )
+            self._store.execute(f"DELETE FROM {kind.table} WHERE {where}", key)  # noqa: S608
+        return f"it was taken out, and is in {kept}"
 
     def _put_back(self, sequence: int) -> str:
         """Let an event that can be read be handled again: what failed then may work now."""
-        rows = self._store.query("SELECT * FROM outbox_set_aside WHERE sequence=?", (sequence,))
-        for row in rows:
+        for table in ("outbox_set_aside", "outbox"):
+            where = f"FROM {table} WHERE sequence=?"
+            rows = self._store.query(f"SELECT * {where}", (sequence,))
+            if not rows:
+                continue
             try:
-                event = _KINDS[row["kind"]](**json.loads(row["payload"]))
+                event = _KINDS[rows[0]["kind"]](**json.loads(rows[0]["payload"]))
             except (KeyError, TypeError, ValueError):
-                return ""
+                kept = [self._aside.record("events", dict(row)) for row in rows]
+                self._store.execute(f"DELETE {where}", (sequence,))
+                return f"it was taken out, and is in {kept[0]}"
             with self._store.transaction():
-                self._store.execute("DELETE FROM outbox_set_aside WHERE sequence=?", (sequence,))
+                self._store.execute(f"DELETE {where}", (sequence,))
                 self._cloud.outbox.add(event)
             return "it is tried again after the next start"
         return "it is tried again after the next start"  # put back for all of its subscribers
-
-    def _forget_tags(self) -> str:
-        self._store.execute(
-            "UPDATE secrets SET tags='{}' WHERE NOT CASE WHEN json_valid(tags) THEN"
-            " json_type(tags)='object' ELSE 0 END"
-        )
-        return "it has no tags now, its value is whole"
 
     # -- content -----------------------------------------------------------------------------
 
@@ -227,9 +272,17 @@ class _Examination:
                 mend(one)
             problem = _fsck(one)
             if problem:
-                yield self._finding(
-                    f"git repository {one.url}", f"{problem}: delete it and {_AGAIN}"
-                )
+                repaired = self._take_out(repositories, one) if self._repair else ""
+                yield Finding(f"git repository {one.url}", problem, repaired)
+
+    def _take_out(self, repositories: Repositories, repository: Repository) -> str:
+        """Without it, who pushes or publishes makes it anew."""
+        kept = ""
+        if repository.path.exists():
+            name = f"{repository.owner}-{repository.name}.git"
+            kept = f", and is in {self._aside.move(repository.path, name)}"
+        repositories.delete(repository)
+        return f"it was taken out{kept}: create and push it again, or python -m helpers publish"
 
     # -- runs --------------------------------------------------------------------------------
 

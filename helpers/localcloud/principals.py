@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import secrets
 import time
 import uuid
@@ -14,11 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from . import atomic
+from .set_aside import SetAside
 from .store import Store
+
+log = logging.getLogger(__name__)
 
 MANAGEMENT = ("https://management.azure.com", "https://management.core.windows.net")
 VAULT = ("https://vault.azure.net",)
@@ -178,10 +183,27 @@ class Principals:
         return self.sign(claims)
 
     def make_key(self) -> None:
-        """Make the key that tokens are signed with, or check it. Raises ValueError if damaged."""
+        """Make the key that tokens are signed with; a damaged one is set aside and made anew."""
+        problem = self.key_problem()
+        if problem:
+            kept = SetAside(self._key_file.parent).move(self._key_file, self._key_file.name)
+            log.error("%s. It was made anew, and is in %s", problem, kept)
         if not self._key_file.exists():
             _make_key(self._key_file)
-        _load_key(self._key_file, checked=True)
+            self.__dict__.pop("_key", None)
+
+    def key_problem(self) -> str:
+        """What is wrong with the file of the key, in words; "" when it is whole, or not there yet."""
+        try:
+            _load_key(self._key_file, checked=True)
+        except FileNotFoundError:
+            return ""
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            return (
+                f"{self._key_file.name}, the key that access tokens are signed with, is damaged: "
+                "tokens that were given out end with it, and clients ask for new ones"
+            )
+        return ""
 
     @cached_property
     def _key(self) -> rsa.RSAPrivateKey:
@@ -270,5 +292,6 @@ def _load_key(path: Path, *, checked: bool) -> rsa.RSAPrivateKey:
     loaded = serialization.load_pem_private_key(
         path.read_bytes(), None, unsafe_skip_rsa_key_validation=not checked
     )
-    assert isinstance(loaded, rsa.RSAPrivateKey)
+    if not isinstance(loaded, rsa.RSAPrivateKey):
+        raise TypeError(f"{path.name} does not hold an RSA key")
     return loaded

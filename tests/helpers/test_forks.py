@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -15,10 +16,14 @@ from helpers import forks
 from helpers.clouds import Connection, connect
 from tests.conftest import LocalCloud
 
+_owners = itertools.count(1)
+
 
 @pytest.fixture
-def published(fresh_cloud: LocalCloud, own_environment: None) -> Connection:
-    connection = connect("local", home=fresh_cloud.home)
+def published(local_cloud: LocalCloud, own_environment: None) -> Connection:
+    """Of an account that no other test has."""
+    owner = f"team-{next(_owners)}"
+    connection = connect("local", github_owner=owner, home=local_cloud.home)
     forks.publish(connection)
     return connection
 
@@ -34,10 +39,10 @@ def clone(cloud: LocalCloud, fork: forks.Fork, folder: Path) -> Path:
 
 
 def test_published_repositories_are_what_the_project_has(
-    fresh_cloud: LocalCloud, published: Connection, tmp_path: Path
+    local_cloud: LocalCloud, published: Connection, tmp_path: Path
 ) -> None:
     for name in forks.NAMES:
-        folder = clone(fresh_cloud, forks.fork(published, name), tmp_path / name)
+        folder = clone(local_cloud, forks.fork(published, name), tmp_path / name)
         for path in (forks.FOLDER / name).rglob("*"):
             if path.is_file():
                 copied = folder / path.relative_to(forks.FOLDER / name)
@@ -59,10 +64,10 @@ def test_a_folder_is_read_as_its_files(published: Connection) -> None:
 
 
 def test_the_same_content_has_the_same_commit_everywhere(
-    published: Connection, local_cloud: LocalCloud
+    published: Connection, fresh_cloud: LocalCloud
 ) -> None:
     heads = [forks.Checkout(published, forks.fork(published, n)).head for n in forks.NAMES]
-    other = connect("local", home=local_cloud.home)
+    other = connect("local", home=fresh_cloud.home)
     published_there = forks.publish(other, restore=True)
     assert [forks.Checkout(other, one).head for one in published_there] == heads
 
@@ -83,7 +88,7 @@ def test_publishing_again_keeps_a_change_unless_told_to_restore(published: Conne
 
 
 def test_the_mode_of_a_file_is_part_of_it(
-    fresh_cloud: LocalCloud, published: Connection, tmp_path: Path
+    local_cloud: LocalCloud, published: Connection, tmp_path: Path
 ) -> None:
     fork = forks.fork(published, "import-baseimage-node")
     checkout = forks.Checkout(published, fork)
@@ -91,7 +96,7 @@ def test_the_mode_of_a_file_is_part_of_it(
     checkout.write("folder/new.txt", "new\n")
     checkout.commit("Lose a permission")
     checkout.push()
-    folder = clone(fresh_cloud, fork, tmp_path / "clone")
+    folder = clone(local_cloud, fork, tmp_path / "clone")
     assert not (folder / "test.sh").stat().st_mode & 0o100
     assert (folder / "folder/new.txt").read_text() == "new\n"
 
@@ -142,9 +147,9 @@ def test_an_owner_that_github_does_not_have_is_refused(published: Connection) ->
 
 
 def test_an_organization_has_forks_of_its_own(
-    fresh_cloud: LocalCloud, published: Connection
+    local_cloud: LocalCloud, published: Connection
 ) -> None:
-    other = connect("local", github_owner="second-team", home=fresh_cloud.home)
+    other = connect("local", github_owner="second-team", home=local_cloud.home)
     before = forks.Checkout(published, forks.fork(published, "base-image-node")).head
     made = forks.publish(other)
     assert [one.page for one in made] == [

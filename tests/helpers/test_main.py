@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -205,10 +206,11 @@ def test_a_state_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
-def test_no_command_is_misuse() -> None:
-    with pytest.raises(SystemExit) as caught:
-        command_line.main([])
-    assert caught.value.code == 2
+def test_no_command_is_misuse(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line.main([]) == 2
+    told = capsys.readouterr().err
+    for command in ("up", "down", "status", "doctor", "env", "reset", "publish", "run"):
+        assert re.search(rf"^ +{command} ", told, re.MULTILINE)
 
 
 def test_importing_the_package_imports_none_of_the_clients() -> None:

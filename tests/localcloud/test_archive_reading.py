@@ -72,6 +72,7 @@ def test_holes_of_a_sparse_file_are_zeros() -> None:
         (b"BZh9" + b"\xff" * 600, "its compressed data cannot be read"),
         (b"\xfd7zXZ\x00" + b"\xff" * 600, "its compressed data cannot be read"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "archive",  # its time is now
 )
 def test_what_is_not_whole_is_told(data: bytes, reason: str) -> None:
     with pytest.raises(ArchiveError, match=reason):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -15,6 +16,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from helpers.localcloud import daemon, damage
 from helpers.localcloud.cloud import Cloud
@@ -191,7 +194,7 @@ OTHER: list[Damage] = [
 
 
 @pytest.mark.parametrize("damages", [ONE, OTHER])
-def test_what_cannot_be_repaired_is_named_and_everything_else_goes_on(
+def test_what_cannot_be_read_is_named_then_taken_out_and_everything_else_goes_on(
     home: Path, damages: list[Damage]
 ) -> None:
     for hurt, _ in damages:
@@ -208,8 +211,62 @@ def test_what_cannot_be_repaired_is_named_and_everything_else_goes_on(
     for _, named in damages:
         assert named in done.stdout
     assert (done.returncode, done.stderr) == (1, "")
-    assert f" {len(damages)} left." in done.stdout
+    assert f"{len(damages)} repaired, 1 left." in done.stdout  # a blob, too; who pushed has it
     assert "Traceback" not in (home / "daemon.log").read_text()
+    left = run(home, "doctor")
+    assert (left.returncode, "0 repaired, 1 left." in left.stdout) == (1, True)
+    assert damages[0][1].rpartition(" ")[0].splitlines()[-1] in left.stdout
+    assert run(home, "status").stdout.count("\n") == 1  # names nothing damaged
+
+
+def test_what_is_taken_out_is_kept_and_can_be_made_anew(home: Path) -> None:
+    secret = json.dumps({"token": "of somebody"})
+    execute(home, "UPDATE resources SET body='{', private=? WHERE name='hello'", secret)
+    execute(home, "UPDATE runs SET request='null'")
+    execute(home, "UPDATE registry_manifests SET attributes='?'")
+    execute(home, "INSERT INTO outbox (kind, payload, created) VALUES ('Unheard', '{}', 0)")
+    aside(home, "BranchPushed", '{"unknown": 1}')
+    shutil.rmtree(home / "git" / "1.git" / "objects")
+    done = run(home, "doctor")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    folder = home / "set-aside"
+    assert {path.name for path in folder.iterdir()} == {
+        *("events.jsonl", "registry_manifests.jsonl", "resources.jsonl", "runs.jsonl"),
+        "importing-public-content-hello.git",
+    }
+    for path in folder.glob("*.jsonl"):
+        assert path.stat().st_mode & 0o077 == 0
+        assert f"it is in set-aside/{path.name}" in done.stdout.replace("and is", "it is")
+    [task] = [json.loads(line) for line in (folder / "resources.jsonl").read_text().splitlines()]
+    assert (task["name"], task["body"], task["private"]) == ("hello", "{", secret)
+    assert len((folder / "events.jsonl").read_text().splitlines()) == 2
+    assert run(home, "doctor").stdout == f"The state in {home} is whole.\n"
+    reader = Reader(start(home))
+    assert reader.arm(f"{reader.registry}/runs")["value"] == []
+    image = reader.arm(f"{reader.registry}/tasks")["value"]
+    assert image == []
+    published = run(home, "publish")
+    assert published.returncode == 0, published.stderr
+
+
+def test_a_git_repository_without_content_is_told_in_the_host_s_words(home: Path) -> None:
+    start(home)
+    assert run(home, "publish").returncode == 0
+    for path in (home / "git").iterdir():
+        shutil.rmtree(path / "objects")
+    told = run(home, "publish")
+    assert (told.returncode, told.stdout) == (1, "")
+    assert "http resp" not in told.stderr
+    assert re.search(
+        r"The content of https://github.com/importing-public-content/[a-z-]+ is missing on the disk "
+        r"of the local cloud. Take it out with python -m helpers down and then python -m helpers "
+        r"doctor",
+        told.stderr,
+    )
+    daemon.down(home)
+    assert "python -m helpers publish" in run(home, "doctor").stdout
+    start(home)
+    assert run(home, "publish").returncode == 0
 
 
 def test_status_and_the_log_name_what_is_damaged(home: Path) -> None:
@@ -235,7 +292,7 @@ def test_a_start_ends_runs_and_makes_keys_anew_whatever_is_damaged(home: Path) -
     damage_log(home)
     execute(home, "UPDATE runs SET status='Running'")
     (home / "blobs" / "account-key").write_text("?")
-    for name in ("ca.pem", "ca-key.pem"):
+    for name in ("ca.pem", "ca-key.pem", "signing-key.pem"):
         (home / name).write_text("damaged")
     reader = Reader(start(home))
     [run] = reader.arm(f"{reader.registry}/runs")["value"]
@@ -244,6 +301,37 @@ def test_a_start_ends_runs_and_makes_keys_anew_whatever_is_damaged(home: Path) -
     log = reader.session.get(link)
     assert (log.status_code, log.headers["x-ms-meta-Complete"]) == (200, "failed")
     assert "The local cloud was stopped while the run was going on" in log.text
+    told = (home / "daemon.log").read_text()
+    assert "signing-key.pem, the key that access tokens are signed with, is damaged" in told
+    assert (
+        "ca.pem and ca-key.pem, the certificate authority of the local cloud, are damaged" in told
+    )
+    assert (home / "set-aside" / "signing-key.pem").read_text() == "damaged"
+
+
+def other_key() -> str:
+    key = generate_private_key(SECP256R1())
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+@pytest.mark.parametrize(
+    "content", ["", "damaged", "\ud8ff".encode("utf-8", "surrogatepass"), other_key()]
+)
+def test_keys_that_are_none_are_named_and_made_anew_by_doctor_too(
+    home: Path, content: str | bytes
+) -> None:
+    daemon.up(home)  # makes the authority
+    daemon.down(home)
+    data = content.encode() if isinstance(content, str) else content
+    for name in ("signing-key.pem", "ca-key.pem"):
+        (home / name).write_bytes(data)
+    done = run(home, "doctor")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "signing-key.pem, the key that access tokens are signed with, is damaged" in done.stdout
+    assert "ca.pem and ca-key.pem, the certificate authority" in done.stdout
+    assert done.stdout.count("it was made anew") == 2
+    assert run(home, "doctor").stdout == f"The state in {home} is whole.\n"
+    assert Reader(start(home)).arm(Reader(start(home)).registry)["name"] == "acmerockets"
 
 
 def test_a_damaged_blob_is_stored_anew_after_doctor(home: Path) -> None:
@@ -287,7 +375,7 @@ def test_env_of_a_damaged_account_is_one_message(home: Path) -> None:
     (home / "account.json").write_text("{")
     done = run(home, "env")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "account.json: " in done.stderr
+    assert "account.json, which says what its subscription" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 

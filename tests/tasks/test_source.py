@@ -377,6 +377,7 @@ def test_bad_archives_are_refused_and_write_nothing_outside(
         (b"no archive at all", "it is no tar archive"),
         (b"\x1f\x8b" + b"damaged" * 100, "it is damaged"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "archive",  # its time is now
 )
 def test_a_damaged_archive_is_told_in_one_sentence(
     cloud: Cloud, tmp_path: Path, content: bytes, reason: str

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import trustme
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
 
 from .. import atomic
 from .hosts import CERTIFICATE_NAMES
@@ -30,16 +32,26 @@ def server_context(home: Path, ca_file: Path) -> ssl.SSLContext:
     return context
 
 
+def problem(key_file: Path, ca_file: Path) -> str:
+    """What is wrong with the authority's two files, in words; "" when it can be used tomorrow."""
+    about = f"{ca_file.name} and {key_file.name}, the certificate authority of the local cloud"
+    try:
+        certificate = x509.load_pem_x509_certificate(ca_file.read_bytes())
+        key = serialization.load_pem_private_key(key_file.read_bytes(), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return f"{about}, are damaged"
+    if certificate.public_key() != key.public_key():
+        return f"{about}, do not belong together"
+    tomorrow = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1)
+    return "" if certificate.not_valid_after_utc > tomorrow else f"{about}, have expired"
+
+
 def _authority(key_file: Path, ca_file: Path) -> trustme.CA:
     if key_file.exists() and ca_file.exists():
-        certificate = ca_file.read_bytes()
-        tomorrow = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1)
-        try:
-            expires = x509.load_pem_x509_certificate(certificate).not_valid_after_utc
-            if expires > tomorrow:
-                return trustme.CA.from_pem(certificate, key_file.read_bytes())
-        except ValueError as error:
-            log.error("the certificate authority is damaged and was made anew: %s", error)
+        reason = problem(key_file, ca_file)
+        if not reason:
+            return trustme.CA.from_pem(ca_file.read_bytes(), key_file.read_bytes())
+        log.error("%s: it was made anew", reason)
     authority = trustme.CA(organization_name="Local cloud", organization_unit_name=str(os.getpid()))
     atomic.write(key_file, authority.private_key_pem.bytes(), durable=True)
     atomic.write(ca_file, authority.cert_pem.bytes(), mode=0o644, durable=True)

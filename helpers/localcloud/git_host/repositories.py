@@ -215,8 +215,9 @@ def damaged(repository: Repository, how: str) -> CloudError:
     return CloudError(
         503,
         "RepositoryDamaged",
-        f"The content of {repository.url} is {how} on the disk of the local cloud. Delete the "
-        "repository and push it again; python -m helpers doctor tells what else is damaged.",
+        f"The content of {repository.url} is {how} on the disk of the local cloud. Take it out "
+        "with python -m helpers down and then python -m helpers doctor; then push it again (the "
+        "sample repositories: python -m helpers publish).",
     )
 
 
