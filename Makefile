@@ -7,6 +7,10 @@ TESTS  := $(VENV)/installed-test
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 AZ     := .venv-az
 ARGS   ?=
+# Tests wait a lot, for daemons and kernels: one more worker than the machine has processors, each with
+# clouds of its own. WORKERS=0 runs them in one process, where -s and --pdb work.
+WORKERS ?= $(shell expr $$(nproc) + 1)
+SPREAD := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help env develop tutorial test coverage az notebooks lab lint fuzz bench clean lock
 
@@ -41,12 +45,12 @@ tutorial: $(STAMP)  ## run every notebook headless, then open build/tutorial/ind
 
 test: $(TESTS)  ## run the whole test suite
 	@$(MAKE) --no-print-directory az || echo "Without the Azure CLI the tests of the az blocks are skipped."
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 coverage: $(TESTS)  ## the whole test suite once, with branch coverage of all processes; below 94 % is red
 	@$(MAKE) --no-print-directory az || echo "Without the Azure CLI the tests of the az blocks are skipped."
 	@rm -rf build/coverage
-	@$(BIN)/python -m coverage run -m pytest $(ARGS)
+	@$(BIN)/python -m coverage run -m pytest $(SPREAD) $(ARGS)
 	@$(BIN)/python -m coverage combine --quiet
 	@$(BIN)/python -m coverage html --quiet
 	@$(BIN)/python -m coverage report
