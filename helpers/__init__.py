@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from . import (
         artifacts,
         charts,
+        downstream,
         explain,
         forks,
         pipeline,
@@ -43,6 +44,7 @@ __all__ = [
     "charts",
     "check_color",
     "connect",
+    "downstream",
     "explain",
     "forks",
     "password_secret",

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from itertools import islice
 from typing import Any
 
 from .clouds import Connection
 from .display import Table, plain
 from .errors import HelpersError
 from .localcloud.run_statuses import FINAL
-from .run import images_of, trigger_of
+from .run import images_of, is_of, moment, trigger_of
 
 _AZURE = ".azurecr.io"
+_PULL = "microsoft.containerregistry/registries/pull/read"
+_LOOKED_AT = 50  # tags of a repository, the newest first
 _SHORT = 19  # characters of a digest that are shown: sha256: and twelve digits
 
 
@@ -51,14 +55,19 @@ def why(connection: Connection, group: str, registry: str, task: str) -> Explana
     except ResourceNotFoundError as error:
         said = plain(error.message).partition("\n")[0]
         raise HelpersError(f"There is no task {task} in the registry {registry}: {said}") from None
-    recent = list(
-        connection.clients.tasks.runs.list(group, registry, filter=f"TaskName eq '{task}'", top=10)
-    )
+    recent = [
+        run
+        for run in connection.clients.tasks.runs.list(
+            group, registry, filter=f"TaskName eq '{task}'", top=10
+        )
+        if is_of(run, found)
+    ]
     facts = [("task", _task(found)), ("last run", _last_run(recent))]
     facts += _waiting(recent)
     trigger = found.trigger
     facts += _source(trigger.source_triggers if trigger else None)
     facts += _base_image(connection, registry, found, recent)
+    facts += _credentials(connection, found)
     facts += _timer(trigger.timer_triggers if trigger else None)
     return Explanation(task, registry, facts)
 
@@ -121,17 +130,26 @@ def _base_image(
         return [(about, f"the base image trigger {trigger.name} is disabled")]
     tracked = task.step.base_image_dependencies or []
     if not tracked:
-        return [
-            (
-                about,
-                "no run of it has succeeded with a build step yet, so it is not known which image "
-                "it is built on",
-            )
-        ]
+        return [(about, _unknown(recent))]
     only_runtime = plain(trigger.base_image_trigger_type).lower() == "runtime"
     return [
         (about, _tracked(connection, registry, task, recent, one, only_runtime)) for one in tracked
     ]
+
+
+def _unknown(recent: list[Any]) -> str:
+    """Why no base image is tracked: a task learns from its last successful build."""
+    if not recent:
+        return (
+            "it has never run, so it is not known which image it is built on: no new image starts "
+            "it. Start it once by hand: az acr task run"
+        )
+    if any(plain(run.status) == "Succeeded" for run in recent):
+        return "its last successful run has built nothing on another image: no new image starts it"
+    return (
+        "no run of it has succeeded yet, so it is not known which image it is built on: no new "
+        "image starts it"
+    )
 
 
 def _tracked(
@@ -144,7 +162,7 @@ def _tracked(
 ) -> str:
     name = f"{image.registry}/{image.repository}"
     if not image.tag:
-        return f"{name} is named by its digest, which never changes: nothing will start it"
+        return f"{name} is named by its digest, which never changes: no new image starts it"
     name = f"{name}:{image.tag}"
     if only_runtime and plain(image.type).lower() == "buildtime":
         return f"{name} is used by a build stage only; the trigger is for the runtime image"
@@ -163,7 +181,8 @@ def _tracked(
     if now == image.digest:
         return (
             f"{name} points to {built_on}…, and the last successful run was built on that: only "
-            f"another digest is an update{_refused(connection, image)}"
+            f"another digest is an update{_other_tags(connection, image, recent)}"
+            f"{_refused(connection, image)}"
         )
     return (
         f"{name} points to {now[:_SHORT]}…, and the last successful run was built on {built_on}…: "
@@ -181,6 +200,22 @@ def _started(recent: list[Any], digest: str) -> str:
         "no recent run was started by that. The image came while the task or its trigger was disabled, "
         "or differently set; what was missed is not made up for. Start one by hand: az acr task run"
     )
+
+
+def _other_tags(connection: Connection, image: Any, recent: list[Any]) -> str:
+    """The newest tag that the repository of ``image`` has got since the last successful run."""
+    from azure.containerregistry import ArtifactTagOrder
+
+    built = next((run for run in recent if plain(run.status) == "Succeeded"), None)
+    if built is None or built.start_time is None:
+        return ""
+    tags = connection.clients.registry(image.registry).list_tag_properties(
+        image.repository, order_by=ArtifactTagOrder.LAST_UPDATED_ON_DESCENDING
+    )
+    for tag in islice(tags, _LOOKED_AT):
+        if tag.name != image.tag and tag.created_on > moment(built.start_time):
+            return f"; the tag {tag.name} is new there, and {image.tag} is the one that is watched"
+    return ""
 
 
 def _refused(connection: Connection, image: Any) -> str:
@@ -206,6 +241,69 @@ def _credential_missing(registry: str, task: Any, server: str) -> str:
     return (
         "the task has no credential for that registry, so it cannot pull from it; add one: "
         f"az acr task credential add --login-server {server}"
+    )
+
+
+def _credentials(connection: Connection, task: Any) -> list[tuple[str, str]]:
+    """A fact for each registry that the task's identity should log in to, and may not."""
+    custom = (task.credentials.custom_registries or {}) if task.credentials else {}
+    facts = []
+    for server, credential in custom.items():
+        if credential is None or credential.user_name or plain(credential.identity) != "[system]":
+            continue
+        problem = _not_allowed(connection, task, server)
+        if problem:
+            facts.append(("credential", f"{server}: {problem}"))
+    return facts
+
+
+def _not_allowed(connection: Connection, task: Any, server: str) -> str:
+    """What keeps the task's identity from pulling there; '' also where that cannot be seen."""
+    from azure.core.exceptions import HttpResponseError
+
+    principal = task.identity.principal_id if task.identity else None
+    if not principal:
+        return (
+            "its run should log in there as the task's managed identity, and the task has none: "
+            "az acr task identity assign"
+        )
+    scope = next(
+        (
+            str(one.id)
+            for one in connection.clients.registries.registries.list()
+            if one.login_server.lower() == server.lower()
+        ),
+        None,
+    )
+    if scope is None:
+        return ""  # of another subscription
+    authorization = connection.clients.authorization
+    try:
+        held = authorization.role_assignments.list_for_scope(
+            scope, filter=f"assignedTo('{principal}')"
+        )
+        # The answer has those of what lies below the scope, too.
+        there = [one for one in held if scope.lower().startswith(str(one.scope).lower())]
+        roles = [
+            authorization.role_definitions.get_by_id(str(one.role_definition_id)) for one in there
+        ]
+    except HttpResponseError:
+        return ""  # who may not read roles cannot tell
+    if any(_may_pull(one) for one in roles):
+        return ""
+    names = ", ".join(sorted(plain(one.role_name) for one in roles))
+    return (
+        f"the task's identity has {f'only {names}' if names else 'no role'} on that registry, so "
+        f"it cannot pull from it; give it one: az role assignment create --role AcrPull --scope {scope}"
+    )
+
+
+def _may_pull(role: Any) -> bool:
+    """Whether a role lets its holder pull; the action is AcrPull's in the list of built-in roles."""
+    return any(
+        any(fnmatchcase(_PULL, plain(one).lower()) for one in given.actions or [])
+        and not any(fnmatchcase(_PULL, plain(one).lower()) for one in given.not_actions or [])
+        for given in role.permissions or []
     )
 
 

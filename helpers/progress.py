@@ -66,16 +66,22 @@ def _gated_import(connection: Connection, settings: Settings) -> bool:
 
 
 def _gated_image(connection: Connection, settings: Settings) -> bool:
+    return settings.base_artifacts_login_server in _watched(connection, settings, "hello-world")
+
+
+def _downstream(connection: Connection, settings: Settings) -> bool:
+    return settings.login_server in _watched(connection, settings, "delivery")
+
+
+def _watched(connection: Connection, settings: Settings, task: str) -> list[str]:
+    """The registries that the team's ``task`` was last built on; none when there is no such task."""
     from azure.core.exceptions import ResourceNotFoundError
 
     try:
-        task = connection.clients.tasks.tasks.get(
-            settings.registry_group, settings.registry, "hello-world"
-        )
+        found = connection.clients.tasks.tasks.get(settings.registry_group, settings.registry, task)
     except ResourceNotFoundError:
-        return False
-    watched = [one.registry for one in task.step.base_image_dependencies or []]
-    return settings.base_artifacts_login_server in watched
+        return []
+    return [str(one.registry) for one in found.step.base_image_dependencies or []]
 
 
 # What a notebook leaves behind, and so what tells that it was run.
@@ -87,6 +93,7 @@ _EVIDENCE: dict[str, Callable[[Connection, Settings], bool]] = {
     "05": _broken_base_image,
     "06": _gated_import,
     "07": _gated_image,
+    "12": _downstream,
 }
 
 

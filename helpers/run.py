@@ -32,6 +32,12 @@ def digest_of(run: Any, image: str) -> str:
     )
 
 
+def is_of(run: Any, task: Any) -> bool:
+    """Whether ``task`` is what ran, and not a task of that name that was deleted before."""
+    made = task.creation_date
+    return made is None or run.create_time is None or moment(run.create_time) >= moment(made)
+
+
 def images_of(run: Any) -> list[str]:
     """What a run pushed: ``repository:tag``, sorted."""
     return sorted(f"{one.repository}:{one.tag}" for one in run.output_images or [])

@@ -25,6 +25,7 @@ __all__ = [
     "RunTimeout",
     "digest_of",
     "duration_of",
+    "ended",
     "follow",
     "images_of",
     "log_of",
@@ -101,16 +102,40 @@ def follow(
             if stream.complete or now - ended > _LOG_PATIENCE:
                 break
         elif now > deadline:
-            raise RunTimeout(
-                f"Run {address.run} in {address.registry} is {plain(run.status)} after {timeout:.0f} s. "
-                "It goes on: wait for it with runs.follow, or end it with runs.cancel of the SDK."
-            )
+            raise RunTimeout(_not_over(run, address, timeout))
         time.sleep(connection.poll_seconds)
     log.lines.extend(stream.rest())
     show()
     if run.status != expect:
         raise RunFailed(_failure(run, address, log.lines, expect), run, log.lines)
     return run
+
+
+def ended(
+    connection: Connection, run: Any, *, expect: str = "Succeeded", timeout: float = 1800.0
+) -> Any:
+    """Wait until ``run`` has ended, and show nothing meanwhile; the run at its end.
+
+    Raises as :func:`follow` does.
+    """
+    address = _Address.of(run)
+    place = (address.group, address.registry, address.run)
+    deadline = time.monotonic() + timeout
+    while (run := connection.clients.tasks.runs.get(*place)).status not in FINAL:
+        if time.monotonic() > deadline:
+            raise RunTimeout(_not_over(run, address, timeout))
+        time.sleep(connection.poll_seconds)
+    if run.status != expect:
+        lines = log_of(connection, run).lines
+        raise RunFailed(_failure(run, address, lines, expect), run, lines)
+    return run
+
+
+def _not_over(run: Any, address: _Address, timeout: float) -> str:
+    return (
+        f"Run {address.run} in {address.registry} is {plain(run.status)} after {timeout:.0f} s. "
+        "It goes on: wait for it with runs.follow, or end it with runs.cancel of the SDK."
+    )
 
 
 def log_of(connection: Connection, run: Any) -> Log:

@@ -49,6 +49,7 @@ VARYING = (
     (r"(?:sha256[:%3A]+)[0-9a-f]{64}", "DIGEST"),  # of images with times in them
     (r"\b[0-9a-f]{40}\b", "COMMIT"),
     (r"(?i)(?<=content-length: )\d+", "LENGTH"),  # of bodies with the above in them
+    (r"\b\d{19}\b", "EDITION"),  # of the team's base image: the time, in nanoseconds
     (r"(?<=runs/)[a-z]{2}[0-9a-z]+", "RUN"),  # run ids begin with letters of the registry's id
     (r"(?<=hello-world/_tags/)[a-z]{2}[0-9a-z]+", "RUN"),
     (r"(?<=15-alpine-)[a-z]{2}[0-9][0-9a-z]*", "RUN"),

@@ -14,6 +14,7 @@ from helpers.clouds import Connection, connect
 from helpers.display import plain, site
 from helpers.settings import Settings
 
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _RUN_ID = re.compile(r"\b[a-z]{2}[0-9][0-9a-z]*\b")
 
 
@@ -73,33 +74,50 @@ def _without_ids(names: list[str]) -> list[str]:
 
 def _task(task: Any) -> dict[str, Any]:
     step, trigger = task.step, task.trigger
-    [source] = trigger.source_triggers
-    address = step.context_path
     credentials = task.credentials.custom_registries if task.credentials else {}
     return {
         "status": plain(task.status),
-        "identity": plain(task.identity.type),
+        "identity": plain(task.identity.type) if task.identity else "",
         "platform": (plain(task.platform.os).lower(), plain(task.platform.architecture)),
-        "step": (plain(step.type), step.task_file_path, address.rpartition("/")[2]),
-        "values": {one.name: (one.value, bool(one.is_secret)) for one in step.values_property},
+        "step": _step(step),
         "base images": sorted(
-            (plain(one.type), one.registry, one.repository, one.tag)
-            for one in step.base_image_dependencies
+            (plain(one.type), one.registry, one.repository, one.tag or "by digest")
+            for one in step.base_image_dependencies or []
         ),
-        "commits": (
-            plain(source.status),
-            [plain(one) for one in source.source_trigger_events],
-            source.source_repository.branch,
-        ),
+        "commits": [
+            (
+                plain(one.status),
+                [plain(event) for event in one.source_trigger_events],
+                one.source_repository.branch,
+            )
+            for one in trigger.source_triggers or []
+        ],
         "image updates": (
             plain(trigger.base_image_trigger.status),
             plain(trigger.base_image_trigger.base_image_trigger_type),
         ),
+        "timers": [
+            (one.name, one.schedule, plain(one.status)) for one in trigger.timer_triggers or []
+        ],
         "credentials": {
-            server: (one.user_name.value, one.password.value, one.identity)
+            server: (
+                one.user_name.value if one.user_name else None,
+                one.password.value if one.password else None,
+                one.identity,
+            )
             for server, one in (credentials or {}).items()
         },
     }
+
+
+def _step(step: Any) -> dict[str, Any]:
+    """What a step says, but for the base images; the repository without its owner, no digests."""
+    given = step.as_dict()["properties"] if "properties" in step.as_dict() else step.as_dict()
+    left_out = {"baseImageDependencies", "contextAccessToken"}
+    kept = {name: value for name, value in given.items() if name not in left_out and value}
+    kept["contextPath"] = str(kept.get("contextPath", "")).rpartition("/")[2]
+    comparable: dict[str, Any] = json.loads(_DIGEST.sub("DIGEST", json.dumps(kept, sort_keys=True)))
+    return comparable
 
 
 def _vault(connection: Connection, settings: Settings) -> dict[str, Any]:
@@ -118,16 +136,21 @@ def _vault(connection: Connection, settings: Settings) -> dict[str, Any]:
 
 
 def _roles(connection: Connection, settings: Settings) -> list[tuple[str, str, str]]:
-    group = connection.clients.resources.resource_groups.get(settings.instance_group)
+    clients = connection.clients
+    scopes = [str(clients.resources.resource_groups.get(settings.instance_group).id)]
+    scopes += [
+        str(one.id)
+        for one in clients.registries.registries.list()
+        if one.name in settings.all_registries
+    ]
     return sorted(
         (
             one.role_definition_id.rpartition("/")[2],
             plain(one.principal_type),
             one.scope.rpartition("/")[2],
         )
-        for one in connection.clients.authorization.role_assignments.list_for_scope(
-            group.id, filter="atScope()"
-        )
+        for scope in scopes
+        for one in clients.authorization.role_assignments.list_for_scope(scope, filter="atScope()")
         if one.principal_id != connection.object_id
     )
 

@@ -20,6 +20,7 @@ from tests.az import AZ
 
 _BASH = re.compile(r"```bash\n(.*?)```", re.DOTALL)
 _MARK = "@@ block "
+_LAST = chapters()[-2].number  # the one after it cleans up
 _SHOWN_LINES = 40  # of the output of a block that failed
 
 
@@ -71,7 +72,7 @@ def run(chosen: Sequence[Block], home: Path, folder: Path) -> dict[str, str]:
         stdout=subprocess.PIPE,
         text=True,
         check=False,
-        timeout=500,
+        timeout=800,
     )
     outputs = re.split(rf"^{_MARK}\d+\n", done.stdout, flags=re.MULTILINE)[1:]
     if done.returncode:
@@ -122,10 +123,10 @@ def homes(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
 @pytest.mark.skipif(AZ is None, reason="the Azure CLI is not installed; do it with: make az")
 def test_the_az_blocks_do_what_the_notebooks_do(homes: tuple[Path, Path], tmp_path: Path) -> None:
     by_az, by_notebooks = homes
-    words = ("-m", "helpers", "run", "--to", "08", "--output", str(tmp_path / "out"))
+    words = ("-m", "helpers", "run", "--to", _LAST, "--output", str(tmp_path / "out"))
     notebooks = start(by_notebooks, *words)  # beside the blocks
     try:
-        outputs = run(blocks(last="08"), by_az, tmp_path)
+        outputs = run(blocks(last=_LAST), by_az, tmp_path)
     except BaseException:
         notebooks.kill()
         raise
@@ -138,6 +139,13 @@ def test_the_az_blocks_do_what_the_notebooks_do(homes: tuple[Path, Path], tmp_pa
     assert "Failed" in outputs["08 red-az"]
     assert "REFUSED: a red background" in outputs["08 log-az"]
     assert '<dd id="color">Green</dd>' in outputs["08 proof-az"]
+    assert "unauthorized" in outputs["12 no-credential-az"]
+    assert "already exists. You cannot add it again." in outputs["12 credential-az"]
+    for service in ("catalog", "checkout", "delivery"):
+        assert re.search(
+            rf"{service} +linux +Succeeded +Image Update", outputs["12 fan-out-az"], re.I
+        )
+    assert "delivery" not in outputs["12 disabled-az"].rpartition("RUN ID")[2]
 
     expected, made = (
         json.loads(said(start(home, "-m", "tests.helpers.inventory")))

@@ -89,6 +89,22 @@ def test_a_run_that_takes_too_long_goes_on(connection: Connection, place: tuple[
         runs.follow(connection, scheduled, timeout=60)
 
 
+def test_the_end_of_a_run_is_waited_for_without_a_word(
+    connection: Connection, place: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = runs.ended(connection, schedule(connection, place, GOOD), timeout=60)
+    assert run.status == "Succeeded"
+    assert capsys.readouterr().out == ""
+    with pytest.raises(runs.RunFailed, match="Failed is what should have become of it") as caught:
+        runs.ended(connection, run, expect="Failed")
+    assert "one" in caught.value.log
+    scheduled = schedule(connection, place, GOOD.replace("0.5", "60"))
+    with pytest.raises(runs.RunTimeout, match="It goes on"):
+        runs.ended(connection, scheduled, timeout=0.5)
+    connection.clients.tasks.runs.cancel(*place, scheduled.run_id)
+    assert runs.ended(connection, scheduled, expect="Canceled").status == "Canceled"
+
+
 def test_waiting_for_a_run_that_nobody_starts_ends(
     connection: Connection, place: tuple[str, str]
 ) -> None:
