@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import builds, clouds, floods, listings, loads, pipelines, registries, tutorials
+from . import builds, clouds, floods, imports, listings, loads, pipelines, registries, tutorials
 from .report import Figure, heading, line
 from .sides import Side
 
@@ -18,6 +18,7 @@ _ALL: dict[str, Measure] = {
     "daemon": clouds.measure,
     "build": builds.measure,
     "registry": registries.measure,
+    "import": imports.measure,
     "listing": listings.measure,
     "pipeline": pipelines.measure,
     "downstream": pipelines.measure_downstream,

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,11 +19,13 @@ from azure.core.exceptions import HttpResponseError
 from azure.mgmt.authorization import AuthorizationManagementClient
 from azure.mgmt.containerregistry import ContainerRegistryManagementClient
 
+from helpers.localcloud import daemon
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.content import ContentStore
 from helpers.localcloud.principals import Principal, Principals
 from helpers.localcloud.store import Store
-from tests.conftest import LocalCloud
+from tests.az import Az
+from tests.conftest import LocalCloud, start
 from tests.registry.test_registry import INDEX, MANIFEST, Place, digest
 
 TYPE = "Microsoft.ContainerRegistry/registries"
@@ -505,11 +511,11 @@ def test_an_image_that_lacks_content(world: World) -> None:
     assert index
 
 
-@pytest.mark.parametrize("where", ["tag", "manifest"])
+@pytest.mark.parametrize("where", ["repository", "tag", "manifest"])
 def test_a_source_that_may_not_be_read(world: World, where: str) -> None:
     repository = name()
     image = world.image(repository)
-    path = {"tag": "/_tags/1", "manifest": f"/_manifests/{image}"}[where]
+    path = {"repository": "", "tag": "/_tags/1", "manifest": f"/_manifests/{image}"}[where]
     answer = world.source.http.patch(
         f"https://{world.source.server}/acr/v1/{repository}{path}", json={"readEnabled": False}
     )
@@ -517,8 +523,9 @@ def test_a_source_that_may_not_be_read(world: World, where: str) -> None:
     status, code, told = world.failure(world.body(f"{repository}:1", f"{repository}:1"))
     assert (status, code) == (400, "InvalidParameters")
     assert told.startswith("Invalid message MethodNotAllowed Method Not Allowed {")
-    answer = json.loads(told.partition("Allowed ")[2].partition("Allowed ")[2])
-    assert answer["errors"][0]["code"] == "REGISTRY_DISALLOWED_OPERATION"
+    [error] = json.loads(told[told.index("{") :])["errors"]
+    assert error["code"] == "REGISTRY_DISALLOWED_OPERATION"
+    assert f"The {where} {repository}" in error["detail"]
 
 
 # -- locks -------------------------------------------------------------------------------------
@@ -556,6 +563,7 @@ def test_a_repository_that_lets_nothing_in_is_left_alone(world: World) -> None:
     status, code, told = world.failure({**body, "mode": "Force"})
     assert (status, code) == (400, "REGISTRY_DISALLOWED_OPERATION")
     assert "The operation is disallowed on this registry, repository or image" in told
+    assert f"The repository {repository} is locked: writeEnabled is false." in told
     assert world.digest(repository, "1") == image
     assert world.tags(f"{repository}-other") == []
 
@@ -697,3 +705,91 @@ def test_an_import_and_its_end_are_one(world: World) -> None:
         )
     )
     assert ended >= tagged
+
+
+# -- the importer, and the real az -------------------------------------------------------------
+
+
+IMPORTER = "577a9874-89fd-4f24-9dbd-b5034d0ad23a"
+
+
+def test_the_importer_imports_and_pushes_nothing(world: World) -> None:
+    repository = name()
+    image = world.image(repository)
+    importer = world.somebody(target=IMPORTER, source=IMPORTER)
+    token = world.token(importer)
+    body = world.body(f"{repository}:1", f"{repository}:1")
+    world.imported(body, token)
+    world.imported({**body, "mode": "Force"}, token)
+    http = world.target.as_user((importer.principal.app_id, importer.secret))
+    url = world.target.url(repository)
+    pulled = http.get(f"{url}/manifests/1", headers={"Accept": MANIFEST})
+    assert pulled.headers["Docker-Content-Digest"] == image
+    assert http.post(f"{url}/blobs/uploads/").status_code == 401
+    assert http.delete(f"{url}/manifests/{image}").status_code == 401
+    lock = f"https://{world.target.server}/acr/v1/{repository}/_tags/1"
+    assert http.patch(lock, json={"writeEnabled": False}).status_code == 401
+
+
+def test_az_imports_as_the_importer(world: World, az: Az, tmp_path: Path) -> None:
+    repository = name()
+    image = world.image(repository)
+    importer = world.somebody(target=IMPORTER, source=IMPORTER)
+    mine = Az(world.cloud, tmp_path / "az")
+    who = ("-u", importer.principal.app_id, "-p", importer.secret)
+    mine.ok("login", "--service-principal", *who, "-t", world.cloud.account.tenant_id)
+    source, target = world.source, world.target
+    into = ("acr", "import", "--name", target.name)
+
+    hub = ("--source", "docker.io/library/node:15-alpine")
+    tags = ("--image", f"{repository}-hub:1", "--image", f"{repository}-hub:2")
+    assert mine.ok(*into, *hub, *tags) == ""
+    assert sorted(world.tags(f"{repository}-hub")) == ["1", "2"]
+    told = mine.refused(*into, *hub, *tags)
+    assert "(Conflict) Operation registries-" in told
+    assert f"Tag {repository}-hub:1 already exists in target registry." in told
+
+    own = ("--registry", world.id_of(source), "--source", f"{repository}:1")
+    mine.ok(*into, *own)
+    assert world.digest(repository, "1") == image
+    by_digest = ("--source", f"{source.server}/{repository}@{image}", "--repository", "copy")
+    mine.ok(*into, *by_digest)
+    assert world.digest("copy", image) == image
+    other = world.image(repository)
+    done = mine.run(*into, *own, "--force", "--no-wait")
+    assert done.returncode == 0, done.stderr
+    assert "Due to no-wait option, failures will not be reflected." in done.stderr
+    deadline = time.monotonic() + 20
+    while world.digest(repository, "1") != other:
+        assert time.monotonic() < deadline
+
+    reader = source.token(f"az{uuid.uuid4().hex[:6]}", f"repositories/{repository}/content/read")
+    public = ("--source", f"{source.server}/{repository}:1", "--username", reader[0])
+    mine.ok(*into, *public, "--password", reader[1], "--image", f"{repository}:by-token")
+    told = mine.refused(*into, *public, "--password", "wrong", "--image", f"{repository}:wrong")
+    assert "Invalid message Unauthorized Unauthorized" in told
+    assert "user name or password" in told
+
+
+# -- kills -------------------------------------------------------------------------------------
+
+
+def test_an_import_survives_the_daemon(fresh_cloud: LocalCloud) -> None:
+    """What waits for the assembly of a stand-in is carried on by the next daemon, or done."""
+    world = World(fresh_cloud)
+    source = {"registryUri": "docker.io", "sourceImage": "library/node:15-alpine"}
+    tags = [f"node:{number}" for number in range(20)]
+    accepted = world.post({"source": source, "targetTags": tags})
+    os.kill(fresh_cloud.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while daemon.status(fresh_cloud.home) is not None:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    again = start(fresh_cloud.home)
+    world.cloud = again
+    assert world.outcome(accepted).status_code == 200
+    rows = world.store.query(
+        "SELECT DISTINCT digest FROM registry_tags WHERE registry=?", (world.target.server,)
+    )
+    assert len(rows) == 1
+    world.store.close()

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from http import HTTPStatus
+from typing import Any
 
 from ..cloud import Cloud
 from ..errors import CloudError
@@ -281,7 +282,8 @@ def _failures(operation: Operation, source: Reference) -> Iterator[None]:
             f"The image {source} has {error.count} manifests; at most {MANIFESTS} can be imported."
         )
     except CloudError as error:
-        code, message = error.code, error.message
+        code = error.code
+        message = f"{error.message} {error.detail}" if error.detail else error.message
     else:
         return
     status = 409 if code == "Conflict" else 400
@@ -297,5 +299,7 @@ def _refusal(error: CloudError) -> str:
     if error.status not in (401, 405):
         return error.message
     status = HTTPStatus(error.status).phrase
-    answer = json.dumps({"errors": [{"code": error.code, "message": error.message}]})
+    told: dict[str, Any] = {"code": error.code, "message": error.message}
+    told |= {"detail": error.detail} if error.detail else {}
+    answer = json.dumps({"errors": [told]})
     return f"Invalid message {status.replace(' ', '')} {status} {answer}"
