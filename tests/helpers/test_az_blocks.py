@@ -134,6 +134,8 @@ def test_the_az_blocks_do_what_the_notebooks_do(homes: tuple[Path, Path], tmp_pa
 
     assert '<dd id="color">DeepSkyBlue</dd>' in outputs["04 site-az"]
     assert re.search(r"hello-world +linux +Succeeded +Manual", outputs["04 run-az"], re.I)
+    assert re.search(r"node-public +linux +Succeeded +Commit ", outputs["05 public-az"])
+    assert re.search(r"hello-world +linux +Succeeded +Image Update ", outputs["05 site-run-az"])
     assert '<dd id="color">Orange</dd>' in outputs["05 after-az"]
     assert "Permission denied" in outputs["06 refused-az"]
     assert "Failed" in outputs["08 red-az"]

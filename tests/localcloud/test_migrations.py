@@ -91,6 +91,8 @@ def test_a_state_of_0_1_0_opens_with_all_that_it_holds(home: Path, tmp_path: Pat
     assert version(home / "state.db") == 0
     reader = Reader(start(home))
     assert reader.arm(reader.registry)["properties"]["loginServer"] == "acmerockets.azurecr.io"
+    # What registries show since then, this one shows, too.
+    assert reader.arm(reader.registry)["properties"]["policies"]["softDeletePolicy"]
     first, second = reader.runs()
     assert (first["name"], first["properties"]["runType"]) == ("do1", "QuickRun")
     assert second["properties"]["sourceTrigger"]["branchName"] == "main"  # what was in its outbox
