@@ -8,6 +8,7 @@ import signal
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -274,6 +275,23 @@ def test_an_outcome_that_nobody_asked_for_is_not_found(world: World) -> None:
             },
             "InvalidImageReference",
             "The untagged target 'a:1' is not the name of a repository",
+        ),
+        (
+            {
+                "source": {"sourceImage": "a:1", "registryUri": "docker.io"},
+                "targetTags": [256 * "a"],
+            },
+            "InvalidImageReference",
+            "longer than the name of a repository may be",
+        ),
+        (
+            {
+                "source": {"sourceImage": "a:1", "registryUri": "docker.io"},
+                "targetTags": 60 * ["a:1"],
+                "untaggedTargetRepositories": 60 * ["a"],
+            },
+            "InvalidRequestContent",
+            "at most 100 targets at once, and this request names 120: send several.",
         ),
         (
             {"source": {"sourceImage": "a:1", "registryUri": "docker.io"}, "mode": "Maybe"},
@@ -597,6 +615,29 @@ def test_a_source_that_the_caller_may_not_read(world: World, role: str) -> None:
     body["source"]["resourceId"] = body["source"]["resourceId"] + "-that-is-not-there"
     answer = world.post(body, world.token(caller))
     assert answer.json()["error"]["code"] == "LinkedAuthorizationFailed"
+
+
+def test_a_source_whose_images_the_caller_may_not_pull(world: World) -> None:
+    tasks = "fb382eab-e894-4461-af04-94435c366c3f"  # Container Registry Tasks Contributor
+    caller = world.somebody(target=OWNER, source=tasks)
+    repository = name()
+    world.image(repository)
+    body = world.body(f"{repository}:1", f"{repository}:1")
+    status, code, told = world.failure(body, world.token(caller))
+    assert (status, code) == (400, "InvalidParameters")
+    assert told.startswith("Invalid message Unauthorized Unauthorized {")
+
+
+def test_of_many_imports_to_one_tag_one_succeeds(world: World) -> None:
+    repository = name()
+    images = [world.source.push(repository, str(one), uuid.uuid4().bytes) for one in range(8)]
+    bodies = [world.body(f"{repository}:{one}", f"{repository}:tag") for one in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        accepted = list(pool.map(world.post, bodies))
+        outcomes = list(pool.map(world.outcome, accepted))
+    [first] = [number for number, one in enumerate(outcomes) if one.status_code == 200]
+    assert {one.status_code for one in outcomes} == {200, 409}
+    assert world.digest(repository, "tag") == images[first]
 
 
 def test_no_token_another_registry_and_another_subscription(world: World) -> None:

@@ -109,19 +109,25 @@ class Importer:
                 self.check(targets)
             self._pull(replace(source, digest=digest), credential)
             manifests = {one.digest: one for one in self._manifests(source, digest)}
+            operation = Operation.IMPORT_WITH_FORCE if force else Operation.PUSH
             count = len(manifests) - (manifests[digest].media_type in INDEXES)
             if count > MANIFESTS:
                 raise TooManyManifestsError(count)
+            image = manifests.pop(digest)
+            for registry, repository in {(one.registry, one.repository) for one in targets}:
+                for child in manifests.values():
+                    self._put(registry, repository, child.digest, child, operation)
             for target in targets:
-                for one in manifests.values():
-                    self._catalog.put(
-                        target.registry,
-                        target.repository,
-                        (target.tag or digest) if one.digest == digest else one.digest,
-                        self._cloud.content.read(one.digest),
-                        one.media_type,
-                        operation=Operation.IMPORT_WITH_FORCE if force else Operation.PUSH,
-                    )
+                version = target.tag or digest
+                self._put(target.registry, target.repository, version, image, operation)
+
+    def _put(
+        self, registry: str, repository: str, version: str, manifest: Entry, operation: Operation
+    ) -> None:
+        content = self._cloud.content.read(manifest.digest)
+        self._catalog.put(
+            registry, repository, version, content, manifest.media_type, operation=operation
+        )
 
     def _pull(self, source: Reference, credential: Credential | None) -> None:
         try:

@@ -44,6 +44,7 @@ log = logging.getLogger(__name__)
 _KIND = "importImage"
 _ACTION = f"{REGISTRY_TYPE}/{_KIND}/action"
 _MODES = ("NoForce", "Force")
+_TARGETS = 100  # of one import: all are one transaction, and nobody else writes meanwhile
 _REGISTRY_ID = re.compile(
     r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.ContainerRegistry"
     r"/registries/[^/]+",
@@ -96,6 +97,12 @@ def import_image(call: Call, parameters: ImportImageParameters) -> Reply:
     if given.username and not given.password:
         raise invalid("The parameter source.credentials.password is required with a username.")
     server = str(registry.properties["loginServer"])
+    tags, untagged = _tags(server, parameters, _source(image)), _untagged(parameters)
+    if len(tags) + len(untagged) > _TARGETS:
+        raise invalid(
+            f"The local cloud imports to at most {_TARGETS} targets at once, and this request names "
+            f"{len(tags) + len(untagged)}: send several."
+        )
     request = {
         "source": image,
         "credential": asdict(Credential(given.username or "", given.password))
@@ -103,8 +110,8 @@ def import_image(call: Call, parameters: ImportImageParameters) -> Reply:
         else None,
         "asCaller": bool(source.resource_id and not given.password),
         "sourceId": source.resource_id,
-        "goals": [str(one) for one in _tags(server, parameters, _source(image))],
-        "untagged": _untagged(parameters),
+        "goals": [str(one) for one in tags],
+        "untagged": untagged,
         "force": mode == "Force",
         "principal": call.principal.object_id,
     }
@@ -176,6 +183,12 @@ def _tags(server: str, parameters: ImportImageParameters, source: Reference) -> 
             raise invalid(
                 f"The target '{name}' names a digest: a target is a repository with a tag. Name the "
                 "repository in untaggedTargetRepositories for a copy without a tag.",
+                "InvalidImageReference",
+            )
+        if not valid_repository(target.repository):
+            raise invalid(
+                f"The target '{name[:50]}…' is longer than the name of a repository may be: 255 "
+                "characters.",
                 "InvalidImageReference",
             )
         tagged = ":" in name.rpartition("/")[2]
