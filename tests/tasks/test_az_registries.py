@@ -74,10 +74,10 @@ class Both:
     def same(self, *words: str) -> Answer:
         """The answer to ``words``, which must be that of the real az.
 
-        ``OWN`` in a word becomes a repository of each one's own: what changes something.
+        ``{own}`` in a word becomes a repository of each one's own: what changes something.
         """
-        ours = self.ours(*(word.replace("OWN", "app-ours") for word in words))
-        theirs = self._real(*(word.replace("OWN", "app-theirs") for word in words))
+        ours = self.ours(*(word.replace("{own}", "app-ours") for word in words))
+        theirs = self._real(*(word.replace("{own}", "app-theirs") for word in words))
         # After an error of usage az goes on with examples; those are not compared.
         told = ours.error if ours.status != 2 else theirs.error[: len(ours.error)]
         shown = theirs.error if ours.status != 2 else theirs.error[: len(ours.error)]
@@ -140,21 +140,21 @@ def test_what_is_read_is_shown_alike(both: Both, registry: Registry) -> None:
 
 def test_what_is_changed_is_changed_alike(both: Both, registry: Registry) -> None:
     acr = ("-n", registry.name)
-    image = ("--image", "OWN:1")
+    image = ("--image", "{own}:1")
     locked = both.same("acr", "repository", "update", *acr, *image, "--write-enabled", "false")
     assert '"writeEnabled": false' in locked.output
     untag = both.same("acr", "repository", "untag", *acr, *image)
     assert (untag.status, "The operation is disallowed" in untag.error) == (1, True)
     assert both.same("acr", "repository", "delete", *acr, *image, "--yes").status == 1
     both.same("acr", "repository", "update", *acr, *image, "--write-enabled", "true")
-    both.same("acr", "repository", "update", *acr, "--repository", "OWN", "--delete-enabled")
+    both.same("acr", "repository", "update", *acr, "--repository", "{own}", "--delete-enabled")
     assert both.same("acr", "repository", "untag", *acr, *image).status == 0
-    both.same("acr", "manifest", "delete", "-r", registry.name, "-n", "OWN:2", "--yes")
-    both.same("acr", "repository", "show-tags", *acr, "--repository", "OWN")
-    both.same("acr", "import", *acr, "--source", NODE, "-t", "OWN:4")
-    both.same("acr", "repository", "delete", *acr, "-t", "OWN:4", "--yes")
-    both.same("acr", "import", *acr, "--source", f"{registry.server}/read:1", "-t", "OWN:3")
-    both.same("acr", "repository", "delete", *acr, "--repository", "OWN", "--yes")
+    both.same("acr", "manifest", "delete", "-r", registry.name, "-n", "{own}:2", "--yes")
+    both.same("acr", "repository", "show-tags", *acr, "--repository", "{own}")
+    both.same("acr", "import", *acr, "--source", NODE, "-t", "{own}:4")
+    both.same("acr", "repository", "delete", *acr, "-t", "{own}:4", "--yes")
+    both.same("acr", "import", *acr, "--source", f"{registry.server}/read:1", "-t", "{own}:3")
+    both.same("acr", "repository", "delete", *acr, "--repository", "{own}", "--yes")
 
 
 def test_an_import_is_refused_alike(both: Both, registry: Registry) -> None:

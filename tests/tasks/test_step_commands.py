@@ -52,8 +52,8 @@ REFUSED = [
         "the working directory 'never' was not found in the source code",
     ),
     (
-        "  - cmd: mcr.microsoft.com/acr/acr-cli:0.19 purge\n",
-        "the local cloud does not implement the tool image mcr.microsoft.com/acr/acr-cli:0.19",
+        "  - cmd: mcr.microsoft.com/acr/cssc:1 patch\n",
+        "the local cloud does not implement the tool image mcr.microsoft.com/acr/cssc:1",
     ),
     ("  - cmd: node:never-there true\n    pull: true\n", "node:never-there"),
     ("  - cmd: UPPER/Case true\n", "must be lowercase"),

@@ -125,6 +125,14 @@ def task_credential(registry: Resource) -> Credential:
     return ProvenCredential(IDENTITY_USER, "", server, "agent", registry.name)
 
 
+def sendable(cloud: Cloud, credential: Credential) -> Credential:
+    """A credential that a client can send: who was shown to be there gets a refresh token."""
+    if not isinstance(credential, ProvenCredential):
+        return credential
+    caller = Caller(credential.kind, credential.name)
+    return Credential(credential.username, refresh_token(cloud, credential.server, caller))
+
+
 def exchange_credential(cloud: Cloud, login_server: str, principal: Principal) -> Credential:
     """What an identity logs in with: as if its management token was exchanged at the registry.
 

@@ -23,6 +23,7 @@ from ..definitions import aliases, definition
 from ..runs import Run, Runs
 from . import limits, source
 from .agent import Agent, StepError
+from .docker_config import DockerConfig
 from .folders import folder_of
 from .log import RunLog
 from .session import RunSession
@@ -135,7 +136,8 @@ class _Runner:
         )
         with limits.within(limits.RENDERING, "Rendering and reading the task file"):
             task = self._define(agent, volume)
-        session = RunSession(self._cloud, self._log.masker.cut)
+        config = DockerConfig(self._cloud, home, self._log.masker)
+        session = RunSession(self._cloud, self._log.masker.cut, config)
         with self._stop.action(agent.cancelled.set), self._stop.action(session.close):
             try:
                 steps = Steps(agent, session, task)

@@ -13,14 +13,17 @@ from ...containers.engine import Session
 from ...containers.errors import SandboxError
 from ...containers.sandboxes.container import Container, ContainerSpec, ContainerTimeoutError
 from ...reference import Reference
+from ...registry.credentials import Credential
 from ..tools.server import ToolServer
+from .docker_config import DockerConfig
 
 
 class RunSession(Session):
     """A session whose pushes become the run's output images; each step is a thread of its own."""
 
-    def __init__(self, cloud: Cloud, cut: Callable[[str], int]) -> None:
+    def __init__(self, cloud: Cloud, cut: Callable[[str], int], config: DockerConfig) -> None:
         super().__init__(cloud, cut)
+        self._config = config
         self._pushed: dict[Reference, str] = {}
         self._pushed_lock = threading.Lock()
         self._step = threading.local()
@@ -40,6 +43,17 @@ class RunSession(Session):
                 self._tools.close()
                 raise SandboxError("the run was stopped")
             return self._tools
+
+    def login(self, server: str, credential: Credential) -> None:
+        """Check a credential and keep it, also for the steps; see :meth:`Session.login`."""
+        super().login(server, credential)
+        self._config.add(Reference.parse(f"{server}/x").registry, credential)
+
+    def logout(self, server: str) -> bool:
+        """Forget a credential; False when there was none."""
+        known = super().logout(server)
+        self._config.remove(Reference.parse(f"{server}/x").registry)
+        return known
 
     def close(self) -> None:
         """Stop every container, and take no more calls of tools."""

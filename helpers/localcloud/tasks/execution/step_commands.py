@@ -27,7 +27,6 @@ from .session import RunSession
 from .step_tools import StepTools, plain_call, tool_of
 
 PUSH_ATTEMPTS = 3
-_MISSING_TOOLS = ("acr", "cssc")
 
 
 class StepCommands:
@@ -202,10 +201,10 @@ class StepCommands:
     def _cmd(self, step: definition.Step) -> None:
         words = _command(step)
         tool = tool_of(words[0])
-        if tool in _MISSING_TOOLS:
+        if tool == "cssc":
             raise StepError(
                 f"the local cloud does not implement the tool image {words[0]} ({tool}): of those "
-                "that have aliases it has az, bash and curl. It works on Azure"
+                "that have aliases it has acr, az, bash and curl. It works on Azure"
             )
         call = None if step.entry_point else plain_call(words)
         if call is not None:

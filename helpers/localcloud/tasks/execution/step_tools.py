@@ -12,7 +12,7 @@ from ...containers.sandboxes.container import Mount
 from ...errors import CloudError
 from ...reference import DOCKER_HUB, Reference
 from ...root_folder import RootFolder
-from ..tools import ToolContext, az, docker
+from ..tools import ToolContext, acr, az, docker
 from ..tools.server import Call
 from .agent import Agent
 from .attempts import Log
@@ -31,7 +31,7 @@ _IMAGES = {
 # Without an entry point the tool is the first word, or something else is.
 _BARE = ("azure-cli", "microsoft/azure-cli")
 _SHELLS = ("bash", "sh")
-_TOOLS = {"az": az.run, "docker": docker.run}
+_TOOLS = {"acr": acr.run, "az": az.run, "docker": docker.run}
 
 
 def tool_of(image: str) -> str | None:
@@ -49,12 +49,16 @@ def plain_call(words: list[str]) -> tuple[str, list[str]] | None:
     A shell of the image needs a container.
     """
     tool = tool_of(words[0])
-    if tool is None or words[1:2] == [""]:
+    if tool is None:
         return None
+    reference = Reference.parse(words[0])
+    if tool == "acr" and not reference.tag.startswith("0."):
+        return None  # there are versions of it alone
     if words[1:2] == [tool]:
         return tool, words[2:]
-    other = Reference.parse(words[0]).repository in _BARE or words[1:2] in [[s] for s in _SHELLS]
-    return None if other and tool != "docker" else (tool, words[1:])
+    if tool == "az" and (reference.repository in _BARE or words[1:2] in [[s] for s in _SHELLS]):
+        return None
+    return tool, words[1:]
 
 
 class StepTools:
@@ -120,5 +124,6 @@ class StepTools:
             workspace=workspace,
             environment=dict(environment),
             log=log,
+            registry=self._agent.server,
             cancelled=lambda: self._agent.cancelled.is_set() or not self._session.time_left(),
         )

@@ -24,6 +24,7 @@ class ToolContext:
     environment: dict[str, str]
     log: Callable[[str], None]
     cancelled: Callable[[], bool] = lambda: False  # whether the step is to end
+    registry: str = ""  # the login server of the run's registry
     error: Callable[[str], None] | None = None  # standard error, where it is kept apart
 
     def tell(self, text: str) -> None:
