@@ -35,6 +35,7 @@ from ...store import Resource
 from ..runs import Runs
 from .checkout import check_out
 from .runner import execute
+from .source import new_repository
 from .stop import Stop
 
 TIMES = 10  # from the eighth call on, a function is specialised
@@ -149,7 +150,8 @@ def _clone(folder: Path) -> None:
     create_urllib3_context()  # the first one of a process looks every algorithm up
     folder.mkdir()
     origin = Repo.init_bare(folder / "origin", mkdir=True)
-    ours = Repo.init_bare(folder / "ours", mkdir=True)
+    (folder / "ours").mkdir()
+    ours = new_repository(folder / "ours")
     blob, tree, commit = Blob.from_string(b"FROM scratch\n"), Tree(), Commit()
     tree.add(b"Dockerfile", 0o100644, blob.id)
     commit.tree, commit.message = tree.id, b"rehearsal"
@@ -163,5 +165,5 @@ def _clone(folder: Path) -> None:
     files = folder / "files"
     files.mkdir()
     check_out(ours.object_store, commit.tree, files)
-    ours.close()
+    ours.object_store.close()
     origin.close()

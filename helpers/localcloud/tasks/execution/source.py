@@ -14,9 +14,10 @@ import requests
 import urllib3
 from dulwich.client import HTTPUnauthorized, Urllib3HttpGitClient
 from dulwich.errors import GitProtocolError, NotGitRepository
+from dulwich.object_store import DiskObjectStore
 from dulwich.objects import Commit, ObjectID, Tag
 from dulwich.refs import Ref
-from dulwich.repo import Repo
+from dulwich.repo import BaseRepo, MemoryRepo
 
 from ...blobs.account import BlobAccount
 from ...cloud import Cloud
@@ -177,7 +178,7 @@ def _clone(cloud: Cloud, git: GitContext, folder: Path, token: str, commit: str)
         timeout=120,
         quiet=True,
     )
-    repository = Repo.init_bare(bare)
+    repository = new_repository(bare)
     chosen: list[tuple[ObjectID, str, str]] = []
     refused: list[SourceError] = []
 
@@ -212,7 +213,7 @@ def _clone(cloud: Cloud, git: GitContext, folder: Path, token: str, commit: str)
     except (GitProtocolError, urllib3.exceptions.HTTPError) as error:
         raise SourceError(f"unable to clone {git.shown}: {_words(error)}") from None
     finally:
-        repository.close()
+        repository.object_store.close()
         manager.clear()
     remove_tree(bare)
     if git.folder:
@@ -220,7 +221,15 @@ def _clone(cloud: Cloud, git: GitContext, folder: Path, token: str, commit: str)
     return Source(folder, found.id.decode(), branch, git.name, tag)
 
 
-def _check_out(git: GitContext, repository: Repo, commit: Commit, files: Path) -> None:
+def new_repository(folder: Path) -> BaseRepo:
+    """An empty repository for one clone: its objects are in ``folder``, all else is in memory."""
+    repository = MemoryRepo()
+    repository.object_store.close()
+    repository.object_store = DiskObjectStore.init(folder)
+    return repository
+
+
+def _check_out(git: GitContext, repository: BaseRepo, commit: Commit, files: Path) -> None:
     try:
         check_out(repository.object_store, commit.tree, files)
     except (CheckoutError, KeyError) as error:
@@ -251,7 +260,7 @@ def _choose(git: GitContext, refs: dict[str, ObjectID]) -> tuple[ObjectID, str, 
     )
 
 
-def _commit(repository: Repo, wanted: bytes, git: GitContext) -> Commit:
+def _commit(repository: BaseRepo, wanted: bytes, git: GitContext) -> Commit:
     full = len(wanted) == 40
     names = (
         [name for name in repository.object_store if name.startswith(wanted)] if not full else []

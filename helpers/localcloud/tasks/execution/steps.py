@@ -19,6 +19,8 @@ UNSUPPORTED = {
     "privileged": "containers of the local cloud never get more rights than their run",
     "cpus": "the local cloud does not limit processors",
 }
+# The one in C is ten times as fast, for what has no long texts to fold: those it folds otherwise.
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class Steps:
@@ -164,4 +166,4 @@ def _check(step: definition.Step) -> None:
 
 def render(dependencies: list[dict[str, object]]) -> str:
     """The dependencies as the hosted service prints them."""
-    return yaml.safe_dump(dependencies, sort_keys=False, default_flow_style=False)
+    return str(yaml.dump(dependencies, None, _DUMPER, sort_keys=False, default_flow_style=False))

@@ -33,6 +33,7 @@ class Session:
         self.context = context
         self._warnings = warnings
         self._http = gateway_session(context.cloud)
+        self._tokens: dict[str, str] = {}  # of this command, by what they are for
         self._file = context.state / "az-login.json"
 
     # -- login -------------------------------------------------------------------------------
@@ -121,7 +122,9 @@ class Session:
     def token(self, resource: str = f"{ARM}/") -> str:
         """An access token of the login for a resource."""
         assert self.subscription
-        return self._identity_token(resource)
+        if resource not in self._tokens:
+            self._tokens[resource] = self._identity_token(resource)
+        return self._tokens[resource]
 
     def warn(self, text: str) -> None:
         """Print a warning, unless the command line asks for errors alone."""
