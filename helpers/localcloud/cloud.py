@@ -68,14 +68,16 @@ class Cloud:
 
     ``proxy_url`` is where its front door listens; set before services start. What has not to outlive
     a process is in its ``scratch`` folder, whose name in the state folder is ``scratch_name``. A
-    process beside the daemon does not ``provision``: it opens what the daemon has made.
+    process beside the daemon does not ``provision``: it opens what the daemon has made. One of the
+    daemon's own knows that the state is of this version: ``checked``.
     """
 
-    def __init__(self, home: Path, *, provision: bool = True) -> None:
+    def __init__(self, home: Path, *, provision: bool = True, checked: bool = False) -> None:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         home.chmod(0o700)
         self.home = home
-        self.store = Store(home / "state.db")  # first: a state of a newer version stays untouched
+        # First: a state of a newer version stays untouched.
+        self.store = Store(home / "state.db", checked=checked)
         self.account = Account.load(home / "account.json")
         self.content = ContentStore(home / "content")
         self.outbox = Outbox(self.store)

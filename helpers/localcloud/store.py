@@ -85,8 +85,10 @@ class Store:
     power cut may lose the last ones (SQLite documentation, PRAGMA synchronous).
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, checked: bool = False) -> None:
         """Open, or make, the state at ``path``; one of an older version becomes one of this.
+
+        One that is ``checked`` was opened by a process of this version, which has it open still.
 
         Raises :class:`CloudError` for one of a newer version.
         """
@@ -95,8 +97,9 @@ class Store:
         self._free: list[sqlite3.Connection] = []
         self._closed = False
         self._lock = threading.Lock()
-        check(path)
-        path.touch(mode=0o600, exist_ok=True)
+        if not checked:
+            check(path)
+            path.touch(mode=0o600, exist_ok=True)
         with self._connection() as connection:
             migrate(connection)
 

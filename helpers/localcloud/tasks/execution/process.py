@@ -35,7 +35,7 @@ def main(descriptors: list[int], *, home: str) -> int:
     """
     control = socket.socket(fileno=descriptors[0])
     limits.apply()
-    cloud = Cloud(Path(home), provision=False)
+    cloud = Cloud(Path(home), provision=False, checked=True)
     cloud.outbox.wake = lambda: _tell(control, {"event": True})
     limits.watch = lambda seconds, message: _tell(control, {"within": [seconds, message]})
     data = control.recv(MESSAGE)

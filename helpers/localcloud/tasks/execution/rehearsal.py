@@ -71,7 +71,7 @@ def rehearse() -> None:
         }
         keys = [Runs(first).queue(registry, order).key for _ in range(TIMES)]
         for key in keys:
-            cloud = Cloud(home, provision=False)
+            cloud = Cloud(home, provision=False, checked=True)
             run = Runs(cloud).by_key(key)
             assert run is not None
             execute(cloud, run, Stop())
