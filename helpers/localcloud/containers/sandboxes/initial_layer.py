@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from ...root_folder import remove_tree
@@ -18,39 +18,40 @@ KEPT = 128  # layers that containers share; further ones are of one container ea
 
 
 class InitialLayer:
-    """What such a layer holds, by path: modes, and the text of files (None: a directory)."""
+    """One with text ``files``, ``directories`` and ``mounts`` for an image.
 
-    def __init__(self, image: RootFileSystem) -> None:
-        self._image = image
-        self._entries: dict[PurePosixPath, tuple[int, str | None]] = {
-            PurePosixPath("/"): (0o755, None)
-        }
+    Mounts are pairs: whether it is a directory, and its target. Directories that the image has keep
+    their mode; links of the image are followed.
+    """
 
-    @classmethod
-    def of(
-        cls,
+    def __init__(
+        self,
         image: RootFileSystem,
         *,
         files: Mapping[str, str],
-        directories: Iterable[str],
-        mounts: Iterable[tuple[bool, str]],
-    ) -> InitialLayer:
-        """One with text ``files``, ``directories``, ``mounts``.
+        directories: Sequence[str],
+        mounts: Sequence[tuple[bool, str]],
+    ) -> None:
+        self._image = image
+        self._wanted = files, directories, mounts
+        self._entries: dict[PurePosixPath, tuple[int, str | None]] = {}
 
-        Mounts are pairs: whether it is a directory, and its target. Directories that the image has
-        keep their mode; links of the image are followed.
-        """
-        layer = cls(image)
-        for path, text in files.items():
-            layer._file(path, text)
-        for directory in directories:
-            layer._directory(PurePosixPath(directory))
-        for is_folder, target in mounts:
-            if is_folder:
-                layer._directory(PurePosixPath(target))
-            elif image.find(target) is None:
-                layer._file(target, "")
-        return layer
+    def _found(self) -> dict[PurePosixPath, tuple[int, str | None]]:
+        """What it holds, by path: modes, and the text of files (None: a directory)."""
+        if not self._entries:
+            files, directories, mounts = self._wanted
+            self._directory(PurePosixPath("/"))
+            self._entries[PurePosixPath("/")] = 0o755, None
+            for path, text in files.items():
+                self._file(path, text)
+            for directory in directories:
+                self._directory(PurePosixPath(directory))
+            for is_folder, target in mounts:
+                if is_folder:
+                    self._directory(PurePosixPath(target))
+                elif self._image.find(target) is None:
+                    self._file(target, "")
+        return self._entries
 
     def _file(self, path: str, text: str) -> None:
         target = PurePosixPath(path)
@@ -70,23 +71,28 @@ class InitialLayer:
 
     def write(self, folder: Path) -> None:
         """Fill the new folder ``folder``."""
-        for path, (_, text) in self._entries.items():  # each after the one above it
+        found = self._found()
+        for path, (_, text) in found.items():  # each after the one above it
             target = folder / path.relative_to("/")
             if text is None:
                 target.mkdir()
             else:
                 target.write_text(text)
-        for path, (mode, _) in reversed(self._entries.items()):
+        for path, (mode, _) in reversed(found.items()):
             (folder / path.relative_to("/")).chmod(mode)
 
-    def shared(self, folder: Path) -> Path | None:
+    def shared(self, folder: Path, image: Sequence[Path] | None = None) -> Path | None:
         """Where it is in ``folder``, which it is written to unless it is there already.
 
         Containers never write to it, so all share one. None when there are too many others.
+        ``image`` are the image's layers where their paths tell what is in them.
         """
-        entries = {str(path): entry for path, entry in self._entries.items()}
-        key = hashlib.sha256(json.dumps(entries).encode()).hexdigest()
-        target = folder / key
+        known: list[object] = []
+        if image is None:
+            known += ([str(path), entry] for path, entry in self._found().items())
+        else:
+            known += [[str(path) for path in image], *self._wanted]
+        target = folder / hashlib.sha256(json.dumps(known).encode()).hexdigest()
         if target.exists():
             return target
         if len(list(folder.iterdir())) >= KEPT:

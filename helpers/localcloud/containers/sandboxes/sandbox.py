@@ -198,13 +198,15 @@ class _Start:
         }
         if self.spec.proxy and self.cloud.ca_file.exists():
             files[CA_FILE] = self.cloud.ca_file.read_text()
-        layer = InitialLayer.of(
+        layer = InitialLayer(
             self.image,
             files=files,
             directories=("/dev", "/proc", working_dir, *self.spec.volumes),
             mounts=[(mount.is_folder, mount.target) for mount in mounts],
         )
-        shared = layer.shared(self.cloud.folder(INITIAL))
+        # Layers of a build come and go; those of an image are named by their content.
+        image = self.spec.lowers if self.spec.upper is None else None
+        shared = layer.shared(self.cloud.folder(INITIAL), image)
         if shared is not None:
             return shared
         layer.write(self.folder / "initial")
