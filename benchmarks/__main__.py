@@ -8,7 +8,18 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import builds, clouds, floods, imports, listings, loads, pipelines, registries, tutorials
+from . import (
+    builds,
+    clouds,
+    floods,
+    imports,
+    listings,
+    loads,
+    pipelines,
+    purges,
+    registries,
+    tutorials,
+)
 from .report import Figure, heading, line
 from .sides import Side
 
@@ -20,6 +31,7 @@ _ALL: dict[str, Measure] = {
     "registry": registries.measure,
     "import": imports.measure,
     "listing": listings.measure,
+    "purge": purges.measure,
     "pipeline": pipelines.measure,
     "downstream": pipelines.measure_downstream,
     "load": loads.measure,
