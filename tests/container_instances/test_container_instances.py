@@ -26,7 +26,7 @@ from helpers.localcloud.containers.images import stand_in
 from helpers.localcloud.errors import CloudError
 from helpers.localcloud.principals import MANAGEMENT
 from helpers.localcloud.resource_manager import container_groups
-from helpers.localcloud.resource_manager.routing import Reply
+from helpers.localcloud.resource_manager.routing import Reply, authenticate
 from helpers.localcloud.resource_types import RESOURCE_GROUP_TYPE
 from helpers.localcloud.store import Resource
 
@@ -82,7 +82,7 @@ class Azure:
             f"/{path}" if path else ""
         )
         reply = container_groups.router.handle(
-            self.cloud, method, url, query, body or {}, self.token
+            self.cloud, method, url, query, body or {}, authenticate(self.cloud, self.token)
         )
         if reply.deferred is None or not reply.deferred.patience:
             return reply

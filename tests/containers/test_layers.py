@@ -11,11 +11,14 @@ import stat
 import tarfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
 
+from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers.errors import BuildError
 from helpers.localcloud.containers.images.extraction import extract
+from helpers.localcloud.containers.images.images import ImageStore
 from helpers.localcloud.containers.images.layers import Entry, changes, pack
 from helpers.localcloud.containers.images.owners import Owners, write_owners
 from helpers.localcloud.containers.sandboxes.root_file_system import RootFileSystem
@@ -317,3 +320,23 @@ def test_a_layer_that_would_fill_the_disk_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BuildError, match="layer name unpacks to more than 10 GiB"):
         extract(tmp_path / "layer", tmp_path / "root", "name")
     assert list((tmp_path / "root").iterdir()) == []
+
+
+def test_a_layer_whose_bytes_are_other_ones_is_never_unpacked(tmp_path: Path) -> None:
+    """As many bytes as before: a disk, or somebody, has changed one of a file's content."""
+    cloud = Cloud(tmp_path / "home")
+    images = ImageStore(cloud)
+    found: list[dict[str, Any]] = []
+    for name in ("one", "two"):
+        entry = Entry(PurePosixPath(name), 0o644, source=b"content")
+        digest, size = pack(cloud.content, [entry])
+        found.append({"digest": digest, "size": size})
+    damaged = cloud.content.path(found[1]["digest"])
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole.replace(b"content", b"Content"))
+    with pytest.raises(BuildError, match=f"{found[1]['digest']} is damaged: .* Push it again"):
+        images.unpacked(found)
+    damaged.write_bytes(whole)
+    one, two = images.unpacked(found)
+    assert (one / "one").read_bytes() == (two / "two").read_bytes() == b"content"
+    cloud.close()

@@ -27,12 +27,33 @@ TOO_LARGE = b"a" * (5 << 20)
 def test_a_body_is_not_read_without_a_limit(local_cloud: LocalCloud, method: str, url: str) -> None:
     token = local_cloud.account.github_token
     if "github" not in url:
-        token = local_cloud.token("https://graph.microsoft.com")
+        audience = {"mana": "https://management.azure.com", "some": "https://vault.azure.net"}
+        token = local_cloud.token(audience.get(url[8:12], "https://graph.microsoft.com"))
     answer = local_cloud.http().request(
         method, url, data=TOO_LARGE, headers={"Authorization": f"Bearer {token}"}
     )
     assert answer.status_code == 413
     assert "exceeds the maximum size of 4194304 bytes" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "host", "path"),
+    [
+        ("PUT", "management.azure.com", "/subscriptions/a/resourceGroups/b"),
+        ("PUT", "somevault.vault.azure.net", "/secrets/name"),
+        ("PATCH", "somevault.vault.azure.net", "/secrets/name/version"),
+    ],
+)
+def test_of_a_stranger_no_body_is_read(
+    local_cloud: LocalCloud, method: str, host: str, path: str
+) -> None:
+    answer = local_cloud.http().request(method, f"https://{host}{path}", data=b"{no JSON")
+    assert answer.status_code == 401
+    head = f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 4000000\r\n\r\n"
+    with secure(local_cloud.proxy_url, local_cloud.ca_file, host) as connection:
+        connection.sendall(head.encode())
+        connection.settimeout(8)  # a body that does not come is answered 408, after 10 s
+        assert connection.recv(4096).startswith(b"HTTP/1.1 401 ")
 
 
 def test_a_body_that_is_no_form_is_refused(local_cloud: LocalCloud) -> None:

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from ..cloud import Cloud
 from ..errors import CloudError, failure_of, no_space
+from ..principals import Principal
 from ..request_body import parse_json, read_body
 from ..shapes import TAGS, Shape, ShapeError, check_shape
 from ..threads import Threads
@@ -51,10 +52,13 @@ def app(cloud: Cloud) -> ASGIApp:
     secrets = Secrets(cloud)
     threads = Threads(cloud.store)
 
-    def answer(request: Request, content: bytes) -> Response:
+    def known(request: Request) -> Principal:
+        return authenticate(cloud, request.headers.get("authorization"))
+
+    def answer(request: Request, content: bytes, principal: Principal | None) -> Response:
         host = request.headers["host"].split(":")[0].lower()
         path = unquote(request.url.path)
-        principal = authenticate(cloud, request.headers.get("authorization"))
+        principal = principal or known(request)
         vault = vault_of(cloud, host.split(".")[0])
         permission, operation, params = _find(secrets, request.method, path)
         check(cloud, vault, principal, permission, params.get("name"))
@@ -66,8 +70,11 @@ def app(cloud: Cloud) -> ASGIApp:
 
     async def endpoint(request: Request) -> Response:
         try:
+            if request.method not in ("PUT", "PATCH"):
+                return await threads.answer(request, answer, request, b"", None)
+            principal = await threads.read(known, request)  # of strangers, nothing is read
             content = await read_body(request)
-            return await threads.answer(request, answer, request, content)
+            return await threads.answer(request, answer, request, content, principal)
         except CloudError as error:
             return _failure(error)
         except sqlite3.Error as error:

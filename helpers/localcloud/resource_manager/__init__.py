@@ -20,11 +20,12 @@ from starlette.types import ASGIApp
 from ..cloud import Cloud
 from ..errors import CloudError, no_space
 from ..operations import IN_PROGRESS
+from ..principals import Principal
 from ..request_body import parse_json, read_body
 from ..store import READING
 from ..threads import Threads
 from .operations import Worker, start
-from .routing import Deferred, Reply, Router, invalid
+from .routing import Deferred, Reply, Router, authenticate, invalid
 
 __all__ = ["Worker", "app", "start"]
 
@@ -48,11 +49,14 @@ def app(cloud: Cloud) -> ASGIApp:
 
     async def endpoint(request: Request) -> Response:
         try:
-            content = await read_body(request)
-            call = functools.partial(_answer, cloud, router, request, content)
             if request.method in READING:
-                reply = await threads.read(call)
+                reply = await threads.read(_answer, cloud, router, request, b"", None)
             else:
+                # Of whom nobody knows who it is, nothing is read.
+                authorization = request.headers.get("authorization")
+                principal = await threads.read(authenticate, cloud, authorization)
+                content = await read_body(request)
+                call = functools.partial(_answer, cloud, router, request, content, principal)
                 why = "the router makes a transaction of each operation that says no reason against"
                 reply = await threads.outside(why, call)
         except CloudError as error:
@@ -82,7 +86,9 @@ async def _settled(cloud: Cloud, threads: Threads, reply: Reply, deferred: Defer
     return _failure(found.error) if found.error is not None else deferred.done
 
 
-def _answer(cloud: Cloud, router: Router, request: Request, content: bytes) -> Reply:
+def _answer(
+    cloud: Cloud, router: Router, request: Request, content: bytes, principal: Principal | None
+) -> Reply:
     path = re.sub("/{2,}", "/", request.url.path).rstrip("/")  # az container export sends //
     try:
         return router.handle(
@@ -91,7 +97,7 @@ def _answer(cloud: Cloud, router: Router, request: Request, content: bytes) -> R
             path,
             dict(request.query_params),
             _parse(content),
-            request.headers.get("authorization"),
+            principal or authenticate(cloud, request.headers.get("authorization")),
         )
     except CloudError as error:
         return _failure(error)

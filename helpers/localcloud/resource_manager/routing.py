@@ -141,14 +141,13 @@ class Router:
         path: str,
         query: Mapping[str, str],
         body: dict[str, Any],
-        authorization: str | None,
+        principal: Principal,
     ) -> Reply:
-        """Authenticate, find, authorize and run the operation of a request.
+        """Find, authorize and run the operation of a request.
 
-        Raises :class:`CloudError`: 401 for the token, 404 for subscription and group, 405 or 501
+        Raises :class:`CloudError`: 404 for subscription and group, 405 or 501
         for what there is no operation for, 403 AuthorizationFailed, and what the operation raises.
         """
-        principal = authenticate(cloud, authorization)
         route, params = self._find(method, path)
         _check_subscription(cloud, params)
         with cloud.store.operation(method, outside=route.outside):

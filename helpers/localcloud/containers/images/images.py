@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from ...cloud import Cloud
-from ...content import digest_of
+from ...content import MissingContentError, digest_of
 from ...errors import CloudError
 from ...file_lock import locked
 from ...media_types import OCI_CONFIG, OCI_MANIFEST
 from ...request_body import parse_json
 from ...root_folder import remove_tree
 from ...shapes import Shape, check_shape
+from ..errors import LayerError
 from . import extraction
 from .owners import Owner, Owners, write_owners
 
@@ -166,7 +167,7 @@ class ImageStore:
 
     def _layer(self, descriptor: Descriptor) -> Path:
         digest = str(descriptor["digest"])
-        archive = self._content.path(digest)  # a digest: its name becomes that of a folder
+        self._content.path(digest)  # a digest: its name becomes that of a folder
         name = digest.removeprefix("sha256:")
         target = self._folder / name
         if target.exists():
@@ -178,6 +179,7 @@ class ImageStore:
                 fresh.mkdir(mode=0o755)
                 owners: dict[str, Owner] = {}
                 try:
+                    archive = self._archive(digest)
                     complete = extraction.extract(archive, fresh, digest, owners=owners)
                 except BaseException:
                     remove_tree(fresh)
@@ -187,6 +189,14 @@ class ImageStore:
                     (self._folder / f"{name}.whiteouts").touch()
                 fresh.rename(target)
         return target
+
+    def _archive(self, digest: str) -> Path:
+        """The file of a layer, every byte of which was looked at: it is unpacked once."""
+        try:
+            self._content.check(digest)
+        except MissingContentError as error:
+            raise LayerError(str(error)) from None
+        return self._content.path(digest)
 
     def _flat(self, descriptors: Sequence[Descriptor]) -> Path:
         """One directory of the layers: they are many, or have whiteouts that nobody may make here."""
@@ -200,7 +210,7 @@ class ImageStore:
                 try:
                     digests = [str(one["digest"]) for one in descriptors]
                     for digest in digests:
-                        extraction.extract(self._content.path(digest), fresh, digest, onto=True)
+                        extraction.extract(self._archive(digest), fresh, digest, onto=True)
                     target.with_suffix(".parts").write_text(json.dumps(digests))
                 except BaseException:
                     remove_tree(fresh)
