@@ -52,14 +52,14 @@ def pull(cloud: Cloud, name: str, credentials: Sequence[dict[str, Any]]) -> Pull
     from ..containers.sandboxes.container import signal_of
     from ..reference import Reference
     from ..registry.client import RegistryClient
+    from .unpacking import unpack
 
     reference = Reference.parse(name)
     digest = RegistryClient(cloud).pull(reference, _credential(reference, credentials))
-    images = ImageStore(cloud)
-    image = images.image(digest)
+    image = ImageStore(cloud).image(digest)
     return PulledImage(
         digest=digest,
-        lowers=tuple(images.lowers(image)),
+        lowers=tuple(unpack(cloud, image)),
         environment=image.env,
         argv=(*image.entrypoint, *image.command),
         working_dir=image.working_dir,

@@ -151,6 +151,14 @@ class ImageStore:
         """
         return self.unpacked(image.layers)
 
+    def ready(self, image: Image) -> bool:
+        """Whether :meth:`lowers` has nothing to unpack, as far as one can tell at a glance."""
+        names = [self._content.path(one["digest"]).name for one in image.layers]
+        return len(names) < MANY and all(
+            (self._folder / name).exists() and not (self._folder / f"{name}.whiteouts").exists()
+            for name in names
+        )
+
     def unpacked(self, descriptors: Sequence[Descriptor]) -> list[Path]:
         """As :meth:`lowers`, of layers that are not an image yet."""
         found = [self._layer(descriptor) for descriptor in descriptors]
