@@ -28,7 +28,8 @@ class Document:
     def __init__(self, text: str) -> None:
         self._errors: list[str] = []
         try:
-            self._root = next(yaml.compose_all(text, yaml.SafeLoader), None)
+            # Nothing, as most alias blocks are, is nothing without a parser, too.
+            self._root = next(yaml.compose_all(text, yaml.SafeLoader), None) if text else None
         except yaml.YAMLError as error:
             raise YamlError(_where(error)) from None
         except RecursionError:

@@ -45,7 +45,7 @@ def main(descriptors: list[int], *, home: str) -> int:
     order = Order(**json.loads(data))
     forking.rename(order.name)
     cloud.proxy_url = order.proxy_url
-    cloud.scratch_name = f"{order.folder}/scratch"
+    cloud.scratch_name = order.folder
     found = Runs(cloud).by_key(order.run)
     if found is None:  # its registry was deleted meanwhile
         return 0
