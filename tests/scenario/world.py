@@ -124,13 +124,15 @@ class World:
         self.color = color
         return str(fork)
 
-    def run(self, registry: str, task_id: str, **overrides: Any) -> tuple[Any, str]:
-        """Schedule a run of a task and wait for its end; the run and its log."""
+    def run(
+        self, registry: str, task_id: str, *, within: float = 60, **overrides: Any
+    ) -> tuple[Any, str]:
+        """Schedule a run of a task and wait for its end (``within`` seconds); the run and its log."""
         client = self.client(ContainerRegistryTasksMgmtClient)
         request = {"type": "TaskRunRequest", "taskId": task_id, **overrides}
         group = f"{registry}-rg"
         run = client.registries.schedule_run(group, registry, request)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + within
         while True:
             found = client.runs.get(group, registry, run.properties.run_id)
             if found.properties.status not in ("Queued", "Started", "Running"):

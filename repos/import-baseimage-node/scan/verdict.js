@@ -130,7 +130,8 @@ evidence.main(async ([artifact]) => {
   const refused = judged.filter((one) => one.verdict === 'REFUSED').length;
   const ended = policy.endOfLife === 'fail' ? notes.length : 0;
   if (refused + ended) {
-    const what = [refused && `${refused} vulnerabilities`, ended && 'a release line without repairs'];
+    const count = refused === 1 ? '1 vulnerability' : `${refused} vulnerabilities`;
+    const what = [refused && count, ended && 'a release line without repairs'];
     console.log(`VERDICT it may not come in: ${what.filter(Boolean).join(' and ')}`);
     return 1;
   }
