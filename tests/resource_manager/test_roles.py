@@ -266,6 +266,7 @@ def test_a_role_is_named_by_its_guid_not_by_its_name(world: World) -> None:
 # -- the real az -------------------------------------------------------------------------------
 
 
+@pytest.mark.timeout(400)
 def test_az_lists_and_assigns_every_role_by_name_and_by_guid(world: World, az: Any) -> None:
     listed = {one["roleName"]: one for one in az.json("role", "definition", "list")}
     assert set(ALLOWED) == set(listed)
