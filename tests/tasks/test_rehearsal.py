@@ -1,4 +1,4 @@
-"""The rehearsal of runs: it is one, and leaves nothing."""
+"""The rehearsal of runs: it plays what a run does, to its end, and leaves nothing."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ import pytest
 from dulwich.object_store import BaseObjectStore
 from dulwich.objects import ObjectID
 
+from helpers.localcloud.containers.sandboxes import network
+from helpers.localcloud.containers.sandboxes.holder import start_holder
 from helpers.localcloud.tasks.execution import rehearsal
 from helpers.localcloud.tasks.execution.checkout import check_out
 from helpers.localcloud.tasks.runs import Run, Runs
 
 
-def test_it_executes_runs_up_to_their_containers(
+def test_it_executes_whole_runs_without_their_processes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A run that failed would leave the rest of the way cold: every run would then pay for it."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     runs: dict[str, Run] = {}
     update = Runs.update
@@ -34,11 +37,18 @@ def test_it_executes_runs_up_to_their_containers(
         cloned.append((folder / "Dockerfile").read_text())
 
     monkeypatch.setattr(rehearsal, "check_out", checked_out)
-    before = threading.active_count()
+    before, known = threading.active_count(), network.usable()
     rehearsal.rehearse()
     assert threading.active_count() == before
+    assert (network.holders, network.usable()) == (start_holder, known)
     assert list(tmp_path.iterdir()) == []
-    errors = [run.properties["runErrorMessage"] for run in runs.values()]
-    assert len(errors) == len(cloned) == rehearsal.TIMES
-    assert set(cloned) == {"FROM scratch\n"}
-    assert all("Invalid container name" in error for error in errors), errors
+    ends = [(run.status, run.properties.get("runErrorMessage")) for run in runs.values()]
+    assert ends == [("Succeeded", None)] * rehearsal.TIMES
+    assert cloned == ["FROM scratch\n"] * rehearsal.TIMES
+
+
+def test_a_run_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rehearsal, "_TASK", "version: v1.1.0\nsteps:\n  - cmd: nothing/here:1\n")
+    with pytest.raises(RuntimeError, match="a run has failed: .*nothing/here"):
+        rehearsal.rehearse()
+    assert network.holders is start_holder

@@ -31,6 +31,7 @@ from ...containers.sandboxes import network
 from ...media_types import OCI_LAYER
 from ...registry.tokens import task_credential
 from ...resource_types import REGISTRY_TYPE
+from ...run_statuses import FINAL
 from ...store import Resource
 from ..runs import Runs
 from .checkout import check_out
@@ -55,6 +56,7 @@ def rehearse() -> None:
     with tempfile.TemporaryDirectory() as folder, _no_processes():
         home = Path(folder, "state")
         first = Cloud(home, provision=False)
+        first.principals.make_key()
         registry = first.store.put(
             Resource(
                 id=f"{first.subscription}/resourceGroups/g/providers/{REGISTRY_TYPE}/rehearsal",
@@ -77,13 +79,14 @@ def rehearse() -> None:
             execute(cloud, run, Stop())
             _clone(Path(folder, f"{run.run_id}-source"))
             cloud.close()
-        ended = Runs(first).with_status("Succeeded")
+        ended = Runs(first).with_status(*FINAL)
         first.close()
     for thread in threading.enumerate():
         if thread not in before:
             thread.join()
-    if len(ended) != TIMES:
-        raise RuntimeError(f"{len(ended)} of {TIMES} runs of the rehearsal have succeeded")
+    for run in ended:
+        if run.status != "Succeeded":
+            raise RuntimeError(f"a run has failed: {run.properties.get('runErrorMessage')}")
 
 
 class _Holder:
