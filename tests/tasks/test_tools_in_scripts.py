@@ -79,11 +79,22 @@ def test_scripts_call_az_in_pipes_and_by_status(registry: Registry) -> None:
 
 
 def test_az_in_a_script_is_the_identity_of_its_run(registry: Registry) -> None:
-    task(registry, "nobody", "cmd: az bash -c 'az logout; az account show; echo status=$?'")
+    task(
+        registry,
+        "nobody",
+        "cmd: az bash -c 'az logout; az account show; echo status=$?'",
+        "cmd: acr -c 'acr tag list --repository never 2>&1 | head -c 6; acr version'\n"
+        "    entryPoint: bash",
+        "cmd: mcr.microsoft.com/acr/acr-cli:0.17 version",
+        "cmd: mcr.microsoft.com/acr/acr-cli version\n    ignoreErrors: true",
+    )
     run = ended(registry, "nobody")
     assert run.status == "Succeeded", run.log
     assert "status=1" in run.lines
     assert "ERROR: Please run 'az login' to setup account." in run.lines
+    assert "Error:acr stand-in of the local cloud, for ACR Tasks steps" in run.lines
+    assert run.lines.count("acr stand-in of the local cloud, for ACR Tasks steps") == 1
+    assert "the local cloud refuses mcr.microsoft.com" in run.log
 
 
 def test_an_image_that_is_built_on_it_has_az_in_its_steps_alone(registry: Registry) -> None:
