@@ -103,6 +103,58 @@ def test_files_in_memory_count_as_memory(tmp_path: Path, place: str) -> None:
     assert (code, "it used more than 150 MiB of memory, its limit" in text) == (137, True)
 
 
+def perl_layer(folder: Path) -> Path:
+    """A layer with a real program that makes system calls: Perl is on every Debian."""
+    perl = Path("/usr/bin/perl")
+    if not perl.exists():
+        pytest.skip("this machine has no Perl to make system calls with")
+    layer = folder / "perl"
+    (layer / "usr/bin").mkdir(parents=True)
+    (layer / "usr/bin/perl").write_bytes(perl.read_bytes())
+    (layer / "usr/bin/perl").chmod(0o755)
+    needed = subprocess.run(["ldd", perl], capture_output=True, text=True, check=True).stdout
+    for line in needed.splitlines():
+        library = next((word for word in line.split() if word.startswith("/")), "")
+        if library:
+            place = layer / "usr" / library.lstrip("/").removeprefix("usr/")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(Path(library).read_bytes())
+            place.chmod(0o755)
+    return layer
+
+
+SEGMENTS = """
+my $size = 20 << 20;
+for (1 .. 15) {
+    my $id = shmget(0, $size, 01600) // die "shmget: $!";
+    for (my $at = 0; $at < $size; $at += 1 << 20) { shmwrite($id, "x" x (1 << 20), $at, 1 << 20) }
+    last if $ARGV[0] eq "one";
+}
+$| = 1;
+print "written\\n";
+sleep 5 if $ARGV[0] ne "one";
+print "unlimited\\n";
+"""
+
+
+@pytest.mark.parametrize("segments", ["many", "one"])
+def test_shared_memory_that_nothing_is_attached_to_counts_as_memory(
+    cloud: Cloud, tmp_path: Path, segments: str
+) -> None:
+    output: list[bytes] = []
+    spec = ContainerSpec(
+        (base_layer(), perl_layer(tmp_path)),
+        ("perl", "-e", SEGMENTS, segments),
+        limits=Limits(memory=150 << 20),
+    )
+    code = Sandbox(cloud).run(spec, output.append, 60)
+    text = b"".join(output).decode()
+    if segments == "one":
+        assert (code, text) == (0, "written\nunlimited\n")
+    else:
+        assert (code, "it used more than 150 MiB of memory, its limit" in text) == (137, True), text
+
+
 def test_disk_has_a_limit(cloud: Cloud, tmp_path: Path) -> None:
     workspace = tmp_path / "workspace"
     workspace.mkdir()
@@ -137,21 +189,7 @@ def test_what_docker_refuses_is_refused(cloud: Cloud, tmp_path: Path) -> None:
         f'$! = 0; syscall({number}, {0x10000000}, 0, 0, 0, 0); print "{name} ", $! + 0, "\\n";'
         for name, number in {**calls, **more}.items()
     )
-    perl = Path("/usr/bin/perl")
-    if not perl.exists():
-        pytest.skip("this machine has no Perl to make system calls with")
-    layer = tmp_path / "perl"
-    (layer / "usr/bin").mkdir(parents=True)
-    (layer / "usr/bin/perl").write_bytes(perl.read_bytes())
-    (layer / "usr/bin/perl").chmod(0o755)
-    needed = subprocess.run(["ldd", perl], capture_output=True, text=True, check=True).stdout
-    for line in needed.splitlines():
-        library = next((word for word in line.split() if word.startswith("/")), "")
-        if library:
-            place = layer / "usr" / library.lstrip("/").removeprefix("usr/")
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(Path(library).read_bytes())
-            place.chmod(0o755)
+    layer = perl_layer(tmp_path)
     output: list[bytes] = []
     spec = ContainerSpec((base_layer(), layer), ("perl", "-e", program))
     assert Sandbox(cloud).run(spec, output.append, 20) == 0, output

@@ -10,6 +10,7 @@ container from taking all processes of the machine meanwhile. For the holder of 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import resource
 import time
@@ -18,6 +19,10 @@ from typing import Any
 from . import control_group
 from .processes import PAGE, RESIDENT, THREADS, columns
 
+_CLONE_NEWIPC = 0x08000000  # linux/sched.h
+# Columns of /proc/sysvipc/shm (sysvipc(7); linux, ipc/shm.c)
+_SEGMENT_OWNER, _SEGMENT_RESIDENT, _SEGMENT_SWAPPED = 7, 14, 15
+_libc = ctypes.CDLL(None, use_errno=True)
 INTERVAL = 0.1  # seconds between two looks
 DISK_INTERVAL = 1.0  # seconds at least between two looks at the disk: they count files
 _COUNTING = 1.0  # seconds
@@ -33,7 +38,7 @@ class Watch:
 
     def __init__(self, limits: dict[str, Any], *, user: int = 0) -> None:
         self.root = 0
-        self._in_files = 0
+        self._in_files = self._segments = 0
         self._inside = False  # whether that process has the root directory of the container
         self._user = user
         self._processes = int(limits["processes"])
@@ -74,10 +79,14 @@ class Watch:
                 resident += int(status[RESIDENT]) * PAGE
         if tasks > self._processes:
             return f"it had more than {self._processes} processes"
-        stored = self._stored() + self._nameless(place, processes)
+        if time.monotonic() >= self._next:
+            self._segments = self._in_segments()
+        stored = self._stored() + self._nameless(place, processes) + self._segments
         # Pages that processes share were counted for each: counting them once takes longer.
         if resident + stored > self._memory and (
-            sum(_proportional(process, place) for process in processes) + stored > self._memory
+            sum(_proportional(process, place, bool(self._segments)) for process in processes)
+            + stored
+            > self._memory
         ):
             return f"it used more than {_size(self._memory)} of memory"
         began = time.monotonic()
@@ -133,6 +142,28 @@ class Watch:
         self._in_files = sum(found.values())
         return self._in_files
 
+    def _in_segments(self) -> int:
+        """Bytes of its shared memory of System V, which is there whether or not it is attached."""
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            if not self._user:
+                if not self._inside:
+                    return 0
+                # What that file of /proc shows are the segments of the reader's own namespace.
+                namespace = os.open(f"/proc/{self.root}/ns/ipc", os.O_RDONLY | os.O_CLOEXEC)
+                try:
+                    if _libc.setns(namespace, _CLONE_NEWIPC) != 0:
+                        return 0
+                finally:
+                    os.close(namespace)
+            with open("/proc/sysvipc/shm", "rb") as table:
+                rows = [line.split() for line in table.readlines()[1:]]
+            return sum(
+                int(row[_SEGMENT_RESIDENT]) + int(row[_SEGMENT_SWAPPED])
+                for row in rows
+                if not self._user or int(row[_SEGMENT_OWNER]) == self._user
+            )
+        return 0
+
     def _used(self) -> int:
         """Bytes of its files on disk, at least: counting must not hold the others up."""
         total = 0
@@ -149,16 +180,22 @@ class Watch:
         return total
 
 
-def _proportional(process: str, place: str) -> int:
-    """Bytes of a process, a page that n processes share as one nth (proc(5), smaps_rollup)."""
+def _proportional(process: str, place: str, apart: bool) -> int:
+    """Bytes of a process, a page that n processes share as one nth (proc(5), smaps_rollup).
+
+    ``apart``: without shared memory of System V, which is counted for itself (proc(5), smaps).
+    """
+    total, counted = 0, True
     try:
-        with open(f"{place}/{process}/smaps_rollup", "rb") as rollup:
-            for line in rollup:
+        with open(f"{place}/{process}/{'smaps' if apart else 'smaps_rollup'}", "rb") as mappings:
+            for line in mappings:
                 if line.startswith(b"Pss:"):
-                    return int(line.split()[1]) * 1024
+                    total += int(line.split()[1]) * 1024 if counted else 0
+                elif apart and b"-" in line.partition(b" ")[0]:
+                    counted = b" /SYSV" not in line
     except (OSError, ValueError):  # it has ended, or shows this to nobody
         pass
-    return 0
+    return total
 
 
 def _counts_by_namespace() -> bool:
