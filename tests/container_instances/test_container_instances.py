@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import dataclasses
 import http.client
-import itertools
 import json
 import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,136 +23,10 @@ from helpers.localcloud.container_instances.image import PulledImage, _server
 from helpers.localcloud.container_instances.state import GroupState
 from helpers.localcloud.containers.images import stand_in
 from helpers.localcloud.errors import CloudError
-from helpers.localcloud.principals import MANAGEMENT
-from helpers.localcloud.resource_manager import container_groups
-from helpers.localcloud.resource_manager.routing import Reply, authenticate
-from helpers.localcloud.resource_types import RESOURCE_GROUP_TYPE
 from helpers.localcloud.store import Resource
 
 from ..containers.roots import base_layer
-
-TYPE = "Microsoft.ContainerInstance/containerGroups"
-
-
-class Images:
-    """Stands where the registry is: the images by name, as a pull would give them."""
-
-    def __init__(self) -> None:
-        self.known: dict[str, tuple[str, ...]] = {}
-        self.credentials: list[Any] = []
-
-    def pull(self, cloud: Cloud, name: str, credentials: Any) -> PulledImage:
-        self.credentials = list(credentials)
-        if name not in self.known:
-            raise CloudError(401, "UNAUTHORIZED", f"{name}: authentication required")
-        return PulledImage(
-            "sha256:" + "0" * 64, (base_layer(),), {"A": "image"}, self.known[name], "/", ""
-        )
-
-
-@pytest.fixture
-def images(monkeypatch: pytest.MonkeyPatch) -> Images:
-    images = Images()
-    monkeypatch.setattr(group, "pull", images.pull)
-    monkeypatch.setattr(image, "check", images.pull)
-    monkeypatch.setattr(group, "FIRST_DELAY", 0.05)
-    monkeypatch.setattr(group, "GRACE", 0.5)
-    return images
-
-
-class Azure:
-    """The operations of container groups, as the tutorial's principal calls them."""
-
-    def __init__(self, cloud: Cloud) -> None:
-        self.cloud = cloud
-        self.token = "Bearer " + cloud.principals.issue(cloud.owner, MANAGEMENT[0])
-        cloud.store.put(
-            Resource(
-                f"{cloud.subscription}/resourceGroups/rg",
-                RESOURCE_GROUP_TYPE,
-                "rg",
-                "rg",
-                {"name": "rg"},
-            )
-        )
-
-    def call(self, method: str, path: str = "", body: Any = None, **query: str) -> Reply:
-        url = f"{self.cloud.subscription}/resourceGroups/rg/providers/{TYPE}" + (
-            f"/{path}" if path else ""
-        )
-        reply = container_groups.router.handle(
-            self.cloud, method, url, query, body or {}, authenticate(self.cloud, self.token)
-        )
-        if reply.deferred is None or not reply.deferred.patience:
-            return reply
-        self.cloud.operations.ending(reply.deferred.operation).result(20)
-        found = self.cloud.operations.get(reply.deferred.operation)
-        assert found is not None
-        if found.error is not None:
-            raise found.error
-        return reply.deferred.done
-
-    def put(self, name: str = "web", **changes: Any) -> Reply:
-        return self.call("PUT", name, body(**changes))
-
-    def get(self, name: str = "web") -> dict[str, Any]:
-        answer: dict[str, Any] = self.call("GET", name).body["properties"]
-        return answer
-
-    def view(self, name: str = "web") -> dict[str, Any]:
-        answer: dict[str, Any] = self.get(name)["containers"][0]["properties"]["instanceView"]
-        return answer
-
-    def until(self, condition: Callable[[dict[str, Any]], bool], name: str = "web") -> Any:
-        deadline = time.monotonic() + 20
-        while not condition(found := self.get(name)):
-            assert time.monotonic() < deadline, json.dumps(found, indent=1)
-            time.sleep(0.02)
-        return found
-
-    def state(self, *wanted: str, name: str = "web") -> dict[str, Any]:
-        answer: dict[str, Any] = self.until(
-            lambda found: found["instanceView"]["state"] in wanted, name
-        )
-        return answer
-
-
-def body(**changes: Any) -> dict[str, Any]:
-    container: dict[str, Any] = {
-        "image": changes.pop("image", "app.azurecr.io/loop:1"),
-        "resources": {"requests": {"cpu": 1.0, "memoryInGB": 1.0}},
-        **changes.pop("container", {}),
-    }
-    return {
-        "location": "eastus",
-        "properties": {
-            "osType": "Linux",
-            "restartPolicy": "Never",
-            "containers": [{"name": "main", "properties": container}],
-            **changes,
-        },
-    }
-
-
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[Cloud]:
-    cloud = Cloud(tmp_path / "home")
-    yield cloud
-    cloud.close()
-
-
-@pytest.fixture
-def azure(cloud: Cloud, images: Images) -> Iterator[Azure]:
-    images.known = {
-        "app.azurecr.io/loop:1": ("sh", "-c", "echo up $A $B; exec sleep 60"),
-        "app.azurecr.io/loop:2": ("sh", "-c", "echo second; exec sleep 60"),
-        "app.azurecr.io/fail:1": ("sh", "-c", "echo no; exit 3"),
-        "app.azurecr.io/ok:1": ("sh", "-c", "echo done"),
-        "app.azurecr.io/empty:1": (),
-    }
-    worker = container_instances.start(cloud)
-    yield Azure(cloud)
-    worker.stop()
+from .groups import TYPE, Azure, Images
 
 
 def test_it_runs_logs_and_masks(azure: Azure, images: Images) -> None:
@@ -257,93 +130,6 @@ def test_a_port_in_use_is_replaced_and_said(azure: Azure, cloud: Cloud) -> None:
     assert found["ipAddress"]["ports"][0]["port"] != wanted
     message = found["instanceView"]["events"][0]["message"]
     assert f"Port {wanted} of {address} cannot be used" in message
-
-
-@pytest.mark.parametrize(
-    ("image", "policy", "state", "restarts"),
-    [
-        ("ok", "Never", "Succeeded", False),
-        ("fail", "Never", "Failed", False),
-        ("ok", "OnFailure", "Succeeded", False),
-        ("fail", "OnFailure", "Running", True),
-        ("ok", "Always", "Running", True),
-    ],
-)
-def test_restart_policies(
-    azure: Azure, image: str, policy: str, state: str, restarts: bool
-) -> None:
-    azure.put(image=f"app.azurecr.io/{image}:1", restartPolicy=policy)
-    found = azure.until(
-        lambda found: (
-            found["containers"][0]["properties"].get("instanceView", {}).get("restartCount", 0) >= 2
-            if restarts
-            else found["instanceView"]["state"] == state
-        )
-    )
-    assert found["instanceView"]["state"] == state
-    assert found["provisioningState"] == "Succeeded"
-    view = azure.view()
-    ended = view["previousState"] if restarts else view["currentState"]
-    assert ended["state"] == "Terminated"
-    assert ended["exitCode"] == (0 if image == "ok" else 3)
-    assert ("BackOff" in [event["name"] for event in view["events"]]) == restarts
-
-
-def starts(azure: Azure) -> list[float]:
-    """When the container was started, by its own clock and log."""
-    text = azure.call("GET", "web/containers/main/logs").body["content"]
-    return [float(line) for line in text.split()]
-
-
-def restarted(azure: Azure, times: int) -> None:
-    def often(found: dict[str, Any]) -> bool:
-        view = found["containers"][0]["properties"].get("instanceView", {})
-        return int(view.get("restartCount", 0)) >= times
-
-    azure.until(often)
-
-
-CLOCK = ("sh", "-c", "date +%s.%N; exit 3")
-
-
-def test_each_restart_waits_twice_as_long_up_to_a_limit(
-    azure: Azure, images: Images, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(group, "FIRST_DELAY", 0.1)
-    monkeypatch.setattr(group, "LONGEST_DELAY", 0.4)
-    images.known["app.azurecr.io/clock:1"] = CLOCK
-    azure.put(image="app.azurecr.io/clock:1", restartPolicy="Always")
-    restarted(azure, 8)  # without the limit the eighth would wait for half a minute
-    moments = starts(azure)
-    gaps = [after - before for before, after in itertools.pairwise(moments)]
-    assert gaps[0] >= 0.1
-    assert gaps[1] >= 0.2
-    assert min(gaps[2:]) >= 0.4
-    [backed_off] = [one for one in azure.view()["events"] if one["name"] == "BackOff"]
-    assert backed_off["count"] >= 8
-
-
-def test_a_container_that_has_run_well_is_restarted_as_if_for_the_first_time(
-    azure: Azure, images: Images, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(group, "STEADY", 0.0)
-    images.known["app.azurecr.io/clock:1"] = CLOCK
-    azure.put(image="app.azurecr.io/clock:1", restartPolicy="OnFailure")
-    restarted(azure, 10)  # with a delay that doubles, the tenth would wait for 25 s
-
-
-def test_a_group_that_is_stopped_is_not_restarted(
-    azure: Azure, images: Images, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(group, "FIRST_DELAY", 0.3)
-    images.known["app.azurecr.io/clock:1"] = CLOCK
-    azure.put(image="app.azurecr.io/clock:1", restartPolicy="Always")
-    restarted(azure, 1)
-    assert azure.call("POST", "web/stop").status == 204
-    before = starts(azure)
-    time.sleep(1.0)
-    assert starts(azure) == before
-    assert azure.get()["instanceView"]["state"] == "Stopped"
 
 
 def test_who_worked_on_an_older_group_writes_nothing_into_a_newer_one(cloud: Cloud) -> None:
@@ -561,106 +347,6 @@ def test_the_next_daemon_starts_it_again(cloud: Cloud, images: Images) -> None:
         assert azure.view("job")["currentState"] == ended
     finally:
         second.stop()
-
-
-@pytest.mark.parametrize(
-    ("changes", "code"),
-    [
-        ({"osType": None}, "InvalidOsType"),
-        ({"osType": "Plan9"}, "InvalidOsType"),
-        ({"containers": []}, "ContainersNotSpecified"),
-        ({"image": ""}, "ImageNotSpecified"),
-        ({"container": {"resources": {}}}, "ResourceRequestsNotSpecified"),
-        ({"restartPolicy": "Sometimes"}, "InvalidRestartPolicy"),
-        ({"ipAddress": {"type": "Public", "ports": []}}, "MissingIpAddressPorts"),
-        ({"ipAddress": {"type": "Public", "ports": [{"port": 80}]}}, "PortNotExposed"),
-        ({"imageRegistryCredentials": [{"server": "a"}]}, "InvalidImageRegistryCredentials"),
-        (
-            {"container": {"environmentVariables": [{"name": "A B"}]}},
-            "InvalidEnvironmentVariableName",
-        ),
-        ({"container": {"volumeMounts": [{"name": "no", "mountPath": "/x"}]}}, "VolumeNotFound"),
-        ({"volumes": [{"name": "v", "secret": {"k": "%"}}]}, "InvalidSecretVolume"),
-    ],
-)
-def test_what_azure_refuses(azure: Azure, changes: dict[str, Any], code: str) -> None:
-    with pytest.raises(CloudError) as refused:
-        azure.put(**changes)
-    assert (refused.value.status, refused.value.code) == (400, code)
-    assert azure.call("GET").body["value"] == []
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"osType": "Windows"},
-        {"initContainers": [{"name": "a"}]},
-        {"container": {"livenessProbe": {"httpGet": {"port": 80}}}},
-        {"volumes": [{"name": "v", "azureFile": {"shareName": "s"}}]},
-    ],
-)
-def test_what_is_lacking_says_so(azure: Azure, changes: dict[str, Any]) -> None:
-    with pytest.raises(CloudError) as refused:
-        azure.put(**changes)
-    assert refused.value.status == 501
-
-
-@pytest.mark.parametrize(
-    ("path", "wrong", "words"),
-    [
-        ("containers", {"a": 1}, "'properties.containers' must be a list"),
-        ("containers.0", "x", r"'properties.containers\[0\]' must be an object"),
-        ("containers.0.properties", [5], r"containers\[0\].properties' must be an object"),
-        ("containers.0.properties.resources", "1", "resources' must be an object"),
-        ("containers.0.properties.command", "sleep 1", "command' must be a list"),
-        ("containers.0.properties.command", [1], r"command\[0\]' must be a string"),
-        ("containers.0.properties.ports", [80], r"ports\[0\]' must be an object"),
-        ("containers.0.properties.ports", [{"port": "80"}], "port' must be an integer"),
-        ("containers.0.properties.environmentVariables", ["A=1"], "must be an object"),
-        (
-            "containers.0.properties.environmentVariables",
-            [{"name": "A", "value": 1}],
-            r"environmentVariables\[0\].value' must be a string",
-        ),
-        ("ipAddress", "Public", "'properties.ipAddress' must be an object"),
-        ("imageRegistryCredentials", {"server": "a"}, "must be a list"),
-        ("volumes", [{"name": "v", "secret": {"k": 5}}], "secret.k' must be a string"),
-    ],
-)
-def test_a_property_of_the_wrong_type_is_named(
-    azure: Azure, path: str, wrong: Any, words: str
-) -> None:
-    sent = body()
-    place: Any = sent["properties"]
-    *parents, last = path.split(".")
-    for key in parents:
-        place = place[int(key) if key.isdigit() else key]
-    place[int(last) if last.isdigit() else last] = wrong
-    with pytest.raises(CloudError, match=words) as refused:
-        azure.call("PUT", "web", sent)
-    assert (refused.value.status, refused.value.code) == (400, "InvalidRequestContent")
-    assert azure.call("GET").body["value"] == []
-
-
-def test_an_identity_is_lacking_and_says_so(azure: Azure) -> None:
-    with pytest.raises(CloudError, match="managed identities of container groups"):
-        azure.call("PUT", "web", {**body(), "identity": {"type": "SystemAssigned"}})
-
-
-def test_names_that_are_no_names(azure: Azure) -> None:
-    for name in ("Web", "-web", "a" * 64):
-        with pytest.raises(CloudError, match="container group name"):
-            azure.put(name)
-    with pytest.raises(CloudError, match="was not found") as missing:
-        azure.call("GET", "nothing")
-    assert missing.value.code == "ResourceNotFound"
-
-
-def test_what_no_update_may_change(azure: Azure) -> None:
-    azure.put()
-    with pytest.raises(CloudError, match="you must delete it first") as refused:
-        azure.put(restartPolicy="Always")
-    assert refused.value.code == "InvalidContainerGroupUpdate"
 
 
 def test_logs_are_bounded(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:

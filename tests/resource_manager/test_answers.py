@@ -11,7 +11,7 @@ from azure.mgmt.authorization import AuthorizationManagementClient
 
 from tests.az import Az
 from tests.conftest import LocalCloud
-from tests.resource_manager.test_refusals import ROLES, Place, assert_refused
+from tests.resource_manager.refusing import ROLES, Place, assert_refused
 from tests.resource_manager.test_requests import REGISTRIES, send
 from tests.resource_manager.test_resource_manager import make_group, make_registry
 

@@ -1,0 +1,45 @@
+"""A cloud whose container groups are worked on in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from helpers.localcloud import container_instances
+from helpers.localcloud.cloud import Cloud
+from helpers.localcloud.container_instances import group, image
+
+from .groups import Azure, Images
+
+
+@pytest.fixture
+def images(monkeypatch: pytest.MonkeyPatch) -> Images:
+    images = Images()
+    monkeypatch.setattr(group, "pull", images.pull)
+    monkeypatch.setattr(image, "check", images.pull)
+    monkeypatch.setattr(group, "FIRST_DELAY", 0.05)
+    monkeypatch.setattr(group, "GRACE", 0.5)
+    return images
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    cloud = Cloud(tmp_path / "home")
+    yield cloud
+    cloud.close()
+
+
+@pytest.fixture
+def azure(cloud: Cloud, images: Images) -> Iterator[Azure]:
+    images.known = {
+        "app.azurecr.io/loop:1": ("sh", "-c", "echo up $A $B; exec sleep 60"),
+        "app.azurecr.io/loop:2": ("sh", "-c", "echo second; exec sleep 60"),
+        "app.azurecr.io/fail:1": ("sh", "-c", "echo no; exit 3"),
+        "app.azurecr.io/ok:1": ("sh", "-c", "echo done"),
+        "app.azurecr.io/empty:1": (),
+    }
+    worker = container_instances.start(cloud)
+    yield Azure(cloud)
+    worker.stop()

@@ -1,0 +1,24 @@
+"""A resource group with a registry and a vault, for all tests of a file."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from tests.conftest import LocalCloud
+from tests.resource_manager.test_resource_manager import make_group, make_registry
+
+from .refusing import READ, Place, vault_body
+
+
+@pytest.fixture(scope="module")
+def place(local_cloud: LocalCloud) -> Place:
+    group = make_group(local_cloud)
+    made = Place(local_cloud, group, make_registry(local_cloud, group), f"v{uuid.uuid4().hex[:12]}")
+    assert made.send("PUT", "{v}", vault_body(local_cloud)).status_code == 201
+    actions = {"properties": {"actions": READ}}
+    assert made.send("PUT", "{r}/scopeMaps/known", actions).status_code == 201
+    token = {"properties": {"scopeMapId": made.id("{r}/scopeMaps/known")}}
+    assert made.send("PUT", "{r}/tokens/known", token).status_code == 201
+    return made
