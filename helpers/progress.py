@@ -84,6 +84,27 @@ def _watched(connection: Connection, settings: Settings, task: str) -> list[str]
     return [str(one.registry) for one in found.step.base_image_dependencies or []]
 
 
+def _staged(connection: Connection, settings: Settings) -> bool:
+    tasks = connection.clients.tasks.tasks
+    return _exists(
+        lambda: tasks.get(settings.staging_group, settings.staging_registry, "rescan-node")
+    )
+
+
+def _old_gate_disabled(connection: Connection, settings: Settings) -> bool:
+    from azure.core.exceptions import ResourceNotFoundError
+
+    try:
+        task = connection.clients.tasks.tasks.get(
+            settings.base_artifacts_registry_group,
+            settings.base_artifacts_registry,
+            "base-import-node",
+        )
+    except ResourceNotFoundError:
+        return False
+    return bool(task.status == "Disabled")
+
+
 # What a notebook leaves behind, and so what tells that it was run.
 _EVIDENCE: dict[str, Callable[[Connection, Settings], bool]] = {
     "01": _prerequisites,
@@ -93,6 +114,7 @@ _EVIDENCE: dict[str, Callable[[Connection, Settings], bool]] = {
     "05": _broken_base_image,
     "06": _gated_import,
     "07": _gated_image,
+    "11": _staged,
     "12": _downstream,
 }
 
@@ -100,6 +122,8 @@ _EVIDENCE: dict[str, Callable[[Connection, Settings], bool]] = {
 # What a later notebook changes that an earlier one builds on, and which notebook changes it back.
 _CHANGED: dict[str, tuple[Callable[[Connection, Settings], bool], str]] = {
     "05": (_gated_image, "04"),
+    "08": (_old_gate_disabled, "06"),
+    "09": (_old_gate_disabled, "06"),
 }
 
 

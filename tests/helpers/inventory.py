@@ -21,12 +21,7 @@ _RUN_ID = re.compile(r"\b[a-z]{2}[0-9][0-9a-z]*\b")
 def inventory(connection: Connection, settings: Settings) -> dict[str, Any]:
     """Everything that the notebooks make, by name; comparable between two clouds."""
     registries = {
-        name: _registry(connection, f"{name}-rg", name)
-        for name in (
-            settings.public_registry,
-            settings.base_artifacts_registry,
-            settings.registry,
-        )
+        name: _registry(connection, f"{name}-rg", name) for name in settings.all_registries
     }
     return {
         "groups": sorted(one.name for one in connection.clients.resources.resource_groups.list()),
@@ -74,6 +69,7 @@ def _without_ids(names: list[str]) -> list[str]:
 
 def _task(task: Any) -> dict[str, Any]:
     step, trigger = task.step, task.trigger
+    base_image = trigger.base_image_trigger
     credentials = task.credentials.custom_registries if task.credentials else {}
     return {
         "status": plain(task.status),
@@ -92,10 +88,8 @@ def _task(task: Any) -> dict[str, Any]:
             )
             for one in trigger.source_triggers or []
         ],
-        "image updates": (
-            plain(trigger.base_image_trigger.status),
-            plain(trigger.base_image_trigger.base_image_trigger_type),
-        ),
+        "image updates": base_image
+        and (plain(base_image.status), plain(base_image.base_image_trigger_type)),
         "timers": [
             (one.name, one.schedule, plain(one.status)) for one in trigger.timer_triggers or []
         ],

@@ -72,7 +72,7 @@ def run(chosen: Sequence[Block], home: Path, folder: Path) -> dict[str, str]:
         stdout=subprocess.PIPE,
         text=True,
         check=False,
-        timeout=800,
+        timeout=1500,
     )
     outputs = re.split(rf"^{_MARK}\d+\n", done.stdout, flags=re.MULTILINE)[1:]
     if done.returncode:
@@ -119,7 +119,7 @@ def homes(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
         daemon.down(home)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.skipif(AZ is None, reason="the Azure CLI is not installed; do it with: make az")
 def test_the_az_blocks_do_what_the_notebooks_do(homes: tuple[Path, Path], tmp_path: Path) -> None:
     by_az, by_notebooks = homes
@@ -141,6 +141,11 @@ def test_the_az_blocks_do_what_the_notebooks_do(homes: tuple[Path, Path], tmp_pa
     assert "Failed" in outputs["08 red-az"]
     assert "REFUSED: a red background" in outputs["08 log-az"]
     assert '<dd id="color">Green</dd>' in outputs["08 proof-az"]
+    for attached in ("application/sarif+json", "application/vnd.cyclonedx+json"):
+        assert attached in outputs["11 papers-az"]
+    assert "REFUSED HIGH GHSA-35jh-r3h4-6jhm" in outputs["11 vulnerable-az"]
+    assert "stage-node: Succeeded" in outputs["11 waiver-az"]
+    assert "its waiver expired on" in outputs["11 expired-az"]
     assert "unauthorized" in outputs["12 no-credential-az"]
     assert "already exists. You cannot add it again." in outputs["12 credential-az"]
     for service in ("catalog", "checkout", "delivery"):

@@ -43,6 +43,25 @@ def test_in_an_empty_cloud_everything_is_missing(
     assert progress.first_missing("01", settings, connection) is None
 
 
+def test_the_gate_of_staging_puts_the_first_one_out_of_service_and_06_puts_it_back(
+    connection: Connection, settings: Settings
+) -> None:
+    group, registry = settings.base_artifacts_registry_group, settings.base_artifacts_registry
+    clients: Any = connection.clients  # the types of its operations know no JSON, which they take
+    clients.resources.resource_groups.create_or_update(group, {"location": "eastus"})
+    body = {"location": "eastus", "sku": {"name": "Premium"}}
+    clients.registries.registries.begin_create(group, registry, body).result()
+    step = {"type": "EncodedTask", "encodedTaskContent": "dmVyc2lvbjogdjEuMS4wCnN0ZXBzOiBbXQo="}
+    task = {"location": "eastus", "properties": {"platform": {"os": "Linux"}, "step": step}}
+    clients.tasks.tasks.create(group, registry, "base-import-node", task)
+    assert not progress._old_gate_disabled(connection, settings)
+    disabled = {"properties": {"status": "Disabled"}}
+    clients.tasks.tasks.update(group, registry, "base-import-node", disabled)
+    for number in ("08", "09"):
+        changed, restores = progress._CHANGED[number]
+        assert (changed(connection, settings), restores) == (True, "06")
+
+
 def test_what_cannot_be_looked_at_is_not_called_missing(connection: Connection) -> None:
     wrong = ClientSecretCredential(
         connection.tenant_id, os.environ["AZURE_CLIENT_ID"], "not-the-secret"
