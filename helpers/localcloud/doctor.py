@@ -154,8 +154,8 @@ class _Examination:
         with self._store.transaction():
             if kind.name == "run":  # its number is not another's
                 self._store.execute(
-                    "INSERT INTO run_numbers VALUES (?1,?2) ON CONFLICT (registry) DO UPDATE SET"
-                    " last=max(last, ?2)",
+                    "INSERT INTO run_numbers VALUES (?,?) ON CONFLICT (registry) DO UPDATE SET"
+                    " last=max(last, excluded.last)",
                     (row["registry"], row["number"]),
                 )
             self._store.execute(f"DELETE FROM {kind.table} WHERE {where}", key)  # noqa: S608

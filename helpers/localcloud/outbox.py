@@ -252,15 +252,15 @@ class _Subscriber:
     def _advance(self, connection: sqlite3.Connection, row: sqlite3.Row) -> bool:
         """Move the position, and drop an entry that everybody has handled; False if it was moved."""
         moved = connection.execute(
-            "UPDATE outbox_positions SET position=?1 WHERE subscriber=?2 AND kind=?3"
-            " AND position<?1",
-            (row["sequence"], self._name, row["kind"]),
+            "UPDATE outbox_positions SET position=:sequence WHERE subscriber=:name AND kind=:kind"
+            " AND position<:sequence",
+            {"sequence": row["sequence"], "name": self._name, "kind": row["kind"]},
         ).rowcount
         if moved:
             connection.execute(
-                "DELETE FROM outbox WHERE sequence=?1 AND NOT EXISTS (SELECT 1 FROM"
-                " outbox_positions WHERE kind=?2 AND position<?1)",
-                (row["sequence"], row["kind"]),
+                "DELETE FROM outbox WHERE sequence=:sequence AND NOT EXISTS (SELECT 1 FROM"
+                " outbox_positions WHERE kind=:kind AND position<:sequence)",
+                {"sequence": row["sequence"], "kind": row["kind"]},
             )
         return bool(moved)
 

@@ -23,6 +23,7 @@ from helpers.localcloud import daemon, damage
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers.images.stand_in import StandIns
 from tests.conftest import start
+from tests.containers.roots import TRUSTED
 from tests.localcloud.test_migrations import DATA, Reader
 
 MANIFEST, CONFIG, LAYER = (
@@ -37,7 +38,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
     """A state with one of everything; no daemon runs there."""
     folder = tmp_path / "home"
     with tarfile.open(DATA / "state-0.1.0.tar.gz") as archive:
-        archive.extractall(folder, filter="data")
+        archive.extractall(folder, **TRUSTED)
     cloud = Cloud(folder)
     cloud.store.execute("DELETE FROM outbox")
     cloud.close()

@@ -29,6 +29,7 @@ from helpers.localcloud.errors import CloudError
 from helpers.localcloud.outbox import Outbox
 from helpers.localcloud.store import Resource, Store
 from tests.conftest import LocalCloud, start
+from tests.containers.roots import TRUSTED
 
 DATA = Path(__file__).parent / "data"
 
@@ -37,7 +38,7 @@ DATA = Path(__file__).parent / "data"
 def home(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "home"
     with tarfile.open(DATA / "state-0.1.0.tar.gz") as archive:
-        archive.extractall(folder, filter="data")
+        archive.extractall(folder, **TRUSTED)
     yield folder
     daemon.down(folder)
 

@@ -122,21 +122,21 @@ class Listings:
     def counts(self, registry: str, repository: str) -> tuple[int, int]:
         """How many manifests and how many tags a repository has."""
         rows = self._store.query(
-            "SELECT (SELECT count(*) FROM registry_manifests WHERE registry=?1 AND repository=?2) AS m,"
-            " (SELECT count(*) FROM registry_tags WHERE registry=?1 AND repository=?2) AS t",
-            (registry, repository),
+            "SELECT (SELECT count(*) FROM registry_manifests WHERE registry=? AND repository=?) AS m,"
+            " (SELECT count(*) FROM registry_tags WHERE registry=? AND repository=?) AS t",
+            (registry, repository) * 2,
         )
         return rows[0]["m"], rows[0]["t"]
 
     def graph(self, registry: str, repository: str, digest: str) -> list[Entry]:
         """A manifest, those whose subject it is, theirs, and so on; nothing when there is none."""
         rows = self._store.query(
-            "WITH RECURSIVE graph (digest) AS (SELECT ?3 UNION SELECT one.digest"
+            "WITH RECURSIVE graph (digest) AS (SELECT ? UNION SELECT one.digest"
             " FROM registry_manifests AS one JOIN graph ON one.subject=graph.digest"
-            " WHERE one.registry=?1 AND one.repository=?2)"
-            " SELECT * FROM registry_manifests WHERE registry=?1 AND repository=?2"
+            " WHERE one.registry=? AND one.repository=?)"
+            " SELECT * FROM registry_manifests WHERE registry=? AND repository=?"
             " AND digest IN (SELECT digest FROM graph)",
-            (registry, repository, digest),
+            (digest, *(registry, repository) * 2),
         )
         found = entries_of(rows, "digest")
         return found if any(one.digest == digest for one in found) else []

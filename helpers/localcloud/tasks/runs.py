@@ -300,9 +300,9 @@ def forget_runs(store: Store, registry_id: str) -> None:
 def _last_number(connection: sqlite3.Connection, registry_id: str) -> int:
     """The number of the newest run of a registry, or of one that had its id before; 0 for none."""
     row = connection.execute(
-        "SELECT max(number) AS last FROM (SELECT max(number) AS number FROM runs WHERE registry=?1"
-        " COLLATE NOCASE UNION ALL SELECT last FROM run_numbers WHERE registry=?1)",
-        (registry_id,),
+        "SELECT max(number) AS last FROM (SELECT max(number) AS number FROM runs WHERE registry=:id"
+        " COLLATE NOCASE UNION ALL SELECT last FROM run_numbers WHERE registry=:id)",
+        {"id": registry_id},
     ).fetchone()
     return int(row["last"] or 0)
 
