@@ -195,7 +195,7 @@ def test_what_stands_after_an_action_of_several_lines_keeps_its_line() -> None:
         ),
         (
             "{{ range until 6000 }}{{ range until 6000 }}{{ end }}{{ end }}",
-            "more than 1000000 steps: that is the local cloud's limit for a template",
+            "more than (1000000 steps|10 seconds): that is the local cloud's limit for a template",
         ),
         # Lists that are shared a thousand times over, and one that is in itself.
         (
