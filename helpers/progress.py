@@ -84,6 +84,14 @@ def _watched(connection: Connection, settings: Settings, task: str) -> list[str]
     return [str(one.registry) for one in found.step.base_image_dependencies or []]
 
 
+def _imported_images(connection: Connection, settings: Settings) -> bool:
+    return _exists(
+        lambda: connection.clients.registry(
+            settings.base_artifacts_login_server
+        ).get_tag_properties("dockerhub/node", "15-alpine")
+    )
+
+
 def _staged(connection: Connection, settings: Settings) -> bool:
     tasks = connection.clients.tasks.tasks
     return _exists(
@@ -114,6 +122,7 @@ _EVIDENCE: dict[str, Callable[[Connection, Settings], bool]] = {
     "05": _broken_base_image,
     "06": _gated_import,
     "07": _gated_image,
+    "09": _imported_images,
     "11": _staged,
     "12": _downstream,
 }

@@ -153,7 +153,7 @@ def test_every_notebook_passes_beside_another_reader_and_the_report_shows_the_si
     index = reader.page("index")
     assert f"{count} of {count} notebooks passed on the cloud '{cloud}'" in index
     assert index.count('<tr class="passed">') == count
-    assert index.count('style="background:Green"') == 2  # of the row, and of the site
+    assert index.count('style="background:Green"') >= 2  # of a row, and of the site
     for color in ("DeepSkyBlue", "Orange", "Green"):
         assert f'style="background:{color}"' in index
     assert "Green</dd>" in index

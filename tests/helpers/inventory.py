@@ -86,12 +86,13 @@ def _task(task: Any) -> dict[str, Any]:
                 [plain(event) for event in one.source_trigger_events],
                 one.source_repository.branch,
             )
-            for one in trigger.source_triggers or []
+            for one in (trigger and trigger.source_triggers) or []
         ],
         "image updates": base_image
         and (plain(base_image.status), plain(base_image.base_image_trigger_type)),
         "timers": [
-            (one.name, one.schedule, plain(one.status)) for one in trigger.timer_triggers or []
+            (one.name, one.schedule, plain(one.status))
+            for one in (trigger and trigger.timer_triggers) or []
         ],
         "credentials": {
             server: (

@@ -141,6 +141,10 @@ def test_the_az_blocks_do_what_the_notebooks_do(homes: tuple[Path, Path], tmp_pa
     assert "Failed" in outputs["08 red-az"]
     assert "REFUSED: a red background" in outputs["08 log-az"]
     assert '<dd id="color">Green</dd>' in outputs["08 proof-az"]
+    assert "already exists in target registry" in outputs["09 again-az"]
+    assert "could not be found in subscription" in outputs["09 blind-az"]
+    assert "Unauthorized" in outputs["09 target-az"]
+    assert re.search(r"import-node +linux +Succeeded +Manual", outputs["09 source-az"], re.I)
     for attached in ("application/sarif+json", "application/vnd.cyclonedx+json"):
         assert attached in outputs["11 papers-az"]
     assert "REFUSED HIGH GHSA-35jh-r3h4-6jhm" in outputs["11 vulnerable-az"]

@@ -28,6 +28,7 @@ LIES = {
     "06-gated-import": ("refused-reason", "has failed", "has succeeded"),
     "07-use-the-gated-image": ("watched", "acmebaseartifacts", "publicregistry"),
     "08-watch-the-gate": ("red-pipeline", "not started", "Succeeded"),
+    "09-import-images": ("again", "already exists", "is missing"),
     "11-stage-and-scan": ("papers", "application/sarif+json", "application/spdx+json"),
     "12-trigger-downstream": ("fan-out", "Image Update", "Manual"),
     "99-clean-up": ("vault", "is purged", "is kept"),

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,13 +21,11 @@ from helpers.localcloud.reference import Reference
 from helpers.localcloud.registry.cache_rules import LIMIT
 from helpers.localcloud.registry.client import Credential, RegistryClient
 from helpers.localcloud.store import Resource, Store
-from helpers.tutorial import ROOT
+from tests.az import AZ, Az
 from tests.conftest import LocalCloud
 from tests.key_vault.test_key_vault import create_vault, policy
 from tests.registry.test_registry import INDEX, MANIFEST, Place, digest
 from tests.resource_manager.test_resource_manager import make_registry
-
-AZ = shutil.which("az", path=f"{ROOT / '.venv-az' / 'bin'}{os.pathsep}{os.environ['PATH']}")
 
 
 class World:
@@ -597,24 +592,13 @@ def test_what_belongs_to_a_registry_goes_with_it(world: World) -> None:
 @pytest.mark.skipif(AZ is None, reason="the Azure CLI is not installed; do it with: make az")
 def test_az_makes_shows_changes_and_deletes_them(world: World, tmp_path: Path) -> None:
     pushed = world.upstream.push("by-az", "v1")
-    account = world.cloud.account
-    assert AZ is not None
+    signed_in = Az(world.cloud, tmp_path)
+    signed_in.sign_in()
 
     def az(*words: str) -> Any:
-        done = subprocess.run(
-            [AZ, *words, "--only-show-errors", "--output", "json"],
-            env={**world.cloud.env, "AZURE_CONFIG_DIR": str(tmp_path)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout) if done.stdout.strip() else None
+        printed = signed_in.ok(*words, "--only-show-errors", "--output", "json")
+        return json.loads(printed) if printed else None
 
-    az(
-        *("login", "--service-principal", "--username", account.client_id),
-        *("--password", account.client_secret, "--tenant", account.tenant_id),
-    )
     one = ("--registry", world.place.name, "--name", "by-az")
     secrets = ("--username-id", world.user, "--password-id", world.user)
     made = az("acr", "credential-set", "create", *one, "-l", world.upstream.server, *secrets)
