@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from helpers.localcloud.cloud import Cloud
-from helpers.localcloud.media_types import OCI_MANIFEST
+from helpers.localcloud.media_types import OCI_INDEX, OCI_MANIFEST
 from helpers.localcloud.reference import Reference
 from helpers.localcloud.registry.catalog import Catalog
+from helpers.localcloud.registry.client import RegistryClient
+from helpers.localcloud.registry.credentials import ProvenCredential
 from helpers.localcloud.registry.imports import Importer, TargetExistsError
+from helpers.localcloud.registry.manifest_format import each_once
 
 HUB, SERVER = "docker.io", "target.azurecr.io"
 
@@ -70,3 +74,42 @@ def test_all_targets_or_none(cloud: Cloud) -> None:
     assert caught.value.target == targets[1]
     assert [catalog.repository(SERVER, one) for one in ("other", "more")] == [None, None]
     assert told(cloud) == []
+
+
+def level(cloud: Cloud, below: str, tag: str, times: int) -> str:
+    """An index on Docker Hub that names the manifest ``below`` so many times; returns its digest."""
+    entry = Catalog(cloud).manifest(HUB, "team/app", below)
+    assert entry is not None
+    child = {"mediaType": entry.media_type, "digest": below, "size": entry.size}
+    index = {"schemaVersion": 2, "manifests": [child] * times, "annotations": {"tag": tag}}
+    data = json.dumps(index).encode()
+    return Catalog(cloud).put(HUB, "team/app", tag, data, OCI_INDEX)
+
+
+def test_indexes_that_name_the_same_twice_are_gone_through_once(cloud: Cloud) -> None:
+    depth = 40  # levels: 2 to the power of 40 paths
+    catalog, client = Catalog(cloud), RegistryClient(cloud)
+    source = image(cloud, "1", b"first")
+    top = catalog.resolve(HUB, "team/app", "1")
+    for _ in range(depth):
+        assert top is not None
+        top = level(cloud, top, "top", 2)
+    assert top is not None
+    source = replace(source, tag="top")
+    assert client.pull(source, platform=None) == top
+    catalog.adopt(SERVER, "adopted", "1", top)
+    assert catalog.listings.counts(SERVER, "adopted") == (depth + 1, 1)
+    client.push(
+        Reference(HUB, "team/pushed", "1"), top, ProvenCredential("", "", HUB, "account", "")
+    )
+    assert catalog.listings.counts(HUB, "team/pushed") == (depth + 1, 1)
+    importer = Importer(cloud)
+    importer.copy(source, None, top, [Reference(SERVER, "app", "1")], force=False)
+    assert catalog.listings.counts(SERVER, "app") == (depth + 1, 1)
+
+
+def test_manifests_are_gone_through_however_deep_they_are() -> None:
+    deep = 10_000
+    order = list(each_once("0", lambda one: [str(int(one) + 1)] if int(one) < deep else []))
+    assert order == [str(number) for number in range(deep, -1, -1)]
+    assert list(each_once("a", {"a": "bcb", "b": "d", "c": "d", "d": ""}.__getitem__)) == [*"dbca"]

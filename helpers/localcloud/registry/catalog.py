@@ -15,7 +15,14 @@ from .descriptions import Descriptions, describe
 from .entries import Entry, Kind, entries_of
 from .listings import Listings, Window
 from .locks import Operation, check, disallowed
-from .manifest_format import INDEXES, image_size, media_type_of, parse_manifest, references
+from .manifest_format import (
+    INDEXES,
+    each_once,
+    image_size,
+    media_type_of,
+    parse_manifest,
+    references,
+)
 
 _TABLES = ("registry_tags", "registry_manifests", "registry_blobs", "registry_repositories")
 _PLACES: dict[Kind, tuple[str, str]] = {
@@ -117,13 +124,18 @@ class Catalog:
 
         Raises what :meth:`put` raises, and :class:`MissingContentError` for damaged content.
         """
-        manifest = self._cloud.content.read(digest)
-        parsed = json.loads(manifest)
-        media_type = self.media_type(digest) or media_type_of(parsed)
-        if media_type in INDEXES:
-            for child in references(parsed):
-                self.adopt(registry, repository, child, child)
-        return self.put(registry, repository, reference, manifest, media_type, told=False)
+        media_types: dict[str, str] = {}
+
+        def needs(one: str) -> list[str]:
+            parsed = json.loads(self._cloud.content.read(one))
+            media_types[one] = self.media_type(one) or media_type_of(parsed)
+            return references(parsed) if media_types[one] in INDEXES else []
+
+        for one in each_once(digest, needs):
+            version = reference if one == digest else one
+            manifest = self._cloud.content.read(one)
+            self.put(registry, repository, version, manifest, media_types[one], told=False)
+        return digest
 
     def resolve(self, registry: str, repository: str, reference: str) -> str | None:
         """The digest that a tag (or a digest) names in that repository, or None."""

@@ -21,7 +21,7 @@ from .authentication import login
 from .cache_rules import rule_for
 from .catalog import Catalog, unknown_manifest
 from .credentials import Credential, ProvenCredential
-from .manifest_format import INDEXES, descriptors, media_type_of, references
+from .manifest_format import INDEXES, descriptors, each_once, media_type_of, references
 
 __all__ = ["Credential", "RegistryClient"]
 Platform = tuple[str, str]
@@ -114,13 +114,16 @@ class RegistryClient:
 
     def _check_present(self, reference: Reference, digest: str) -> None:
         """Raise 404 that names what an image lacks, or has damaged, of its content; 405 for a lock."""
+        for _ in each_once(digest, lambda one: self._check_manifest(reference, one)):
+            pass  # what is checked is all that is asked for
+
+    def _check_manifest(self, reference: Reference, digest: str) -> list[str]:
+        """Check one manifest and its blobs; returns the manifests that an index names."""
         with _told_of(reference):
             self._catalog.check_pull(reference.registry, reference.repository, digest, digest)
         manifest = self._manifest(reference, digest)
         if "manifests" in manifest:
-            for child in references(manifest):
-                self._check_present(reference, child)
-            return
+            return references(manifest)
         for one in descriptors(manifest):
             if one.get("urls"):
                 continue
@@ -136,6 +139,7 @@ class RegistryClient:
                     "BLOB_UNKNOWN",
                     f"{reference.familiar}: blob unknown to registry: {one['digest']}: {problem}",
                 ) from None
+        return []
 
     def _pick(self, reference: Reference, index: str, platform: Platform) -> str:
         for one in self._manifest(reference, index)["manifests"]:
@@ -156,20 +160,23 @@ class RegistryClient:
         """
         registry = self._registry(reference)
         self._check(registry, reference, credential, "push")
-        parsed = self._manifest(reference, digest)
-        manifest = self._cloud.content.read(digest)
-        media_type = self._catalog.media_type(digest) or media_type_of(parsed)
-        if media_type in INDEXES:
-            for child in references(parsed):
-                self.push(
-                    Reference(reference.registry, reference.repository, "", child),
-                    child,
-                    credential,
-                )
+        media_types: dict[str, str] = {}
+
+        def needs(one: str) -> list[str]:
+            parsed = self._manifest(reference, one)
+            media_types[one] = self._catalog.media_type(one) or media_type_of(parsed)
+            return references(parsed) if media_types[one] in INDEXES else []
+
         with _told_of(reference):
-            return self._catalog.put(
-                registry.server, reference.repository, reference.version, manifest, media_type
-            )
+            for one in each_once(digest, needs):
+                self._catalog.put(
+                    registry.server,
+                    reference.repository,
+                    reference.version if one == digest else one,
+                    self._cloud.content.read(one),
+                    media_types[one],
+                )
+        return digest
 
     # -- the server's checks -----------------------------------------------------------------
 

@@ -6,7 +6,7 @@ All registries of a local cloud share one content store: a copy is rows, and mov
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ..cloud import Cloud
@@ -18,7 +18,7 @@ from .client import RegistryClient
 from .credentials import Credential
 from .entries import Entry
 from .locks import Operation
-from .manifest_format import INDEXES, references
+from .manifest_format import INDEXES, each_once, references
 
 MANIFESTS = 50  # that an imported image may have (docs: "Import container images", limitations)
 
@@ -108,7 +108,7 @@ class Importer:
             if not force:
                 self.check(targets)
             self._pull(replace(source, digest=digest), credential)
-            manifests = {one.digest: one for one in self._manifests(source, digest)}
+            manifests = self._manifests(source, digest)
             operation = Operation.IMPORT_WITH_FORCE if force else Operation.PUSH
             count = len(manifests) - (manifests[digest].media_type in INDEXES)
             if count > MANIFESTS:
@@ -137,16 +137,19 @@ class Importer:
                 raise SourceIncompleteError(error.message) from None
             raise SourceRefusedError(error) from None
 
-    def _manifests(self, source: Reference, digest: str) -> Iterator[Entry]:
+    def _manifests(self, source: Reference, digest: str) -> dict[str, Entry]:
         """The manifests of an image as its repository holds them: what an index names, then itself."""
-        entry = self._catalog.manifest(source.registry, source.repository, digest)
-        try:
-            content = self._cloud.content.read(digest)
-        except MissingContentError as error:
-            raise SourceIncompleteError(str(error)) from None
-        if entry is None:
-            raise SourceIncompleteError(f"{source.repository} does not hold the manifest {digest}")
-        if entry.media_type in INDEXES:
-            for child in references(json.loads(content)):
-                yield from self._manifests(source, child)
-        yield entry
+        found: dict[str, Entry] = {}
+
+        def needs(one: str) -> list[str]:
+            entry = self._catalog.manifest(source.registry, source.repository, one)
+            try:
+                content = self._cloud.content.read(one)
+            except MissingContentError as error:
+                raise SourceIncompleteError(str(error)) from None
+            if entry is None:
+                raise SourceIncompleteError(f"{source.repository} does not hold the manifest {one}")
+            found[one] = entry
+            return references(json.loads(content)) if entry.media_type in INDEXES else []
+
+        return {one: found[one] for one in each_once(digest, needs)}

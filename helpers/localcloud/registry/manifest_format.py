@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ..content import DIGEST
@@ -78,6 +79,25 @@ def references(manifest: dict[str, Any]) -> list[str]:
         return [str(one["digest"]) for one in manifest["manifests"]]
     found = [str(manifest["config"]["digest"])]
     return found + [str(one["digest"]) for one in manifest["layers"] if not one.get("urls")]
+
+
+def each_once(digest: str, needs: Callable[[str], Iterable[str]]) -> Iterator[str]:
+    """A manifest and all that are below it, those that an index ``needs`` before the index itself.
+
+    However deep they are, and however often one is named: indexes that name the same one twice, level
+    upon level, have more paths than anybody could go.
+    """
+    seen = {digest}
+    ahead = [(digest, iter(needs(digest)))]
+    while ahead:
+        current, left = ahead[-1]
+        child = next((one for one in left if one not in seen), None)
+        if child is None:
+            ahead.pop()
+            yield current
+        else:
+            seen.add(child)
+            ahead.append((child, iter(needs(child))))
 
 
 def image_size(manifest: dict[str, Any], own: int) -> int:
