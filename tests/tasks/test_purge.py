@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
@@ -317,6 +319,37 @@ def test_an_expression_that_backtracks_is_stopped(tool: Acr, content: Content) -
     assert len(content.tags("slow")) == 1
     with pytest.raises(FilterError, match="longer than"):
         Expression("a" * 5000, 1)
+
+
+@pytest.mark.parametrize("text", ["(?R)", "a(?1)?", "v(?&x)", "(?P>x)"])
+def test_an_expression_that_calls_itself_is_none(text: str) -> None:
+    with pytest.raises(FilterError, match="unrecognized grouping construct"):
+        Expression(text, 1)
+    assert Expression(rf"\{text[:1]}?v", 1).finds("v1")
+
+
+@pytest.mark.parametrize("text", ["^v{e}$", "^v{,5}$", "^v{i<=3}$", "^v{1,2}{$"])
+def test_a_brace_that_begins_no_count_is_a_character(text: str) -> None:
+    expression = Expression(text, 1)
+    assert not any(map(expression.finds, ["", "v", "vvv", "v10", "x"]))
+    assert Expression("^v{e}$", 1).finds("v{e}")
+    assert Expression(r"^\p{L}{1,2}[0-9]{2}$", 1).finds("v10")
+
+
+def test_an_expression_that_needs_too_much_memory_is_refused() -> None:
+    script = (
+        "import resource\n"
+        "from helpers.localcloud.tasks.tools.acr_filters import Expression, FilterError\n"
+        "resource.setrlimit(resource.RLIMIT_DATA, (1 << 28, 1 << 28))\n"
+        "try:\n"
+        "    Expression('((a{1000}){1000}){1000}', 1)\n"
+        "except FilterError as error:\n"
+        "    print(error)\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert "needs more memory than a run has" in told.stdout
 
 
 def test_what_matches_everything_is_everything(tool: Acr, content: Content) -> None:

@@ -12,6 +12,10 @@ from typing import Any
 import regex
 
 _PLAIN = regex.compile(r"[^\\*+?|{\[()^$.#\s]+")
+# A brace that begins no count stands for itself there; here it would allow so many errors, or a count
+# from nothing: a{e}, a{,2}. What an expression calls again, as (?R), is unknown there.
+_BRACE = regex.compile(r"\\[pPN]\{[^}]*\}|\\.|\{[0-9]+(?:,[0-9]*)?\}|(?P<own>\{)", regex.DOTALL)
+_CALL = regex.compile(r"(?:\\.|[^\\])*?(?P<call>\(\?(?:R|[+-]?[0-9]+|&\w+|P>\w+)\))", regex.DOTALL)
 LONGEST = 4096  # characters of an expression
 
 
@@ -60,10 +64,18 @@ class Expression:
         self._seconds = seconds
         if len(text) > LONGEST:
             raise FilterError(f"error parsing regexp: longer than {LONGEST} characters")
+        call = _CALL.match(text)
+        if call is not None:
+            raise FilterError(
+                f"error parsing regexp: unrecognized grouping construct: {call['call']} in `{text}`"
+            )
+        own = _BRACE.sub(lambda match: "\\{" if match["own"] else match[0], text)
         try:
-            self._compiled: Any = regex.compile(text, regex.VERSION0)
+            self._compiled: Any = regex.compile(own, regex.VERSION0)
         except (regex.error, RecursionError, OverflowError) as error:
             raise FilterError(f"error parsing regexp: {error} in `{text}`") from None
+        except MemoryError:
+            raise self._too_big() from None
 
     def finds(self, text: str) -> bool:
         """Whether something in ``text`` matches. Raises :class:`FilterError` when it takes too long."""
@@ -74,7 +86,15 @@ class Expression:
                 f"match timeout after {self._seconds:g}s on input `{text}`: the filter "
                 f"`{self._text}` backtracks; write it without nested repetitions"
             ) from None
+        except MemoryError:
+            raise self._too_big() from None
         return found is not None
+
+    def _too_big(self) -> FilterError:
+        return FilterError(
+            f"the filter `{self._text}` needs more memory than a run has: write it without nested "
+            "repetitions"
+        )
 
 
 def by_repository(filters: Iterable[str], known: Iterable[str], seconds: float) -> dict[str, str]:
