@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,16 @@ from azure.mgmt.containerregistry import ContainerRegistryManagementClient
 
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.errors import CloudError
+from helpers.localcloud.media_types import OCI_INDEX, OCI_MANIFEST
+from helpers.localcloud.reference import Reference
 from helpers.localcloud.registry import uploads
+from helpers.localcloud.registry.catalog import Catalog
+from helpers.localcloud.registry.client import RegistryClient
+from helpers.localcloud.registry.credentials import ProvenCredential
+from helpers.localcloud.resource_manager.deletion import delete
+from helpers.localcloud.resource_manager.image_import import copy
+from helpers.localcloud.resource_types import REGISTRY_TYPE
+from helpers.localcloud.store import Resource
 from tests.conftest import LocalCloud
 from tests.registry.test_registry import INDEX, MANIFEST, Place, digest
 
@@ -48,6 +58,68 @@ def test_nothing_of_a_registry_is_left_in_one_that_is_made_again(local_cloud: Lo
     assert place.push("app", "v1") == pushed
     after = place.http.get(f"https://{place.server}/acr/v1/app").json()
     assert after["createdTime"] > before["createdTime"]
+
+
+def test_what_is_pushed_while_a_registry_is_deleted_is_not_in_the_next(
+    local_cloud: LocalCloud,
+) -> None:
+    """The push has found the registry, and waits to write, until the registry is gone."""
+    place = Place(local_cloud)
+    place.push("app", "v1")
+    cloud = Cloud(local_cloud.home, provision=False)
+    try:
+        [registry] = cloud.store.find(type=REGISTRY_TYPE, name=place.name)
+        with ThreadPoolExecutor(1) as pool:
+            with cloud.store.transaction():
+                pushed = pool.submit(
+                    place.http.put,
+                    place.url("app/manifests/v2"),
+                    data='{"schemaVersion":2,"manifests":[]}',
+                    headers={"Content-Type": OCI_INDEX},
+                )
+                time.sleep(1)
+                delete(cloud, registry.id)
+            assert pushed.result().status_code == 404
+        assert Catalog(cloud).listings.counts(place.server, "app") == (0, 0)
+    finally:
+        cloud.close()
+
+
+def test_what_is_imported_while_a_registry_is_deleted_is_not_in_the_next(tmp_path: Path) -> None:
+    """An import, and a push by the cloud's own hand, find the registry, and are overtaken."""
+    cloud = Cloud(tmp_path)
+    content = cloud.content.put(b"{}")
+    config = {"mediaType": "application/json", "digest": content, "size": 2}
+    manifest = {"schemaVersion": 2, "config": config, "layers": []}
+    image = Catalog(cloud).put(
+        "docker.io", "team/app", "1", json.dumps(manifest).encode(), OCI_MANIFEST
+    )
+    place = f"{cloud.subscription}/resourceGroups/g/providers/{REGISTRY_TYPE}/gone"
+    body = {"properties": {"loginServer": "gone.azurecr.io"}}
+    registry = cloud.store.put(Resource(place, REGISTRY_TYPE, "gone", "g", body))
+    request = {
+        **{"source": "docker.io/team/app:1", "credential": None, "asCaller": False},
+        **{"goals": ["gone.azurecr.io/app:1"], "force": True, "principal": ""},
+    }
+    imported = cloud.operations.begin("importImage", place, request)
+    agent = ProvenCredential("", "", "gone.azurecr.io", "agent", "gone")
+    target = Reference("gone.azurecr.io", "app", "2")
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            with cloud.store.transaction():
+                works = [
+                    pool.submit(copy, cloud, imported),
+                    pool.submit(RegistryClient(cloud).push, target, image, agent),
+                ]
+                time.sleep(1)
+                delete(cloud, registry.id)
+                body["properties"]["again"] = "yes"
+                cloud.store.put(Resource(place, REGISTRY_TYPE, "gone", "g", body))
+            for work in works:
+                assert isinstance(work.exception(), CloudError)
+        assert Catalog(cloud).listings.counts("gone.azurecr.io", "app") == (0, 0)
+    finally:
+        cloud.close()
 
 
 def test_an_upload_that_nobody_goes_on_with_is_dropped(

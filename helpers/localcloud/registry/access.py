@@ -77,6 +77,18 @@ def registry_of(cloud: Cloud, server: str) -> Registry:
     return Registry(server, found[0])
 
 
+def check_there(cloud: Cloud, registry: Registry) -> None:
+    """Raise 404 NAME_UNKNOWN where the registry was deleted since it was found.
+
+    Whoever writes into a registry asks in the same transaction: what is written after the end of a
+    registry would be found in the next one of that name.
+    """
+    if registry_of(cloud, registry.server).incarnation != registry.incarnation:
+        raise CloudError(
+            404, "NAME_UNKNOWN", f"the registry {registry.server} was deleted meanwhile"
+        )
+
+
 def allowed(cloud: Cloud, registry: Registry, caller: Caller, repository: str) -> set[str]:
     """The actions that ``caller`` may do with ``repository`` now."""
     if registry.resource is None:

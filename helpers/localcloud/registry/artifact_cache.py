@@ -18,7 +18,7 @@ from ..cloud import Cloud
 from ..errors import CloudError
 from ..reference import Reference
 from . import credential_sets, supply
-from .access import Registry
+from .access import Registry, check_there
 from .cache_rules import CacheRule, rule_for
 from .catalog import Catalog
 from .credentials import Credential
@@ -81,6 +81,7 @@ def _fetch(
         except CloudError as error:
             raise _told(rule, tag, upstream, error) from None
     with cloud.store.transaction():
+        check_there(cloud, registry)
         catalog = Catalog(cloud)
         there = catalog.resolve(registry.server, repository, tag)  # somebody was quicker
         return there or catalog.adopt(registry.server, repository, tag, digest)

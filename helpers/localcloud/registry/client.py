@@ -16,7 +16,16 @@ from ..content import MissingContentError
 from ..errors import CloudError
 from ..reference import DOCKER_HUB, Reference
 from . import artifact_cache, supply
-from .access import ANONYMOUS, Caller, Registry, admitted, allowed, registry_of, still_there
+from .access import (
+    ANONYMOUS,
+    Caller,
+    Registry,
+    admitted,
+    allowed,
+    check_there,
+    registry_of,
+    still_there,
+)
 from .authentication import login
 from .cache_rules import rule_for
 from .catalog import Catalog, unknown_manifest
@@ -169,13 +178,13 @@ class RegistryClient:
 
         with _told_of(reference):
             for one in each_once(digest, needs):
-                self._catalog.put(
-                    registry.server,
-                    reference.repository,
-                    reference.version if one == digest else one,
-                    self._cloud.content.read(one),
-                    media_types[one],
-                )
+                content = self._cloud.content.read(one)
+                version = reference.version if one == digest else one
+                place = (registry.server, reference.repository, version)
+                with self._cloud.store.transaction():
+                    if registry.resource is not None:
+                        check_there(self._cloud, registry)
+                    self._catalog.put(*place, content, media_types[one])
         return digest
 
     # -- the server's checks -----------------------------------------------------------------

@@ -19,9 +19,10 @@ from ..content import MissingContentError
 from ..errors import CloudError, failure_of, no_space
 from ..reference import DOCKER_HUB, DOCKER_HUB_HOSTS
 from ..request_body import read_body
+from ..store import READING
 from ..threads import Threads
 from . import acr, blobs, manifests, oauth
-from .access import registry_of
+from .access import check_there, registry_of
 from .catalog import Catalog
 from .exchange import Exchange
 from .uploads import Uploads
@@ -128,12 +129,19 @@ async def _answer(
             exchange = Exchange(
                 cloud, catalog, uploads, threads, registry, request, match.groupdict(), body
             )
-            return await threads.answer(request, blocking, exchange)
+            return await threads.answer(request, _answered, blocking, exchange)
     raise CloudError(
         501 if path.startswith(("/v2/", "/acr/")) else 404,
         "UNSUPPORTED",
         f"The local cloud does not implement {request.method} {path} of a container registry.",
     )
+
+
+def _answered(handler: Handler, exchange: Exchange) -> Response:
+    """What the handler answers, in the registry that the request has found."""
+    if exchange.request.method not in READING:
+        check_there(exchange.cloud, exchange.registry)
+    return handler(exchange)
 
 
 def _missing(request: Request) -> str:

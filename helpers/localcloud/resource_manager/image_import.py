@@ -239,6 +239,8 @@ def copy(cloud: Cloud, operation: Operation) -> None:
         credential = _credential(cloud, operation, source)
         digest = importer.find(source, credential)
         with cloud.store.transaction():
+            if _registry(cloud, operation.resource_id).created != registry.created:
+                raise not_found(REGISTRY_TYPE, operation.resource_id)
             importer.copy(source, credential, digest, targets, force=request["force"])
             cloud.operations.end(operation.id)
 
