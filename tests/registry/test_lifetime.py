@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from azure.mgmt.containerregistry import ContainerRegistryManagementClient
@@ -107,7 +108,7 @@ def test_what_is_imported_while_a_registry_is_deleted_is_not_in_the_next(tmp_pat
     try:
         with ThreadPoolExecutor(2) as pool:
             with cloud.store.transaction():
-                works = [
+                works: list[Future[Any]] = [
                     pool.submit(copy, cloud, imported),
                     pool.submit(RegistryClient(cloud).push, target, image, agent),
                 ]

@@ -120,6 +120,7 @@ def test_a_registry_is_logged_in_to_by_token(tools: Tools, registry: Registry, a
             "Error: the specified tag 1 does not exist.",
         ),
         (["group", "show", "-n", "nosuchgroup"], 3, "(ResourceGroupNotFound)"),
+        (["group", "show", "-n", "GROUP", "--query", f"{'!' * 3000}a"], 2, "nested too deeply"),
         (
             ["acr", "import", "-n", "REGISTRY", "--source", "a.azurecr.io/b:1", *PASSWORD],
             1,

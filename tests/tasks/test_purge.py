@@ -376,6 +376,9 @@ def test_tags_and_manifests_are_listed_and_deleted(tool: Acr, content: Content) 
     status, lines = tool.acr("tag", "list", "-r", content.server, *repository)
     assert (status, lines[0]) == (0, 'Listing tags for the "some" repository:')
     assert set(lines[1:]) == {f"{content.server}/some:a", f"{content.server}/some:b"}
+    for other in ("a?b", "a#b", "a%3Fb"):  # no tag has such a name
+        assert tool.acr("tag", "delete", *repository, other)[0] == 1
+    assert content.tags("some") == {"a", "b"}
     assert tool.acr("tag", "delete", *repository, "a") == (0, [f"{content.server}/some:a"])
     status, lines = tool.acr("tag", "delete", *repository, "a")
     assert (status, "failed to delete tags" in lines[-1]) == (1, True)

@@ -150,6 +150,8 @@ def test_a_call_is_answered_by_line(server: ToolServer) -> None:
     key = server.admit(_echo).encode()
     answer = ask(server, key + b"\0az\x002\0a b\0\x001\0AZURE_X=1=2\0")
     assert answer == b"oaz ['a b', ''] {'AZURE_X': '1=2'}\nosecond\newrong\ns44\n"
+    answer = ask(server, key + b"\0az\x001\0\xffa\x000\0")  # what is no UTF-8 names nothing
+    assert answer.startswith("oaz ['\ufffda'] {}\n".encode())
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import requests
 
@@ -15,6 +15,7 @@ from ...registry.credentials import Credential
 
 PAGE = 100  # items of a list that acr-cli asks for at once
 NOT_FOUND = 404
+SAFE = "/:@"  # of a path; what else a name may have ends no path: a?b is no tag a
 _TYPES = ", ".join(
     (
         "application/vnd.oci.image.manifest.v1+json",
@@ -117,7 +118,7 @@ class AcrRegistry:
         given = {**(headers or {}), "Authorization": f"Bearer {self._token(repository)}"}
         answer = self._session().request(
             method,
-            f"https://{self.server}{path}",
+            f"https://{self.server}{quote(path, safe=SAFE)}",
             params=query,
             json=body,
             headers=given,

@@ -78,6 +78,8 @@ def _render(result: Any, query: str | None, output: str) -> str:
             result = jmespath.search(query, result)
         except jmespath.exceptions.JMESPathError as error:
             raise UsageError(f"argument --query: invalid jmespath_type value: {error}") from None
+        except RecursionError:
+            raise UsageError("argument --query: the expression is nested too deeply") from None
     if output == "none" or result is None:
         return ""
     if output in ("json", "jsonc"):

@@ -121,7 +121,7 @@ class ToolServer:
         def write(kind: str) -> Callable[[str], None]:
             def send(text: str) -> None:
                 lines = "".join(f"{kind}{line}\n" for line in text.replace("\0", "").split("\n"))
-                connection.sendall(lines.encode("utf-8", "surrogateescape"))
+                connection.sendall(lines.encode("utf-8", "replace"))
 
             return send
 
@@ -159,7 +159,7 @@ class _Fields:
             self._taken += len(received)
             self._data += received
         field, _, self._data = self._data.partition(b"\0")
-        return field.decode("utf-8", "surrogateescape")
+        return field.decode("utf-8", "replace")  # no name of Azure's is anything else
 
     def several(self) -> list[str]:
         """As many texts as the next one says."""
