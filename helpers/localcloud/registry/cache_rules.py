@@ -6,6 +6,7 @@ Source: learn.microsoft.com, "Optimize image pulls with artifact cache in Azure 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -32,6 +33,7 @@ UPSTREAMS = (  # "Upstream support"; all but Docker Hub may be pulled from witho
     "*.azurecr.io",
 )
 _ALL = "*"
+_HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,8 @@ class CacheRule:
 
 def known_upstream(host: str) -> bool:
     """Whether Artifact Cache knows that registry."""
+    if _HOST.fullmatch(host.lower()) is None:  # "*.azurecr.io" is a pattern, and no registry
+        return False
     return any(fnmatchcase(host.lower(), pattern) for pattern in UPSTREAMS)
 
 

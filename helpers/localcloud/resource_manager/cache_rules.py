@@ -9,7 +9,13 @@ from __future__ import annotations
 import msgspec
 
 from ..errors import CloudError
-from ..reference import DOCKER_HUB, DOCKER_HUB_NAMES, InvalidReferenceError, Reference
+from ..reference import (
+    DOCKER_HUB,
+    DOCKER_HUB_NAMES,
+    InvalidReferenceError,
+    Reference,
+    valid_repository,
+)
 from ..registry.cache_rules import LIMIT, UPSTREAMS, CacheRule, RepositoryPattern, known_upstream
 from ..registry.catalog import Catalog
 from ..resource_types import CACHE_RULE_TYPE, CREDENTIAL_SET_TYPE
@@ -141,9 +147,10 @@ def _is_repository(pattern: RepositoryPattern, host: str) -> bool:
     """Whether one repository that the pattern names could be pulled from."""
     example = pattern.fixed + "a" if pattern.wild else pattern.text
     try:
-        return Reference.parse(f"{host}/{example}") == Reference.parse(f"{host}/{example}:latest")
+        named = Reference.parse(f"{host}/{example}") == Reference.parse(f"{host}/{example}:latest")
     except InvalidReferenceError:
         return False
+    return named and valid_repository(example)
 
 
 def _check_place(call: Call, registry: Resource, target: RepositoryPattern) -> None:
