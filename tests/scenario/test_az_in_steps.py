@@ -12,8 +12,11 @@ import pytest
 from azure.mgmt.authorization import AuthorizationManagementClient
 from azure.mgmt.containerregistrytasks import ContainerRegistryTasksMgmtClient
 
+from helpers.localcloud.resource_types import REGISTRY_TYPE
+
 from .world import LOCATION, OWNER, World, allow_secrets, make_world
 
+PUSH = "8311e382-0749-4cb8-b61a-304f252e45ec"  # AcrPush, in the list of built-in roles
 AZ = "mcr.microsoft.com/acr/azure-cli:2ff604c"
 COMMANDS = (
     "login --identity",
@@ -68,12 +71,16 @@ def task(world: World, name: str, *commands: str) -> Any:
 
 
 def own_everything(world: World, principal_id: str) -> None:
+    assign(world, principal_id, world.cloud.subscription, OWNER)
+
+
+def assign(world: World, principal_id: str, scope: str, role: str) -> None:
     definition = (
-        f"{world.cloud.subscription}/providers/Microsoft.Authorization/roleDefinitions/{OWNER}"
+        f"{world.cloud.subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}"
     )
     body = {"roleDefinitionId": definition, "principalId": principal_id}
     world.client(AuthorizationManagementClient).role_assignments.create(
-        world.cloud.subscription,
+        scope,
         str(uuid.uuid4()),
         {"properties": {**body, "principalType": "ServicePrincipal"}},
     )
@@ -100,3 +107,23 @@ def test_every_command_of_az(world: World) -> None:
     run, log = world.run("teamreg", late.id)
     assert run.properties.status == "Failed"
     assert "Please run 'az login' to setup account." in log
+
+    # Who may push sees no registry at ARM, and locks what it has pushed all the same.
+    lock = "acr repository update -n teamreg --image app:2 --write-enabled false"
+    shown = "--query changeableAttributes.writeEnabled -o tsv"
+    again = {
+        "source": {"registryUri": "docker.io", "sourceImage": "library/node:15-alpine"},
+        "targetTags": ["app:2"],
+    }
+    registries: Any = world.connection.clients.registries.registries
+    registries.begin_import_image("teamreg-rg", "teamreg", again).result()
+    pusher = task(world, "lock-tag", "login --identity", f"{lock} {shown}", "acr show -n teamreg")
+    registry = (
+        f"{world.cloud.subscription}/resourceGroups/teamreg-rg/providers/{REGISTRY_TYPE}/teamreg"
+    )
+    assign(world, pusher.identity.principal_id, registry, PUSH)
+    run, log = world.run("teamreg", pusher.id)
+    assert run.properties.status == "Failed"
+    assert "failed to run step ID: acb_step_2" in log
+    tag = world.connection.clients.registry("teamreg.azurecr.io").get_tag_properties("app", "2")
+    assert tag.can_write is False

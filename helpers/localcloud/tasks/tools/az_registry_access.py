@@ -32,6 +32,7 @@ _MANIFESTS = ", ".join(
         "application/vnd.docker.distribution.manifest.list.v2+json",
     )
 )
+_NO_ADMIN = "Admin user is disabled."
 _NOT_FOUND = 3  # exit status of a show command whose object is not there
 
 
@@ -55,6 +56,10 @@ def registry_name(az: Session, given: str) -> str:
     return name
 
 
+class RegistryNotFoundError(AzError):
+    """No registry of that name that the login may see."""
+
+
 def find_registry(az: Session, given: str, group: str | None = None) -> dict[str, Any]:
     """The registry of that name in the subscription, found as azure-cli finds it."""
     name = registry_name(az, given)
@@ -66,7 +71,7 @@ def find_registry(az: Session, given: str, group: str | None = None) -> dict[str
     known = az.arm("GET", "/resources", query=wanted)["value"]
     match = [one for one in known if one["name"].lower() == name.lower()]
     if not match:
-        raise AzError(
+        raise RegistryNotFoundError(
             f"The resource with name '{name}' and type '{REGISTRY_TYPE}' could not be found in "
             f"subscription '{az.subscription_name} ({az.subscription})'."
         )
@@ -74,12 +79,15 @@ def find_registry(az: Session, given: str, group: str | None = None) -> dict[str
     return found
 
 
-def refresh_token(az: Session, server: str) -> str:
-    """A refresh token of a registry for the login. Raises :class:`AzError` where it is denied."""
+def refresh_token(az: Session, server: str, no_admin: str = _NO_ADMIN) -> str:
+    """A refresh token of a registry for the login. Raises :class:`AzError` where it is denied.
+
+    ``no_admin`` is why az cannot come in as the registry's admin user instead.
+    """
     form = {"grant_type": "access_token", "service": server, "access_token": az.token()}
     answer = az.bare("POST", f"https://{server}/oauth2/exchange", data=form)
     if answer.status_code != 200:
-        raise _denied(az, server, "REFRESH", answer)
+        raise _denied(az, server, "REFRESH", answer, no_admin)
     return str(answer.json()["refresh_token"])
 
 
@@ -97,8 +105,18 @@ class Repositories:
         if options.username or options.password:
             self._authorization = self._basic(options, scope)
         else:
-            find_registry(az, name)
-            self._authorization = self._as_login(scope)
+            self._authorization = self._as_login(scope, self._look_for(name))
+
+    def _look_for(self, name: str) -> str:
+        """Why there is no admin user to come in as.
+
+        Who may not read a registry at ARM may still ask the registry itself.
+        """
+        try:
+            find_registry(self._az, name)
+        except RegistryNotFoundError as missing:
+            return str(missing)
+        return _NO_ADMIN
 
     def _basic(self, options: Namespace, scope: str) -> str:
         if not options.username or not options.password:
@@ -112,14 +130,14 @@ class Repositories:
             raise AzError(_moment() + _denial(self.server, "ACCESS", answer))
         return f"Bearer {answer.json()['access_token']}"
 
-    def _as_login(self, scope: str) -> str:
+    def _as_login(self, scope: str, no_admin: str) -> str:
         form = {
             **{"grant_type": "refresh_token", "service": self.server, "scope": scope},
-            "refresh_token": refresh_token(self._az, self.server),
+            "refresh_token": refresh_token(self._az, self.server, no_admin),
         }
         answer = self._az.bare("POST", f"https://{self.server}/oauth2/token", data=form)
         if answer.status_code != 200:
-            raise _denied(self._az, self.server, "ACCESS", answer)
+            raise _denied(self._az, self.server, "ACCESS", answer, no_admin)
         return f"Bearer {answer.json()['access_token']}"
 
     def request(
@@ -202,13 +220,15 @@ def _error(answer: requests.Response, method: str) -> str:
     return f"{_moment()}{text} Correlation ID: {correlation}." if correlation else text
 
 
-def _denied(az: Session, server: str, kind: str, answer: requests.Response) -> AzError:
+def _denied(
+    az: Session, server: str, kind: str, answer: requests.Response, no_admin: str
+) -> AzError:
     """What azure-cli says when neither the login nor an admin user may come in."""
     az.warn(
         "Unable to get AAD authorization tokens with message: "
         f"{_moment()}{_denial(server, kind, answer)}"
     )
-    az.warn("Unable to get admin user credentials with message: Admin user is disabled.")
+    az.warn(f"Unable to get admin user credentials with message: {no_admin}")
     return AzError(
         "Unable to authenticate using AAD or admin login credentials. Please specify both username "
         "and password in non-interactive mode."
