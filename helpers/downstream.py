@@ -153,8 +153,9 @@ class _Tree:
 def waiting(connection: Connection, settings: Settings) -> Downstream:
     """Which task waits for which image, as the tasks of all the workflow's registries tell it.
 
-    What a task was built on stands in the task, what it pushed in its last successful run. The
-    registry for staging is looked at where there is one. The rules:
+    What a task was built on stands in the task, what it pushed in its last successful run. Left out
+    is a task that builds nothing and waits for nothing. The registry for staging is looked at where
+    there is one. The rules:
     https://learn.microsoft.com/azure/container-registry/container-registry-tasks-base-images
     """
     from azure.core.exceptions import ResourceNotFoundError
@@ -167,7 +168,10 @@ def waiting(connection: Connection, settings: Settings) -> Downstream:
         except ResourceNotFoundError:
             continue  # its notebook was not run
         for task in sorted(tasks, key=lambda one: str(one.name)):
-            found.append(_task(connection, group, registry, task))
+            if task.step.base_image_dependencies or (
+                task.trigger and task.trigger.base_image_trigger
+            ):
+                found.append(_task(connection, group, registry, task))
     return Downstream(found)
 
 

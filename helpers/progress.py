@@ -69,6 +69,14 @@ def _gated_image(connection: Connection, settings: Settings) -> bool:
     return settings.base_artifacts_login_server in _watched(connection, settings, "hello-world")
 
 
+def _tag_and_lock(connection: Connection, settings: Settings) -> bool:
+    return _exists(
+        lambda: connection.clients.tasks.tasks.get(
+            settings.registry_group, settings.registry, "purge"
+        )
+    )
+
+
 def _downstream(connection: Connection, settings: Settings) -> bool:
     return settings.login_server in _watched(connection, settings, "delivery")
 
@@ -123,6 +131,7 @@ _EVIDENCE: dict[str, Callable[[Connection, Settings], bool]] = {
     "06": _gated_import,
     "07": _gated_image,
     "09": _imported_images,
+    "10": _tag_and_lock,
     "11": _staged,
     "12": _downstream,
 }

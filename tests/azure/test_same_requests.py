@@ -44,6 +44,7 @@ VARYING = (
     (r"(?i)(?<=authorization: basic )\S+", "PASSWORD"),  # token passwords of registries, git
     (r"gh[a-z]_\w+", "GITHUB-TOKEN"),
     (r'(?<="value": ")[^"]{40,}(?=")', "SECRET"),  # a secret on its way into the vault
+    (r'(?<="password": ")[^"]+', "PASSWORD"),  # with which a container instance pulls
     (r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", "ID"),  # subscription, tenant, assignments
     (r"(?i)(?<=x-ms-client-request-id: )\S+", "ID"),
     (r"(?:sha256[:%3A]+)[0-9a-f]{64}", "DIGEST"),  # of images with times in them
@@ -52,6 +53,10 @@ VARYING = (
     (r"\b\d{19}\b", "EDITION"),  # of the team's base image: the time, in nanoseconds
     (r"(?<=runs/)[a-z]{2}[0-9a-z]+", "RUN"),  # run ids begin with letters of the registry's id
     (r"(?<=hello-world/_tags/)[a-z]{2}[0-9a-z]+", "RUN"),
+    (r"(?<=hello-world:)[a-z]{2}[0-9a-z]+", "RUN"),
+    (r"(?<=shop:)(?!stable)[a-z]{2}[0-9a-z]+", "RUN"),
+    (r"(?<=shop/_tags/)(?!stable)[a-z]{2}[0-9a-z]+", "RUN"),
+    (r"(?<=shop/manifests/)(?!stable|another)[a-z]{2}[0-9a-z]+", "RUN"),
     (r"(?<=15-alpine-)[a-z]{2}[0-9][0-9a-z]*", "RUN"),
     (r"(?:[?&](?:sig|se|st|sv|sr|sp)=[^&\s]*)+", "?SAS"),  # of logs
     (r"(?i)(?<=x-ms-range: )bytes=\S+", "RANGE"),  # how much of a log is there already

@@ -69,7 +69,7 @@ def _without_ids(names: list[str]) -> list[str]:
 
 def _task(task: Any) -> dict[str, Any]:
     step, trigger = task.step, task.trigger
-    base_image = trigger.base_image_trigger
+    base_image = trigger.base_image_trigger if trigger else None
     credentials = task.credentials.custom_registries if task.credentials else {}
     return {
         "status": plain(task.status),
@@ -86,13 +86,13 @@ def _task(task: Any) -> dict[str, Any]:
                 [plain(event) for event in one.source_trigger_events],
                 one.source_repository.branch,
             )
-            for one in (trigger and trigger.source_triggers) or []
+            for one in (trigger.source_triggers if trigger else None) or []
         ],
         "image updates": base_image
         and (plain(base_image.status), plain(base_image.base_image_trigger_type)),
         "timers": [
             (one.name, one.schedule, plain(one.status))
-            for one in (trigger and trigger.timer_triggers) or []
+            for one in (trigger.timer_triggers if trigger else None) or []
         ],
         "credentials": {
             server: (

@@ -145,6 +145,9 @@ def test_the_az_blocks_do_what_the_notebooks_do(homes: tuple[Path, Path], tmp_pa
     assert "could not be found in subscription" in outputs["09 blind-az"]
     assert "Unauthorized" in outputs["09 target-az"]
     assert re.search(r"import-node +linux +Succeeded +Manual", outputs["09 source-az"], re.I)
+    assert outputs["10 prove-az"].count("The operation is disallowed on this registry") == 4
+    assert "\nfalse\n" in outputs["10 limit-az"]  # the lock, of the tag that has moved
+    assert outputs["10 purge-az"].count("Would delete: ") == 2
     for attached in ("application/sarif+json", "application/vnd.cyclonedx+json"):
         assert attached in outputs["11 papers-az"]
     assert "REFUSED HIGH GHSA-35jh-r3h4-6jhm" in outputs["11 vulnerable-az"]

@@ -29,6 +29,7 @@ LIES = {
     "07-use-the-gated-image": ("watched", "acmebaseartifacts", "publicregistry"),
     "08-watch-the-gate": ("red-pipeline", "not started", "Succeeded"),
     "09-import-images": ("again", "already exists", "is missing"),
+    "10-tag-and-lock": ("lock", "False", "True"),
     "11-stage-and-scan": ("papers", "application/sarif+json", "application/spdx+json"),
     "12-trigger-downstream": ("fan-out", "Image Update", "Manual"),
     "99-clean-up": ("vault", "is purged", "is kept"),

@@ -64,8 +64,8 @@ def test_what_keeps_a_task_from_waiting_is_told(world: World) -> None:
         properties = {"platform": {"os": "Linux"}, "step": step, **more}
         body = {"location": "eastus", "properties": properties}
         tasks.create("teamreg-rg", "teamreg", name, body)
-    *_, by_hand, never_run = repr(downstream.waiting(world.connection, NAMES)).splitlines()
-    assert by_hand == "by-hand in teamreg (no base image trigger)"
+    *_, never_run = repr(downstream.waiting(world.connection, NAMES)).splitlines()
+    assert "by-hand" not in repr(downstream.waiting(world.connection, NAMES))
     assert never_run == "never-run in teamreg (base image not known yet)"
 
 
