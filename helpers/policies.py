@@ -25,6 +25,10 @@ class PolicyError(HelpersError):
     """A policy that cannot be read or evaluated; the message says why."""
 
 
+class EvaluatorMissing(PolicyError):  # noqa: N818 - what happened, as a reader says it
+    """What evaluates Rego is not installed."""
+
+
 def layer_type(name: str) -> str:
     """The media type that conftest gives to a file: of a policy, or of data."""
     return POLICY_LAYER if name.endswith(".rego") else DATA_LAYER
@@ -68,12 +72,13 @@ def files_of(artifact: Artifact) -> dict[str, bytes]:
 def evaluate(files: Mapping[str, bytes], given: Any, query: str = "data.main.deny") -> list[str]:
     """What a policy says to ``given``: the messages of ``query``, sorted; none if it is content.
 
-    Raises :class:`PolicyError` for a policy with an error, and where regopy is not installed.
+    Raises :class:`PolicyError` for a policy with an error, :class:`EvaluatorMissing` where regopy
+    is not installed.
     """
     try:
         from regopy import Interpreter, LogLevel, RegoError
     except ImportError:
-        raise PolicyError(
+        raise EvaluatorMissing(
             "Evaluating Rego needs the package regopy (pip install regopy), whose wheels are for "
             "Linux on amd64 with glibc 2.34 or newer. conftest does it everywhere: conftest test."
         ) from None

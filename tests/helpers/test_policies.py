@@ -116,7 +116,7 @@ def test_a_policy_with_an_error_is_refused(
 
 def test_without_regopy_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "regopy", None)
-    with pytest.raises(PolicyError, match=r"pip install regopy.*glibc 2.34"):
+    with pytest.raises(policies.EvaluatorMissing, match=r"pip install regopy.*glibc 2.34"):
         policies.evaluate(FILES, {})
 
 
