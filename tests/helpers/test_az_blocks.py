@@ -161,6 +161,11 @@ def test_the_az_blocks_do_what_the_notebooks_do(homes: tuple[Path, Path], tmp_pa
         )
     assert "delivery" not in outputs["12 disabled-az"].rpartition("RUN ID")[2]
 
+    assert "application/vnd.cncf.helm.config.v1+json" in outputs["13 chart-az"]
+    assert "a release line without repairs" in outputs["13 gate-az"]
+    assert "refuse MODERATE and above that have a fix" in outputs["13 gate-az"]
+    assert "application/vnd.example.remark" in outputs["13 lost-az"]
+
     expected, made = (
         json.loads(said(start(home, "-m", "tests.helpers.inventory")))
         for home in (by_notebooks, by_az)

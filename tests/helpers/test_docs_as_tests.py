@@ -32,6 +32,7 @@ LIES = {
     "10-tag-and-lock": ("lock", "False", "True"),
     "11-stage-and-scan": ("papers", "application/sarif+json", "application/spdx+json"),
     "12-trigger-downstream": ("fan-out", "Image Update", "Manual"),
+    "13-beyond-images": ("verify-wrong", "is not trusted here", "is trusted here"),
     "99-clean-up": ("vault", "is purged", "is kept"),
 }
 
