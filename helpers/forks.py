@@ -104,6 +104,7 @@ def folder(connection: Connection, name: str, path: str) -> dict[str, bytes]:
     if not found:
         raise ForkError(
             f"{checkout.fork.page} has no folder {path}. It has: {', '.join(sorted(checkout.files))}."
+            + _older(checkout.fork, path)
         )
     return found
 
@@ -262,6 +263,7 @@ class Checkout:
         if path not in self.files:
             raise ForkError(
                 f"{self.fork.page} has no file {path}. It has: {', '.join(sorted(self.files))}."
+                + _older(self.fork, path)
             )
         return self.files[path]
 
@@ -315,6 +317,16 @@ class Checkout:
             return ""
         plain = answer.headers.get("Content-Type", "").startswith("text/plain")
         return answer.text.strip() if plain and not answer.ok else ""
+
+
+def _older(fork: Fork, path: str) -> str:
+    """What to do about a fork that was made before the sample repository got that path."""
+    if not (FOLDER / fork.name / path).exists():
+        return ""
+    return (
+        " The sample repository has it by now. Bring the fork up to date, in place of your own "
+        "changes, with: python -m helpers publish --restore"
+    )
 
 
 def _quiet(_: bytes) -> None:

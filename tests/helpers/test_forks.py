@@ -63,6 +63,18 @@ def test_a_folder_is_read_as_its_files(published: Connection) -> None:
         forks.folder(published, "hello-world", "chat")
 
 
+def test_a_fork_from_before_a_file_was_added_says_how_to_get_it(published: Connection) -> None:
+    fork = forks.fork(published, "hello-world")
+    checkout = forks.Checkout(published, fork)
+    del checkout.files["downstream/Dockerfile-base"]
+    checkout.commit("As it was before")
+    checkout.push()
+    with pytest.raises(forks.ForkError, match="in place of your own changes, with: python -m"):
+        forks.read(published, "hello-world", "downstream/Dockerfile-base")
+    with pytest.raises(forks.ForkError, match=r"has no file never. It has: [^:]*server.js\.$"):
+        forks.read(published, "hello-world", "never")
+
+
 def test_the_same_content_has_the_same_commit_everywhere(
     published: Connection, fresh_cloud: LocalCloud
 ) -> None:
