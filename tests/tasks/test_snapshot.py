@@ -73,7 +73,7 @@ def test_a_request_says_it_all() -> None:
         300,
         True,
     )
-    assert order["platform"] == {"os": "Linux", "architecture": "x86"}
+    assert order["platform"] == {"os": "linux", "architecture": "x86"}
     assert order["customRegistries"] == ["b.azurecr.io", "a.azurecr.io"]
 
 
