@@ -58,7 +58,10 @@ VARYING = (
     (r"(?<=shop/_tags/)(?!stable)[a-z]{2}[0-9a-z]+", "RUN"),
     (r"(?<=shop/manifests/)(?!stable|another)[a-z]{2}[0-9a-z]+", "RUN"),
     (r"(?<=15-alpine-)[a-z]{2}[0-9][0-9a-z]*", "RUN"),
-    (r"(?<=0\.1\.0[_+])[a-z]{2}[0-9][0-9a-z]*", "RUN"),  # a chart has its image's run in its version
+    (
+        r"(?<=0\.1\.0[_+])[a-z]{2}[0-9][0-9a-z]*",
+        "RUN",
+    ),  # a chart has its image's run in its version
     (r"(?:[?&](?:sig|se|st|sv|sr|sp)=[^&\s]*)+", "?SAS"),  # of logs
     (r"(?i)(?<=x-ms-range: )bytes=\S+", "RANGE"),  # how much of a log is there already
     (r"(?i)(?<=range: )bytes=\S+", "RANGE"),

@@ -183,12 +183,15 @@ def test_half_sent_heads_neither_use_up_descriptors_nor_memory(narrow_cloud: Loc
 
 
 def test_a_refused_connection_is_told_when_to_come_back(narrow_cloud: LocalCloud) -> None:
+    head = (
+        f"PUT {narrow_cloud.subscription}/resourcegroups/x?api-version=2021-04-01 HTTP/1.1\r\n"
+        "Host: management.azure.com\r\nContent-Length: 10\r\n"
+        f"Authorization: Bearer {narrow_cloud.token()}\r\n\r\n"
+    )
     with contextlib.ExitStack() as opened:
         for _ in range(256):  # each with a request that is being answered
             connection = opened.enter_context(secure(narrow_cloud.proxy_url, narrow_cloud.ca_file))
-            connection.sendall(
-                b"PUT /x HTTP/1.1\r\nHost: management.azure.com\r\nContent-Length: 10\r\n\r\n{"
-            )
+            connection.sendall(f"{head}{{".encode())
         last = opened.enter_context(connect(narrow_cloud.proxy_url))
         answer = all_of(last).decode()
     assert answer.startswith("HTTP/1.1 503 Service Unavailable\r\n")

@@ -117,7 +117,7 @@ def test_a_registry_is_logged_in_to_by_token(tools: Tools, registry: Registry, a
         (
             ["acr", "repository", "show", "-n", "REGISTRY", "-t", "never:1"],
             3,
-            "Error: repository \"never\" is not found.",
+            'Error: repository "never" is not found.',
         ),
         (["group", "show", "-n", "nosuchgroup"], 3, "(ResourceGroupNotFound)"),
         (["group", "show", "-n", "GROUP", "--query", f"{'!' * 3000}a"], 2, "nested too deeply"),

@@ -38,7 +38,7 @@ def main(descriptors: list[int], *, home: str) -> int:
     cloud = Cloud(Path(home), provision=False, checked=True)
     cloud.outbox.wake = lambda: _tell(control, {"event": True})
     limits.watch = lambda seconds, message: _tell(control, {"within": [seconds, message]})
-    data = control.recv(MESSAGE)
+    data = _heard(control)
     if not data:
         return 0
     _tell(control, {"taken": True})
@@ -72,8 +72,16 @@ def _tell(control: socket.socket, message: dict[str, Any]) -> None:
         os._exit(1)
 
 
+def _heard(control: socket.socket) -> bytes:
+    """The next message of the daemon; nothing when there is no daemon any more."""
+    try:
+        return control.recv(MESSAGE)
+    except ConnectionError:  # it was killed before it had read what it was told
+        return b""
+
+
 def _listen(control: socket.socket, stop: Stop) -> None:
     """Wait for the wish to stop."""
-    while data := control.recv(MESSAGE):
+    while data := _heard(control):
         stop.request(*json.loads(data)["stop"])
     os._exit(1)
