@@ -221,3 +221,26 @@ def test_a_relay_without_a_connection_has_no_event_loop_and_ends() -> None:
     relay.close()
     relay.close()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_who_is_cancelled_while_a_socket_is_made_leaves_none_open() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    made: list[socket.socket] = []
+
+    def make() -> socket.socket:
+        begun.set()
+        assert go_on.wait(10)
+        made.append(socket.socket())
+        return made[0]
+
+    async def cancelled() -> None:
+        task = asyncio.ensure_future(patiently(("127.0.0.1", 9), make))
+        await asyncio.to_thread(begun.wait, 10)
+        task.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancelled())
+    assert made[0].fileno() == -1

@@ -175,6 +175,17 @@ class Relay:
                     side.shutdown(socket.SHUT_RDWR)
 
 
+async def _made(make: Callable[[], socket.socket]) -> socket.socket:
+    """A socket from ``make``, in a thread; who is cancelled meanwhile leaves none open."""
+    making = asyncio.ensure_future(asyncio.to_thread(make))
+    try:
+        return await asyncio.shield(making)
+    except asyncio.CancelledError:
+        with contextlib.suppress(Exception):
+            (await making).close()
+        raise
+
+
 async def patiently(
     address: tuple[str, int], make: Callable[[], socket.socket], patience: float = PATIENCE
 ) -> socket.socket:
@@ -186,7 +197,7 @@ async def patiently(
     loop = asyncio.get_running_loop()
     deadline = loop.time() + patience
     while True:
-        connection = await asyncio.to_thread(make)
+        connection = await _made(make)
         connection.setblocking(False)
         try:
             await loop.sock_connect(connection, address)
