@@ -57,7 +57,7 @@ VARYING = (
     (r"(?<=shop:)(?!stable)[a-z]{2}[0-9a-z]+", "RUN"),
     (r"(?<=shop/_tags/)(?!stable)[a-z]{2}[0-9a-z]+", "RUN"),
     (r"(?<=shop/manifests/)(?!stable|another)[a-z]{2}[0-9a-z]+", "RUN"),
-    (r"(?<=15-alpine-)[a-z]{2}[0-9][0-9a-z]*", "RUN"),
+    (r"(?<=15-alpine-)[a-z]{2}[0-9a-z]+", "RUN"),
     (
         r"(?<=0\.1\.0[_+])[a-z]{2}[0-9][0-9a-z]*",
         "RUN",

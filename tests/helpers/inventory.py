@@ -15,7 +15,9 @@ from helpers.display import plain, site
 from helpers.settings import Settings
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_RUN_ID = re.compile(r"(?<![0-9a-z])[a-z]{2}[0-9][0-9a-z]*\b")  # after the _ of a version, too
+_RUN_ID = re.compile(
+    r"\b[a-z]{2}[0-9][0-9a-z]*\b|(?<=0\.1\.0_)[a-z]{2}[0-9a-z]+"
+)  # of a chart, too
 
 
 def inventory(connection: Connection, settings: Settings) -> dict[str, Any]:
