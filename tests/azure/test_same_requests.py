@@ -59,7 +59,7 @@ VARYING = (
     (r"(?<=shop/manifests/)(?!stable|another)[a-z]{2}[0-9a-z]+", "RUN"),
     (r"(?<=15-alpine-)[a-z]{2}[0-9a-z]+", "RUN"),
     (
-        r"(?<=0\.1\.0[_+])[a-z]{2}[0-9][0-9a-z]*",
+        r"(?<=0\.1\.0[_+])[a-z]{2}[0-9a-z]+",
         "RUN",
     ),  # a chart has its image's run in its version
     (r"(?:[?&](?:sig|se|st|sv|sr|sp)=[^&\s]*)+", "?SAS"),  # of logs
