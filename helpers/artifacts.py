@@ -18,16 +18,17 @@ import requests
 
 from .clouds import MANAGEMENT, Connection
 from .errors import HelpersError
+from .localcloud import media_types
 
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+OCI_MANIFEST = media_types.OCI_MANIFEST
 TITLE = "org.opencontainers.image.title"  # annotation of a layer: the name of its file
 EMPTY = "application/vnd.oci.empty.v1+json"  # of the configuration of what is no image
 _ACCEPTED = ", ".join(
     (
         OCI_MANIFEST,
-        "application/vnd.oci.image.index.v1+json",
-        "application/vnd.docker.distribution.manifest.v2+json",
-        "application/vnd.docker.distribution.manifest.list.v2+json",
+        media_types.OCI_INDEX,
+        media_types.DOCKER_MANIFEST,
+        media_types.DOCKER_LIST,
     )
 )
 _WITHIN = 30  # seconds for one answer

@@ -5,16 +5,14 @@ Source: Helm, "Use OCI-based registries"; the media types are those of HIP 6.
 
 from __future__ import annotations
 
-import gzip
-import io
 import re
-import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
+from . import archives
 from .errors import HelpersError
 
 CONFIG_TYPE = "application/vnd.cncf.helm.config.v1+json"
@@ -73,13 +71,7 @@ class Chart:
 
     def packed(self) -> bytes:
         """The archive: the same files give the same bytes, whenever and wherever they are packed."""
-        content = io.BytesIO()
-        with tarfile.open(fileobj=content, mode="w", format=tarfile.PAX_FORMAT) as archive:
-            for path, data in sorted(self.files.items()):
-                entry = tarfile.TarInfo(f"{self.name}/{path}")
-                entry.size, entry.mode = len(data), 0o644
-                archive.addfile(entry, io.BytesIO(data))
-        return gzip.compress(content.getvalue(), mtime=0)
+        return archives.pack({f"{self.name}/{path}": data for path, data in self.files.items()})
 
 
 def chart(files: Mapping[str, bytes]) -> Chart:
@@ -105,17 +97,13 @@ def chart(files: Mapping[str, bytes]) -> Chart:
 
 def unpack(archive: bytes) -> Chart:
     """The chart in an archive of ``helm package``. Raises :class:`ChartError`."""
-    files: dict[str, bytes] = {}
     try:
-        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as opened:
-            for entry in opened:
-                folder, _, path = entry.name.partition("/")
-                content = opened.extractfile(entry) if entry.isfile() else None
-                if content is not None and folder and path:
-                    files[path] = content.read()
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise ChartError(f"This is no archive of a chart: {error}.") from None
-    return chart(files)
+        unpacked = archives.unpack(archive)
+    except archives.ArchiveError as error:
+        raise ChartError(f"The archive of a chart {error}.") from None
+    # All of it lies in a folder that has the chart's name.
+    inside = {name.partition("/")[2]: content for name, content in unpacked.items()}
+    return chart({path: content for path, content in inside.items() if path})
 
 
 def check_place(one: Chart, repository: str, tag: str) -> None:

@@ -5,20 +5,17 @@ Sources: Open Policy Agent, "Bundle File Format" and its OCI downloader; conftes
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
-import tarfile
 from collections.abc import Mapping
 from typing import Any
 
+from . import archives
 from .artifacts import Artifact
 from .errors import HelpersError
 
 BUNDLE_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 POLICY_LAYER = "application/vnd.cncf.openpolicyagent.policy.layer.v1+rego"
 DATA_LAYER = "application/vnd.cncf.openpolicyagent.data.layer.v1+json"
-_LARGEST = 16 << 20  # bytes that a bundle may unpack to
 
 
 class PolicyError(HelpersError):
@@ -42,13 +39,7 @@ def bundle(files: Mapping[str, bytes]) -> bytes:
     """
     packed = {name: content for name, content in files.items() if name.endswith(".rego")}
     packed["data.json"] = json.dumps(_data(files), indent=2, sort_keys=True).encode()
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for name, data in sorted(packed.items()):
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = len(data), 0o644
-            archive.addfile(entry, io.BytesIO(data))
-    return gzip.compress(content.getvalue(), mtime=0)
+    return archives.pack(packed)
 
 
 def files_of(artifact: Artifact) -> dict[str, bytes]:
@@ -118,20 +109,10 @@ def _data(files: Mapping[str, bytes]) -> dict[str, Any]:
 
 
 def _unpacked(content: bytes) -> dict[str, bytes]:
-    files: dict[str, bytes] = {}
-    size = 0
     try:
-        with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
-            for entry in archive:
-                size += entry.size
-                if size > _LARGEST:
-                    raise PolicyError(f"The bundle unpacks to more than {_LARGEST >> 20} MiB.")
-                opened = archive.extractfile(entry) if entry.isfile() else None
-                if opened is not None:
-                    files[entry.name.lstrip("/")] = opened.read()
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise PolicyError(f"The bundle is no tar.gz: {error}.") from None
-    return files
+        return {name.lstrip("/"): data for name, data in archives.unpack(content).items()}
+    except archives.ArchiveError as error:
+        raise PolicyError(f"The bundle {error}.") from None
 
 
 def _first_message(text: str) -> str:

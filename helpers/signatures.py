@@ -7,7 +7,6 @@ there one is used, ES256; an expiry and other critical headers are refused and n
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -139,7 +138,7 @@ def sign(target: dict[str, Any], signer: Signer) -> bytes:
 
 def annotations_of(signer: Signer) -> dict[str, str]:
     """The annotation by which a verifier finds the signatures of certificates that it knows."""
-    thumbprints = [one.fingerprint(hashes.SHA256()).hex() for one in signer.chain]
+    thumbprints = [fingerprint(one) for one in signer.chain]
     return {THUMBPRINTS: json.dumps(thumbprints)}
 
 
@@ -177,7 +176,7 @@ def verify(envelope: bytes, target: dict[str, Any], trusted: Sequence[x509.Certi
 
 def fingerprint(certificate: x509.Certificate) -> str:
     """SHA-256 of a certificate, in hexadecimal digits."""
-    return hashlib.sha256(certificate.public_bytes(serialization.Encoding.DER)).hexdigest()
+    return certificate.fingerprint(hashes.SHA256()).hex()
 
 
 def _opened(

@@ -15,7 +15,7 @@ from azure.identity import ClientSecretCredential
 from hypothesis import HealthCheck, settings
 
 from helpers.localcloud import daemon
-from helpers.localcloud.cloud import Account
+from helpers.localcloud.cloud import Account, Cloud
 from helpers.localcloud.media_types import OCI_INDEX, OCI_MANIFEST
 
 # In the suite: few examples, and always the same. `make fuzz` tries many, with seeds that it prints.
@@ -129,3 +129,11 @@ def az(local_cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Any
     made = Az(local_cloud, tmp_path_factory.mktemp("az"))
     made.sign_in()
     return made
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    """A state of its own, as the local cloud's code has it; no daemon."""
+    cloud = Cloud(tmp_path / "home")
+    yield cloud
+    cloud.close()

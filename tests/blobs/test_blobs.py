@@ -7,7 +7,6 @@ import hashlib
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -39,13 +38,6 @@ class Client:
 
     def close(self) -> None:
         self._session.close()
-
-
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[Cloud]:
-    cloud = Cloud(tmp_path / "home")
-    yield cloud
-    cloud.close()
 
 
 @pytest.fixture

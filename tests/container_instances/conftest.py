@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -22,13 +21,6 @@ def images(monkeypatch: pytest.MonkeyPatch) -> Images:
     monkeypatch.setattr(group, "FIRST_DELAY", 0.05)
     monkeypatch.setattr(group, "GRACE", 0.5)
     return images
-
-
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[Cloud]:
-    cloud = Cloud(tmp_path / "home")
-    yield cloud
-    cloud.close()
 
 
 @pytest.fixture

@@ -37,13 +37,6 @@ http.createServer((request, response) => {
 
 
 @pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[Cloud]:
-    cloud = Cloud(tmp_path / "home")
-    yield cloud
-    cloud.close()
-
-
-@pytest.fixture
 def network(cloud: Cloud) -> Iterator[Network]:
     with Network.create(cloud, "test") as network:
         yield network

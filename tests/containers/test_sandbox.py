@@ -10,7 +10,6 @@ import sys
 import tempfile
 import textwrap
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +31,6 @@ from helpers.localcloud.containers.sandboxes.output import LONGEST, LineSplitter
 from helpers.localcloud.containers.sandboxes.sandbox import Sandbox, supported
 
 from .roots import base_layer
-
-
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[Cloud]:
-    cloud = Cloud(tmp_path / "home")
-    yield cloud
-    cloud.close()
 
 
 @pytest.fixture(params=["namespaces", "chroot"])

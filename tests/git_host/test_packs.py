@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,13 +14,6 @@ from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.git_host.repositories import Repositories
 
 MANY = 30  # more than a service has threads
-
-
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[Cloud]:
-    cloud = Cloud(tmp_path / "home")
-    yield cloud
-    cloud.close()
 
 
 def test_many_packs_hold_up_nobody(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:

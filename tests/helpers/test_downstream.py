@@ -11,16 +11,7 @@ from azure.mgmt.containerregistrytasks import ContainerRegistryTasksMgmtClient
 
 from helpers import downstream
 from helpers.downstream import Downstream, Task
-from helpers.settings import Settings
-from tests.scenario.world import World, make_gated_world
-
-NAMES = Settings(
-    public_registry="publicreg",
-    base_artifacts_registry="basereg",
-    registry="teamreg",
-    vault="the-vault",
-    instance="aci",
-)
+from tests.scenario.world import NAMES, World, make_gated_world
 
 
 @pytest.fixture(scope="module")

@@ -11,19 +11,7 @@ import pytest
 from helpers import preflight
 from helpers.clouds import Connection
 from helpers.errors import HelpersError
-from helpers.settings import Settings
-
-
-def settings() -> Settings:
-    some = uuid.uuid4().hex[:10]
-    return Settings(
-        public_registry=f"public{some}",
-        base_artifacts_registry=f"base{some}",
-        registry=f"team{some}",
-        vault=f"vault-{some}",
-        instance=f"site-{some}",
-        staging_registry=f"staging{some}",
-    )
+from tests.helpers.conftest import new_settings
 
 
 def group(connection: Connection, name: str) -> str:
@@ -32,7 +20,7 @@ def group(connection: Connection, name: str) -> str:
 
 
 def test_everything_is_there_and_nothing_is_created(connection: Connection) -> None:
-    names = settings()
+    names = new_settings()
     before = [one.name for one in connection.clients.resources.resource_groups.list()]
     found = preflight.check(connection, names)
     assert [what for what, _ in found.findings] == [
@@ -58,7 +46,7 @@ def test_everything_is_there_and_nothing_is_created(connection: Connection) -> N
 
 
 def test_everything_that_is_wrong_is_told_at_once(connection: Connection) -> None:
-    names = settings()
+    names = new_settings()
     elsewhere = group(connection, f"{names.registry}-elsewhere")
     connection.clients.registries.registries.begin_create(
         elsewhere, names.registry, {"location": "eastus", "sku": {"name": "Basic"}}
@@ -91,7 +79,7 @@ def test_everything_that_is_wrong_is_told_at_once(connection: Connection) -> Non
 def test_a_registry_for_staging_that_cannot_be_made_is_told_to_who_needs_it(
     connection: Connection,
 ) -> None:
-    names = settings()
+    names = new_settings()
     elsewhere = group(connection, f"{names.staging_registry}-elsewhere")
     connection.clients.registries.registries.begin_create(
         elsewhere, names.staging_registry, {"location": "eastus", "sku": {"name": "Basic"}}
@@ -107,7 +95,7 @@ def test_a_registry_for_staging_that_cannot_be_made_is_told_to_who_needs_it(
 def test_a_subscription_that_is_somebody_elses(connection: Connection) -> None:
     other = dataclasses.replace(connection, subscription_id=str(uuid.uuid4()))
     with pytest.raises(HelpersError, match="cannot be read"):
-        preflight.check(other, settings())
+        preflight.check(other, new_settings())
 
 
 def test_a_missing_variable_is_named(
@@ -116,10 +104,10 @@ def test_a_missing_variable_is_named(
     monkeypatch.delenv("GIT_TOKEN")
     without = dataclasses.replace(connection, environment={})
     with pytest.raises(HelpersError, match="GIT_TOKEN is not set"):
-        preflight.check(without, settings())
+        preflight.check(without, new_settings())
     monkeypatch.delenv("GITHUB_OWNER")
     with pytest.raises(HelpersError, match="GITHUB_OWNER is not set.* GIT_TOKEN is not set"):
-        preflight.check(without, settings())
+        preflight.check(without, new_settings())
 
 
 # As ARM answers for https://management.azure.com/subscriptions/{id} of other people's offers.

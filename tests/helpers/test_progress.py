@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import socket
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,19 +17,12 @@ from helpers import preflight, progress
 from helpers.clouds import Connection, connect
 from helpers.errors import HelpersError
 from helpers.settings import Settings
+from tests.helpers.conftest import new_settings
 
 
 @pytest.fixture
 def settings() -> Settings:
-    some = uuid.uuid4().hex[:10]
-    return Settings(
-        public_registry=f"public{some}",
-        base_artifacts_registry=f"base{some}",
-        registry=f"team{some}",
-        vault=f"vault-{some}",
-        instance=f"site-{some}",
-        staging_registry=f"staging{some}",
-    )
+    return new_settings()
 
 
 def test_in_an_empty_cloud_everything_is_missing(

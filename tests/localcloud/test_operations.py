@@ -4,21 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.errors import CloudError
 from helpers.localcloud.operations import FAILED, IN_PROGRESS, KEPT, SUCCEEDED, Operation
-
-
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[Cloud]:
-    cloud = Cloud(tmp_path / "home")
-    yield cloud
-    cloud.close()
 
 
 def test_one_that_is_rolled_back_never_began(cloud: Cloud) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,13 +40,6 @@ class Slow:
         if self.refuses:
             raise CloudError(500, "UNKNOWN", "there is no program 'slow'")
         return Catalog(cloud).put(registry, repository, tag, MANIFEST, TYPE)
-
-
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[Cloud]:
-    cloud = Cloud(tmp_path / "home")
-    yield cloud
-    cloud.close()
 
 
 @pytest.fixture

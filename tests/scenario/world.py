@@ -24,10 +24,18 @@ from azure.mgmt.resource.resources import ResourceManagementClient
 from helpers import forks
 from helpers.clouds import Connection, connect
 from helpers.localcloud import daemon
+from helpers.settings import Settings
 from tests.conftest import LocalCloud, start
 
 LOCATION = "eastus"
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+NAMES = Settings(  # of what a world has
+    public_registry="publicreg",
+    base_artifacts_registry="basereg",
+    registry="teamreg",
+    vault="the-vault",
+    instance="aci",
+)
 
 
 @dataclass

@@ -25,19 +25,6 @@ NODE = f"docker.io/library/{BASE}"
 
 
 @pytest.fixture(scope="module")
-def cloud(local_cloud: LocalCloud) -> Iterator[Cloud]:
-    cloud = Cloud(local_cloud.home)
-    cloud.proxy_url = local_cloud.proxy_url
-    yield cloud
-    cloud.close()
-
-
-@pytest.fixture(scope="module")
-def registry(local_cloud: LocalCloud) -> Registry:
-    return Registry(local_cloud)
-
-
-@pytest.fixture(scope="module")
 def tools(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tools]:
     """Tools of a step whose identity owns the subscription, and is logged in."""
     tools = Tools(cloud, tmp_path_factory.mktemp("az"))

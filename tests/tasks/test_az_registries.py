@@ -90,11 +90,6 @@ def _plain(answer: Answer) -> tuple[object, ...]:
 
 
 @pytest.fixture(scope="module")
-def registry(local_cloud: LocalCloud) -> Registry:
-    return Registry(local_cloud)
-
-
-@pytest.fixture(scope="module")
 def both(
     local_cloud: LocalCloud, registry: Registry, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Both]:

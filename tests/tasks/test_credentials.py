@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,19 +19,6 @@ from tests.conftest import LocalCloud
 from tests.tasks.running import Registry
 
 OTHER = "other.azurecr.io"
-
-
-@pytest.fixture(scope="module")
-def cloud(local_cloud: LocalCloud) -> Iterator[Cloud]:
-    cloud = Cloud(local_cloud.home)
-    cloud.proxy_url = local_cloud.proxy_url
-    yield cloud
-    cloud.close()
-
-
-@pytest.fixture(scope="module")
-def registry(local_cloud: LocalCloud) -> Registry:
-    return Registry(local_cloud)
 
 
 @pytest.fixture(scope="module")

@@ -27,11 +27,6 @@ for (const [server, entry] of Object.entries(config.auths)) {
 
 
 @pytest.fixture(scope="module")
-def registry(local_cloud: LocalCloud) -> Registry:
-    return Registry(local_cloud)
-
-
-@pytest.fixture(scope="module")
 def other(local_cloud: LocalCloud, registry: Registry) -> tuple[str, str, str]:
     """Another registry, with its admin user and password."""
     made = Registry(local_cloud)

@@ -104,11 +104,6 @@ class Acr(Tools):
 
 
 @pytest.fixture(scope="module")
-def registry(local_cloud: LocalCloud) -> Registry:
-    return Registry(local_cloud)
-
-
-@pytest.fixture(scope="module")
 def content(local_cloud: LocalCloud, registry: Registry) -> Content:
     return Content(local_cloud, registry.server)
 

@@ -6,16 +6,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tests.conftest import LocalCloud
 from tests.tasks.running import Registry
 
 HEAD = "version: v1.1.0\nsteps:\n"
 BASE = "docker.io/library/node:15-alpine"
-
-
-@pytest.fixture(scope="module")
-def registry(local_cloud: LocalCloud) -> Registry:
-    return Registry(local_cloud)
 
 
 @pytest.fixture(scope="module")

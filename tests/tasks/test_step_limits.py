@@ -4,18 +4,9 @@ from __future__ import annotations
 
 import time
 
-import pytest
-
-from tests.conftest import LocalCloud
-
 from .running import Registry
 
 BASH = "version: v1.1.0\nsteps:\n  - id: step\n    cmd: bash -c '{}'\n"
-
-
-@pytest.fixture(scope="module")
-def registry(local_cloud: LocalCloud) -> Registry:
-    return Registry(local_cloud)
 
 
 def test_a_fork_bomb_is_its_step_s_failure_and_makes_nobody_wait(registry: Registry) -> None:

@@ -13,16 +13,10 @@ import pytest
 from azure.mgmt.authorization import AuthorizationManagementClient
 
 from helpers.localcloud.tasks.tools.server import Call, ToolServer
-from tests.conftest import LocalCloud
 from tests.tasks.running import Ended, Registry
 
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 NODE = "docker.io/library/node:15-alpine"
-
-
-@pytest.fixture(scope="module")
-def registry(local_cloud: LocalCloud) -> Registry:
-    return Registry(local_cloud)
 
 
 def task(registry: Registry, name: str, *steps: str) -> dict[str, Any]:

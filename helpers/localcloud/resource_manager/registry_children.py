@@ -1,4 +1,4 @@
-"""What cache rules and credential sets of a registry share: names, and how they are written and deleted.
+"""What resources below a registry share: their names; how cache rules and credential sets are written.
 
 Source: recordings of azure-cli's own tests, test_acr_cache.yaml (az 2.84): 201 with the state
 ``Creating`` or ``Updating`` and the address of an operation below the resource; 202 for a deletion.
@@ -22,7 +22,7 @@ _MANAGEMENT = "https://management.azure.com"
 
 
 def check_name(what: str, name: str) -> None:
-    """Raise 400 InvalidResourceName unless ``name`` may name a cache rule or a credential set."""
+    """Raise 400 InvalidResourceName unless ``name`` may name a resource below a registry."""
     if not re.fullmatch(r"[a-zA-Z0-9-]{5,50}", name):
         raise invalid(
             f"The {what} name '{name}' is invalid. It must be between 5 and 50 characters long and "

@@ -15,6 +15,7 @@ from ..shapes import Shape
 from ..store import Resource
 from .deletion import delete
 from .registries import REGISTRY, of
+from .registry_children import check_name
 from .routing import Call, Reply, Router, invalid
 
 _SCOPE_MAPS = REGISTRY + "/scopeMaps"
@@ -37,15 +38,6 @@ _TOKEN_BODY: Shape = {
 router = Router()
 
 
-def _check_name(kind: str, name: str) -> None:
-    if not re.fullmatch(r"[a-zA-Z0-9-]{5,50}", name):
-        raise invalid(
-            f"The {kind} name '{name}' is invalid. It must be between 5 and 50 characters long "
-            "and contain only letters, digits and hyphens.",
-            "InvalidResourceName",
-        )
-
-
 def _parts(call: Call, type: str) -> Resource:
     of(call)
     return call.get(type)
@@ -63,7 +55,7 @@ def create_scope_map(call: Call) -> Reply:
     if existing is not None:
         _refuse_built_in(existing)
     else:
-        _check_name("scope map", name)
+        check_name("scope map", name)
     resource = existing or Resource(
         call.resource_id, SCOPE_MAP_TYPE, name, registry.resource_group, {}, parent=registry.id
     )
@@ -168,7 +160,7 @@ def create_token(call: Call) -> Reply:
     name = call.params["name"]
     existing = call.cloud.store.get(call.resource_id)
     if existing is None:
-        _check_name("token", name)
+        check_name("token", name)
     _refuse_certificates(call)
     resource = existing or Resource(
         call.resource_id,

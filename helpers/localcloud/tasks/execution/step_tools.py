@@ -12,7 +12,7 @@ from ...containers.sandboxes.container import Mount
 from ...errors import CloudError
 from ...reference import DOCKER_HUB, Reference
 from ...root_folder import RootFolder
-from ..tools import ToolContext, acr, az, docker
+from ..tools import ToolContext, az, docker
 from ..tools.server import Call
 from .agent import Agent
 from .attempts import Log
@@ -31,7 +31,15 @@ _IMAGES = {
 # Without an entry point the tool is the first word, or something else is.
 _BARE = ("azure-cli", "microsoft/azure-cli")
 _SHELLS = ("bash", "sh")
-_TOOLS = {"acr": acr.run, "az": az.run, "docker": docker.run}
+
+
+def _acr(words: list[str], context: ToolContext) -> int:
+    from ..tools import acr  # few runs purge: only they pay for its engine of regular expressions
+
+    return acr.run(words, context)
+
+
+_TOOLS = {"acr": _acr, "az": az.run, "docker": docker.run}
 
 
 def tool_of(image: str) -> str | None:

@@ -15,7 +15,7 @@ import requests
 from ...registry.credentials import Credential
 from ...registry.tokens import sendable
 from . import ToolContext
-from .acr_filters import FilterError, by_repository, is_plain, split_filter
+from .acr_filters import FilterError, by_repository
 from .acr_registry import PAGE, AcrError, AcrRegistry
 from .arguments import Parser, UsageError
 from .purge import Purge, Rules
@@ -33,9 +33,6 @@ def run(arguments: list[str], context: ToolContext) -> int:
     """Run one acr command; returns its exit status."""
     words = arguments[:2] if arguments[:1] in (["tag"], ["manifest"]) else arguments[:1]
     name = " ".join(words)
-    if name == "version":
-        context.log("acr stand-in of the local cloud, for ACR Tasks steps")
-        return 0
     command = _COMMANDS.get(name)
     if command is None:
         there = "works on Azure only" if name in _ELSEWHERE else f'unknown command "{name}"'
@@ -85,9 +82,11 @@ def _registry(options: Namespace, context: ToolContext) -> AcrRegistry:
 def _purge(words: list[str], context: ToolContext) -> int:
     options = _purge_options(words)
     registry = _registry(options, context)
-    filters = options.filter or [".*:.*"]
-    names = registry.repositories(options.repository_page_size) if _needs_names(filters) else []
-    found = by_repository(filters, names, options.filter_timeout_seconds)
+    found = by_repository(
+        options.filter or [".*:.*"],
+        lambda: registry.repositories(options.repository_page_size),
+        options.filter_timeout_seconds,
+    )
     if options.dry_run:
         context.log(_DRY_RUN)
     rules = Rules(
@@ -147,10 +146,6 @@ def _purge_options(words: list[str]) -> Namespace:
     return options
 
 
-def _needs_names(filters: list[str]) -> bool:
-    return any(not is_plain(split_filter(one)[0]) for one in filters)
-
-
 def _concurrency(given: int | None, context: ToolContext) -> int:
     usual = os.cpu_count() or 1
     if given is None:
@@ -182,41 +177,53 @@ def _of_repository(
 
 def _tag_list(words: list[str], context: ToolContext) -> int:
     registry, repository, _ = _of_repository("tag list", words, context)
-    pages = list(registry.tags(repository, newest_first=False))
-    context.log(f'Listing tags for the "{repository}" repository:')
-    for tag in (one for page in pages for one in page):
-        context.log(f"{registry.server}/{repository}:{tag['name']}")
-    return 0
-
-
-def _tag_delete(words: list[str], context: ToolContext) -> int:
-    registry, repository, names = _of_repository("tag delete", words, context)
-    for name in names:
-        try:
-            registry.delete_tag(repository, name)
-        except AcrError as error:
-            raise AcrError(f"failed to delete tags: {error}") from None
-        context.log(f"{registry.server}/{repository}:{name}")
-    return 0
+    pages = registry.tags(repository, newest_first=False)
+    names = [f":{tag['name']}" for page in pages for tag in page]
+    return _listed("tags", registry, repository, names, context)
 
 
 def _manifest_list(words: list[str], context: ToolContext) -> int:
     registry, repository, _ = _of_repository("manifest list", words, context)
-    found = registry.manifests(repository)
-    context.log(f'Listing manifests for the "{repository}" repository:')
-    for one in found:
-        context.log(f"{registry.server}/{repository}@{one['digest']}")
+    names = [f"@{one['digest']}" for one in registry.manifests(repository)]
+    return _listed("manifests", registry, repository, names, context)
+
+
+def _listed(
+    what: str, registry: AcrRegistry, repository: str, names: list[str], context: ToolContext
+) -> int:
+    context.log(f'Listing {what} for the "{repository}" repository:')
+    for name in names:
+        context.log(f"{registry.server}/{repository}{name}")
     return 0
 
 
+def _tag_delete(words: list[str], context: ToolContext) -> int:
+    return _delete("tag", ":", AcrRegistry.delete_tag, words, context)
+
+
 def _manifest_delete(words: list[str], context: ToolContext) -> int:
-    registry, repository, names = _of_repository("manifest delete", words, context)
+    return _delete("manifest", "@", AcrRegistry.delete_manifest, words, context)
+
+
+def _delete(
+    what: str,
+    mark: str,
+    delete: Callable[[AcrRegistry, str, str], None],
+    words: list[str],
+    context: ToolContext,
+) -> int:
+    registry, repository, names = _of_repository(f"{what} delete", words, context)
     for name in names:
         try:
-            registry.delete_manifest(repository, name)
+            delete(registry, repository, name)
         except AcrError as error:
-            raise AcrError(f"failed to delete manifests: {error}") from None
-        context.log(f"{registry.server}/{repository}@{name}")
+            raise AcrError(f"failed to delete {what}s: {error}") from None
+        context.log(f"{registry.server}/{repository}{mark}{name}")
+    return 0
+
+
+def _version(words: list[str], context: ToolContext) -> int:  # noqa: ARG001 - as the others
+    context.log("acr stand-in of the local cloud, for ACR Tasks steps")
     return 0
 
 
@@ -226,5 +233,5 @@ _COMMANDS: dict[str, Callable[[list[str], ToolContext], int]] = {
     "tag delete": _tag_delete,
     "manifest list": _manifest_list,
     "manifest delete": _manifest_delete,
-    "version": lambda words, context: 0,  # noqa: ARG005
+    "version": _version,
 }

@@ -6,7 +6,7 @@ Source: acr-cli 0.19, cmd/repository/image_functions.go.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import regex
@@ -97,13 +97,16 @@ class Expression:
         )
 
 
-def by_repository(filters: Iterable[str], known: Iterable[str], seconds: float) -> dict[str, str]:
+def by_repository(
+    filters: Iterable[str], known: Callable[[], Iterable[str]], seconds: float
+) -> dict[str, str]:
     """The expression for the tags of each repository that a filter names.
 
-    ``known`` is asked for where a filter is more than a name. Raises :class:`FilterError`.
+    ``known``, all repositories there are, is asked where a filter is more than a name.
+    Raises :class:`FilterError`.
     """
     parts = [split_filter(one) for one in filters]
-    names = list(known) if any(not is_plain(repository) for repository, _ in parts) else []
+    names = list(known()) if any(not is_plain(repository) for repository, _ in parts) else []
     found: dict[str, str] = {}
     for repository, tag in parts:
         matching = [repository]

@@ -5,26 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import quote
 
 import requests
 
 from ...cloud import Cloud
 from ...gateway import session as gateway_session
+from ...media_types import OCI_ARTIFACT
 from ...registry.credentials import Credential
+from ...registry.manifest_format import MEDIA_TYPES
+from .pages import Query, pages
 
 PAGE = 100  # items of a list that acr-cli asks for at once
 NOT_FOUND = 404
 SAFE = "/:@"  # of a path; what else a name may have ends no path: a?b is no tag a
-_TYPES = ", ".join(
-    (
-        "application/vnd.oci.image.manifest.v1+json",
-        "application/vnd.oci.image.index.v1+json",
-        "application/vnd.oci.artifact.manifest.v1+json",
-        "application/vnd.docker.distribution.manifest.v2+json",
-        "application/vnd.docker.distribution.manifest.list.v2+json",
-    )
-)
+_TYPES = ", ".join((*MEDIA_TYPES, OCI_ARTIFACT))
 Attributes = dict[str, Any]
 
 
@@ -51,8 +46,8 @@ class AcrRegistry:
 
     def repositories(self, page: int = PAGE) -> list[str]:
         """The names of all repositories. Raises :class:`AcrError`."""
-        pages = self._pages("", "/acr/v1/_catalog", {"n": str(page)})
-        return [name for answer in pages for name in answer.get("repositories") or []]
+        answers = self._pages("", "/acr/v1/_catalog", {"n": str(page)})
+        return [name for answer in answers for name in answer.get("repositories") or []]
 
     def tags(self, repository: str, *, newest_first: bool) -> Iterator[list[Attributes]]:
         """The tags of a repository, page by page. Raises :class:`AcrError`."""
@@ -62,8 +57,8 @@ class AcrRegistry:
 
     def manifests(self, repository: str) -> list[Attributes]:
         """All manifests of a repository. Raises :class:`AcrError`."""
-        pages = self._pages(repository, f"/acr/v1/{repository}/_manifests", {"n": str(PAGE)})
-        return [one for answer in pages for one in answer.get("manifests") or []]
+        answers = self._pages(repository, f"/acr/v1/{repository}/_manifests", {"n": str(PAGE)})
+        return [one for answer in answers for one in answer.get("manifests") or []]
 
     def manifest(self, repository: str, digest: str) -> dict[str, Any] | None:
         """A manifest itself; None when it is not there any more. Raises :class:`AcrError`."""
@@ -96,14 +91,11 @@ class AcrRegistry:
 
     # -- requests --------------------------------------------------------------------------------
 
-    def _pages(self, repository: str, path: str, query: dict[str, str]) -> Iterator[dict[str, Any]]:
-        while True:
-            answer = self._request("GET", repository, path, query=query)
-            yield answer.json()
-            link = answer.headers.get("Link", "")
-            if "<" not in link:
-                return
-            query = dict(parse_qsl(urlsplit(link[link.index("<") + 1 : link.index(">")]).query))
+    def _pages(self, repository: str, path: str, query: Query) -> Iterator[dict[str, Any]]:
+        def ask(query: Query) -> requests.Response:
+            return self._request("GET", repository, path, query=query)
+
+        return (answer.json() for answer in pages(ask, query))
 
     def _request(
         self,

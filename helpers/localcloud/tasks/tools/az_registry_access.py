@@ -11,12 +11,14 @@ from argparse import Namespace
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import requests
 
+from ...media_types import OCI_ARTIFACT
+from ...registry.manifest_format import MEDIA_TYPES
 from ...resource_types import REGISTRY_TYPE
 from .az_account import ARM, AzError, Session
+from .pages import Query, pages
 
 SUFFIX = ".azurecr.io"
 PAGE = 100  # items of a list that az asks for at once
@@ -24,12 +26,9 @@ _NAME = re.compile(r"[a-zA-Z0-9]{5,50}")
 _MANIFESTS = ", ".join(
     (
         "*/*",
-        "application/vnd.oci.artifact.manifest.v1+json",
+        OCI_ARTIFACT,
         "application/vnd.cncf.oras.artifact.manifest.v1+json",
-        "application/vnd.oci.image.manifest.v1+json",
-        "application/vnd.oci.image.index.v1+json",
-        "application/vnd.docker.distribution.manifest.v2+json",
-        "application/vnd.docker.distribution.manifest.list.v2+json",
+        *MEDIA_TYPES,
     )
 )
 _NO_ADMIN = "Admin user is disabled."
@@ -188,14 +187,8 @@ class Repositories:
             found += answer.json()["manifests"] or []
         return found
 
-    def _pages(self, path: str, query: dict[str, str]) -> Iterator[requests.Response]:
-        while True:
-            answer = self.request("GET", path, query=query)
-            yield answer
-            link = answer.headers.get("Link", "")
-            if "<" not in link:
-                return
-            query = dict(parse_qsl(urlsplit(link[link.index("<") + 1 : link.index(">")]).query))
+    def _pages(self, path: str, query: Query) -> Iterator[requests.Response]:
+        return pages(lambda query: self.request("GET", path, query=query), query)
 
 
 def _error(answer: requests.Response, method: str) -> str:

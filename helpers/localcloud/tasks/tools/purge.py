@@ -13,20 +13,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from ...media_types import OCI_ARTIFACT, OCI_INDEX, OCI_MANIFEST
+from ...registry.manifest_format import INDEXES
+from ...timestamps import parse
 from .acr_filters import Expression
 from .acr_registry import NOT_FOUND, AcrError, AcrRegistry, Attributes
 from .duration import parse_age
 
-_INDEXES = (
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-)
 # Those that may have a subject, or children: they are looked into.
-_OPENED = (
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.oci.artifact.manifest.v1+json",
-)
+_OPENED = (OCI_MANIFEST, OCI_INDEX, OCI_ARTIFACT)
 Log = Callable[[str], None]
 
 
@@ -120,17 +115,12 @@ class Purge:
             kept += spared
             gone = old[spared:]
             untagged.update(str(tag["digest"]) for tag in gone)
-            if self._rules.dry_run:
-                for tag in gone:
-                    self._log(f"Would delete: {self._registry.server}/{repository}:{tag['name']}")
-                deleted += len(gone)
-            else:
-                deleted += self._delete(
-                    gone,
-                    lambda tag: f"{repository}:{tag['name']}",
-                    lambda tag: self._registry.delete_tag(repository, tag["name"]),
-                    lambda tag: self._registry.unlock(repository, f"_tags/{tag['name']}"),
-                )
+            deleted += self._delete(
+                gone,
+                lambda tag: f"{repository}:{tag['name']}",
+                lambda tag: self._registry.delete_tag(repository, tag["name"]),
+                lambda tag: self._registry.unlock(repository, f"_tags/{tag['name']}"),
+            )
         return deleted
 
     def _may_go(self, tag: Attributes, expression: Expression, border: datetime) -> bool:
@@ -152,10 +142,6 @@ class Purge:
             self._log(f"{repository} repository not found")
             return 0
         gone = self._dangling(repository, found, untagged, border)
-        if self._rules.dry_run:
-            for one in gone:
-                self._log(f"Would delete: {self._registry.server}/{repository}@{one['digest']}")
-            return len(gone)
         return self._delete(
             gone,
             lambda one: f"{repository}@{one['digest']}",
@@ -176,13 +162,13 @@ class Purge:
         for one in found:
             if is_locked(one) and not self._rules.include_locked:
                 # acr-cli forgets the children of an index that it skips here; they are needed.
-                indexes += [one["digest"]] if one.get("mediaType") in _INDEXES else []
+                indexes += [one["digest"]] if one.get("mediaType") in INDEXES else []
                 continue
             tags = len(one.get("tags") or [])
             # In a dry run, the tags that would be gone are still there.
             tagged = tags > untagged[one["digest"]] if self._rules.dry_run else tags > 0
             if tagged or _updated(one) >= border:
-                indexes += [one["digest"]] if one.get("mediaType") in _INDEXES else []
+                indexes += [one["digest"]] if one.get("mediaType") in INDEXES else []
             else:
                 candidates.append(one)
         opened = [one for one in candidates if one.get("mediaType") in _OPENED]
@@ -191,7 +177,7 @@ class Purge:
         for one, content in zip(opened, contents, strict=True):
             if content is None or (content.get("subject") or {}).get("digest"):
                 kept.add(one["digest"])
-                indexes += [one["digest"]] if one["mediaType"] in _INDEXES else []
+                indexes += [one["digest"]] if one["mediaType"] in INDEXES else []
         kept |= self._below(repository, indexes)
         return [one for one in candidates if one["digest"] not in kept]
 
@@ -205,7 +191,7 @@ class Purge:
             for content in contents:
                 for child in (content or {}).get("manifests") or []:
                     digest = str(child.get("digest"))
-                    if digest not in found and child.get("mediaType") in _INDEXES:
+                    if digest not in found and child.get("mediaType") in INDEXES:
                         ahead.append(digest)
                     found.add(digest)
         return found
@@ -219,7 +205,14 @@ class Purge:
         delete: Callable[[Attributes], None],
         unlock: Callable[[Attributes], None],
     ) -> int:
-        """Delete them; how many are gone. Raises the first :class:`AcrError` when all were tried."""
+        """Delete them; how many are gone. Raises the first :class:`AcrError` when all were tried.
+
+        In a dry run it says only which would be.
+        """
+        if self._rules.dry_run:
+            for item in items:
+                self._log(f"Would delete: {self._registry.server}/{name(item)}")
+            return len(items)
 
         def one(item: Attributes) -> AcrError | None:
             if self._cancelled():
@@ -259,10 +252,7 @@ def is_locked(item: Attributes) -> bool:
 
 def _updated(item: Attributes) -> datetime:
     """When a tag or manifest was last updated; now, so that it stays, where nobody knows."""
-    text = str(item.get("lastUpdateTime") or "")
-    moment, _, fraction = text.removesuffix("Z").partition(".")
     try:
-        whole = datetime.strptime(moment, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
-        return whole + timedelta(seconds=float(f"0.{fraction or 0}"))
+        return parse(str(item.get("lastUpdateTime") or ""))
     except ValueError:
         return datetime.now(timezone.utc) + timedelta(days=1)
