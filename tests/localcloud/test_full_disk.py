@@ -93,17 +93,23 @@ def test_a_full_disk_is_named_and_nothing_is_lost(small_cloud: LocalCloud) -> No
     assert [one["name"] for one in shown] == ["one", "two"]
 
 
-@pytest.mark.parametrize("small_cloud", [64 * 1024 * 1024], indirect=True)
-def test_a_run_that_fills_the_disk_ends_as_soon_as_its_end_can_be_written(
-    small_cloud: LocalCloud,
-) -> None:
-    http = small_cloud.http()
-    bearer = {"Authorization": f"Bearer {small_cloud.token()}"}
-    group = f"https://management.azure.com{small_cloud.subscription}/resourceGroups/one"
+def make_registry(cloud: LocalCloud) -> tuple[requests.Session, dict[str, str], str]:
+    """A client, its header of authorization, and the address of a new registry."""
+    http = cloud.http()
+    bearer = {"Authorization": f"Bearer {cloud.token()}"}
+    group = f"https://management.azure.com{cloud.subscription}/resourceGroups/one"
     registry = f"{group}/providers/Microsoft.ContainerRegistry/registries/smalldisk"
     for url, more in ((group, {}), (registry, {"sku": {"name": "Basic"}})):
         made = http.put(url, json={"location": "eastus", **more}, headers=bearer)
         assert made.status_code == 201
+    return http, bearer, registry
+
+
+@pytest.mark.parametrize("small_cloud", [64 * 1024 * 1024], indirect=True)
+def test_a_run_that_fills_the_disk_ends_as_soon_as_its_end_can_be_written(
+    small_cloud: LocalCloud,
+) -> None:
+    http, bearer, registry = make_registry(small_cloud)
 
     def schedule(script: str) -> str:
         task = f"version: v1.1.0\nsteps:\n  - cmd: bash -c '{script}'\n"
@@ -147,13 +153,7 @@ def test_a_run_that_fills_the_disk_ends_as_soon_as_its_end_can_be_written(
 
 @pytest.mark.parametrize("small_cloud", [200 * 1024 * 1024], indirect=True)
 def test_a_build_that_fills_the_disk_says_so_at_its_instruction(small_cloud: LocalCloud) -> None:
-    http = small_cloud.http()
-    bearer = {"Authorization": f"Bearer {small_cloud.token()}"}
-    group = f"https://management.azure.com{small_cloud.subscription}/resourceGroups/one"
-    registry = f"{group}/providers/Microsoft.ContainerRegistry/registries/smalldisk"
-    for url, more in ((group, {}), (registry, {"sku": {"name": "Basic"}})):
-        made = http.put(url, json={"location": "eastus", **more}, headers=bearer)
-        assert made.status_code == 201
+    http, bearer, registry = make_registry(small_cloud)
     script = (
         'head -c 95000000 /dev/urandom > big; printf "FROM scratch\\nCOPY big /\\n" > Dockerfile'
     )

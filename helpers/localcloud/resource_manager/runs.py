@@ -7,7 +7,6 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ..blobs.account import BlobAccount
-from ..errors import CloudError
 from ..request_values import parse_number
 from ..resource_types import REGISTRY_TYPE, TASK_TYPE
 from ..store import Resource
@@ -127,10 +126,7 @@ def upload_url(call: Call) -> Reply:
     account = BlobAccount(call.cloud)
     moment = datetime.now(timezone.utc).strftime("%Y%m%d%H%M")
     path = f"source/{moment}/{secrets.token_hex(16)}.tar.gz"
-    try:
-        blob = account.blob(account.container_of(registry.id), path)
-    except ValueError as error:  # pragma: no cover - the name is ours
-        raise CloudError(500, "InternalServerError", str(error)) from None
+    blob = account.blob(account.container_of(registry.id), path)
     return Reply(
         200, {"uploadUrl": account.url(blob, "cw", _UPLOAD_LIFETIME), "relativePath": path}
     )
