@@ -104,7 +104,14 @@ def user() -> Iterator[int]:
     """A user that has a process: of root's choice, or who runs the tests."""
     chosen = OTHER if os.geteuid() == 0 else os.geteuid()
     options: dict[str, Any] = {"user": chosen} if os.geteuid() == 0 else {}
-    with subprocess.Popen(["sleep", "60"], **options) as process:
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(["cat"], **pipes, **options) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"here\n")
+        process.stdin.flush()
+        # A program that has only begun has no memory yet.
+        assert process.stdout.readline() == b"here\n"
         yield chosen
         process.kill()
 
