@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .clouds import ConnectError, Connection, connect
     from .display import Log, Page, Table, site
     from .errors import HelpersError
+    from .exercises import check
     from .progress import catch_up
     from .runs import RunFailed
     from .settings import Settings, SettingsError, check_color, password_secret, token_name
@@ -42,6 +43,7 @@ __all__ = [
     "artifacts",
     "catch_up",
     "charts",
+    "check",
     "check_color",
     "connect",
     "downstream",
@@ -68,6 +70,7 @@ _HOMES = {
     "SettingsError": "settings",
     "Table": "display",
     "catch_up": "progress",
+    "check": "exercises",
     "check_color": "settings",
     "connect": "clouds",
     "password_secret": "settings",
