@@ -12,6 +12,7 @@ from azure.mgmt.containerregistrytasks import ContainerRegistryTasksMgmtClient
 from azure.mgmt.resource.resources import ResourceManagementClient
 
 from .world import (
+    NAMES,
     World,
     allow_secrets,
     answers,
@@ -51,7 +52,7 @@ def test_from_nothing_to_a_served_page(world: World) -> None:
     values = {
         "REGISTRY_FROM_URL": "publicreg.azurecr.io/",
         "KEYVAULT": "the-vault",
-        "ACI": "hello-aci",
+        "ACI": NAMES.instance,
         "ACI_RG": "aci-rg",
     }
     hello = world.task(
@@ -85,7 +86,7 @@ def test_from_nothing_to_a_served_page(world: World) -> None:
     assert password not in log
 
     group = world.client(ContainerInstanceManagementClient).container_groups.get(
-        "aci-rg", "hello-aci"
+        "aci-rg", NAMES.instance
     )
     assert group.containers[0].image == f"teamreg.azurecr.io/hello-world:{run.properties.run_id}"
     port = group.ip_address.ports[0].port

@@ -212,7 +212,7 @@ def answers(url: str) -> bool:
 def site(world: World) -> str:
     """The page that the instance serves now."""
     groups = world.client(ContainerInstanceManagementClient).container_groups
-    group = groups.get("aci-rg", "hello-aci")
+    group = groups.get("aci-rg", NAMES.instance)
     address = f"http://{group.ip_address.ip}:{group.ip_address.ports[0].port}/"
     return requests.get(address, timeout=10).text
 
@@ -283,7 +283,7 @@ def set_up_tasks(world: World) -> None:
         {
             "REGISTRY_FROM_URL": "basereg.azurecr.io/",
             "KEYVAULT": "the-vault",
-            "ACI": "hello-aci",
+            "ACI": NAMES.instance,
             "ACI_RG": "aci-rg",
         },
         trigger=world.listening("hello-world"),

@@ -1,0 +1,151 @@
+"""Read through the SDK what the lab shows: the same calls on both clouds, each of them bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from itertools import islice
+from types import MappingProxyType
+from typing import Any
+
+from ..clouds import Connection
+from ..display import SiteError, plain, site
+from ..run import moment, trigger_of
+from ..settings import Settings
+from .state import Dependency, Image, RegistryState, RunState, SiteState, TagState, TaskState
+
+RUNS = 500  # of a registry, the newest
+REPOSITORIES = 100  # of a registry
+TAGS = 200  # of a repository, those that were moved last
+
+
+class Reader:
+    """Reads the registries and the site that the settings name."""
+
+    def __init__(self, connection: Connection, settings: Settings) -> None:
+        self._clients = connection.clients
+        self._settings = settings
+
+    def registries(self) -> tuple[RegistryState, ...]:
+        """Every registry that is there, in the order of the workflow."""
+        found = (self.registry(name) for name in self._settings.all_registries)
+        return tuple(one for one in found if one is not None)
+
+    def registry(self, name: str) -> RegistryState | None:
+        """A registry with all that is in it; None when there is none of that name."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        group = self._settings.group_of(name)
+        try:
+            found = self._clients.registries.registries.get(group, name)
+            server = str(found.login_server)
+            return RegistryState(
+                name, group, server, self.tasks(name), self.runs(name), self.tags(server)
+            )
+        except ResourceNotFoundError:  # also: it was deleted while it was read
+            return None
+
+    def tasks(self, registry: str) -> tuple[TaskState, ...]:
+        """The tasks of a registry, by name."""
+        group = self._settings.group_of(registry)
+        found = self._clients.tasks.tasks.list(group, registry)
+        return tuple(sorted(map(_task, found), key=lambda one: one.name))
+
+    def runs(self, registry: str, most: int = RUNS) -> tuple[RunState, ...]:
+        """The newest runs of a registry, the newest first."""
+        group = self._settings.group_of(registry)
+        found = self._clients.tasks.runs.list(group, registry, top=most)
+        return tuple(_run(one, group, registry) for one in islice(found, most))
+
+    def run(self, registry: str, run_id: str) -> RunState:
+        """One run."""
+        group = self._settings.group_of(registry)
+        return _run(self._clients.tasks.runs.get(group, registry, run_id), group, registry)
+
+    def tags(self, login_server: str) -> Mapping[str, TagState]:
+        """The tags of a registry by ``repository:tag``."""
+        names = islice(self._clients.registry(login_server).list_repository_names(), REPOSITORIES)
+        found: dict[str, TagState] = {}
+        for repository in names:
+            found.update(self.tags_of(login_server, repository))
+        return MappingProxyType(found)
+
+    def tags_of(self, login_server: str, repository: str) -> dict[str, TagState]:
+        """The tags of a repository by ``repository:tag``; none when it is gone."""
+        from azure.containerregistry import ArtifactTagOrder
+        from azure.core.exceptions import ResourceNotFoundError
+
+        client = self._clients.registry(login_server)
+        order = ArtifactTagOrder.LAST_UPDATED_ON_DESCENDING
+        tags: dict[str, TagState] = {}
+        try:
+            for one in islice(client.list_tag_properties(repository, order_by=order), TAGS):
+                tag = TagState(repository, str(one.name), str(one.digest), one.last_updated_on)
+                tags[tag.name] = tag
+        except ResourceNotFoundError:
+            return {}
+        return tags
+
+    def site(self) -> SiteState | None:
+        """The container instance with its page, or None when there is none."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        settings = self._settings
+        try:
+            group = self._clients.container_instances.container_groups.get(
+                settings.instance_group, settings.instance
+            )
+        except ResourceNotFoundError:
+            return None
+        address = group.ip_address
+        url = f"http://{address.ip}:{address.ports[0].port}/" if address and address.ip else ""
+        provisioning = plain(group.provisioning_state)
+        view = plain(group.instance_view.state) if group.instance_view else ""
+        state = view if provisioning in ("Succeeded", "Failed") and view else provisioning
+        color = version = ""
+        if url and state == "Running":
+            try:
+                page = site(url, timeout=0)
+                color, version = page.color, page.version
+            except SiteError:
+                pass  # not yet: the program in the container has still to begin
+        return SiteState(url, str(group.containers[0].image), state, color, version)
+
+
+def _task(task: Any) -> TaskState:
+    dependencies = (task.step.base_image_dependencies if task.step else None) or []
+    return TaskState(
+        str(task.name),
+        plain(task.status) == "Enabled",
+        tuple(
+            Dependency(str(one.registry), str(one.repository), one.tag or "", one.digest or "")
+            for one in dependencies
+        ),
+    )
+
+
+def _run(run: Any, group: str, registry: str) -> RunState:
+    update = run.image_update_trigger
+    updated = [one.digest for one in (update.images if update else None) or [] if one.digest]
+    return RunState(
+        run_id=str(run.run_id),
+        registry=registry,
+        group=group,
+        task=run.task or "",
+        status=plain(run.status),
+        trigger=trigger_of(run),
+        created=_time(run.create_time),
+        started=_time(run.start_time),
+        finished=_time(run.finish_time),
+        error=run.run_error_message or "",
+        images=tuple(
+            Image(str(one.repository), one.tag or "", one.digest or "")
+            for one in run.output_images or []
+        ),
+        commit=(run.source_trigger.commit_id or "") if run.source_trigger else "",
+        updated_digest=updated[0] if updated else "",
+    )
+
+
+def _time(value: Any) -> datetime | None:
+    return None if value is None else moment(value)
