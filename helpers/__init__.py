@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .display import Log, Page, Table, site
     from .errors import HelpersError
     from .exercises import check
+    from .notebook import begin
     from .progress import catch_up
     from .runs import RunFailed
     from .settings import Settings, SettingsError, check_color, password_secret, token_name
@@ -41,6 +42,7 @@ __all__ = [
     "SettingsError",
     "Table",
     "artifacts",
+    "begin",
     "catch_up",
     "charts",
     "check",
@@ -69,6 +71,7 @@ _HOMES = {
     "Settings": "settings",
     "SettingsError": "settings",
     "Table": "display",
+    "begin": "notebook",
     "catch_up": "progress",
     "check": "exercises",
     "check_color": "settings",

@@ -15,6 +15,11 @@ from .errors import HelpersError, WaitInterruptedError
 from .localcloud import daemon, damage
 from .localcloud.errors import CloudError
 
+_REPOSITORIES = {
+    "GIT_BASE_IMAGE_NODE": "base-image-node",
+    "GIT_NODE_IMPORT": "import-baseimage-node",
+    "GIT_HELLO_WORLD": "hello-world",
+}
 _MISUSE = 2
 _INTERRUPTED = 130  # 128 and SIGINT's number, as shells have it
 
@@ -60,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     add("status", _status, "tell whether the local cloud runs (exit status 3: it does not)")
     add("doctor", _doctor, "examine the whole state, and repair it where the local cloud is down")
     add("env", _env, 'print the environment of its clients: eval "$(python -m helpers env)"')
+    add("names", _names, 'print settings.toml for a shell: eval "$(python -m helpers names)"')
     reset = add("reset", _reset, "stop the local cloud and delete its state")
     reset.add_argument("--yes", action="store_true", help="do not ask")
     publish = add("publish", _publish, "push repos/* to the GitHub account")
@@ -166,6 +172,20 @@ def _env(_: argparse.Namespace) -> int:
             print(f"unset {name}")
     for name, value in local_environment(running).items():
         print(f"export {name}={shlex.quote(value)}")
+    return 0
+
+
+def _names(_: argparse.Namespace) -> int:
+    """The variables that the az blocks of the notebooks use."""
+    from . import parameters
+
+    settings = parameters.made({})
+    if settings.github_owner:
+        print(f"export GITHUB_OWNER={shlex.quote(settings.github_owner)}")
+    for name, value in settings.variables().items():
+        print(f"{name}={shlex.quote(value)}")
+    for name, repository in _REPOSITORIES.items():
+        print(f'{name}="https://github.com/${{GITHUB_OWNER}}/{repository}.git#main"')
     return 0
 
 

@@ -11,13 +11,14 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from . import locks
+from . import locks, parameters
 from .clouds import Connection, connect
 from .errors import HelpersError
 from .settings import Settings, password_secret
 
 _ROOT = Path(__file__).resolve().parents[1]
 _CATCH_UP_WITHIN = 3600.0  # seconds; on Azure the early notebooks take some minutes
+_CLEAN_UP = "99"  # it takes away whatever there is
 _STAGING = "11"  # the notebook that makes the registry for staging
 _PATIENCE = 1.0  # seconds for a notebook that was started earlier to ask, before all are run
 
@@ -160,6 +161,11 @@ def first_missing(number: str, settings: Settings, connection: Connection) -> st
     return None
 
 
+def builds_on_others(number: str) -> bool:
+    """Whether the notebook ``number`` stands on what earlier ones have left."""
+    return number != _CLEAN_UP and any(earlier < number for earlier in _EVIDENCE)
+
+
 def catch_up(
     number: str, settings: Settings | None = None, connection: Connection | None = None
 ) -> None:
@@ -200,8 +206,12 @@ def _run(first: str, last: str, settings: Settings) -> None:
     # A folder of its own: other notebooks may be catching up at the same time.
     output = Path(tempfile.mkdtemp(prefix="catch-up-"))
     command += ["--output", str(output)]
+    notebooks = sorted(parameters.NOTEBOOKS.glob("[0-9][0-9]-*.ipynb"))
+    run = [path for path in notebooks if first <= path.name[:2] <= last]
+    taken = set().union(*(parameters.of(path) for path in run))
     for name, value in settings.parameters().items():
-        command += ["-p", name, value]
+        if name in taken:
+            command += ["-p", name, value]
     try:
         done = subprocess.run(
             command,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
+from typing import ClassVar
 
 from .errors import HelpersError
 
@@ -71,13 +72,6 @@ def _group_rule(pattern: str) -> str | None:
     return None
 
 
-def _secret_rule(name: str) -> str | None:
-    # Azure's naming rules, Microsoft.KeyVault/vaults/secrets.
-    if not re.fullmatch(r"[A-Za-z0-9-]{1,127}", name):
-        return "a secret's name has 1 to 127 characters, only letters, digits and hyphens"
-    return None
-
-
 def _cloud_rule(name: str) -> str | None:
     return None if name in CLOUDS else "the cloud is 'local' or 'azure'"
 
@@ -92,9 +86,9 @@ _RULES: dict[str, Callable[[str], str | None]] = {
     "location": _location_rule,
     "github_owner": _owner_rule,
     "group_pattern": _group_rule,
-    "git_token_secret": _secret_rule,
     "staging_registry": _registry_rule,
 }
+_COLORS = ("questionable_color", "good_color", "bad_color")
 _UNIQUE_IN_THE_WORLD = ("public_registry", "base_artifacts_registry", "registry", "vault")
 
 
@@ -114,8 +108,12 @@ class Settings:
     location: str = "eastus"
     github_owner: str = ""  # the environment's GITHUB_OWNER
     group_pattern: str = "{}-rg"
-    git_token_secret: str = "import-public-content"  # noqa: S105 - its name, not the secret
     staging_registry: str = "acmestaging"  # made by 11; the notebooks before it know nothing of it
+    questionable_color: str = "Orange"  # what 05 publishes
+    good_color: str = "Green"  # what the gate lets pass
+    bad_color: str = "Red"  # what the gate refuses
+
+    git_token_secret: ClassVar[str] = "import-public-content"  # noqa: S105 - its name in the vault
 
     def __post_init__(self) -> None:
         for name, rule in _RULES.items():
@@ -123,6 +121,8 @@ class Settings:
             broken = rule(value) if isinstance(value, str) else "a name is a text"
             if broken:
                 raise SettingsError(f"{name}={value!r}: {broken}. Choose another {name}.")
+        for name in _COLORS:
+            check_color(name, getattr(self, name))
         registries = (*self.registries, self.staging_registry)
         if len({one.lower() for one in registries}) < len(registries):
             raise SettingsError(
@@ -140,7 +140,8 @@ class Settings:
             raise SettingsError(
                 "On Azure, the names of registries and vaults are unique in the whole world, and "
                 f"the tutorial's own are long taken. Choose names of your own for "
-                f"{', '.join(kept)}, for instance {kept[0]}={_with_initials(self, kept[0])!r}."
+                f"{', '.join(kept)} in notebooks/settings.toml or with -p, for instance "
+                f"{kept[0]} = {_with_initials(self, kept[0])!r}."
             )
 
     def group_of(self, name: str) -> str:
@@ -248,6 +249,30 @@ class Settings:
     def parameters(self) -> dict[str, str]:
         """The parameters by name, as papermill takes them. None of them is secret."""
         return asdict(self)
+
+    def variables(self) -> dict[str, str]:
+        """The names as the article's ``az`` commands have them, in variables of a shell."""
+        registries = {
+            "REGISTRY_PUBLIC": self.public_registry,
+            "REGISTRY_BASE_ARTIFACTS": self.base_artifacts_registry,
+            "REGISTRY": self.registry,
+        }
+        if self._has_staging:
+            registries["REGISTRY_STAGING"] = self.staging_registry
+        found = {}
+        for variable, name in registries.items():
+            found[variable] = name
+            found[f"{variable}_RG"] = self.group_of(name)
+            found[f"{variable}_URL"] = login_server_of(name)
+        return {
+            **found,
+            "RESOURCE_GROUP_LOCATION": self.location,
+            "GIT_TOKEN_NAME": self.git_token_secret,
+            "AKV": self.vault,
+            "AKV_RG": self.vault_group,
+            "ACI": self.instance,
+            "ACI_RG": self.instance_group,
+        }
 
 
 def check_color(name: str, value: object) -> None:

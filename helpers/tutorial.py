@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import fcntl
 import os
 import re
@@ -10,10 +9,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from . import parameters
 from .display import SITE_TYPE
 from .errors import HelpersError
 from .progress import catch_up
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS = ROOT / "notebooks"
+NOTEBOOKS = parameters.NOTEBOOKS
 OUTPUT = ROOT / "build" / "tutorial"
 
 _CELL_TIMEOUT = 3600  # seconds
@@ -106,25 +106,26 @@ def chapters(first: str = "", last: str = "", folder: Path = NOTEBOOKS) -> list[
     return chosen
 
 
-def check_parameters(chosen: Sequence[Chapter], parameters: Mapping[str, str]) -> Settings:
-    """The settings that ``parameters`` make.
+def check_parameters(chosen: Sequence[Chapter], given: Mapping[str, str]) -> Settings:
+    """The settings that ``given`` makes together with settings.toml.
 
-    Raises :class:`HelpersError` for a parameter that no notebook has, or that Azure would refuse.
+    Raises :class:`HelpersError` for a parameter that none of the notebooks has, and
+    :class:`~helpers.settings.SettingsError` for a value that Azure would refuse.
     """
-    known = {one.name for one in fields(Settings)}
-    for chapter in chosen:
-        known |= _parameters_of(chapter)
-    unknown = sorted(set(parameters) - known)
-    if unknown:
+    known = set().union(*(parameters.of(chapter.path) for chapter in chosen))
+    wrong = sorted(set(given) - known)
+    others = [name for name in wrong if name in parameters.ALL]
+    if others:
         raise HelpersError(
-            f"No notebook has a parameter {', '.join(unknown)}. There are: "
-            f"{', '.join(sorted(known))}."
+            f"-p {others[0]}: none of the notebooks {chosen[0].number} to {chosen[-1].number} has "
+            f"that parameter; others have. There are: {', '.join(sorted(known))}."
         )
-    for name, value in parameters.items():
+    if wrong:
+        raise HelpersError(f"-p: {parameters.unknown(wrong, known)}")
+    for name, value in given.items():
         if name.endswith("_color"):
             check_color(name, value)
-    names = {one.name for one in fields(Settings)}
-    settings = Settings(**{name: value for name, value in parameters.items() if name in names})
+    settings = parameters.made({n: v for n, v in given.items() if n in parameters.ALL})
     if uses_staging(chosen):
         _ = settings.staging_login_server  # on Azure it needs a name of one's own
     return settings
@@ -136,7 +137,7 @@ def uses_staging(chosen: Sequence[Chapter]) -> bool:
     The one that cleans up takes its name, and does without it where nobody has made it.
     """
     return any(
-        "staging_registry" in _parameters_of(chapter)
+        "staging_registry" in parameters.of(chapter.path)
         for chapter in chosen
         if chapter.number != _CLEAN_UP
     )
@@ -144,7 +145,7 @@ def uses_staging(chosen: Sequence[Chapter]) -> bool:
 
 def run(
     chosen: Sequence[Chapter],
-    parameters: Mapping[str, str],
+    given: Mapping[str, str],
     output: Path = OUTPUT,
     progress: Progress | None = None,
     finished: Callable[[Result], None] | None = None,
@@ -156,7 +157,7 @@ def run(
     _make(output)
     results = [Result(chapter, _title(chapter)) for chapter in chosen]
     for result in results:
-        _execute(result, parameters, output, progress)
+        _execute(result, given, output, progress)
         if finished is not None:
             finished(result)
         if result.status == "failed":
@@ -193,7 +194,7 @@ def _make(output: Path) -> None:
 
 
 def _execute(
-    result: Result, parameters: Mapping[str, str], output: Path, progress: Progress | None
+    result: Result, given: Mapping[str, str], output: Path, progress: Progress | None
 ) -> None:
     import papermill
     from papermill.exceptions import PapermillExecutionError
@@ -202,13 +203,13 @@ def _execute(
     chapter = result.chapter
     result.output = output / chapter.path.name
     # A parameter of another notebook is none of this one's: papermill would warn.
-    own = _parameters_of(chapter)
+    own = parameters.of(chapter.path)
     started = time.monotonic()
     try:
         papermill.execute_notebook(
             str(chapter.path),
             str(result.output),
-            parameters={name: value for name, value in parameters.items() if name in own},
+            parameters={name: value for name, value in given.items() if name in own},
             engine_name=_ENGINE,
             kernel_name="python3",
             language="python",
@@ -250,31 +251,11 @@ def describe(failure: Failure) -> str:
 # -- reading notebooks ---------------------------------------------------------------------------
 
 
-def _read(path: Path) -> Any:
-    import nbformat
-
-    try:
-        return nbformat.read(path, as_version=4)
-    except (OSError, ValueError, nbformat.ValidationError) as error:
-        raise HelpersError(f"{path} is not a readable notebook: {error}") from None
-
-
 def _title(chapter: Chapter) -> str:
-    for cell in _read(chapter.path).cells:
+    for cell in parameters.read(chapter.path).cells:
         if cell.cell_type == "markdown" and cell.source.startswith("# "):
             return str(cell.source.splitlines()[0][2:].strip())
     return chapter.name
-
-
-def _parameters_of(chapter: Chapter) -> set[str]:
-    """The names assigned in the cell that is tagged ``parameters``."""
-    names: set[str] = set()
-    for cell in _read(chapter.path).cells:
-        if "parameters" in cell.metadata.get("tags", []):
-            for statement in ast.parse(cell.source).body:
-                targets = statement.targets if isinstance(statement, ast.Assign) else []
-                names |= {one.id for one in targets if isinstance(one, ast.Name)}
-    return names
 
 
 def _site_in(path: Path) -> dict[str, str]:
@@ -282,7 +263,7 @@ def _site_in(path: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     if not path.exists():
         return found
-    for cell in _read(path).cells:
+    for cell in parameters.read(path).cells:
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             if SITE_TYPE in data:

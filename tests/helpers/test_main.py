@@ -182,7 +182,10 @@ def test_a_running_cloud_is_not_deleted(local_cloud: LocalCloud) -> None:
     [
         (["run", "--from", "77"], "There is no notebook 77"),
         (["run", "-p", "registry", "no"], "5 to 50 characters"),
-        (["run", "-p", "colour", "Red"], "No notebook has a parameter colour"),
+        (["run", "-p", "colour", "Red"], "-p: colour is no parameter. There are: bad_color, "),
+        (["run", "-p", "registery", "x"], "Did you mean registry?"),
+        (["run", "-p", "git_token_secret", "x"], "git_token_secret is no parameter"),
+        (["run", "--to", "02", "-p", "bad_color", "Red"], "notebooks 00 to 02 has that parameter"),
         (["run", "-p", "cloud", "azure"], "unique in the whole world"),
         (["run", "-p", "bad_color", "7"], "a colour is one English word"),
         (["run", "-p", "cloud", "moon"], "'local' or 'azure'"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -13,7 +12,7 @@ from xml.etree import ElementTree
 import nbformat
 import pytest
 
-from helpers.settings import Settings
+from helpers import parameters
 from helpers.tutorial import NOTEBOOKS, chapters
 
 PATHS = [chapter.path for chapter in chapters()]
@@ -74,11 +73,27 @@ def test_the_first_code_cell_has_the_parameters(path: Path) -> None:
         statement.targets[0].id: ast.literal_eval(statement.value)
         for statement in ast.parse(first.source).body
     }
-    defaults = {one.name: one.default for one in fields(Settings)}
-    assert {name: defaults[name] for name in given if name in defaults} == {
-        name: value for name, value in given.items() if name in defaults
-    }
+    assert given == dict.fromkeys(given, "")  # settings.toml has the values
+    assert set(given) <= set(parameters.ALL)
+    assert given.keys() == parameters.of(path)
     assert not any(word in name for name in given for word in ("token", "password", "secret"))
+
+
+@each
+def test_the_second_code_cell_begins_the_notebook(path: Path) -> None:
+    second = cells(path, "code")[1]
+    assert f'settings, connection = begin("{path.name[:2]}", globals())' in second.source
+    names = "|".join(sorted(parameters.of(path)))
+    for cell in cells(path, "code")[1:]:  # they are empty: what counts is in the settings
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                assert not re.fullmatch(names, node.id) or node.id in arguments(cell), cell.id
+
+
+def arguments(cell: Any) -> set[str]:
+    """The names of arguments of the functions that a cell defines."""
+    found = (node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.arg))
+    return {node.arg for node in found}
 
 
 @each

@@ -78,7 +78,8 @@ def test_a_late_notebook_alone_in_a_fresh_cloud_and_behind_a_lenient_gate(
     home: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "out.ipynb"
-    parameters = {**NAMES, "good_color": "Teal", "bad_color": "red"}
+    own = {name: value for name, value in NAMES.items() if name != "staging_registry"}
+    parameters = {**own, "good_color": "Teal", "bad_color": "red"}
     status, text = papermill(home, "08-watch-the-gate", output, *options(parameters))
     assert status == 0, text
     shown = output.read_text()
@@ -87,7 +88,7 @@ def test_a_late_notebook_alone_in_a_fresh_cloud_and_behind_a_lenient_gate(
 
     # It needs nothing more the second time; and it notices a gate that lets red pass.
     end(start(home, "-c", LENIENT, NAMES["github_owner"]))
-    words = ("-m", "helpers", "run", "--from", "08", "--to", "08", *options(NAMES))
+    words = ("-m", "helpers", "run", "--from", "08", "--to", "08", *options(own))
     status, text = end(start(home, *words, "--output", str(tmp_path / "out")))
     assert status == 1
     page = (tmp_path / "out" / "08-watch-the-gate.html").read_text()
@@ -100,7 +101,7 @@ def test_a_late_notebook_alone_in_a_fresh_cloud_and_behind_a_lenient_gate(
     assert "Traceback" not in text
 
     # What 08 has changed, 04 changes back, and then 05 passes.
-    status, text = papermill(home, "05-break-the-base-image", output, *options(NAMES))
+    status, text = papermill(home, "05-break-the-base-image", output, *options(own))
     assert status == 0, text
     assert "running the notebooks 04 to 04 first" in output.read_text()
 
@@ -125,8 +126,8 @@ assert forks.edit(connection, "import-baseimage-node", *change)
     ("notebook", "given", "rule"),
     [
         ("02", {"registry": "acme-rockets"}, "only letters and digits"),
-        ("05", {"registry": 1234567}, "registry=1234567: a name is"),
-        ("05", {"questionable_color": 7}, "one English word"),
+        ("05", {"registry": 1234567}, "registry=1234567: a name is a text"),
+        ("05", {"questionable_color": "7"}, "one English word"),
         ("06", {"vault": "-"}, "3 to 24 letters, digits and hyphens"),
         ("08", {"bad_color": "red; rm"}, "bad_color='red; rm': a colour is"),
         ("99", {"github_owner": "a--b"}, "an account of GitHub has"),
@@ -147,15 +148,33 @@ def test_a_bad_name_ends_it_at_the_first_cell_with_the_rule(
     [result] = run(chapters(notebook, notebook), given, tmp_path)
     assert result.failure is not None
     assert rule in result.failure.message
-    assert re.search("Settings|check_color", result.failure.source)  # behind the parameters alone
+    assert f'begin("{notebook}"' in result.failure.source  # behind the parameters alone
     assert not home.exists()  # nothing was started, let alone made
 
 
-def test_papermill_itself_tells_the_rule(home: Path, tmp_path: Path) -> None:
-    given = ("-y", "registry: [a, b]")
+@pytest.mark.parametrize(
+    ("given", "advice"),
+    [
+        (("-p", "registery", "acmerockets"), "registery is no parameter. Did you mean registry?"),
+        (("-p", "colour", "Red"), "colour is no parameter. There are: bad_color, base_artifacts"),
+        (
+            ("-p", "staging_registry", "mystaging"),
+            "this notebook has no parameter staging_registry",
+        ),
+        (("-p", "git_token_secret", "other"), "git_token_secret is no parameter."),
+        (("-p", "registry", "12345678"), "like true as such: write -r registry VALUE"),
+        (("-y", "registry: [a, b]"), "a name is a text"),
+        (("-r", "registry", "1234"), "5 to 50 characters"),
+        (("-p", "bad_color", "no colour"), "bad_color='no colour': a colour is"),
+    ],
+    ids=lambda given: given if isinstance(given, str) else given[1],
+)
+def test_papermill_itself_tells_what_is_wrong_before_anything_is_started(
+    home: Path, tmp_path: Path, given: tuple[str, ...], advice: str
+) -> None:
     status, text = papermill(home, "08-watch-the-gate", tmp_path / "out.ipynb", *given)
     assert status != 0
-    assert "a name is a text" in text
+    assert advice in text
     [failed] = re.findall(r'Exception encountered at "In \[(\d+)\]"', text)
     assert int(failed) <= 3
     assert not home.exists()

@@ -50,7 +50,7 @@ def test_a_login_server_is_lower_case() -> None:
         ({"instance": "-hello"}, "hyphen"),
         ({"instance": "a" * 64}, "1 to 63"),
         ({"location": "East US"}, "lower-case letters"),
-        ({"git_token_secret": "git token"}, "letters, digits and hyphens"),
+        ({"good_color": "no colour"}, "good_color='no colour': a colour is"),
         ({"cloud": "aws"}, "'local' or 'azure'"),
         ({"registry": "publicREGISTRY"}, "names one of them twice"),
         ({"registry": "AcmeStaging"}, "staging_registry are four registries: .* one of them twice"),
@@ -85,7 +85,9 @@ def test_azure_needs_a_name_for_staging_only_where_it_is_used() -> None:
     assert without.all_registries == without.registries
     assert without.all_groups == without.groups  # nothing of that name is the reader's
     for name in ("staging_group", "staging_login_server"):
-        with pytest.raises(SettingsError, match="own for staging_registry, for instance"):
+        with pytest.raises(
+            SettingsError, match=r"own for staging_registry in notebooks/settings\.toml or"
+        ):
             getattr(without, name)
     named = Settings(cloud="azure", registry="teamabc", staging_registry="StageAbc", **own)
     assert named.staging_login_server == "stageabc.azurecr.io"

@@ -68,8 +68,14 @@ def test_an_empty_range_is_refused(folder: Path) -> None:
 def test_parameters_are_checked_before_anything_runs(folder: Path) -> None:
     chosen = tutorial.chapters(folder=folder)
     assert tutorial.check_parameters(chosen, {"color": "Red"}).cloud == "local"
-    with pytest.raises(HelpersError, match="no-such|No notebook has a parameter colour"):
+    with pytest.raises(HelpersError, match=r"-p: colour is no parameter\. Did you mean color\?"):
         tutorial.check_parameters(chosen, {"colour": "Red"})
+    with pytest.raises(HelpersError, match=r"no parameter\. There are: cloud, color, registry\."):
+        tutorial.check_parameters(chosen, {"git_token_secret": "x"})
+    with pytest.raises(
+        HelpersError, match="none of the notebooks 01 to 99 has that parameter; oth"
+    ):
+        tutorial.check_parameters(chosen, {"vault": "of-others"})
     with pytest.raises(SettingsError, match="5 to 50"):
         tutorial.check_parameters(chosen, {"registry": "no"})
 
@@ -80,9 +86,10 @@ def test_azure_needs_a_name_for_staging_before_a_notebook_runs_that_uses_it(fold
         **{name: "ownabc" + name[0] for name in ("public_registry", "registry", "vault")},
         "base_artifacts_registry": "ownabcb",
     }
-    staged = 'staging_registry = "acmestaging"'
-    for name in ("11-staged", "99-last"):
-        cell = new_code_cell(staged, metadata={"tags": ["parameters"]})
+    names = "".join(f'{name} = ""\n' for name in own)
+    staged = names + 'staging_registry = ""'
+    for name, source in (("01-first", names), ("11-staged", staged), ("99-last", staged)):
+        cell = new_code_cell(source, metadata={"tags": ["parameters"]})
         nbformat.write(new_notebook(cells=[cell]), folder / f"{name}.ipynb")
     for last, first in (("02", ""), ("99", "99")):
         chosen = tutorial.chapters(first, last, folder)

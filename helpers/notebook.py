@@ -1,0 +1,45 @@
+"""What the first code of every notebook does: read its parameters, connect, catch up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any
+
+from . import parameters
+from .clouds import Connection, connect
+from .errors import HelpersError
+from .progress import builds_on_others, catch_up
+from .settings import Settings
+
+
+def begin(number: str, namespace: MutableMapping[str, Any]) -> tuple[Settings, Connection]:
+    """Begin the notebook ``number`` ("08"), whose ``namespace`` is ``globals()``.
+
+    The settings are those of its parameters cell, where that is empty those of settings.toml. Then
+    the cloud is connected, and what the notebook builds on is made if it is not there. Raises
+    :class:`~helpers.settings.SettingsError` for a parameter that is misspelt or has a value that
+    Azure would refuse, before anything is started; and what ``connect`` and ``catch_up`` raise.
+    """
+    if not isinstance(number, str) or not re.fullmatch(r"\d\d", number):
+        raise HelpersError(
+            f"begin({number!r}, …): a notebook is named by its two digits, like '06'."
+        )
+    notebook = _find(number)
+    given = parameters.given(namespace, parameters.of(notebook))
+    folder = notebook.parent if (notebook.parent / parameters.FILE).exists() else None
+    settings = parameters.made(given, folder or parameters.NOTEBOOKS)
+    connection = connect(settings.cloud, github_owner=settings.github_owner)
+    if builds_on_others(number):
+        catch_up(number, settings, connection)
+    return settings, connection
+
+
+def _find(number: str) -> Path:
+    """The project's notebook of that number, or its copy here, which has a settings.toml beside it."""
+    found = next(parameters.NOTEBOOKS.glob(f"{number}-*.ipynb"), None)
+    if found is None:
+        raise HelpersError(f"begin({number!r}, …): there is no notebook of that number.")
+    copy = Path.cwd() / found.name
+    return copy if copy.is_file() else found
