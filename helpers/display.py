@@ -15,18 +15,20 @@ from typing import Any
 import requests
 
 from .errors import HelpersError
+from .pictures import Volatile, markup
+from .pictures.colors import BAD, GOING, GOOD, INK, LINE, PANEL, QUIET, is_status
+from .pictures.drawing import CLASS
 
 SITE_TYPE = "application/vnd.consume-public-content.site+json"
 _LARGEST_PAGE = 1 << 20  # bytes
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]")
 _STAMP = re.compile(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ")
-# As far from the white of JupyterLab's light theme as from the #111 of its dark one.
-RED, BLUE, GREEN, GREY = "#d9403c", "#1a7bd6", "#2e8b3d", "#7a7a7a"
+_LEFT = "text-align:left"
 # The first pattern that matches decides the colour of a line.
 _COLORS = (
-    (re.compile(r"error|fail|refused|denied|unauthorized|timed out", re.I), RED),
-    (re.compile(r"^(Executing step ID|Step \d+/\d+|Launching container|Pushing image)"), BLUE),
-    (re.compile(r"success|^ACCEPTED|Login Succeeded", re.I), GREEN),
+    (re.compile(r"error|fail|refused|denied|unauthorized|timed out", re.I), BAD),
+    (re.compile(r"^(Executing step ID|Step \d+/\d+|Launching container|Pushing image)"), GOING),
+    (re.compile(r"success|^ACCEPTED|Login Succeeded", re.I), GOOD),
 )
 
 
@@ -38,6 +40,8 @@ def plain(value: Any) -> str:
     """A value as Azure writes it: an enumeration of the SDK by its value, None as nothing."""
     if isinstance(value, Enum):
         value = value.value
+    if isinstance(value, Volatile):
+        return value
     return "" if value is None else str(value)
 
 
@@ -62,13 +66,24 @@ class Table:
         )
 
     def _repr_html_(self) -> str:
-        cell = 'style="text-align:left"'
-        head = "".join(f"<th {cell}>{html.escape(one)}</th>" for one in self.columns)
-        body = "".join(
-            "<tr>" + "".join(f"<td {cell}>{html.escape(one)}</td>" for one in row) + "</tr>"
-            for row in self.rows
-        )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        statuses = [column.upper() == "STATUS" for column in self.columns]
+        root = markup.root("div", "", markup.CHIPS) if any(statuses) else None
+        table = markup.element(root, "table")
+        head = markup.element(markup.element(table, "thead"), "tr")
+        for column in self.columns:
+            markup.element(head, "th", "", column, style=_LEFT, scope="col")
+        body = markup.element(table, "tbody")
+        for row in self.rows:
+            line = markup.element(body, "tr")
+            for text, is_of_status in zip(row, statuses, strict=True):
+                cell = markup.element(line, "td", style=_LEFT)
+                if is_of_status and is_status(text):
+                    markup.chip(cell, text)
+                    continue
+                if isinstance(text, Volatile):
+                    cell.set("class", "volatile")
+                cell.text = text
+        return markup.html(table if root is None else root)
 
 
 @dataclass
@@ -91,9 +106,12 @@ class Log:
         body = "\n".join(_colored(line) for line in self.lines)
         # A reversed column is scrolled to its end: what was written last is in sight while it grows.
         return (
-            f"<details open><summary>{title}</summary>"
-            '<div style="display:flex;flex-direction:column-reverse;max-height:24em;overflow:auto;'
-            'border:1px solid #8888"><pre style="flex:none;margin:0;padding:0.5em;'
+            f'<details open class="{CLASS}"><style>{markup.SCHEMES}</style>'
+            f'<summary>{title}</summary><div role="region" aria-label="{title}" tabindex="0" '
+            'style="display:flex;flex-direction:column-reverse;max-height:24em;overflow:auto;'
+            f"background:{PANEL.css};color:{INK.css};"
+            f'border:1px solid {LINE.css}"><pre style="flex:none;margin:0;padding:0.5em;'
+            "background:inherit;color:inherit;"
             f'font:85% monospace,monospace">{body}</pre></div></details>'
         )
 
@@ -101,12 +119,12 @@ class Log:
 def _colored(line: str) -> str:
     plain = _ANSI.sub("", line)
     stamp = _STAMP.match(plain)
-    prefix = f'<span style="opacity:0.6">{html.escape(stamp[0])}</span>' if stamp else ""
+    prefix = f'<span style="color:{QUIET.css}">{html.escape(stamp[0])}</span>' if stamp else ""
     text = plain[stamp.end() :] if stamp else plain
     escaped = html.escape(text)
-    for pattern, color in _COLORS:
+    for pattern, tone in _COLORS:
         if pattern.search(text):
-            return f'{prefix}<span style="color:{color}">{escaped}</span>'
+            return f'{prefix}<span style="color:{tone.ink.css}">{escaped}</span>'
     return prefix + escaped
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,16 +9,15 @@ from typing import Any
 
 from . import runs
 from .clouds import Connection
-from .display import BLUE, GREEN, GREY, RED, Table, plain, redrawn
+from .display import Table, plain, redrawn
+from .pictures import Box, Flow, run_lines
+from .pictures.boxes import OPEN, SHUT
 from .settings import Settings
 
 BASE_IMAGE = "node:15-alpine"
 NOT_STARTED = "not started"
 
 EARLIER = " (earlier)"
-
-# The border of a stage by its status.
-_COLORS = {"Succeeded": GREEN, NOT_STARTED: GREY, "Queued": BLUE, "Running": BLUE}
 
 
 @dataclass
@@ -72,25 +70,29 @@ class Pipeline:
         rows = [(one.registry, one.task, one.cause, one.status) for one in self.stages]
         return repr(Table(["REGISTRY", "TASK", "TRIGGER", "STATUS"], rows))
 
+    def picture(self) -> Flow:
+        """The three stages as boxes, with what is known of their runs."""
+        return Flow("The pipeline", [[_box(stage, stage is self.gate)] for stage in self.stages])
+
     def _repr_html_(self) -> str:
-        arrow = '<div style="align-self:center;font-size:160%" aria-hidden="true">→</div>'
-        boxes = arrow.join(_box(stage) for stage in self.stages)
-        return f'<div style="display:flex;gap:0.6em">{boxes}</div>'
+        return self.picture().html()
+
+    def _repr_svg_(self) -> str:
+        return self.picture().svg()
 
 
-def _box(stage: Stage) -> str:
-    color = _COLORS.get(stage.status, RED)
-    lines = [
-        f'<div style="opacity:0.7">{html.escape(stage.title)}</div>',
-        f"<div><b>{html.escape(stage.task)}</b></div>",
-        f"<div>in {html.escape(stage.registry)}</div>",
-        f'<div style="color:{color}"><b>{html.escape(stage.status)}</b></div>',
-        f"<div>{html.escape(f'by {stage.cause}' if stage.trigger else '—')}</div>",
-    ]
-    return (
-        f'<div style="border:2px solid {color};border-radius:0.5em;padding:0.5em 0.9em;'
-        f'flex:0 1 15em;min-width:0;overflow-wrap:anywhere">{"".join(lines)}</div>'
-    )
+def _box(stage: Stage, is_gate: bool) -> Box:
+    run = stage.run
+    if run is None:
+        return Box(stage.title, stage.task, stage.registry, stage.status)
+    pushed = sorted(run.output_images or [], key=lambda one: str(run.run_id) in str(one.tag))
+    image = f"{pushed[0].repository}:{pushed[0].tag}" if pushed else ""
+    digest = str(pushed[0].digest) if pushed else ""
+    lines = run_lines(str(run.run_id), stage.cause, runs.times_of(run), image, digest)
+    gate = ""
+    if is_gate and stage.status in runs.FINAL:
+        gate = OPEN if stage.status == "Succeeded" else SHUT
+    return Box(stage.title, stage.task, stage.registry, stage.status, lines, gate=gate)
 
 
 def watch(

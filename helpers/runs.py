@@ -16,7 +16,8 @@ from .clouds import Connection
 from .display import Log, Table, live, plain
 from .errors import HelpersError
 from .localcloud.run_statuses import FINAL
-from .run import digest_of, duration_of, images_of, moment, trigger_of
+from .pictures import Volatile
+from .run import digest_of, duration_of, images_of, moment, times_of, trigger_of
 
 __all__ = [
     "COLUMNS",
@@ -33,6 +34,7 @@ __all__ = [
     "started_by_commit",
     "started_by_image",
     "table",
+    "times_of",
     "trigger_of",
     "wait_for",
 ]
@@ -275,13 +277,13 @@ def table(
 def _row(run: Any) -> tuple[str, ...]:
     started = moment(run.start_time).strftime("%Y-%m-%dT%H:%M:%SZ") if run.start_time else ""
     return (
-        str(run.run_id),
+        Volatile(run.run_id),
         str(run.task or ""),
         plain(run.platform.os).lower() if run.platform else "",
         plain(run.status),
         trigger_of(run),
-        started,
-        duration_of(run),
+        Volatile(started),
+        Volatile(duration_of(run)),
     )
 
 

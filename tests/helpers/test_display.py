@@ -9,7 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from helpers.display import BLUE, GREEN, GREY, RED, SITE_TYPE, Log, SiteError, Table, live, site
+from helpers.display import SITE_TYPE, Log, SiteError, Table, live, site
+from helpers.pictures import Volatile
+from helpers.pictures.colors import BAD, GOING
 
 PAGE = """<!DOCTYPE html><title>x</title><style>body { background-color: DeepSkyBlue }</style>
 <dl><dt>Version</dt><dd id="version">15&#45;alpine</dd><dd id="color">DeepSkyBlue</dd></dl>
@@ -50,25 +52,29 @@ def test_a_log_is_coloured_and_escaped() -> None:
     assert "<script>" not in page
     assert "\x1b" not in page
     assert "Run &lt;1&gt;: Failed" in page
-    assert f'<span style="color:{RED}">failed to run step' in page
-    assert f'<span style="color:{BLUE}">Executing step' in page
+    assert f'<span style="color:{BAD.ink.css}">failed to run step' in page
+    assert f'<span style="color:{GOING.ink.css}">Executing step' in page
     assert repr(log).splitlines()[1] == "<script>alert(1)</script>"
     assert "run step" in log
     assert "nothing" not in log
 
 
-@pytest.mark.parametrize("color", [RED, BLUE, GREEN, GREY])
-@pytest.mark.parametrize("background", ["#ffffff", "#111111"])
-def test_colours_are_legible_in_both_themes(color: str, background: str) -> None:
-    # Contrast as WCAG 2.1 defines it: 4.5 for text, 3 for large text; both themes at once allow 4.3.
-    lighter, darker = sorted((luminance(color), luminance(background)), reverse=True)
-    assert (lighter + 0.05) / (darker + 0.05) > 4.2
+def test_a_log_is_reached_by_the_keyboard_and_has_a_fill_of_its_own() -> None:
+    page = Log("Run <1>", ["a"])._repr_html_()
+    assert 'role="region" aria-label="Run &lt;1&gt;" tabindex="0"' in page
+    assert "opacity" not in page
+    assert "background:light-dark(" in page
 
 
-def luminance(color: str) -> float:
-    shares = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    linear = [s / 12.92 if s <= 0.03928 else ((s + 0.055) / 1.055) ** 2.4 for s in shares]
-    return sum(weight * one for weight, one in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+def test_a_status_is_told_by_a_mark_and_what_varies_by_its_class() -> None:
+    table = Table(["RUN ID", "STATUS"], [(Volatile("ca<1"), "Failed"), ("", "so far")])
+    page = table._repr_html_()
+    assert '<td style="text-align:left" class="volatile">ca&lt;1</td>' in page
+    assert (
+        '<span class="chip bad"><span aria-hidden="true">✗ </span><bdi>Failed</bdi></span>' in page
+    )
+    assert page.count('class="chip') == 1
+    assert repr(table).splitlines()[2] == "ca<1    Failed"
 
 
 def test_outside_of_a_notebook_new_lines_are_printed_once(

@@ -14,6 +14,7 @@ import nbformat
 import pytest
 
 from helpers.localcloud import daemon
+from helpers.pictures import Box, Flow, run_lines
 from helpers.tutorial import NOTEBOOKS, chapters
 from tests.helpers import nbval
 
@@ -104,7 +105,7 @@ def tell(name: str, cell: str, true: str, lie: str) -> tuple[Any, Any]:
     return found, lied
 
 
-TEXTS = ("text/plain", "text/html")
+TEXTS = ("text/plain", "text/html", "image/svg+xml")
 
 
 def deny(folder: Path, name: str) -> str:
@@ -152,6 +153,8 @@ def test_each_pattern_has_a_reason_and_matches_something() -> None:
         for text in [output.get("text", ""), *output.get("data", {}).values()]
         if not isinstance(text, dict)
     ]
+    varying = Box("t", "n", lines=run_lines("ca4", "Commit"))
+    stored += [Flow("t", [[varying]]).svg()]  # what is drawn now, as it will be stored
     assert entries()
     for name, reason, pattern in entries():
         assert len(reason) > 20, name

@@ -8,7 +8,6 @@ import pytest
 from azure.mgmt.containerregistrytasks import ContainerRegistryTasksMgmtClient
 
 from helpers import explain, forks, pipeline, runs
-from helpers.display import GREEN, RED
 from tests.scenario.world import NAMES, World, make_gated_world
 
 
@@ -29,7 +28,12 @@ def test_green_goes_through_and_each_change_is_drawn(
     assert first.count("not started") == 3
     assert later[-1] == repr(seen)
     assert len(set(later)) == len(later)  # drawn again only when something has changed
-    assert seen._repr_html_().count(GREEN) == 2 * 3
+    assert seen._repr_html_().count('class="chip good"') == 3 + 1  # the gate is open, too
+    assert "gate open" in seen._repr_svg_()
+    for stage in seen.stages:
+        assert stage.run is not None
+        assert f'<tspan class="volatile">{stage.run.run_id}</tspan>' in seen._repr_svg_()
+        assert stage.run.output_images[0].digest[:19] in seen._repr_html_()
     assert "earlier" not in repr(seen)
 
     # The same commit again: its runs are found, nothing is started.
@@ -46,7 +50,8 @@ def test_red_ends_at_the_gate(world: World) -> None:
     seen = pipeline.watch(world.connection, NAMES, commit, timeout=60)
     assert [stage.status for stage in seen.stages] == ["Succeeded", "Failed", "not started"]
     assert seen.site.trigger == ""
-    assert RED in seen._repr_html_()
+    assert "gate shut" in seen._repr_svg_()
+    assert seen._repr_html_().count('class="chip bad"') == 2
 
     # Why the site was not built: nothing new was offered to it, and this is the reason of that.
     reasons = explain.why(world.connection, "teamreg-rg", "teamreg", "hello-world").reasons
@@ -66,7 +71,7 @@ def test_an_image_that_comes_back_is_not_taken_for_a_run_that_was_not_started(wo
     after = [len(world.runs(name)) for name in ("publicreg", "basereg", "teamreg")]
     assert [stage.earlier for stage in seen.stages] == [False, False, True]
     assert repr(seen).count("Image Update (earlier)  Succeeded") == 1
-    assert seen._repr_html_().count("by Image Update (earlier)") == 1
+    assert seen._repr_html_().count(" by Image Update (earlier)") == 1
     assert seen.gate.run is not None
     assert seen.gate.run.run_id == world.runs("basereg")[-1].properties.run_id
 

@@ -1,0 +1,7 @@
+"""Pictures of a workflow as SVG, HTML and text; made of data alone, without a cloud or a widget."""
+
+from .boxes import Box, Flow, run_lines
+from .text import Volatile
+from .tree import Row, Tree
+
+__all__ = ["Box", "Flow", "Row", "Tree", "Volatile", "run_lines"]
