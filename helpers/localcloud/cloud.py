@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from . import atomic
+from .changes import Changes
 from .content import ContentStore
 from .errors import CloudError
 from .operations import Operations
@@ -81,6 +82,7 @@ class Cloud:
         self.account = Account.load(home / "account.json")
         self.content = ContentStore(home / "content")
         self.outbox = Outbox(self.store)
+        self.changes = Changes(self.store)
         self.operations = Operations(self.store)
         self.permissions = Permissions(self.store)
         self.principals = Principals(self.store, self.account.tenant_id, home / "signing-key.pem")
@@ -147,6 +149,7 @@ class Cloud:
         )
 
     def close(self) -> None:
-        """Deliver no more events and close the store."""
+        """Deliver no more events, tell of no more changes, close the store."""
+        self.changes.close()
         self.outbox.stop()
         self.store.close()

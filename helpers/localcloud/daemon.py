@@ -240,6 +240,7 @@ def _clean_environment() -> dict[str, str]:
 
 async def serve(home: Path, port: int | None, announce: Callable[[Running], None]) -> None:
     """Run the cloud in ``home`` until SIGTERM or SIGINT; ``announce`` is told when it is ready."""
+    from . import change_stream
     from .front_door import FrontDoor
     from .front_door.certificates import server_context
     from .front_door.server import loopback_listener
@@ -254,7 +255,8 @@ async def serve(home: Path, port: int | None, announce: Callable[[Running], None
     )
     services = {name: _package(name).app(cloud) for name in SERVICES}
     context = server_context(home, cloud.ca_file)
-    front_door = FrontDoor(services, context, asdict(running))
+    own = {change_stream.PATH: change_stream.ChangeStream(cloud.changes, home)}
+    front_door = FrontDoor(services, context, asdict(running), own)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -272,6 +274,7 @@ async def serve(home: Path, port: int | None, announce: Callable[[Running], None
     try:
         await stopping.wait()
     finally:
+        cloud.changes.close()  # who watches is told at once
         await asyncio.to_thread(cloud.outbox.stop)
         for worker in reversed(workers):
             await asyncio.to_thread(worker.stop)

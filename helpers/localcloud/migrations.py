@@ -171,12 +171,68 @@ CREATE INDEX registry_tags_time ON registry_tags (registry, repository, updated,
 CREATE INDEX registry_tags_digest ON registry_tags (registry, repository, digest);
 """
 
+_CHANGES = """
+-- the newest changes, for who watches: what kind of thing has changed where, and its name
+CREATE TABLE changes (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,              -- registry | task | run | tag | container group | branch
+    place TEXT NOT NULL,             -- ARM id, of a task and a run the registry's; of a tag the
+    name TEXT NOT NULL               -- login server, of a branch the address of its repository
+);
+CREATE TRIGGER changes_kept AFTER INSERT ON changes BEGIN
+    DELETE FROM changes WHERE sequence<=NEW.sequence-1000;
+END;
+CREATE TRIGGER runs_made AFTER INSERT ON runs BEGIN
+    INSERT INTO changes (kind, place, name) VALUES ('run', NEW.registry, NEW.run_id);
+END;
+CREATE TRIGGER runs_changed AFTER UPDATE OF status, properties ON runs BEGIN
+    INSERT INTO changes (kind, place, name) VALUES ('run', NEW.registry, NEW.run_id);
+END;
+CREATE TRIGGER tags_made AFTER INSERT ON registry_tags BEGIN
+    INSERT INTO changes (kind, place, name)
+        VALUES ('tag', NEW.registry, NEW.repository || ':' || NEW.tag);
+END;
+CREATE TRIGGER tags_moved AFTER UPDATE OF digest, updated ON registry_tags BEGIN
+    INSERT INTO changes (kind, place, name)
+        VALUES ('tag', NEW.registry, NEW.repository || ':' || NEW.tag);
+END;
+CREATE TRIGGER tags_deleted AFTER DELETE ON registry_tags BEGIN
+    INSERT INTO changes (kind, place, name)
+        VALUES ('tag', OLD.registry, OLD.repository || ':' || OLD.tag);
+END;
+CREATE TRIGGER branches_pushed AFTER INSERT ON git_heads BEGIN
+    INSERT INTO changes (kind, place, name)
+        SELECT 'branch', 'https://github.com/' || owner || '/' || name, NEW.branch
+        FROM git_repositories WHERE id=NEW.repository;
+END;
+CREATE VIEW watched_types (type, kind, parented) AS VALUES
+    ('Microsoft.ContainerRegistry/registries', 'registry', 0),
+    ('Microsoft.ContainerRegistry/registries/tasks', 'task', 1),
+    ('Microsoft.ContainerInstance/containerGroups', 'container group', 0);
+CREATE TRIGGER resources_made AFTER INSERT ON resources BEGIN
+    INSERT INTO changes (kind, place, name)
+        SELECT kind, CASE WHEN parented THEN NEW.parent ELSE NEW.key END, NEW.name
+        FROM watched_types AS one WHERE one.type=NEW.type COLLATE NOCASE;
+END;
+CREATE TRIGGER resources_changed AFTER UPDATE OF body ON resources WHEN OLD.body<>NEW.body BEGIN
+    INSERT INTO changes (kind, place, name)
+        SELECT kind, CASE WHEN parented THEN NEW.parent ELSE NEW.key END, NEW.name
+        FROM watched_types AS one WHERE one.type=NEW.type COLLATE NOCASE;
+END;
+CREATE TRIGGER resources_deleted AFTER DELETE ON resources BEGIN
+    INSERT INTO changes (kind, place, name)
+        SELECT kind, CASE WHEN parented THEN OLD.parent ELSE OLD.key END, OLD.name
+        FROM watched_types AS one WHERE one.type=OLD.type COLLATE NOCASE;
+END;
+"""
+
 STEPS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     _TABLES,
     _SUBSCRIBERS,
     _LINKS,
     _OPERATIONS,
     _DESCRIPTIONS,
+    _CHANGES,
 )
 VERSION = len(STEPS)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import sqlite3
@@ -97,6 +98,9 @@ class Store:
         self._free: list[sqlite3.Connection] = []
         self._closed = False
         self._lock = threading.Lock()
+        # Called after a commit that others may want to see, as long as somebody wants to.
+        self.changed: Callable[[], None] | None = None
+        self._last_change = 0
         if not checked:
             check(path)
             path.touch(mode=0o600, exist_ok=True)
@@ -169,8 +173,19 @@ class Store:
                 if connection.in_transaction:  # not where SQLite itself has rolled back
                     connection.execute("ROLLBACK")
                 raise
+            _act(functools.partial(self._tell, connection))
         for action in actions:
             _act(action)
+
+    def _tell(self, connection: sqlite3.Connection) -> None:
+        """Call :attr:`changed` if the table of changes has grown, by whomever, since the last time."""
+        changed = self.changed
+        if changed is None:
+            return
+        row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name='changes'").fetchone()
+        before, self._last_change = self._last_change, row["seq"] if row else 0
+        if before != self._last_change:
+            changed()
 
     def on_commit(self, action: Callable[[], None]) -> None:
         """Call ``action`` after this thread's transaction has committed, in the order of asking.

@@ -95,11 +95,17 @@ class HostDispatch:
 
 
 class PlainDispatch:
-    """Plain HTTP: the managed-identity address through the proxy, or the proxy's own status."""
+    """Plain HTTP: the managed-identity address through the proxy, or the proxy's own pages.
 
-    def __init__(self, identity: ASGIApp, status: Mapping[str, object]) -> None:
+    Its own are its status, and by their paths the applications of ``own``.
+    """
+
+    def __init__(
+        self, identity: ASGIApp, status: Mapping[str, object], own: Mapping[str, ASGIApp]
+    ) -> None:
         self._identity = identity
         self._status = status
+        self._own = own
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         host = _host(scope)
@@ -107,6 +113,8 @@ class PlainDispatch:
             await self._identity(scope, receive, send)
         elif self._is_own(scope) and scope["path"] == "/":
             await JSONResponse(dict(self._status))(scope, receive, send)
+        elif self._is_own(scope) and scope["path"] in self._own:
+            await self._own[scope["path"]](scope, receive, send)
         elif service_for(host) is not None:
             text = f"The local cloud answers for {host} over HTTPS only.\n"
             await PlainTextResponse(text, 403)(scope, receive, send)
@@ -127,10 +135,11 @@ class FrontDoor:
         services: Mapping[str, ASGIApp],
         context: ssl.SSLContext,
         status: Mapping[str, object],
+        own: Mapping[str, ASGIApp],
     ) -> None:
         self._connections = Connections()
         self._secure = HttpConnections(Guard(HostDispatch(services)), self._connections)
-        plain = PlainDispatch(services["identity"], status)
+        plain = PlainDispatch(services["identity"], status, own)
         self._plain = HttpConnections(Guard(plain), self._connections)
         self._context = context
         self._servers: list[asyncio.AbstractServer] = []

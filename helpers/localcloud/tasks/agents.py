@@ -120,6 +120,7 @@ class _Execution:
                 while self._hear(control):
                     pass  # its last words
                 self._cloud.outbox.wake()  # for what it has recorded, and was killed before it told
+                self._cloud.changes.wake()
                 return
             now = time.monotonic()
             if now - self._started > timeout:
@@ -153,6 +154,8 @@ class _Execution:
             self._ended = status, text
         if "event" in message:
             self._cloud.outbox.wake()
+        if "changed" in message:
+            self._cloud.changes.wake()
         return True
 
     # -- when it has not recorded its end ------------------------------------------------------------

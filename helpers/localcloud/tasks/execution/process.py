@@ -2,7 +2,7 @@
 
 The daemon has it forked (:mod:`..agents`), some time before there is a run for it. On a socket it
 tells it which, and when to stop, and is told what it should know: that an event waits in the
-outbox. When that socket closes, the daemon is gone, or needs no agent any more.
+outbox, that something has changed. When that socket closes, the daemon is gone, or needs no agent any more.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ def main(descriptors: list[int], *, home: str) -> int:
     limits.apply()
     cloud = Cloud(Path(home), provision=False, checked=True)
     cloud.outbox.wake = lambda: _tell(control, {"event": True})
+    cloud.store.changed = lambda: _tell(control, {"changed": True})
     limits.watch = lambda seconds, message: _tell(control, {"within": [seconds, message]})
     data = _heard(control)
     if not data:
