@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import html
-import re
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from html.parser import HTMLParser
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 
 from .errors import HelpersError
+from .localcloud.run_statuses import FINAL
 from .pictures import Volatile, markup
-from .pictures.colors import BAD, GOING, GOOD, INK, LINE, PANEL, QUIET, is_status
-from .pictures.drawing import CLASS
+from .pictures.colors import is_status
+from .pictures.logs import LogPicture, plain_line
+from .views.front_end import WIDGET_TYPE, in_notebook, interactive, shown
+
+if TYPE_CHECKING:
+    from .views.log import LogView
 
 SITE_TYPE = "application/vnd.consume-public-content.site+json"
 _LARGEST_PAGE = 1 << 20  # bytes
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]")
-_STAMP = re.compile(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ")
 _LEFT = "text-align:left"
-# The first pattern that matches decides the colour of a line.
-_COLORS = (
-    (re.compile(r"error|fail|refused|denied|unauthorized|timed out", re.I), BAD),
-    (re.compile(r"^(Executing step ID|Step \d+/\d+|Launching container|Pushing image)"), GOING),
-    (re.compile(r"success|^ACCEPTED|Login Succeeded", re.I), GOOD),
-)
 
 
 class SiteError(HelpersError):
@@ -88,7 +83,7 @@ class Table:
 
 @dataclass
 class Log:
-    """The log of a run: coloured in a notebook, and folded away by a click."""
+    """The log of a run: coloured and searched in a notebook, plain text everywhere else."""
 
     title: str
     lines: list[str] = field(default_factory=list)
@@ -99,69 +94,83 @@ class Log:
 
     def __repr__(self) -> str:
         """The plain text, without the colours that programs in containers print."""
-        return "\n".join(_ANSI.sub("", line) for line in self.lines)
+        return self._picture().text()
 
     def _repr_html_(self) -> str:
-        title = html.escape(f"{self.title}: {self.status}" if self.status else self.title)
-        body = "\n".join(_colored(line) for line in self.lines)
-        # A reversed column is scrolled to its end: what was written last is in sight while it grows.
-        return (
-            f'<details open class="{CLASS}"><style>{markup.SCHEMES}</style>'
-            f'<summary>{title}</summary><div role="region" aria-label="{title}" tabindex="0" '
-            'style="display:flex;flex-direction:column-reverse;max-height:24em;overflow:auto;'
-            f"background:{PANEL.css};color:{INK.css};"
-            f'border:1px solid {LINE.css}"><pre style="flex:none;margin:0;padding:0.5em;'
-            "background:inherit;color:inherit;"
-            f'font:85% monospace,monospace">{body}</pre></div></details>'
-        )
+        return self._picture().html()
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        bundle: dict[str, Any] = {"text/plain": repr(self), "text/html": self._repr_html_()}
+        if interactive():
+            from .views.log import LogView
+
+            view = LogView(self.title, self.lines, self.status, over=self.status in FINAL)
+            bundle[WIDGET_TYPE] = shown(view)
+        return bundle
+
+    def _picture(self) -> LogPicture:
+        return LogPicture(self.title, self.lines, self.status)
 
 
-def _colored(line: str) -> str:
-    plain = _ANSI.sub("", line)
-    stamp = _STAMP.match(plain)
-    prefix = f'<span style="color:{QUIET.css}">{html.escape(stamp[0])}</span>' if stamp else ""
-    text = plain[stamp.end() :] if stamp else plain
-    escaped = html.escape(text)
-    for pattern, tone in _COLORS:
-        if pattern.search(text):
-            return f'{prefix}<span style="color:{tone.ink.css}">{escaped}</span>'
-    return prefix + escaped
-
-
-def live(log: Log) -> Callable[[], None]:
-    """Show ``log`` now; each call of the result shows what has been added since.
+class LiveLog:
+    """Shows a log that grows: each call shows what has been added to it since.
 
     In a notebook one output is redrawn, elsewhere the new lines are printed.
     """
-    if _in_notebook():
-        from IPython.display import display
 
-        handle = display(log, display_id=True)
-        drawn = (0, log.status)
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._shown = 0
+        self._status = log.status
+        self._handle: Any = None
+        self._view: LogView | None = None
+        if interactive():
+            from .views.log import LogView
 
-        def redraw() -> None:
-            nonlocal drawn
-            if drawn != (len(log.lines), log.status):
-                drawn = (len(log.lines), log.status)
-                handle.update(log)
+            self._view = LogView(log.title, status=log.status)
+        if in_notebook():
+            from IPython.display import display
 
-        return redraw
-    printed = 0
+            self._handle = display(self._bundle(), raw=True, display_id=True)
+        self()
 
-    def print_new() -> None:
-        nonlocal printed
-        for line in log.lines[printed:]:
-            print(_ANSI.sub("", line), flush=True)
-        printed = len(log.lines)
+    def __call__(self) -> None:
+        """Show what is new."""
+        lines, status = self._log.lines[self._shown :], self._log.status
+        if not lines and status == self._status:
+            return
+        self._shown += len(lines)
+        self._status = status
+        if self._view is not None:
+            self._view.extend(lines, status)
+        elif self._handle is not None:
+            self._handle.update(self._bundle(), raw=True)
+        else:
+            for line in lines:
+                print(plain_line(line), flush=True)
 
-    return print_new
+    def end(self) -> None:
+        """Show what is new, and keep with the notebook what is shown."""
+        self()
+        if self._view is not None:
+            self._view.end(self._status)
+            self._handle.update(self._bundle(), raw=True)
+
+    def _bundle(self) -> dict[str, Any]:
+        bundle: dict[str, Any] = {
+            "text/plain": repr(self._log),
+            "text/html": self._log._repr_html_(),
+        }
+        if self._view is not None:
+            bundle[WIDGET_TYPE] = shown(self._view)
+        return bundle
 
 
 def redrawn(thing: object) -> Callable[[], None]:
     """Show ``thing`` now; each call of the result shows it anew if its text has changed."""
     shown = repr(thing)
     handle: Any = None
-    if _in_notebook():
+    if in_notebook():
         from IPython.display import display
 
         handle = display(thing, display_id=True)
@@ -180,15 +189,6 @@ def redrawn(thing: object) -> Callable[[], None]:
             print(f"\n{text}", flush=True)
 
     return redraw
-
-
-def _in_notebook() -> bool:
-    if "IPython" not in sys.modules:
-        return False
-    from IPython import get_ipython
-
-    shell = get_ipython()
-    return shell is not None and hasattr(shell, "kernel")
 
 
 # -- the site ------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import requests
 
 from . import explain
 from .clouds import Connection
-from .display import Log, Table, live, plain
+from .display import LiveLog, Log, Table, plain
 from .errors import HelpersError
 from .localcloud.run_statuses import FINAL
 from .pictures import Volatile
@@ -90,24 +90,26 @@ def follow(
     address = _Address.of(run)
     stream = _LogStream(connection, address)
     log = Log(f"Run {address.run} in {address.registry}")
-    show = live(log)
+    show = LiveLog(log)
     deadline = time.monotonic() + timeout
     ended: float | None = None
-    while True:
-        run = connection.clients.tasks.runs.get(address.group, address.registry, address.run)
-        log.status = plain(run.status)
-        log.lines.extend(stream.read())
-        show()
-        now = time.monotonic()
-        if run.status in FINAL:
-            ended = ended or now
-            if stream.complete or now - ended > _LOG_PATIENCE:
-                break
-        elif now > deadline:
-            raise RunTimeout(_not_over(run, address, timeout))
-        time.sleep(connection.poll_seconds)
-    log.lines.extend(stream.rest())
-    show()
+    try:
+        while True:
+            run = connection.clients.tasks.runs.get(address.group, address.registry, address.run)
+            log.status = plain(run.status)
+            log.lines.extend(stream.read())
+            show()
+            now = time.monotonic()
+            if run.status in FINAL:
+                ended = ended or now
+                if stream.complete or now - ended > _LOG_PATIENCE:
+                    break
+            elif now > deadline:
+                raise RunTimeout(_not_over(run, address, timeout))
+            time.sleep(connection.poll_seconds)
+        log.lines.extend(stream.rest())
+    finally:
+        show.end()
     if run.status != expect:
         raise RunFailed(_failure(run, address, log.lines, expect), run, log.lines)
     return run

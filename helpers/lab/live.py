@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from abc import ABC, abstractmethod
 from typing import Any, Protocol
 
-WIDGET_TYPE = "application/vnd.jupyter.widget-view+json"
-# What Jupyter Server tells its kernels, and what VS Code's have: somebody sits before them.
-_FRONT_ENDS = ("JPY_SESSION_NAME", "VSCODE_PID")
+from ..views.front_end import WIDGET_TYPE, interactive, shown
+
+__all__ = ["WIDGET_TYPE", "Live", "Picture", "interactive"]
 
 
 class Picture(Protocol):
@@ -23,20 +21,6 @@ class Picture(Protocol):
 
     def text(self) -> str:
         """As plain text."""
-
-
-def interactive() -> bool:
-    """Whether a front end shows widgets here: a kernel that Jupyter Server or VS Code has started.
-
-    Not in papermill, nbval, nbconvert, or a kernel of our own runs: what they store has no widgets.
-    """
-    if "IPython" not in sys.modules:
-        return False
-    from IPython import get_ipython
-
-    shell = get_ipython()
-    in_kernel = shell is not None and hasattr(shell, "kernel")
-    return in_kernel and any(os.environ.get(name) for name in _FRONT_ENDS)
 
 
 class Live(ABC):
@@ -69,6 +53,5 @@ class Live(ABC):
         if svg is not None:
             bundle["image/svg+xml"] = svg
         if interactive():
-            model = self.widget().model_id
-            bundle[WIDGET_TYPE] = {"version_major": 2, "version_minor": 0, "model_id": model}
+            bundle[WIDGET_TYPE] = shown(self.widget())
         return bundle

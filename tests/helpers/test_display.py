@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from helpers.display import SITE_TYPE, Log, SiteError, Table, live, site
+from helpers.display import SITE_TYPE, LiveLog, Log, SiteError, Table, site
 from helpers.pictures import Volatile
 from helpers.pictures.colors import BAD, GOING
 
@@ -81,7 +81,7 @@ def test_outside_of_a_notebook_new_lines_are_printed_once(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     log = Log("Run")
-    show = live(log)
+    show = LiveLog(log)
     log.lines.append("one")
     show()
     log.lines.extend(["two", "three"])

@@ -1,0 +1,1 @@
+"""What moves in a front end that runs widgets; it knows what it shows, and no cloud."""
