@@ -12,7 +12,7 @@ ARGS   ?=
 WORKERS ?= $(shell expr $$(nproc) + 1)
 SPREAD := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help env develop tutorial test coverage az notebooks lab lint fuzz bench clean lock
+.PHONY: help env develop tutorial test coverage az notebooks lab site lint fuzz bench clean lock
 
 help:  ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -71,6 +71,10 @@ notebooks: $(STAMP)  ## run all notebooks and store the outputs that have change
 
 lab: $(STAMP)  ## open JupyterLab on the notebooks
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/jupyter lab --notebook-dir notebooks $(ARGS)
+
+site: $(TESTS)  ## make a site of the notebooks and pages, build/site/index.html (Python 3.11 or newer)
+	@$(BIN)/python -m sphinx -W --keep-going -n -q -b html -c docs/site -d build/site-doctrees . build/site
+	@echo "The site: build/site/index.html"
 
 lint: $(TESTS)  ## ruff, mypy --strict, the arrows between modules, declared dependencies
 	@$(BIN)/ruff check .

@@ -1,0 +1,65 @@
+"""The site, as `make site` makes it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+STRICTLY = ("-W", "--keep-going", "-n", "-q")  # warnings are errors, all of them are told
+
+pytestmark = pytest.mark.skipif(
+    sys.version_info < (3, 11), reason="The site is made with Python 3.11 or newer."
+)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pages, made with warnings as errors: a link inside that leads nowhere is one."""
+    folder = tmp_path_factory.mktemp("site")
+    written = ["-d", str(folder / "doctrees"), ".", str(folder / "pages")]
+    done = subprocess.run(
+        [sys.executable, "-m", "sphinx", *STRICTLY, "-b", "html", "-c", "docs/site", *written],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "pages"
+
+
+def test_every_notebook_is_a_page_and_in_the_contents(site: Path) -> None:
+    contents = (site / "docs/site/index.html").read_text(encoding="utf-8")
+    for notebook in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        assert (site / "notebooks" / f"{notebook.stem}.html").is_file()
+        assert f"notebooks/{notebook.stem}.html" in contents
+
+
+def test_the_front_leads_to_the_contents(site: Path) -> None:
+    assert 'href="docs/site/index.html"' in (site / "index.html").read_text(encoding="utf-8")
+
+
+def test_links_to_the_outside_are_listed_with_their_pages(site: Path) -> None:
+    lines = (site / "external-links.txt").read_text(encoding="utf-8").splitlines()
+    pages = dict(line.split("  ") for line in lines)
+    article = "https://learn.microsoft.com/azure/container-registry/tasks-consume-public-content"
+    assert "notebooks/13-beyond-images" in pages[article].split()
+    assert all(address.startswith("https://") for address in pages)
+
+
+def test_pages_can_be_searched_and_launched(site: Path) -> None:
+    index = (site / "searchindex.js").read_text(encoding="utf-8")
+    assert "notebooks/08-watch-the-gate" in index
+    page = (site / "notebooks/08-watch-the-gate.html").read_text(encoding="utf-8")
+    assert "https://mybinder.org/v2/gh/" in page
+    assert "Watch the gate" in page
+
+
+def test_a_page_shows_the_outputs_that_are_stored(site: Path) -> None:
+    page = (site / "notebooks/08-watch-the-gate.html").read_text(encoding="utf-8")
+    assert "base-import-node" in page
+    assert "REFUSED" in page
