@@ -11,6 +11,7 @@ from azure.mgmt.containerregistrytasks import ContainerRegistryTasksMgmtClient
 
 from helpers import downstream
 from helpers.downstream import Downstream, Task
+from tests.scenario.test_stage import IMPORTER, grant, make_task
 from tests.scenario.world import NAMES, World, make_gated_world
 
 
@@ -34,6 +35,26 @@ def test_the_tasks_of_a_cloud_say_what_they_wait_for(world: World) -> None:
     )
     assert seen.waiting_for("basereg.azurecr.io/node:15-alpine") == ["hello-world"]
     assert seen.waiting_for("basereg.azurecr.io/node:16-alpine") == []
+
+
+def test_an_import_leads_from_a_task_to_an_image(world: World) -> None:
+    task = make_task(world, "basereg", "import-node", "acr-task-import.yaml", "publicreg")
+    for registry in ("basereg", "publicreg"):
+        grant(world, task, IMPORTER, registry)
+    run, log = world.run("basereg", str(task.id))
+    assert run.properties.status == "Succeeded", log
+    base = {"name": "defaultBaseimageTriggerName", "baseImageTriggerType": "Runtime"}
+    update = {"properties": {"trigger": {"baseImageTrigger": base}}}
+    tasks: Any = world.client(ContainerRegistryTasksMgmtClient).tasks
+    tasks.update("basereg-rg", "basereg", "import-node", update)
+    imported = {one.name: one.imported for one in downstream.waiting(world.connection, NAMES).tasks}
+    assert imported == {
+        "node-public": (),
+        "base-import-node": (),
+        "hello-world": (),
+        "import-node": ("basereg.azurecr.io/node:15-alpine",),
+    }
+    tasks.delete("basereg-rg", "basereg", "import-node")
 
 
 def test_what_keeps_a_task_from_waiting_is_told(world: World) -> None:
@@ -87,18 +108,31 @@ def test_each_image_and_task_has_its_place() -> None:
     ]
     picture = ElementTree.fromstring(seen._repr_svg_())
     space = "{http://www.w3.org/2000/svg}"
-    assert picture.get("role") == "img"
     assert picture.findtext(f"{space}title") == "Who waits for whom"
     assert picture.findtext(f"{space}desc") == repr(seen)
-    texts = [one.text for one in picture.iter(f"{space}text")]
+    _, *texts = ["".join(one.itertext()) for one in picture.iter(f"{space}text")]
     assert texts == [line.lstrip("│├└─ ") for line in repr(seen).splitlines()]
-    assert len(list(picture.iter(f"{space}path"))) == len(texts) - 2  # but for the two roots
+    # An arrow leads to each but the two roots.
+    assert len(list(picture.iter(f"{space}path"))) == len(texts) - 2
     boxes = list(picture.iter(f"{space}rect"))[1:]
     assert [box.get("stroke-dasharray") is not None for box in boxes] == [False] * 11 + [True]
-    width, height = (float(str(picture.get(name))) for name in ("width", "height"))
-    for box in boxes:
-        assert float(str(box.get("x"))) + float(str(box.get("width"))) <= width
-        assert float(str(box.get("y"))) + float(str(box.get("height"))) <= height
+    assert "both in two: see above" in seen._repr_html_()
+
+
+def test_the_way_of_an_image_is_unfolded_where_it_goes() -> None:
+    gate = Task("verified", "old-gate", ("pub/node:1",), ("verified/node:1",), "disabled")
+    stage = Task(
+        "staging", "stage", ("pub/node:1",), ("staging/node:run",), "", ("verified/node:1",)
+    )
+    site = Task("team", "site", ("verified/node:1",))
+    assert repr(Downstream([gate, stage, site])).splitlines() == [
+        "pub/node:1",
+        "├─ stage in staging",
+        "│  └─ verified/node:1, imported",
+        "│     └─ site in team",
+        "└─ old-gate in verified (disabled)",
+        "   └─ verified/node:1: see above",
+    ]
 
 
 def test_a_circle_ends() -> None:

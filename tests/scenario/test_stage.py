@@ -7,7 +7,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
 
@@ -18,10 +18,10 @@ from azure.mgmt.containerregistry import ContainerRegistryManagementClient
 from azure.mgmt.containerregistrytasks import ContainerRegistryTasksMgmtClient
 from azure.mgmt.resource.resources import ResourceManagementClient
 
-from helpers import artifacts, forks
+from helpers import artifacts, downstream, forks
 
 from .test_verdict import HIGH, WAIVER
-from .world import LOCATION, World, allow_secrets, credential, make_world, pull_token
+from .world import LOCATION, NAMES, World, allow_secrets, credential, make_world, pull_token
 
 pytestmark = pytest.mark.timeout(600)
 SLOW = 240  # seconds for a run in which Syft reads a whole image, beside many other tests
@@ -188,6 +188,17 @@ def test_clean_is_promoted_with_its_sbom_and_report(staging: Staging, clean: str
     assert staging.digest(STAGING, tag) == staging.digest(VERIFIED, tag) == clean
     assert set(staging.attached(VERIFIED, clean)) == {SBOM, REPORT}
     assert staging.attached(VERIFIED, clean) == staging.attached(STAGING, clean)
+
+    # The mirror, on which the test image was built, is its own: it does not wait for that.
+    names = replace(NAMES, staging_registry="stagereg")
+    [stage] = [
+        one
+        for one in downstream.waiting(staging.world.connection, names).tasks
+        if one.name == "stage-node"
+    ]
+    assert f"{STAGING}/node:{tag}" in stage.pushed
+    assert "publicreg.azurecr.io/node:15-alpine" in stage.built_on
+    assert [one for one in stage.built_on if one.startswith(STAGING)] == []
     assert staging.report(VERIFIED, clean)["results"] == []
     registry = staging.world.connection.clients.registry(STAGING)
     assert registry.get_tag_properties("node", tag).can_write is False
