@@ -68,6 +68,12 @@ class Connection:
 
             transport.check(Path(self.environment["LOCALCLOUD_HOME"]), self.subscription_id)
 
+    def with_timeout(self, seconds: float) -> Connection:
+        """The same, with clients of its own: whatever takes longer fails, and is not tried again."""
+        return _connection(
+            self.cloud, self.subscription_id, self.tenant_id, self.environment, seconds
+        )
+
     @property
     def object_id(self) -> str:
         """Object id of who is signed in, as access policies and role assignments name it."""
@@ -139,11 +145,17 @@ def _connect_local(home: Path, github_owner: str) -> Connection:
 
 
 def _connection(
-    cloud: str, subscription: str, tenant: str, environment: dict[str, str] | None = None
+    cloud: str,
+    subscription: str,
+    tenant: str,
+    environment: dict[str, str] | None = None,
+    timeout: float | None = None,
 ) -> Connection:
     from azure.identity import DefaultAzureCredential
 
     def options() -> dict[str, Any]:
+        if timeout is not None:
+            return {"connection_timeout": timeout, "read_timeout": timeout, "retry_total": 0}
         if cloud != "local":
             return {}
         from .transport import LocalTransport

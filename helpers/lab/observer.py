@@ -1,11 +1,11 @@
-"""Watch a cloud for whoever shows it: one thread for a connection and its names, only while needed."""
+"""Watch a cloud for whoever shows it: in threads of its own, and only while somebody wants to know."""
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from itertools import count
@@ -14,19 +14,20 @@ from weakref import WeakValueDictionary
 from ..clouds import Connection
 from ..errors import HelpersError
 from ..settings import Settings
-from .reader import Reader
+from .sight import Sight
 from .state import CloudState
+from .watch import Watch, why
 
 log = logging.getLogger(__name__)
 
 Callback = Callable[[CloudState], None]
-PAUSE, PAUSE_ON_AZURE = 0.25, 5.0  # seconds between two looks
+_REQUEST = 5.0  # seconds in which the cloud answers a request, or cannot be seen
 _observers: WeakValueDictionary[object, Observer] = WeakValueDictionary()
 _making = threading.Lock()
 
 
 def observe(connection: Connection, settings: Settings) -> Observer:
-    """The observer of what ``settings`` name in a cloud: one for all who ask while one of them lives."""
+    """The observer of what ``settings`` name in a cloud: the same one for all who ask."""
     place = connection.environment.get("LOCALCLOUD_HOME", "")
     key = (connection.cloud, connection.subscription_id, place, settings)
     with _making:
@@ -40,110 +41,90 @@ class Observer:
     """Sees the cloud, and tells everybody who has subscribed whenever it has changed. Thread-safe."""
 
     def __init__(self, connection: Connection, settings: Settings) -> None:
-        self._connection = connection
-        self._reader = Reader(connection, settings)
-        self._pause = PAUSE if connection.is_local else PAUSE_ON_AZURE
+        self._connection = connection.with_timeout(
+            _REQUEST
+        )  # nobody else's requests wait for these
+        self._settings = settings
         self._telling = threading.RLock()  # held while callbacks are called: in order, never two
-        self._callbacks: dict[int, Callback] = {}
+        self._callbacks: dict[int, Callback | None] = {}  # None: is about to be told all
         self._numbers = count()
-        self._state: CloudState | None = None
-        self._watching: _Watching | None = None
+        self._last = CloudState((), None, datetime.now(timezone.utc))
+        self._watch: Watch | None = None
 
     @property
     def state(self) -> CloudState:
-        """The cloud as it is: as it was seen last while somebody watches, else read now."""
+        """The cloud as it is: as it was seen last while somebody watches, else it is looked at now."""
+        watch = self._watch
+        if watch is not None:
+            watch.first.wait()
+            return self._last
+        from azure.core.exceptions import AzureError
+
+        sight = Sight(self._connection, self._settings)
+        try:
+            sight.look(None)
+        except (AzureError, HelpersError, OSError) as error:
+            seen = replace(self._last, problem=why(self._connection, error))
+        else:
+            seen = CloudState(sight.registries, sight.site, datetime.now(timezone.utc))
         with self._telling:
-            if self._state is None or self._watching is None:
-                self._state = self._read(self._state)
-            return self._state
+            if self._watch is None:
+                self._last = seen
+        return seen
 
     def subscribe(self, callback: Callback) -> Callable[[], None]:
         """Call ``callback`` with the present state now, and at every change; the result cancels that.
 
-        It is called by a thread of the observer's, one call after the other. What it raises is
-        logged, and nobody else's matter. The last one who cancels ends that thread.
+        It is called by threads of the observer's, one call after the other. What it raises is
+        logged, and nobody else's matter. The last one who cancels ends those threads.
         """
         with self._telling:
-            state = self.state
             number = next(self._numbers)
-            self._callbacks[number] = callback
-            if self._watching is None:
-                self._watching = _Watching(self._look, self._pause)
-            _call(callback, state)
+            self._callbacks[number] = None
+            if self._watch is None:
+                self._watch = Watch(self._connection, self._settings, self._hear)
+            watch = self._watch
+        watch.first.wait()
+        with self._telling:
+            if number in self._callbacks:  # not closed meanwhile
+                self._callbacks[number] = callback
+                _call(callback, self._last)
 
         def cancel() -> None:
             with self._telling:
                 self._callbacks.pop(number, None)
-                watching = self._watching if not self._callbacks else None
-                if watching is None:
-                    return
-                self._watching = None
-                watching.stop()
-            if not self._is_telling():
-                watching.join()
+                ending = self._take_watch() if not self._callbacks else None
+            self._end(ending)
 
         return cancel
 
-    def _is_telling(self) -> bool:
-        """Whether this thread is within a callback: then the observer's may wait for it."""
-        return self._telling._is_owned()  # type: ignore[attr-defined,no-any-return]
-
-    def _look(self, watching: _Watching) -> None:
-        state = self._read(self._state)
+    def close(self) -> None:
+        """Tell nobody any more, and end its threads."""
         with self._telling:
-            if watching is not self._watching:
-                return
-            before, self._state = self._state, state
-            if before is not None and replace(before, seen=state.seen) == state:
-                return
-            for number, callback in list(self._callbacks.items()):
-                if number in self._callbacks:  # not cancelled by one before it
-                    _call(callback, state)
+            self._callbacks.clear()
+            ending = self._take_watch()
+        self._end(ending)
 
-    def _read(self, before: CloudState | None) -> CloudState:
-        """The cloud now; what was seen ``before`` with the reason when it cannot be seen."""
-        from azure.core.exceptions import AzureError
+    def _take_watch(self) -> Watch | None:
+        watch, self._watch = self._watch, None
+        return watch
 
-        try:
-            return CloudState(self._reader.registries(), self._reader.site(), _now())
-        except (HelpersError, AzureError, OSError) as error:
-            last = before or CloudState((), None, _now())
-            return replace(last, problem=self._reason(error))
+    def _end(self, watch: Watch | None) -> None:
+        if watch is not None:
+            # Within a callback its threads may be waiting for this one.
+            watch.close(wait=not self._telling._is_owned())  # type: ignore[attr-defined]
 
-    def _reason(self, error: Exception) -> str:
-        if not isinstance(error, HelpersError):
-            with suppress(OSError):
-                try:
-                    self._connection.check()
-                except HelpersError as lost:
-                    return str(lost)
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        return first if isinstance(error, HelpersError) else f"The cloud cannot be seen: {first}"
-
-
-class _Watching:
-    """A thread that looks again and again until it is stopped."""
-
-    def __init__(self, look: Callable[[_Watching], None], pause: float) -> None:
-        self._look = look
-        self._pause = pause
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="observer", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopped.set()
-
-    def join(self) -> None:
-        if threading.current_thread() is not self._thread:
-            self._thread.join()
-
-    def _work(self) -> None:
-        while not self._stopped.wait(self._pause):
-            try:
-                self._look(self)
-            except Exception:
-                log.exception("the cloud could not be looked at")
+    def _hear(self, watch: Watch, seen: CloudState | str) -> None:
+        """What a watch has seen, or why it sees nothing: what was seen last stays then."""
+        with self._telling:
+            if watch is self._watch:
+                before = self._last
+                self._last = replace(before, problem=seen) if isinstance(seen, str) else seen
+                if replace(before, seen=self._last.seen) != self._last:
+                    for number, callback in list(self._callbacks.items()):
+                        if callback is not None and number in self._callbacks:
+                            _call(callback, self._last)
+        watch.first.set()
 
 
 def _call(callback: Callback, state: CloudState) -> None:
@@ -153,5 +134,8 @@ def _call(callback: Callback, state: CloudState) -> None:
         log.exception("a callback of the observer failed")
 
 
-def _now() -> datetime:
-    return datetime.now(timezone.utc)
+@atexit.register
+def _close_all() -> None:
+    """When the kernel ends nothing goes on."""
+    for observer in list(_observers.values()):
+        observer.close()

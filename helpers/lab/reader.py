@@ -20,19 +20,14 @@ TAGS = 200  # of a repository, those that were moved last
 
 
 class Reader:
-    """Reads the registries and the site that the settings name."""
+    """Reads what the settings name, piece by piece."""
 
     def __init__(self, connection: Connection, settings: Settings) -> None:
         self._clients = connection.clients
         self._settings = settings
 
-    def registries(self) -> tuple[RegistryState, ...]:
-        """Every registry that is there, in the order of the workflow."""
-        found = (self.registry(name) for name in self._settings.all_registries)
-        return tuple(one for one in found if one is not None)
-
-    def registry(self, name: str) -> RegistryState | None:
-        """A registry with all that is in it; None when there is none of that name."""
+    def registry(self, name: str, most: int = RUNS) -> RegistryState | None:
+        """A registry with all that is in it, but of its runs only so many; None when there is none."""
         from azure.core.exceptions import ResourceNotFoundError
 
         group = self._settings.group_of(name)
@@ -40,7 +35,7 @@ class Reader:
             found = self._clients.registries.registries.get(group, name)
             server = str(found.login_server)
             return RegistryState(
-                name, group, server, self.tasks(name), self.runs(name), self.tags(server)
+                name, group, server, self.tasks(name), self.runs(name, most), self.tags(server)
             )
         except ResourceNotFoundError:  # also: it was deleted while it was read
             return None
@@ -57,10 +52,15 @@ class Reader:
         found = self._clients.tasks.runs.list(group, registry, top=most)
         return tuple(_run(one, group, registry) for one in islice(found, most))
 
-    def run(self, registry: str, run_id: str) -> RunState:
-        """One run."""
+    def run(self, registry: str, run_id: str) -> RunState | None:
+        """One run; None when it is gone, with its registry."""
+        from azure.core.exceptions import ResourceNotFoundError
+
         group = self._settings.group_of(registry)
-        return _run(self._clients.tasks.runs.get(group, registry, run_id), group, registry)
+        try:
+            return _run(self._clients.tasks.runs.get(group, registry, run_id), group, registry)
+        except ResourceNotFoundError:
+            return None
 
     def tags(self, login_server: str) -> Mapping[str, TagState]:
         """The tags of a registry by ``repository:tag``."""

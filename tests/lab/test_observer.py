@@ -73,7 +73,7 @@ def test_a_commit_is_followed_to_the_site_and_everybody_is_told(world: World) ->
     second.until(lambda state: state.site is not None and state.site.color == "Green")
 
     cancel()
-    assert len(threads()) == 1
+    assert threads() == ["observer stream", "observer"]
     cancel_second()
     cancel_second()  # once more is no matter
     assert threads() == []

@@ -1,0 +1,164 @@
+"""The threads of an observer: what has changed is noted while it comes, and read one piece a time."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+from ..clouds import Connection
+from ..errors import HelpersError
+from ..settings import Settings
+from .sight import Sight
+from .state import CloudState
+from .stream import UNANSWERED, Change, Stream, trouble
+
+log = logging.getLogger(__name__)
+
+POLL = 5.0  # seconds from one look at Azure to the next
+_RETRY = 2.0  # seconds after which what could not be read is read again
+_MOST = 500  # changes that are noted while others are read; with more, everything is read
+_LEAVE = 2.0  # seconds that a request which is not answered may keep who does not watch any more
+
+
+class Watch:
+    """Looks at a cloud until it is closed, and tells each time what it has seen.
+
+    ``told`` is called with this object, and either a state or, for a cloud that cannot be seen, the
+    reason: a sentence with the next step.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        settings: Settings,
+        told: Callable[[Watch, CloudState | str], None],
+    ) -> None:
+        self.first = threading.Event()  # set by whoever is told, when that is done
+        self._connection = connection
+        self._sight = Sight(connection, settings)
+        self._told = told
+        self._noted = threading.Condition()
+        self._waiting: dict[Change, None] = {}
+        self._everything = not connection.is_local  # there the stream begins with that
+        self._lost = ""  # why the stream is broken
+        self._closed = False
+        self._look_at: float | None = None  # when everything is looked at without being told to
+        self._stream: Stream | None = None
+        self._home = Path(connection.environment.get("LOCALCLOUD_HOME", ""))
+        if connection.is_local:
+            self._stream = Stream(self._home, connection.subscription_id, self._hear, self._miss)
+        self._thread = threading.Thread(target=self._work, name="observer", daemon=True)
+        self._thread.start()
+
+    def close(self, *, wait: bool) -> None:
+        """Look no more; ``wait`` until its threads have ended, unless this is one of them."""
+        with self._noted:
+            self._closed = True
+            self._noted.notify_all()
+        if self._stream is not None:
+            self._stream.close()
+        if not wait or threading.current_thread() is self._thread:
+            return
+        if self._stream is not None:
+            self._stream.join(_LEAVE)
+        self._thread.join(_LEAVE)
+
+    # -- what the stream tells ----------------------------------------------------------------
+
+    def _hear(self, changes: Sequence[Change] | None) -> None:
+        with self._noted:
+            if changes is None:
+                self._lost = ""
+                self._everything = True
+            else:
+                self._waiting.update(dict.fromkeys(changes))
+                self._everything = self._everything or len(self._waiting) > _MOST
+            if self._everything:
+                self._waiting.clear()
+            self._noted.notify_all()
+
+    def _miss(self, reason: str) -> None:
+        with self._noted:
+            self._lost = reason
+        self._told(self, reason)
+
+    # -- what is looked at --------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while True:
+            with self._noted:
+                self._noted.wait_for(self._is_due, self._pause())
+                if self._closed:
+                    return
+                changes = None if self._is_all_due() else list(self._waiting)
+                self._waiting.clear()
+                self._everything = False
+            try:
+                self._look(changes)
+            except Exception:  # whatever else goes on
+                log.exception("the cloud cannot be looked at")
+                self._look_at = time.monotonic() + _RETRY
+
+    def _is_due(self) -> bool:
+        return self._closed or self._everything or bool(self._waiting)
+
+    def _is_all_due(self) -> bool:
+        return self._everything or (self._look_at is not None and time.monotonic() >= self._look_at)
+
+    def _pause(self) -> float | None:
+        """Seconds until something is looked at without being told to."""
+        all_in = None if self._look_at is None else max(0.0, self._look_at - time.monotonic())
+        pauses = [one for one in (all_in, self._sight.pause) if one is not None]
+        return min(pauses, default=None)
+
+    def _look(self, changes: Sequence[Change] | None) -> None:
+        from azure.core.exceptions import AzureError
+
+        started = time.monotonic()
+        problem = ""
+        try:
+            if changes == []:
+                self._sight.look_at_site()
+            else:
+                self._sight.look(changes)
+        except (AzureError, HelpersError, OSError) as error:
+            problem = why(self._connection, error)
+        with self._noted:
+            problem = problem or self._lost
+            # Without its stream a local cloud is looked at when that is there again.
+            on_local = _RETRY if problem and not self._lost else None
+            again = on_local if self._connection.is_local else POLL
+            self._look_at = None if again is None else started + again
+        if problem:
+            self._told(self, problem)
+        else:
+            now = datetime.now(timezone.utc)
+            self._told(self, CloudState(self._sight.registries, self._sight.site, now))
+
+
+def why(connection: Connection, error: Exception) -> str:
+    """Why the cloud cannot be seen, and what to do, in one sentence."""
+    from azure.core.exceptions import (
+        ClientAuthenticationError,
+        ServiceRequestError,
+        ServiceResponseError,
+    )
+
+    if connection.is_local:
+        home = Path(connection.environment["LOCALCLOUD_HOME"])
+        found = trouble(home, connection.subscription_id)
+        if found:
+            return found
+        if isinstance(error, (ServiceRequestError, ServiceResponseError, OSError)):
+            return UNANSWERED
+    elif isinstance(error, ClientAuthenticationError):
+        return "Azure knows nobody here any more: sign in again with az login."
+    text = str(error).strip() or type(error).__name__
+    return (
+        f"The cloud cannot be seen ({text.splitlines()[0].rstrip('.')}): if that stays so, run the "
+        "notebook from its first cell."
+    )
