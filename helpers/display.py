@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from .localcloud.run_statuses import FINAL
 from .pictures import Volatile, markup
 from .pictures.colors import is_status
 from .pictures.logs import LogPicture, plain_line
+from .pictures.pages import PagePicture
 from .views.front_end import WIDGET_TYPE, in_notebook, interactive, shown
 
 if TYPE_CHECKING:
@@ -214,24 +214,22 @@ class Page:
 
     def __repr__(self) -> str:
         """Version and colour: what a reader looks for."""
-        return f"Hello World: version {self.version}, background {self.color}"
+        return self._picture().text()
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        picture = self._picture()
         return {
-            "text/plain": repr(self),
-            "text/html": self._repr_html_(),
+            "text/plain": picture.text(),
+            "text/html": picture.html(),
+            "image/svg+xml": picture.svg(),
             SITE_TYPE: {"color": self.color, "version": self.version},
         }
 
     def _repr_html_(self) -> str:
-        # The page is someone else's: a sandboxed frame keeps its scripts from running here. Where
-        # no frame is shown (a notebook that is not trusted yet, GitHub), the line above it is.
-        caption = html.escape(repr(self))
-        return (
-            f'<div style="font-size:85%">{caption}</div>'
-            f'<iframe sandbox title="{caption}" srcdoc="{html.escape(self.html)}" '
-            'style="box-sizing:border-box;width:100%;height:26rem;border:1px solid #8888"></iframe>'
-        )
+        return self._picture().html()
+
+    def _picture(self) -> PagePicture:
+        return PagePicture(self.url, self.html, self.version, self.color)
 
 
 def site(url: str, *, timeout: float = 60.0) -> Page:

@@ -42,10 +42,10 @@ class Store {
     this.kinds = [];
     this.spans = new Map();
     this.longest = 0;
-    this.listeners = new Set();
+    this.views = new Set();
     this.work = Promise.resolve();
     this.asking = undefined;
-    this.kept = undefined; // what the reader had set up, for when the output is drawn anew
+    this.kept = undefined; // what the reader had set up in the view that was closed last
   }
 
   open() {
@@ -97,7 +97,7 @@ class Store {
   }
 
   changed() {
-    for (const listener of this.listeners) listener();
+    for (const view of this.views) view.refresh();
     clearTimeout(this.asking);
     if (this.texts.length < this.total) {
       const waited = this.asked === this.texts.length ? 1500 : 30;
@@ -188,7 +188,10 @@ class View {
     this.words = [];
     this.build(root);
     this.refresh();
-    if (store.kept) this.restore(store.kept);
+    // An output that is drawn anew begins where the reader was; the old one may still be there.
+    const before = [...store.views].at(-1)?.kept() ?? store.kept;
+    store.views.add(this);
+    if (before) this.restore(before);
   }
 
   build(root) {
@@ -272,6 +275,7 @@ class View {
 
   close() {
     this.store.kept = this.kept();
+    this.store.views.delete(this);
     clearTimeout(this.typing);
     clearTimeout(this.speaking);
     this.sized.disconnect();
@@ -508,12 +512,7 @@ export default () => {
     },
     render({ model, el }) {
       const view = new View(model, store, el);
-      const refresh = () => view.refresh();
-      store.listeners.add(refresh);
-      return () => {
-        store.listeners.delete(refresh);
-        view.close();
-      };
+      return () => view.close();
     },
   };
 };

@@ -130,13 +130,15 @@ def test_a_page_is_fetched_as_soon_as_it_answers(
     bundle = page._repr_mimebundle_()
     assert bundle["text/plain"] == "Hello World: version 15-alpine, background DeepSkyBlue"
     assert bundle[SITE_TYPE] == {"color": "DeepSkyBlue", "version": "15-alpine"}
-    assert "<iframe sandbox " in bundle["text/html"]
     # Where frames are not shown, as in a notebook that is not trusted yet, a line tells the same.
-    assert (
-        ">Hello World: version 15-alpine, background DeepSkyBlue</div><iframe"
-        in bundle["text/html"]
-    )
-    assert "<script>" not in bundle["text/html"]
+    said = "<span>Hello World: version 15-alpine, background DeepSkyBlue</span>"
+    line, frame = bundle["text/html"].split("<iframe sandbox ")
+    assert said in line
+    assert f' href="{address}" target="_blank" rel="noopener noreferrer">{address}</a>' in line
+    assert "on the machine that this ran on" in line
+    assert "<script>" not in frame
+    assert "allow-same-origin" not in frame
+    assert "DeepSkyBlue" in bundle["image/svg+xml"]
 
 
 def test_a_site_that_does_not_answer_is_named() -> None:
