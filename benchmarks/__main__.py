@@ -13,6 +13,7 @@ from . import (
     clouds,
     floods,
     imports,
+    labs,
     listings,
     loads,
     pipelines,
@@ -37,6 +38,7 @@ _ALL: dict[str, Measure] = {
     "load": loads.measure,
     "poison": floods.measure_poison,
     "puts": floods.measure_puts,
+    "lab": labs.measure,
     "tutorial": tutorials.measure,
 }
 

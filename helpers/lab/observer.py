@@ -63,6 +63,7 @@ class Observer:
         sight = Sight(self._connection, self._settings)
         try:
             sight.look(None)
+            sight.complete()
         except (AzureError, HelpersError, OSError) as error:
             seen = replace(self._last, problem=why(self._connection, error))
         else:

@@ -15,7 +15,7 @@ from .state import RegistryState, RunState, SiteState
 from .stream import Change
 
 _SINGLE = 8  # runs that are read one by one; of more, the newest are listed
-_RECENT = 50  # runs that are looked through when all is read again
+_RECENT = 50  # runs that are read at first, and again with everything
 _PATIENCE = 30.0  # seconds in which the program of a container that runs should answer
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0  # seconds between two looks at a page that is not there yet
 _OLDEST = datetime.min.replace(tzinfo=timezone.utc)
@@ -38,6 +38,7 @@ class Sight:
             f"/containerGroups/{settings.instance}".lower()
         )
         self._registries: dict[str, RegistryState] = {}
+        self._partial: set[str] = set()  # registries of which only recent runs are known
         self.site: SiteState | None = None
         self._page_since: float | None = None  # when a page was missed first
         self._page_pause = _FIRST_PAUSE
@@ -53,8 +54,23 @@ class Sight:
         """Seconds until the site should be looked at once more; None when it tells by itself."""
         return None if self._page_since is None else self._page_pause
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether there are older runs than those that are known."""
+        return bool(self._partial)
+
+    def complete(self) -> None:
+        """Read those, too: they take longer than all else, and what is recent is wanted first."""
+        for name in list(self._partial):
+            if registry := self._registries.get(name):
+                self._registries[name] = replace(registry, runs=self._reader.runs(name, RUNS))
+            self._partial.discard(name)
+
     def look(self, changes: Sequence[Change] | None) -> None:
-        """Read what has changed, None for everything. Raises what the SDK raises."""
+        """Read what has changed, None for everything. Raises what the SDK raises.
+
+        Of a registry that was not known before only recent runs, see :meth:`complete`.
+        """
         if changes is None:
             for name in self._settings.all_registries:
                 self._look_at(name)
@@ -96,16 +112,16 @@ class Sight:
 
     def _look_at(self, name: str) -> None:
         before = self._registries.get(name)
-        if before is None:
-            found = self._reader.registry(name, RUNS)
-        else:
-            found = self._reader.registry(name, _RECENT)
-            if found is not None and len(found.runs) == _RECENT:  # else these are all
-                found = replace(found, runs=self._merged(before, found.runs))
+        found = self._reader.registry(name, _RECENT)
         if found is None:
             self._registries.pop(name, None)
-        else:
-            self._registries[name] = found
+            return
+        if len(found.runs) == _RECENT:  # else these are all
+            if before is None:
+                self._partial.add(name)
+            else:
+                found = replace(found, runs=self._merged(before, found.runs))
+        self._registries[name] = found
 
     def _merged(self, registry: RegistryState, recent: Sequence[RunState]) -> tuple[RunState, ...]:
         """The recent runs, and the older ones as they were known, but for those that went on."""

@@ -116,28 +116,31 @@ class Watch:
         return min(pauses, default=None)
 
     def _look(self, changes: Sequence[Change] | None) -> None:
+        """Look at what has changed, None for everything, at the site when nothing has."""
+        self._look_at = time.monotonic() + POLL if not self._connection.is_local else None
+        if changes == []:
+            self._try(self._sight.look_at_site)
+        else:
+            self._try(lambda: self._sight.look(changes))
+        if self._sight.is_partial:
+            self._try(self._sight.complete)
+
+    def _try(self, look: Callable[[], None]) -> None:
         from azure.core.exceptions import AzureError
 
-        started = time.monotonic()
-        problem = ""
         try:
-            if changes == []:
-                self._sight.look_at_site()
-            else:
-                self._sight.look(changes)
+            look()
         except (AzureError, HelpersError, OSError) as error:
             problem = why(self._connection, error)
-        with self._noted:
-            problem = problem or self._lost
-            # Without its stream a local cloud is looked at when that is there again.
-            on_local = _RETRY if problem and not self._lost else None
-            again = on_local if self._connection.is_local else POLL
-            self._look_at = None if again is None else started + again
-        if problem:
-            self._told(self, problem)
+            self._look_at = self._look_at or time.monotonic() + _RETRY
         else:
-            now = datetime.now(timezone.utc)
-            self._told(self, CloudState(self._sight.registries, self._sight.site, now))
+            problem = ""
+        with self._noted:
+            if self._lost:  # whatever was seen: when the stream is there again all is looked at
+                problem, self._look_at = self._lost, None
+        now = datetime.now(timezone.utc)
+        seen = CloudState(self._sight.registries, self._sight.site, now)
+        self._told(self, problem or seen)
 
 
 def why(connection: Connection, error: Exception) -> str:
