@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import ClassVar
 
 from .errors import HelpersError
+from .pictures import colors
 
 CLOUDS = ("local", "azure")
 
@@ -281,11 +283,17 @@ def check_color(name: str, value: object) -> None:
     Raises :class:`SettingsError`. Rule: CSS Color Module Level 4, named colours and hexadecimal
     notation; no other notation fits into one word of a Dockerfile.
     """
-    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z]{3,20}|#[0-9A-Fa-f]{6}", value):
-        raise SettingsError(
-            f"{name}={value!r}: a colour is one English word, or # and six hexadecimal digits. "
-            f"Choose another {name}, for instance 'Orange' or '#ffa500'."
-        )
+    if isinstance(value, str) and colors.is_color(value):
+        return
+    problem = "a colour is one English word, or # and six hexadecimal digits"
+    example = "'Orange' or '#ffa500'"
+    if isinstance(value, str) and re.fullmatch("[A-Za-z]+", value):
+        problem = "CSS knows no colour of that name"
+        alike = difflib.get_close_matches(value.lower(), sorted(colors.NAMES), n=1)
+        example = f"{alike[0]!r} or '#ffa500'" if alike else example
+    raise SettingsError(
+        f"{name}={value!r}: {problem}. Choose another {name}, for instance {example}."
+    )
 
 
 def login_server_of(registry: str) -> str:

@@ -9,7 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_COLOR = re.compile(r"[A-Za-z]{3,20}|#[0-9A-Fa-f]{6}")
+import webcolors
+
+# CSS Color Module Level 4, section 6.1: those of Level 3, and the one that came later.
+NAMES = frozenset({*webcolors.names("css3"), "rebeccapurple"})
+_CODE = re.compile(r"#[0-9A-Fa-f]{6}")
 
 
 @dataclass(frozen=True)
@@ -98,5 +102,5 @@ def is_status(text: str) -> bool:
 
 
 def is_color(text: str) -> bool:
-    """Whether ``text`` can be put into a style: a name, or # and six hexadecimal digits."""
-    return _COLOR.fullmatch(text) is not None
+    """Whether ``text`` can be put into a style: a colour's name, or # and six hexadecimal digits."""
+    return text.lower() in NAMES or _CODE.fullmatch(text) is not None

@@ -14,6 +14,7 @@ import requests
 
 from helpers import forks
 from helpers.clouds import Connection, connect
+from helpers.settings import SettingsError
 from tests.conftest import LocalCloud
 
 _owners = itertools.count(1)
@@ -181,12 +182,50 @@ def test_a_colour_is_one_commit_and_none_the_second_time(published: Connection) 
     assert commit not in (before, None)
     assert "ENV BACKGROUND_COLOR Orange\n" in forks.read(published, fork.name, "Dockerfile")
     assert forks.set_color(published, "Orange") == commit
+    assert forks.color(published) == "Orange"
+    with pytest.raises(SettingsError, match="knows no colour"):
+        forks.set_color(published, "Chartreus")
     checkout = forks.Checkout(published, fork)
     checkout.write("Dockerfile", "FROM scratch\n")
     checkout.commit("Start anew")
     checkout.push()
     with pytest.raises(forks.ForkError, match="sets no BACKGROUND_COLOR"):
         forks.set_color(published, "Green")
+
+
+def test_a_change_is_seen_before_it_is_made(published: Connection) -> None:
+    change = forks.color_change(published, "#ffa500")
+    assert change.diff() == [
+        "--- a/Dockerfile",
+        "+++ b/Dockerfile",
+        "@@ -3,4 +3,4 @@",
+        " FROM ${REGISTRY_FROM_URL}node:15-alpine",
+        " ENV NODE_VERSION 15-alpine",
+        " # What the hello-world site paints its page with. A change here is a change upstream.",
+        "-ENV BACKGROUND_COLOR DeepSkyBlue",
+        "+ENV BACKGROUND_COLOR #ffa500",
+    ]
+    assert forks.color(published) == "DeepSkyBlue"  # nothing has happened yet
+    commit = forks.make(published, change, "Paint it #ffa500")
+    assert forks.color(published) == "#ffa500"
+    assert forks.Checkout(published, change.fork).head == commit
+    with pytest.raises(forks.ForkError, match="changed by someone else meanwhile"):
+        forks.make(published, change, "Paint it again")
+    same = forks.color_change(published, "#ffa500")
+    assert same.diff() == []
+    with pytest.raises(forks.ForkError, match="nothing to commit"):
+        forks.make(published, same, "Paint it again")
+
+
+def test_a_file_is_written_as_it_was_read(published: Connection) -> None:
+    before = forks.read(published, "hello-world", "server.js")
+    after = before.replace("Hello World", "Hello Team")
+    commit = forks.write(published, "hello-world", "server.js", after)
+    assert forks.read(published, "hello-world", "server.js") == after
+    assert forks.write(published, "hello-world", "server.js", after) == commit
+    new = forks.write(published, "hello-world", "notes.md", "new\n", "Take notes")
+    assert new != commit
+    assert forks.read(published, "hello-world", "notes.md") == "new\n"
 
 
 def test_an_execute_bit_is_one_commit_and_none_the_second_time(published: Connection) -> None:

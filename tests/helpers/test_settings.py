@@ -94,7 +94,7 @@ def test_azure_needs_a_name_for_staging_only_where_it_is_used() -> None:
     assert named.all_groups == (*without.groups, "StageAbc-rg")
 
 
-@pytest.mark.parametrize("color", ["Red", "DeepSkyBlue", "#ffa500"])
+@pytest.mark.parametrize("color", ["Red", "DeepSkyBlue", "rebeccapurple", "GREY", "#ffa500"])
 def test_a_colour_as_css_writes_it(color: str) -> None:
     check_color("good_color", color)
 
@@ -102,6 +102,22 @@ def test_a_colour_as_css_writes_it(color: str) -> None:
 @pytest.mark.parametrize("color", ["", "dark red", "#fff", "red;", "red\n", 7, None])
 def test_what_is_no_colour_is_refused_with_the_parameters_name(color: object) -> None:
     with pytest.raises(SettingsError, match=r"^good_color=.*: a colour is one English word"):
+        check_color("good_color", color)
+
+
+@pytest.mark.parametrize(
+    ("color", "instead"),
+    [
+        ("Chartreus", "'chartreuse'"),
+        ("Orang", "'orange'"),
+        ("transparent", "'"),
+        ("xyzzy", "'Orange'"),
+    ],
+)
+def test_a_word_that_css_knows_no_colour_by_is_refused(color: str, instead: str) -> None:
+    with pytest.raises(
+        SettingsError, match=f"CSS knows no colour of that name.*instance {instead}"
+    ):
         check_color("good_color", color)
 
 
