@@ -87,10 +87,9 @@ def test_a_secret_that_changes_is_used_at_the_next_pull(world: World) -> None:
     refused = world.pull("rotated", "v2")
     assert refused.status_code != 200
     assert "no-such-password" not in refused.text
-    health = world.client.credential_sets.get(*world.where, "rotating").auth_credentials[0]
-    assert health.credential_health.status == "Unhealthy"
+    # Its health is whether the secrets can be read, not whether the upstream takes them.
+    (one,) = world.client.credential_sets.get(*world.where, "rotating").auth_credentials
+    assert one.credential_health.status == "Healthy"
 
     secrets.set_secret("rotating-password", password)
     assert world.pull("rotated", "v2").status_code == 200
-    health = world.client.credential_sets.get(*world.where, "rotating").auth_credentials[0]
-    assert health.credential_health.status == "Healthy"
