@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import sys
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from . import locks, report, tutorial
-from .clouds import connect
+from .clouds import Connection, connect
+from .settings import Settings
 
 
 def run(first: str, last: str, parameters: Mapping[str, str], output: Path | None = None) -> int:
@@ -21,11 +23,29 @@ def run(first: str, last: str, parameters: Mapping[str, str], output: Path | Non
     Waits for others who work with the same names, and says for whom.
     Raises :class:`~helpers.errors.HelpersError` when nothing could be started.
     """
-    folder = (output or tutorial.OUTPUT).resolve()
     chosen = tutorial.chapters(first, last)
     settings = tutorial.check_parameters(chosen, parameters)
-    connection = connect(settings.cloud)  # one early, clear error instead of one in a notebook
-    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # a warning of every kernel
+    folder = (output or tutorial.OUTPUT).resolve()
+    # Three things that take a while begin here, beside one another: imports here, imports for the
+    # kernels, and the cloud.
+    with tutorial.prepared(), closing(report.Pages(folder)) as pages:
+        loading = threading.Thread(target=tutorial.load)
+        loading.start()
+        try:
+            connection = connect(settings.cloud)  # one clear error instead of one in a notebook
+        finally:
+            loading.join()
+        return _run(connection, chosen, settings, parameters, folder, pages)
+
+
+def _run(
+    connection: Connection,
+    chosen: Sequence[tutorial.Chapter],
+    settings: Settings,
+    parameters: Mapping[str, str],
+    folder: Path,
+    pages: report.Pages,
+) -> int:
     console = Console(highlight=False, soft_wrap=True)
     names = locks.names_of(connection, settings, staging=tutorial.uses_staging(chosen))
     with locks.hold(connection, names, locks.described()):
@@ -33,9 +53,14 @@ def run(first: str, last: str, parameters: Mapping[str, str], output: Path | Non
         with tutorial.claim(folder), _Bar(console, len(chosen)) as bar:
             # Who interrupts this one must not read an earlier one's.
             (folder / report.INDEX).unlink(missing_ok=True)
-            results = tutorial.run(chosen, parameters, folder, bar.cell, bar.finished)
+
+            def finished(result: tutorial.Result) -> None:
+                bar.finished(result)
+                pages.add(result)
+
+            results = tutorial.run(chosen, parameters, folder, bar.cell, finished)
             bar.note("writing the report")
-            index = report.write(results, folder, settings.cloud)
+            index = report.write(results, folder, settings.cloud, pages.written())
     failed = next((one for one in results if one.failure), None)
     if failed is not None and failed.failure is not None:
         console.print(f"\n{failed.chapter.name} failed at this cell:\n", style="bold red")

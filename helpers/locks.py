@@ -62,6 +62,7 @@ class _Held:
 
 
 _held: dict[str, _Held] = {}
+_own: set[str] = set()  # all that this process has ever held
 
 
 def names_of(
@@ -145,6 +146,7 @@ def _folder(connection: Connection) -> Path:
 
 def _acquire(folder: Path, names: frozenset[str], who: str, patience: float = 0.0) -> str:
     token = secrets.token_hex(16)
+    _own.add(token)
     asked = time.monotonic()
     before = told = None
     ticket = _Ticket(who, os.getpid(), sorted(names), _started(), time.time())
@@ -182,23 +184,25 @@ def _release(token: str) -> None:
 
 def _pass_on() -> None:
     """Child processes work under the tickets of this one, and under those that it works under."""
-    tokens = [*_inherited, *_held]
+    tokens = [*_inherited(), *_held]
     if tokens:
         os.environ[VARIABLE] = ",".join(tokens)
     else:
         os.environ.pop(VARIABLE, None)
 
 
-_inherited = [
-    token
-    for token in os.environ.get(VARIABLE, "").split(",")
-    if re.fullmatch(r"[0-9a-f]{32}", token)
-]
+def _inherited() -> list[str]:
+    """The tickets of those that have started this process.
+
+    Looked up whenever they are needed: a kernel that is forked gets its environment afterwards.
+    """
+    found = os.environ.get(VARIABLE, "").split(",")
+    return [token for token in found if re.fullmatch(r"[0-9a-f]{32}", token) and token not in _own]
 
 
 def _granted(folder: Path) -> frozenset[str]:
     """The names under whose tickets this thread works already."""
-    tokens = list(_inherited)
+    tokens = _inherited()
     me = threading.get_ident()
     tokens += [token for token, held in _held.items() if held.thread in (None, me)]
     found: set[str] = set()

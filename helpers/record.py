@@ -167,7 +167,6 @@ def run(
     if only and not last:
         last = max(chapter.number for chapter in wanted)
     chosen = tutorial.chapters(last=last, folder=folder)
-    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # a warning of every kernel
     failed = None
     with tempfile.TemporaryDirectory(prefix="record-") as name, _cloud(Path(name)) as account:
         secrets = {

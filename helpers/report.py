@@ -6,6 +6,8 @@ import html
 import re
 import shutil
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -19,16 +21,43 @@ _LINK = re.compile(r'href="(\d\d-[a-z0-9-]+)\.ipynb(#[^"]*)?"')
 _MARKS = {"passed": "✓", "failed": "✗", "not run": "·"}
 
 
-def write(results: Sequence[Result], folder: Path, cloud: str) -> Path:
-    """Write the report into ``folder``; its index."""
+class Pages:
+    """Writes the pages of notebooks into ``folder`` while the next ones run, in a thread of its own.
+
+    A page takes half a second, all of them as long as some notebooks.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._thread = ThreadPoolExecutor(1, "report")
+        self._pages: list[tuple[Result, Future[bool]]] = []
+        self._thread.submit(_exporter)  # importing what it needs takes a while, too
+
+    def add(self, result: Result) -> None:
+        """Write the page of a notebook that was executed; returns at once."""
+        self._pages.append((result, self._thread.submit(page, result, self._folder)))
+
+    def written(self) -> list[Result]:
+        """The notebooks that have a page, once all that were added are written."""
+        return [result for result, there in self._pages if there.result()]
+
+    def close(self) -> None:
+        """Write no further page."""
+        self._thread.shutdown(cancel_futures=True)
+
+
+def write(
+    results: Sequence[Result], folder: Path, cloud: str, written: Sequence[Result] = ()
+) -> Path:
+    """Write the report into ``folder``, and pages of those that are not ``written``; its index."""
     folder.mkdir(parents=True, exist_ok=True)
-    names = {result.chapter.name for result in results if _render(result, folder)}
+    names = {result.chapter.name for result in results if result in written or page(result, folder)}
     index = folder / INDEX
     index.write_text(_index(results, names, cloud), encoding="utf-8")
     return index
 
 
-def _render(result: Result, folder: Path) -> bool:
+def page(result: Result, folder: Path) -> bool:
     """Write the notebook as executed; False when there is nothing to write."""
     if result.output is None or not result.output.exists():
         return False
@@ -38,11 +67,12 @@ def _render(result: Result, folder: Path) -> bool:
     images = result.chapter.path.parent / "images"
     if images.is_dir():
         shutil.copytree(images, folder / "images", dirs_exist_ok=True)
-    page = _LINK.sub(r'href="\1.html\2"', body)
-    (folder / f"{result.chapter.name}.html").write_text(page, encoding="utf-8")
+    linked = _LINK.sub(r'href="\1.html\2"', body)
+    (folder / f"{result.chapter.name}.html").write_text(linked, encoding="utf-8")
     return True
 
 
+@cache
 def _exporter() -> Any:
     from nbconvert import HTMLExporter
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from . import parameters
 from .display import SITE_TYPE
@@ -31,6 +32,8 @@ __all__ = [
     "check_parameters",
     "claim",
     "describe",
+    "load",
+    "prepared",
     "run",
 ]
 
@@ -41,6 +44,7 @@ OUTPUT = ROOT / "build" / "tutorial"
 _CELL_TIMEOUT = 3600  # seconds
 _CLEAN_UP = "99"
 _KERNEL_TIMEOUT = 120  # seconds
+_SAVED_EVERY = 2.0  # seconds, at most, while cells are executed
 _SHOWN_LINES = 15  # of a failing cell
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -155,14 +159,41 @@ def run(
     ``progress`` is told of every cell, ``finished`` of every notebook that ran.
     """
     _make(output)
+    load()
     results = [Result(chapter, _title(chapter)) for chapter in chosen]
-    for result in results:
-        _execute(result, given, output, progress)
-        if finished is not None:
-            finished(result)
-        if result.status == "failed":
-            break
+    with prepared():
+        for result in results:
+            _execute(result, given, output, progress)
+            if finished is not None:
+                finished(result)
+            if result.status == "failed":
+                break
     return results
+
+
+def load() -> None:
+    """Import what executes notebooks, which takes a while: other things can be done beside it."""
+    # For a format that no notebook has (an IRI), jsonschema makes grammars for a second, unless that
+    # package is missing; None in sys.modules is Python's way to say so.
+    grammars: dict[str, Any] = cast(Any, sys.modules)
+    missing = "rfc3987_syntax" not in grammars
+    if missing:
+        grammars["rfc3987_syntax"] = None
+    try:
+        import nbformat  # noqa: F401
+    finally:
+        if missing:
+            del grammars["rfc3987_syntax"]
+    _register_engine()
+
+
+@contextmanager
+def prepared() -> Iterator[None]:
+    """Inside, kernels start at once: what they need is imported before the first is asked for."""
+    from . import kernels
+
+    with kernels.prepared():
+        yield
 
 
 @contextmanager
@@ -199,7 +230,6 @@ def _execute(
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
-    _register_engine()
     chapter = result.chapter
     result.output = output / chapter.path.name
     # A parameter of another notebook is none of this one's: papermill would warn.
@@ -280,9 +310,29 @@ def _joined(value: Any) -> str:
 _ENGINE = "consume-public-content"
 
 
+def _save_seldom(notebook: Any) -> None:
+    """Let papermill save once in a while: it writes all of the notebook twice for every cell.
+
+    The end is always saved.
+    """
+    save, complete = notebook.save, notebook.notebook_complete
+
+    def save_sometimes(**options: Any) -> None:
+        if (notebook.now() - notebook.last_save_time).total_seconds() > _SAVED_EVERY:
+            save(**options)
+
+    def complete_and_save(**options: Any) -> None:
+        notebook.save = save
+        complete(**options)
+
+    notebook.save, notebook.notebook_complete = save_sometimes, complete_and_save
+
+
 def _register_engine() -> None:
     from papermill.engines import NBClientEngine, papermill_engines
     from traitlets.config import Config
+
+    from .kernels import Manager
 
     if _ENGINE in papermill_engines._engines:
         return
@@ -307,13 +357,14 @@ def _register_engine() -> None:
                         told(done, total)
 
             nb_man.cell_complete = tell
+            _save_seldom(nb_man)
             if told:
                 told(0, total)
             # Sockets in a folder of the user's own: nobody else on the machine can reach the kernel.
             with tempfile.TemporaryDirectory(prefix="kernel-") as folder:
                 sockets = {"transport": "ipc", "ip": str(Path(folder, "socket"))}
                 config = Config({"KernelManager": sockets})
-                options["config"] = config
+                options |= {"config": config, "kernel_manager_class": Manager}
                 # jupyter_client interrupts a kernel before it asks it to end; one that has nothing
                 # to do then reports an error that is none. What a cell raises comes another way.
                 options["extra_arguments"] = ["--log-level=CRITICAL"]

@@ -97,14 +97,21 @@ class ForkServer:
     The daemon's own starts another server where that one has died; ``mine`` is whether it may.
     """
 
-    def __init__(self, control: socket.socket, pid: int, *, mine: bool = False) -> None:
+    def __init__(
+        self,
+        control: socket.socket,
+        pid: int,
+        *,
+        mine: bool = False,
+        program: subprocess.Popen[bytes] | None = None,
+    ) -> None:
         self.pid = pid
         self._control = control
         self._control.settimeout(PATIENCE)
         self._lock = threading.Lock()
         self._mine = mine
         self._prepared: dict[str, list[str]] = {"prepare": [], "bare": []}
-        self._program: subprocess.Popen[bytes] | None = None
+        self._program = program
 
     def fork(
         self,
@@ -163,15 +170,8 @@ class ForkServer:
         log.error("the fork server (process %d) has died: another one is started", self.pid)
         self._control.close()
         self.reap()
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control, self._program = _started()
         self._control.settimeout(PATIENCE)
-        with theirs:
-            self._program = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                cwd=Path(__file__).parents[2],
-            )
         self.pid = self._program.pid
         send(self._control, self._prepared, [])
 
@@ -231,6 +231,24 @@ def running() -> Iterator[ForkServer]:
         _current = None
         server.close()
         server.reap()
+
+
+def start() -> ForkServer:
+    """A server as a program of its own, also for a process with threads; closing it ends it."""
+    control, program = _started()
+    return ForkServer(control, program.pid, mine=True, program=program)
+
+
+def _started() -> tuple[socket.socket, subprocess.Popen[bytes]]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        program = subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            cwd=Path(__file__).parents[2],
+        )
+    return ours, program
 
 
 def main() -> None:
