@@ -86,6 +86,18 @@ def _parser() -> argparse.ArgumentParser:
         help="a parameter of the notebooks, for instance: -p registry acmerockets",
     )
     run.add_argument("--output", type=Path, default=None, metavar="FOLDER", help="of the report")
+    run.add_argument(
+        "--junit",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="write the result of each cell, for CI",
+    )
+    run.add_argument(
+        "--keep-going",
+        action="store_true",
+        help="after a failure, go on with the notebooks whose prerequisites are there",
+    )
     return parser
 
 
@@ -217,7 +229,14 @@ def _run(options: argparse.Namespace) -> int:
     from . import headless
 
     parameters = dict(options.parameters)
-    return headless.run(options.first, options.last, parameters, options.output)
+    return headless.run(
+        options.first,
+        options.last,
+        parameters,
+        options.output,
+        junit_file=options.junit,
+        keep_going=options.keep_going,
+    )
 
 
 if __name__ == "__main__":

@@ -5,71 +5,107 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import closing
+from datetime import datetime, timezone
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from . import locks, report, tutorial
+from . import locks, progress, report, tutorial
 from .clouds import Connection, connect
+from .errors import HelpersError
+from .report import junit
 from .settings import Settings
 
 
-def run(first: str, last: str, parameters: Mapping[str, str], output: Path | None = None) -> int:
+def run(
+    first: str,
+    last: str,
+    parameters: Mapping[str, str],
+    output: Path | None = None,
+    *,
+    junit_file: Path | None = None,
+    keep_going: bool = False,
+) -> int:
     """Run the notebooks ``first`` to ``last``; 0 when all passed, 1 when one failed.
 
-    Waits for others who work with the same names, and says for whom.
+    ``junit_file``: where to write what CI systems read. ``keep_going``: a failure does not end it;
+    what builds on a result that is missing then is not run. Waits for others who work with the same
+    names, and says for whom.
     Raises :class:`~helpers.errors.HelpersError` when nothing could be started.
     """
     chosen = tutorial.chapters(first, last)
     settings = tutorial.check_parameters(chosen, parameters)
     folder = (output or tutorial.OUTPUT).resolve()
+    if junit_file is not None:
+        junit.make_room(junit_file)
     # Three things that take a while begin here, beside one another: imports here, imports for the
     # kernels, and the cloud.
-    with tutorial.prepared(), closing(report.Pages(folder)) as pages:
+    with tutorial.prepared(), closing(report.Pages(chosen)) as pages:
         loading = threading.Thread(target=tutorial.load)
         loading.start()
         try:
             connection = connect(settings.cloud)  # one clear error instead of one in a notebook
         finally:
             loading.join()
-        return _run(connection, chosen, settings, parameters, folder, pages)
-
-
-def _run(
-    connection: Connection,
-    chosen: Sequence[tutorial.Chapter],
-    settings: Settings,
-    parameters: Mapping[str, str],
-    folder: Path,
-    pages: report.Pages,
-) -> int:
-    console = Console(highlight=False, soft_wrap=True)
-    names = locks.names_of(connection, settings, staging=tutorial.uses_staging(chosen))
-    with locks.hold(connection, names, locks.described()):
-        started = time.monotonic()
-        with tutorial.claim(folder), _Bar(console, len(chosen)) as bar:
+        console = Console(highlight=False, soft_wrap=True)
+        names = locks.names_of(connection, settings, staging=tutorial.uses_staging(chosen))
+        with (
+            locks.hold(connection, names, locks.described()),
+            tutorial.claim(folder),
+            _Bar(console, len(chosen)) as bar,
+        ):
             # Who interrupts this one must not read an earlier one's.
             (folder / report.INDEX).unlink(missing_ok=True)
+            began, started = datetime.now(timezone.utc), time.monotonic()
+            history = report.History(connection, settings)
 
             def finished(result: tutorial.Result) -> None:
+                history.note(result.chapter.number)
                 bar.finished(result)
                 pages.add(result)
 
-            results = tutorial.run(chosen, parameters, folder, bar.cell, finished)
+            missing = _missing(connection, settings) if keep_going else None
+            results = tutorial.run(chosen, parameters, folder, bar.cell, finished, missing)
+            seconds = time.monotonic() - started
             bar.note("writing the report")
-            index = report.write(results, folder, settings.cloud, pages.written())
-    failed = next((one for one in results if one.failure), None)
-    if failed is not None and failed.failure is not None:
-        console.print(f"\n{failed.chapter.name} failed at this cell:\n", style="bold red")
-        console.print(tutorial.describe(failed.failure), markup=False)
+            occasion = report.Occasion(
+                settings.cloud, began, seconds, history.runs, history.registries, history.problem
+            )
+            index = report.write(results, folder, occasion, pages)
+            if junit_file is not None:
+                junit.write(results, junit_file)
+    return _tell(console, results, seconds, index)
+
+
+def _missing(
+    connection: Connection, settings: Settings
+) -> Callable[[tutorial.Chapter], str | None]:
+    def look(chapter: tutorial.Chapter) -> str | None:
+        from azure.core.exceptions import AzureError
+
+        try:
+            return progress.first_missing(chapter.number, settings, connection)
+        except (HelpersError, AzureError):
+            return None  # what cannot be looked at is not called missing: the notebook says why
+
+    return look
+
+
+def _tell(console: Console, results: list[tutorial.Result], seconds: float, index: Path) -> int:
+    for one in results:
+        if one.failure is not None:
+            console.print(f"\n{one.chapter.name} failed at this cell:\n", style="bold red")
+            console.print(tutorial.describe(one.failure), markup=False)
+    for one in results:
+        if one.reason:
+            console.print(f"\n{one.chapter.name} was not run: {one.reason}.", markup=False)
     passed = sum(one.status == "passed" for one in results)
-    seconds = time.monotonic() - started
     console.print(f"\n{passed} of {len(results)} notebooks passed in {seconds:.1f} s.")
     console.print(f"Report: {index}", markup=False)
-    return 1 if failed else 0
+    return 1 if any(one.failure for one in results) else 0
 
 
 class _Bar:

@@ -10,12 +10,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, cast
 
 from . import parameters
-from .display import SITE_TYPE
 from .errors import HelpersError
 from .progress import catch_up
 from .settings import Settings, check_color
@@ -79,7 +79,7 @@ class Failure:
 
 @dataclass
 class Result:
-    """How one chapter went: ``status`` is passed, failed or not run."""
+    """How one chapter went: ``status`` is passed, failed or not run, ``reason`` why it was not run."""
 
     chapter: Chapter
     title: str
@@ -87,7 +87,9 @@ class Result:
     seconds: float = 0.0
     output: Path | None = None
     failure: Failure | None = None
-    site: dict[str, str] = field(default_factory=dict)
+    reason: str = ""
+    began: datetime | None = None
+    ended: datetime | None = None
 
 
 def chapters(first: str = "", last: str = "", folder: Path = NOTEBOOKS) -> list[Chapter]:
@@ -153,21 +155,33 @@ def run(
     output: Path = OUTPUT,
     progress: Progress | None = None,
     finished: Callable[[Result], None] | None = None,
+    missing: Callable[[Chapter], str | None] | None = None,
 ) -> list[Result]:
     """Execute the notebooks one after another into ``output``; the first failure ends it.
 
-    ``progress`` is told of every cell, ``finished`` of every notebook that ran.
+    ``progress`` is told of every cell, ``finished`` of every notebook that ran. With ``missing`` a
+    failure does not end it: it tells the number of an earlier notebook whose result a later one
+    builds on and cannot find, and that one is not run; the last, which cleans up, always is.
     """
     _make(output)
     load()
     results = [Result(chapter, _title(chapter)) for chapter in chosen]
+    failed = False
     with prepared():
         for result in results:
+            if failed and missing is None:
+                break
+            if failed and missing is not None and result.chapter.number != _CLEAN_UP:
+                earlier = missing(result.chapter)
+                if earlier is not None:
+                    result.reason = (
+                        f"the result of notebook {earlier}, which it builds on, is missing"
+                    )
+                    continue
             _execute(result, given, output, progress)
             if finished is not None:
                 finished(result)
-            if result.status == "failed":
-                break
+            failed = failed or result.status == "failed"
     return results
 
 
@@ -234,6 +248,7 @@ def _execute(
     result.output = output / chapter.path.name
     # A parameter of another notebook is none of this one's: papermill would warn.
     own = parameters.of(chapter.path)
+    result.began = datetime.now(timezone.utc)
     started = time.monotonic()
     try:
         papermill.execute_notebook(
@@ -258,8 +273,8 @@ def _execute(
     except Exception as error:  # noqa: BLE001 - a kernel that dies must end in a report too
         result.failure = Failure("", f"{type(error).__name__}: {error}")
     result.seconds = time.monotonic() - started
+    result.ended = datetime.now(timezone.utc)
     result.status = "failed" if result.failure else "passed"
-    result.site = _site_in(result.output)
 
 
 def _brief(text: str) -> str:
@@ -286,23 +301,6 @@ def _title(chapter: Chapter) -> str:
         if cell.cell_type == "markdown" and cell.source.startswith("# "):
             return str(cell.source.splitlines()[0][2:].strip())
     return chapter.name
-
-
-def _site_in(path: Path) -> dict[str, str]:
-    """The last page of the site that a notebook shows: its colour, version and HTML."""
-    found: dict[str, str] = {}
-    if not path.exists():
-        return found
-    for cell in parameters.read(path).cells:
-        for output in cell.get("outputs", []):
-            data = output.get("data", {})
-            if SITE_TYPE in data:
-                found = {**data[SITE_TYPE], "html": _joined(data.get("text/html", ""))}
-    return found
-
-
-def _joined(value: Any) -> str:
-    return "".join(value) if isinstance(value, list) else str(value)
 
 
 # -- papermill's engine, that tells of each cell -------------------------------------------------

@@ -160,7 +160,16 @@ def test_every_notebook_passes_beside_another_reader_and_the_report_shows_the_si
     count = len(chapters())
     assert f"{count} of {count} notebooks passed" in reader.output
     index = reader.page("index")
-    assert f"{count} of {count} notebooks passed on the cloud '{cloud}'" in index
+    assert f"<h1>{count} of {count} notebooks passed</h1>" in index
+    assert f"<dd>{'the local cloud' if cloud == 'local' else 'Azure'}</dd>" in index
+    assert re.search(
+        r"part-08.*data:image/svg\+xml.*What the gate said.*REFUSED: a red", index, re.S
+    )
+    # The gate's run, which the public image started, has started that of the team.
+    team = WORDS[cloud]
+    assert re.search(
+        rf"hello-world</td><td>{team}team</td>\n<td>Image Update \S+, pushed by <a", index
+    )
     assert index.count('<tr class="passed">') == count
     assert index.count('style="background:Green"') >= 2  # of a row, and of the site
     for color in ("DeepSkyBlue", "Orange", "Green"):

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-import nbformat
-
 from helpers.tutorial import ROOT
 
 SANITIZE = ROOT / "tests" / "nbval-sanitize.cfg"
@@ -34,10 +32,10 @@ def run(home: Path, folder: Path, report: Path) -> Outcome:
         [
             *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-o", "addopts=", "-vv"),
             *("--nbval", "--nbval-sanitize-with", str(SANITIZE), "--rootdir", str(folder)),
-            *(f"--junitxml={report}", str(folder)),
+            *("-p", "tests.nbval_names", f"--junitxml={report}", str(folder)),
         ],
         cwd=folder,
-        env={**environment, "LOCALCLOUD_HOME": str(home)},
+        env={**environment, "LOCALCLOUD_HOME": str(home), "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
@@ -48,13 +46,13 @@ def run(home: Path, folder: Path, report: Path) -> Outcome:
     cases = list(ElementTree.parse(report).iter("testcase"))
     for case in cases:
         for problem in (*case.iter("failure"), *case.iter("error")):
-            key = _cell(folder, case.attrib["classname"], case.attrib["name"])
+            key = _cell(case.attrib["classname"], case.attrib["name"])
             failures[key] = _ANSI.sub("", problem.text or "")
     return Outcome(failures, len(cases), done.stdout)
 
 
-def _cell(folder: Path, file: str, name: str) -> tuple[str, str]:
-    """nbval counts code cells, per notebook; a reader knows them by their id."""
-    found = nbformat.read(folder / file, as_version=4)
-    code = [cell for cell in found.cells if cell.cell_type == "code"]
-    return file.removesuffix(".ipynb"), str(code[int(name.removeprefix("Cell "))].id)
+def _cell(file: str, name: str) -> tuple[str, str]:
+    """Notebook and cell id: a name is ``heading (id)``, or the id alone."""
+    found = re.search(r"([\w-]+)\)?$", name)
+    assert found is not None
+    return file.removesuffix(".ipynb"), found[1]

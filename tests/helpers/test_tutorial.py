@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
+from xml.etree import ElementTree
 
 import nbformat
 import pytest
@@ -10,6 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from helpers import report, tutorial
 from helpers.errors import HelpersError
+from helpers.report import junit
 from helpers.settings import SettingsError
 
 PARAMETERS = 'cloud = "local"\nregistry = "acmerockets"\ncolor = "Orange"'
@@ -17,6 +20,7 @@ SITE = """\
 from helpers.display import Page
 Page("http://x/", "<h1>Hi & bye</h1>", {"color": "Orange", "version": "15"})
 """
+OCCASION = report.Occasion("local", datetime(2026, 1, 5, 9, tzinfo=timezone.utc), 12.34)
 FAILING = """\
 from helpers import HelpersError
 value = "<not markup>"
@@ -128,27 +132,103 @@ def test_the_first_failure_ends_the_run_and_is_reported(folder: Path, tmp_path: 
     printed = nbformat.read(output / "01-first.ipynb", as_version=4).cells[3].outputs[0].text
     assert printed.strip() == "anotherone"
     assert nbformat.read(output / "02-middle.ipynb", as_version=4).cells[-2].outputs == []
-    check_report(results, output)
+    index = report.write(results, output, OCCASION)
+    check_report(index.read_text())
+    page = (output / "01-first.html").read_text()
+    assert 'href="02-middle.html#there"' in page
+    assert "anotherone" in page
+    assert "This notebook failed" not in page
+    assert "This notebook failed" in (output / "02-middle.html").read_text()
+    assert not (output / "99-last.html").exists()
 
 
-def check_report(results: list[tutorial.Result], output: Path) -> None:
-    index = report.write(results, output, "local")
-    text = index.read_text()
-    assert "1 of 3 notebooks passed on the cloud &#x27;local&#x27;" in text
+def check_report(text: str) -> None:
+    assert "<h1>1 of 3 notebooks passed</h1>" in text
     assert '<a href="01-first.html">01 About 01-first &amp; co</a>' in text
     assert "&lt;not markup&gt; is closed" in text
     assert "<not markup>" not in text
     assert "99-last.html" not in text
     assert 'style="background:Orange"' in text
+    assert "&amp;lt;h1&amp;gt;Hi" not in text  # escaped once: the frame shows the page
     assert "&lt;h1&gt;Hi &amp; bye" in text
-    page = (output / "01-first.html").read_text()
-    assert 'href="02-middle.html#there"' in page
-    assert "anotherone" in page
-    assert (output / "02-middle.html").exists()
-    results[0].site["color"] = "Red;position:fixed"  # whatever the page says, it is text
-    text = report.write(results, output, "local").read_text()
-    assert "Red;position:fixed" in text
-    assert "background:Red" not in text
+    assert "No run of a task was started." in text
+
+
+def test_a_failure_need_not_end_the_run(folder: Path, tmp_path: Path) -> None:
+    notebook(folder, "03-depends", "print('never')")
+    notebook(folder, "04-stands-alone", FAILING)
+    asked: list[str] = []
+
+    def missing(chapter: tutorial.Chapter) -> str | None:
+        asked.append(chapter.number)
+        return "02" if chapter.number == "03" else None
+
+    results = tutorial.run(tutorial.chapters(folder=folder), {}, tmp_path / "out", missing=missing)
+    statuses = [one.status for one in results]
+    assert statuses == ["passed", "failed", "not run", "failed", "passed"]
+    assert asked == ["03", "04"]  # nothing is asked before a failure; what cleans up always runs
+    assert results[2].reason == "the result of notebook 02, which it builds on, is missing"
+    text = report.write(results, tmp_path / "out", OCCASION).read_text()
+    assert "2 of 5 notebooks passed" in text
+    assert f"not run</span>: {results[2].reason}" in text
+    assert text.count("registry &lt;not markup&gt; is closed") == 2
+    check_junit(results, tmp_path / "of" / "ci" / "junit.xml")
+
+
+def check_junit(results: list[tutorial.Result], path: Path) -> None:
+    junit.make_room(path)
+    junit.write(results, path)
+    root = ElementTree.parse(path).getroot()
+    assert [suite.get("name") for suite in root] == [one.chapter.name for one in results]
+    counts = [(s.get("failures"), s.get("errors"), s.get("skipped")) for s in root]
+    assert counts == [
+        ("0", "0", "0"),
+        ("1", "0", "1"),
+        ("0", "0", "2"),
+        ("1", "0", "0"),
+        ("0",) * 3,
+    ]
+    assert (root.get("failures"), root.get("skipped")) == ("2", "3")
+    failing, never = root[1][2], root[1][3]
+    assert str(failing.get("name")).startswith("About 02-middle & co (")
+    assert failing.get("classname") == "02-middle"
+    failure = failing.find("failure")
+    assert failure is not None
+    assert failure.get("message") == "HelpersError: The registry <not markup> is closed."
+    assert "raise HelpersError" in str(failure.text)
+    skipped = never.find("skipped")
+    assert skipped is not None
+    assert skipped.get("message") == "a cell above it failed"
+    assert results[2].reason in ElementTree.tostring(root[2], "unicode")
+    assert all(float(case.get("time", "x")) >= 0 for case in root.iter("testcase"))
+
+
+def test_a_kernel_that_dies_is_an_error_of_the_notebook(folder: Path, tmp_path: Path) -> None:
+    notebook(folder, "05-dies", "import os; os._exit(3)")
+    [result] = tutorial.run(tutorial.chapters("05", "05", folder), {}, tmp_path / "out")
+    assert result.status == "failed"
+    junit.write([result], tmp_path / "junit.xml")
+    root = ElementTree.parse(tmp_path / "junit.xml").getroot()
+    assert (root.get("failures"), root.get("errors")) == ("0", "1")
+    assert root[0][-1].get("name") == "the notebook as a whole"
+
+
+def test_a_junit_file_that_cannot_be_written_is_named_beforehand(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HelpersError, match=r"file/junit\.xml cannot be written: File exists"):
+        junit.make_room(tmp_path / "file" / "junit.xml")
+    old = tmp_path / "junit.xml"
+    old.write_text("of an earlier run")
+    junit.make_room(old)
+    assert not old.exists()
+
+
+def test_what_xml_cannot_hold_is_left_out_of_junit(folder: Path, tmp_path: Path) -> None:
+    notebook(folder, "06-odd", r"raise ValueError('bell \a null \0 end')")
+    results = tutorial.run(tutorial.chapters("06", "06", folder), {}, tmp_path / "out")
+    junit.write(results, tmp_path / "junit.xml")
+    [failure] = ElementTree.parse(tmp_path / "junit.xml").getroot().iter("failure")
+    assert "null" in str(failure.text)
 
 
 def test_an_unreadable_notebook_is_named(folder: Path) -> None:
