@@ -17,6 +17,7 @@ from .pictures import Volatile, markup
 from .pictures.colors import is_status
 from .pictures.logs import LogPicture, plain_line
 from .pictures.pages import PagePicture
+from .pictures.text import fit
 from .views.front_end import WIDGET_TYPE, in_notebook, interactive, shown
 
 if TYPE_CHECKING:
@@ -41,11 +42,14 @@ def plain(value: Any) -> str:
 
 
 class Table:
-    """Rows under a heading."""
+    """Rows under a heading, and perhaps a ``note`` below them."""
 
-    def __init__(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    def __init__(
+        self, columns: Sequence[str], rows: Iterable[Sequence[Any]], note: str = ""
+    ) -> None:
         self.columns = tuple(columns)
-        self.rows = [tuple(plain(cell) for cell in row) for row in rows]
+        self.rows = [tuple(_cell(one) for one in row) for row in rows]
+        self.note = fit(note)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -58,11 +62,12 @@ class Table:
         return "\n".join(
             "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
             for line in ruled
-        )
+        ) + (f"\n{self.note}" if self.note else "")
 
     def _repr_html_(self) -> str:
         statuses = [column.upper() == "STATUS" for column in self.columns]
-        root = markup.root("div", "", markup.CHIPS) if any(statuses) else None
+        drawn = any(statuses) or self.note
+        root = markup.root("div", "", markup.CHIPS) if drawn else None
         table = markup.element(root, "table")
         head = markup.element(markup.element(table, "thead"), "tr")
         for column in self.columns:
@@ -78,7 +83,14 @@ class Table:
                 if isinstance(text, Volatile):
                     cell.set("class", "volatile")
                 cell.text = text
+        if self.note:
+            markup.element(root, "p", "", self.note)
         return markup.html(table if root is None else root)
+
+
+def _cell(value: Any) -> str:
+    text = plain(value)
+    return Volatile(fit(text)) if isinstance(text, Volatile) else fit(text)
 
 
 @dataclass

@@ -8,9 +8,10 @@ from itertools import islice
 from typing import Any
 
 from .clouds import Connection
-from .display import Table, plain
+from .display import plain
 from .errors import HelpersError
 from .localcloud.run_statuses import FINAL
+from .pictures import Facts
 from .run import images_of, is_of, moment, trigger_of
 
 _AZURE = ".azurecr.io"
@@ -34,11 +35,14 @@ class Explanation:
 
     def __repr__(self) -> str:
         """A line for each fact."""
-        head = f"Why did {self.task} in {self.registry} not run?"
-        return "\n".join([head, *(f"* {reason}" for reason in self.reasons)])
+        return self.picture().text()
+
+    def picture(self) -> Facts:
+        """The facts under the question that they answer."""
+        return Facts(f"Why did {self.task} in {self.registry} not run?", self.facts)
 
     def _repr_html_(self) -> str:
-        return Table([f"{self.task} in {self.registry}", "what is known"], self.facts)._repr_html_()
+        return self.picture().html()
 
 
 def why(connection: Connection, group: str, registry: str, task: str) -> Explanation:

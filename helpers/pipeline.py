@@ -12,6 +12,7 @@ from .clouds import Connection
 from .display import Table, plain, redrawn
 from .pictures import Box, Flow, run_lines
 from .pictures.boxes import OPEN, SHUT
+from .run import moment
 from .settings import Settings
 
 BASE_IMAGE = "node:15-alpine"
@@ -88,7 +89,8 @@ def _box(stage: Stage, is_gate: bool) -> Box:
     pushed = sorted(run.output_images or [], key=lambda one: str(run.run_id) in str(one.tag))
     image = f"{pushed[0].repository}:{pushed[0].tag}" if pushed else ""
     digest = str(pushed[0].digest) if pushed else ""
-    lines = run_lines(str(run.run_id), stage.cause, runs.times_of(run), image, digest)
+    start, finish = (moment(one) if one else None for one in (run.start_time, run.finish_time))
+    lines = run_lines(str(run.run_id), stage.cause, start, finish, image, digest)
     gate = ""
     if is_gate and stage.status in runs.FINAL:
         gate = OPEN if stage.status == "Succeeded" else SHUT

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 from .display import plain
@@ -41,21 +41,6 @@ def is_of(run: Any, task: Any) -> bool:
 def images_of(run: Any) -> list[str]:
     """What a run pushed: ``repository:tag``, sorted."""
     return sorted(f"{one.repository}:{one.tag}" for one in run.output_images or [])
-
-
-def times_of(run: Any) -> str:
-    """When a run started and how many seconds it took, as far as it is known."""
-    return times(
-        run.start_time and moment(run.start_time), run.finish_time and moment(run.finish_time)
-    )
-
-
-def times(start: datetime | None, finish: datetime | None) -> str:
-    """When something started and how long it took: ``2026-11-26T03:03:37Z, 2 s``."""
-    if start is None:
-        return ""
-    text = start.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return text if finish is None else f"{text}, {round((finish - start).total_seconds())} s"
 
 
 def duration_of(run: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from .display import LiveLog, Log, Table, plain
 from .errors import HelpersError
 from .localcloud.run_statuses import FINAL
 from .pictures import Volatile
-from .run import digest_of, duration_of, images_of, moment, times_of, trigger_of
+from .run import digest_of, duration_of, images_of, moment, trigger_of
 
 __all__ = [
     "COLUMNS",
@@ -30,11 +30,11 @@ __all__ = [
     "follow",
     "images_of",
     "log_of",
+    "looks",
     "newest",
     "started_by_commit",
     "started_by_image",
     "table",
-    "times_of",
     "trigger_of",
     "wait_for",
 ]
@@ -88,31 +88,41 @@ def follow(
     the last lines of the log when it ends otherwise, :class:`RunTimeout`.
     """
     address = _Address.of(run)
-    stream = _LogStream(connection, address)
     log = Log(f"Run {address.run} in {address.registry}")
     show = LiveLog(log)
     deadline = time.monotonic() + timeout
-    ended: float | None = None
     try:
-        while True:
-            run = connection.clients.tasks.runs.get(address.group, address.registry, address.run)
+        for look, lines in looks(connection, run):
+            run = look
             log.status = plain(run.status)
-            log.lines.extend(stream.read())
+            log.lines.extend(lines)
             show()
-            now = time.monotonic()
-            if run.status in FINAL:
-                ended = ended or now
-                if stream.complete or now - ended > _LOG_PATIENCE:
-                    break
-            elif now > deadline:
+            if run.status not in FINAL and time.monotonic() > deadline:
                 raise RunTimeout(_not_over(run, address, timeout))
-            time.sleep(connection.poll_seconds)
-        log.lines.extend(stream.rest())
     finally:
         show.end()
     if run.status != expect:
         raise RunFailed(_failure(run, address, log.lines, expect), run, log.lines)
     return run
+
+
+def looks(connection: Connection, run: Any) -> Iterator[tuple[Any, list[str]]]:
+    """Look at a run again and again until it has ended and its log is whole: the run as it is by
+    then, and the lines that have come since the last look.
+    """
+    address = _Address.of(run)
+    stream = _LogStream(connection, address)
+    ended: float | None = None
+    while True:
+        found = connection.clients.tasks.runs.get(address.group, address.registry, address.run)
+        lines = stream.read()
+        if found.status in FINAL:
+            ended = ended or time.monotonic()
+            if stream.complete or time.monotonic() - ended > _LOG_PATIENCE:
+                yield found, [*lines, *stream.rest()]
+                return
+        yield found, lines
+        time.sleep(connection.poll_seconds)
 
 
 def ended(

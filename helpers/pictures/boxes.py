@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 
 from . import markup
 from .colors import (
     BAD,
+    GOING,
     GOOD,
     IDLE,
     INK,
@@ -22,9 +24,10 @@ from .colors import (
     tone_of,
 )
 from .drawing import Drawing
-from .text import Volatile, fit, line, short_digest, width_of
+from .text import Volatile, clock, fit, line, short_digest, width_of
 
-OPEN, SHUT = "gate open", "gate shut"
+OPEN, SHUT, DECIDES = "gate open", "gate shut", "gate decides"
+_GATES = {OPEN: GOOD, SHUT: BAD, DECIDES: GOING}
 _WIDTH, _GAP, _MARGIN = 218.0, 46.0, 14.0  # pixels: a box, between two columns, around all
 _LINE, _TOP, _PAD, _HEAD = 19.0, 12.0, 12.0, 30.0  # pixels: a line, above it, beside it, the title
 _BETWEEN = 16.0  # pixels between two boxes of a column
@@ -36,7 +39,8 @@ class Box:
     """One station of a flow, with what is known about it.
 
     ``lines``: further lines, each of parts, of which some are :class:`Volatile`. ``tone``: the name
-    of a tone where the status is not that of a run. ``gate``: ``gate open``, ``gate shut`` or ''.
+    of a tone where the status is not that of a run. ``gate``: ``gate open``, ``gate shut``,
+    ``gate decides``, '' or a few words about it.
     ``color``: a colour to be shown, of a site for instance.
     """
 
@@ -74,26 +78,34 @@ class Box:
         told = [one for one in (self.status, self.gate) if one]
         if told:
             yield line([", ".join(told)])
-        for parts in self.lines:
-            kept = [one for one in parts if volatile or not isinstance(one, Volatile)]
-            if kept:
-                yield " ".join(line(kept).split())
+        yield from (one for one in (_told(parts, volatile) for parts in self.lines) if one)
+
+
+def _told(parts: Sequence[str], volatile: bool) -> str:
+    kept = [one for one in parts if volatile or not isinstance(one, Volatile)]
+    return " ".join(line(kept).split())
 
 
 def run_lines(
-    run: str = "", cause: str = "", started: str = "", image: str = "", digest: str = ""
+    run: str = "",
+    cause: str = "",
+    started: datetime | None = None,
+    finished: datetime | None = None,
+    image: str = "",
+    digest: str = "",
 ) -> tuple[tuple[str, ...], ...]:
     """The lines of a box for a run: its id, what started it and when, the image and its digest.
 
-    ``started`` is a text, ``digest`` is whole; what is empty is left out.
+    ``digest`` is whole; what is empty is left out.
     """
     lines: list[tuple[str, ...]] = []
     if run:
-        lines.append(("run ", Volatile(run), *([f" by {cause}"] if cause else [])))
-    elif cause:
+        took = f", {round((finished - started).total_seconds())} s" if started and finished else ""
+        lines.append((Volatile(f"run {run}{took}"),))
+    if cause:
         lines.append((f"by {cause}",))
     if started:
-        lines.append((Volatile(started),))
+        lines.append((Volatile(clock(started)),))
     if image:
         before, found, after = image.partition(run) if run else (image, "", "")
         lines.append((before, Volatile(found), after) if found else (image,))
@@ -107,11 +119,13 @@ class Flow:
     """Boxes in columns: what passes one column goes on to the next.
 
     ``problem``: a sentence that stands above all, when what is shown may not be true any more.
+    ``more``: lines below all, each of parts.
     """
 
     title: str
     columns: Sequence[Sequence[Box]]
     problem: str = ""
+    more: tuple[tuple[str, ...], ...] = ()
 
     def text(self, *, volatile: bool = True) -> str:
         """Some lines for each box; without what is ``volatile``: no ids, times and digests."""
@@ -121,6 +135,7 @@ class Flow:
                 first, *more = box.sentences(volatile=volatile)
                 lines.append(f"{number}. {first}")
                 lines += [f"   {one}" for one in more]
+        lines += [one for one in (_told(parts, volatile) for parts in self.more) if one]
         return "\n".join(lines)
 
     # -- HTML ------------------------------------------------------------------------------------
@@ -143,6 +158,10 @@ class Flow:
             inner = markup.element(item, "ul", role="list")
             for box in column:
                 _write(markup.element(inner, "li", f"box {box.meaning.name}"), box)
+        if self.more:
+            below = markup.element(made, "ul", "more", role="list")
+            for one in self.more:
+                markup.parts(markup.element(below, "li"), one)
         return markup.html(made)
 
     # -- SVG -------------------------------------------------------------------------------------
@@ -156,11 +175,16 @@ class Flow:
         head = _HEAD + (_LINE if self.problem else 0)
         count = len(self.columns)
         width = max(1, count) * (_WIDTH + _GAP) - _GAP + 2 * _MARGIN
-        drawing = Drawing(width, head + tall + _MARGIN, self.title, self.text(volatile=False))
+        below = head + tall
+        height = below + len(self.more) * _LINE + _MARGIN + (4 if self.more else 0)
+        drawing = Drawing(width, height, self.title, self.text(volatile=False))
         room = width - 2 * _MARGIN
         drawing.text(_MARGIN, 22, (self.title,), INK, limit=room, size=14, bold=True)
         if self.problem:
             drawing.text(_MARGIN, 22 + _LINE, (self.problem,), STOPPED.ink, limit=room)
+        for number, one in enumerate(self.more, start=1):
+            y = below + number * _LINE + 2
+            drawing.text(_MARGIN, y, one, INK, limit=room, size=12)
         places = []
         for number, column in enumerate(self.columns):
             x = _MARGIN + number * (_WIDTH + _GAP)
@@ -207,7 +231,7 @@ def _write(parent: markup.Element, box: Box) -> None:
 def _chips(box: Box) -> list[tuple[str, Tone]]:
     chips = [(box.status, box.meaning)] if box.status else []
     if box.gate:
-        chips.append((box.gate, GOOD if box.gate == OPEN else BAD if box.gate == SHUT else IDLE))
+        chips.append((box.gate, _GATES.get(box.gate, STOPPED)))
     return chips
 
 

@@ -60,10 +60,11 @@ BOXES = (
     f"border:2px solid {LINE.css};border-radius:.5em;padding:.5em .8em;margin:0;"
     "overflow-wrap:anywhere}"
     + "".join(f".{CLASS}.flow .box.{tone.name}{{border-color:{tone.edge.css}}}" for tone in TONES)
-    + f".{CLASS}.flow .idle{{border-style:dashed}}"
+    + f".{CLASS}.flow .box.idle{{border-style:dashed}}"
     "@media (prefers-reduced-motion:no-preference){"
     f".{CLASS}.flow .going .chip>:first-child{{animation:cloud-picture-pulse 1.2s infinite}}"
     "@keyframes cloud-picture-pulse{50%{opacity:.25}}}"
+    f".{CLASS}.flow .more{{margin-top:.5em;gap:.1em}}"
     f".{CLASS}.flow .line{{display:block}}"
     f".{CLASS}.flow .quiet{{color:{QUIET.css}}}"
     f".{CLASS}.flow .swatch{{display:inline-block;width:.9em;height:.9em;border-radius:.2em;"
@@ -85,6 +86,19 @@ TREES = (
         for tone in TONES
     )
     + f".{CLASS}.tree .node.task{{border-radius:1em}}.{CLASS}.tree .node.idle{{border-style:dashed}}"
+)
+
+FACTS = (
+    f".{CLASS}.facts{{background:{PAPER.css};color:{INK.css};padding:.4em .6em;font-size:13px;"
+    "border-radius:.5em}"
+    f".{CLASS}.facts .title{{font-weight:600;margin:0 0 .3em}}"
+    f".{CLASS}.facts table{{border-collapse:collapse;margin:0;border:0;font-size:13px}}"
+    f".{CLASS}.facts tr,.{CLASS}.facts th,.{CLASS}.facts td{{background:{PAPER.css};color:{INK.css};"
+    "border:0;vertical-align:top;padding:.2em 1em .2em 0;max-width:none}"
+    f".{CLASS}.facts th{{color:{QUIET.css};white-space:nowrap;font-weight:600}}"
+    f".{CLASS}.facts td{{overflow-wrap:anywhere;white-space:normal}}"
+    f".{CLASS}.facts .problem{{background:{STOPPED.fill.css};color:{STOPPED.ink.css};"
+    "padding:.3em .6em;border-radius:.3em;margin:0 0 .5em}"
 )
 
 Element = ElementTree.Element

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from datetime import datetime, timezone
 
 # What XML forbids (XML 1.0, section 2.2), and the controls that turn the text after them around
 # (Unicode Standard Annex 9): letters of any direction are left as they are.
@@ -42,6 +43,11 @@ def short_digest(digest: str) -> str:
     """``sha256:`` and the first twelve digits."""
     algorithm, colon, digits = digest.partition(":")
     return f"{algorithm}{colon}{digits[:SHORT]}"
+
+
+def clock(moment: datetime) -> str:
+    """A date and time, in UTC, as people read it."""
+    return moment.astimezone(timezone.utc).strftime("%d %b %H:%M:%S UTC")
 
 
 def width_of(text: str, size: float, *, bold: bool = False) -> float:

@@ -32,7 +32,7 @@ def test_green_goes_through_and_each_change_is_drawn(
     assert "gate open" in seen._repr_svg_()
     for stage in seen.stages:
         assert stage.run is not None
-        assert f'<tspan class="volatile">{stage.run.run_id}</tspan>' in seen._repr_svg_()
+        assert f'<tspan class="volatile">run {stage.run.run_id}, ' in seen._repr_svg_()
         assert stage.run.output_images[0].digest[:19] in seen._repr_html_()
     assert "earlier" not in repr(seen)
 
@@ -71,7 +71,7 @@ def test_an_image_that_comes_back_is_not_taken_for_a_run_that_was_not_started(wo
     after = [len(world.runs(name)) for name in ("publicreg", "basereg", "teamreg")]
     assert [stage.earlier for stage in seen.stages] == [False, False, True]
     assert repr(seen).count("Image Update (earlier)  Succeeded") == 1
-    assert seen._repr_html_().count(" by Image Update (earlier)") == 1
+    assert seen._repr_html_().count("by Image Update (earlier)") == 1
     assert seen.gate.run is not None
     assert seen.gate.run.run_id == world.runs("basereg")[-1].properties.run_id
 

@@ -1,0 +1,43 @@
+// What every live view does: it tells the kernel that it is looked at, and speaks to screen readers.
+
+/** Tell the kernel that this view is here, and by the result that it is gone. */
+function attend(model) {
+  const name = `${Date.now()}-${Math.random().toString(36).slice(2)}`;
+  const leave = () => model.send({ went: name });
+  const come = () => model.send({ came: name });
+  come();
+  window.addEventListener("pagehide", leave);
+  window.addEventListener("pageshow", come); // back from the history, or the network is there again
+  window.addEventListener("online", come);
+  return () => {
+    window.removeEventListener("pagehide", leave);
+    window.removeEventListener("pageshow", come);
+    window.removeEventListener("online", come);
+    leave();
+  };
+}
+
+/** A place that screen readers read from, politely; what it is told at once is said together. */
+function speaker(root) {
+  const place = document.createElement("div");
+  place.className = "lab-said";
+  place.setAttribute("role", "status");
+  place.setAttribute("aria-live", "polite");
+  root.append(place);
+  let words = [];
+  let waiting;
+  return {
+    say(text) {
+      if (!text) return;
+      words.push(text);
+      clearTimeout(waiting);
+      waiting = setTimeout(() => {
+        place.textContent = words.slice(-5).join(" ");
+        words = [];
+      }, 500);
+    },
+    end() {
+      clearTimeout(waiting);
+    },
+  };
+}

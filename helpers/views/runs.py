@@ -1,0 +1,86 @@
+"""A table of runs that changes while it is filtered and read."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import anywidget
+import traitlets
+
+from .picture import Readers
+from .style import script, sheet
+
+_FOLDER = Path(__file__).parent
+MOST = 2000  # rows
+
+
+class Row(NamedTuple):
+    """A run as it is shown. ``key`` names it; ``created`` orders the rows, ``took`` is in seconds."""
+
+    key: str
+    run: str
+    task: str
+    registry: str
+    status: str
+    tone: str
+    mark: str
+    trigger: str
+    created: str
+    started: str
+    took: int | None
+
+
+class RunsView(anywidget.AnyWidget):
+    """The runs, the newest first, with filters. Thread-safe.
+
+    A front end is sent all rows when it comes, later only those that have changed. ``opened`` is
+    the key of the run whose log is shown. ``open`` is called with a key, or '' to close it.
+    """
+
+    _esm = script("runs.js")
+    _css = sheet(_FOLDER / "runs.css")
+    problem = traitlets.Unicode().tag(sync=True)
+    opened = traitlets.Unicode().tag(sync=True)
+    filters: Any = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self,
+        filters: Mapping[str, str],
+        looked_at: Callable[[bool], None],
+        open_log: Callable[[str], None],
+    ) -> None:
+        self._rows: dict[str, Row] = {}
+        self._lock = threading.RLock()
+        self._readers = Readers(looked_at)
+        self._open = open_log
+        super().__init__(filters=dict(filters))
+        self.on_msg(self._heard)
+
+    def show(self, rows: Iterable[Row], problem: str = "") -> None:
+        """Show these rows, and no others; ``problem``: why they may not be what is true now."""
+        new = {row.key: row for row in list(rows)[:MOST]}
+        with self._lock:
+            before, self._rows = self._rows, new
+            if before.keys() - new.keys():
+                self._send_all()
+            elif changed := [row for key, row in new.items() if before.get(key) != row]:
+                self.send({"rows": changed})
+            self.problem = problem
+
+    def _heard(self, _: Any, content: Any, __: Any) -> None:
+        if not isinstance(content, dict):
+            return
+        if "came" in content:
+            with self._lock:
+                self._send_all()
+        self._readers.hear(content)
+        key = content.get("open")
+        if isinstance(key, str) and (not key or key in self._rows):
+            self.opened = key
+            self._open(key)
+
+    def _send_all(self) -> None:
+        self.send({"all": list(self._rows.values())})
