@@ -7,11 +7,13 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
 
-from . import cells, parameters
+from . import parameters
 from .clouds import Connection, connect
 from .errors import HelpersError
 from .progress import builds_on_others, catch_up
 from .settings import Settings
+
+_begun: tuple[Settings, Connection] | None = None
 
 
 def begin(number: str, namespace: MutableMapping[str, Any]) -> tuple[Settings, Connection]:
@@ -22,24 +24,25 @@ def begin(number: str, namespace: MutableMapping[str, Any]) -> tuple[Settings, C
     :class:`~helpers.settings.SettingsError` for a parameter that is misspelt or has a value that
     Azure would refuse, before anything is started; and what ``connect`` and ``catch_up`` raise.
     """
+    global _begun  # noqa: PLW0603 - a kernel works in one cloud at a time
     if not isinstance(number, str) or not re.fullmatch(r"\d\d", number):
         raise HelpersError(
             f"begin({number!r}, …): a notebook is named by its two digits, like '06'."
         )
-    kernel = cells.of_this_kernel()
-    if kernel is not None:
-        kernel.number, kernel.connection = number, None
-    cells.mark_old_outputs()
     notebook = _find(number)
     given = parameters.given(namespace, parameters.of(notebook))
     folder = notebook.parent if (notebook.parent / parameters.FILE).exists() else None
     settings = parameters.made(given, folder or parameters.NOTEBOOKS)
     connection = connect(settings.cloud, github_owner=settings.github_owner)
-    if kernel is not None:
-        kernel.connection = connection
     if builds_on_others(number):
         catch_up(number, settings, connection)
-    return settings, connection
+    _begun = settings, connection
+    return _begun
+
+
+def current() -> tuple[Settings, Connection] | None:
+    """What the notebook of this kernel has begun with, or None before it has begun."""
+    return _begun
 
 
 def _find(number: str) -> Path:

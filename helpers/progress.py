@@ -7,11 +7,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from . import locks, parameters
+from . import forks, locks, parameters
 from .clouds import Connection, connect
 from .errors import HelpersError
 from .settings import Settings, password_secret
@@ -25,13 +25,14 @@ _PATIENCE = 1.0  # seconds for a notebook that was started earlier to ask, befor
 
 def _prerequisites(connection: Connection, settings: Settings) -> bool:
     groups = connection.clients.resources.resource_groups
-    return all(groups.check_existence(name) for name in settings.groups) and _has_secrets(
-        connection, settings, settings.git_token_secret
+    secrets = connection.clients.secrets(settings.vault)
+    return all(groups.check_existence(name) for name in settings.groups) and _exists(
+        lambda: list(secrets.list_properties_of_secrets())
     )
 
 
 def _public_base_image(connection: Connection, settings: Settings) -> bool:
-    return _exists(
+    return _has_secrets(connection, settings, settings.git_token_secret) and _exists(
         lambda: connection.clients.registry(settings.public_login_server).get_tag_properties(
             "node", "15-alpine"
         )
@@ -56,6 +57,15 @@ def _broken_base_image(connection: Connection, settings: Settings) -> bool:
         settings.registry_group, settings.registry, filter="TaskName eq 'hello-world'", top=50
     )
     return any(run.image_update_trigger for run in found)
+
+
+def _broken_still(connection: Connection, settings: Settings) -> bool:
+    """Whether the source of the public image has a colour that 05 or 08 has broken it with."""
+    dockerfile = forks.read(connection, "base-image-node", "Dockerfile")
+    return any(
+        f"BACKGROUND_COLOR {color}\n" in dockerfile
+        for color in (settings.questionable_color, settings.bad_color)
+    )
 
 
 def _gated_import(connection: Connection, settings: Settings) -> bool:
@@ -139,10 +149,11 @@ _EVIDENCE: dict[str, Callable[[Connection, Settings], bool]] = {
 
 
 # What a later notebook changes that an earlier one builds on, and which notebook changes it back.
-_CHANGED: dict[str, tuple[Callable[[Connection, Settings], bool], str]] = {
-    "05": (_gated_image, "04"),
-    "08": (_old_gate_disabled, "06"),
-    "09": (_old_gate_disabled, "06"),
+_CHANGED: dict[str, Sequence[tuple[Callable[[Connection, Settings], bool], str]]] = {
+    "05": [(_broken_still, "01"), (_gated_image, "04")],
+    "06": [(_broken_still, "05")],
+    "08": [(_old_gate_disabled, "06")],
+    "09": [(_old_gate_disabled, "06")],
 }
 
 
@@ -154,8 +165,7 @@ def first_missing(number: str, settings: Settings, connection: Connection) -> st
     for earlier in sorted(_EVIDENCE):
         if earlier < number and not _EVIDENCE[earlier](connection, settings):
             return earlier
-    if number in _CHANGED:
-        changed, restores = _CHANGED[number]
+    for changed, restores in _CHANGED.get(number, ()):
         if changed(connection, settings):
             return restores
     return None

@@ -111,7 +111,7 @@ class Settings:
     github_owner: str = ""  # the environment's GITHUB_OWNER
     group_pattern: str = "{}-rg"
     staging_registry: str = "acmestaging"  # made by 11; the notebooks before it know nothing of it
-    questionable_color: str = "Orange"  # what 05 publishes
+    questionable_color: str = "Red"  # what 05 publishes
     good_color: str = "Green"  # what the gate lets pass
     bad_color: str = "Red"  # what the gate refuses
 

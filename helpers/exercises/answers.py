@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -184,11 +185,18 @@ def described(value: object) -> str:
     if kind is None:
         name = type(value).__name__
         return f"{'an' if name[:1] in 'AEIOUaeiou' else 'a'} {name}"
-    shown = repr(value)
     if isinstance(value, Collection) and not value:
         return f"an empty {kind.split()[-1]}"
+    try:
+        shown = _BRIEF.repr(value)
+    except ValueError:  # a number too long to be written out
+        return "a very large number"
     return f"{kind}: {shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '…'}"
 
+
+# Looks no further into a value than is shown of it, and survives whatever is in there.
+_BRIEF = reprlib.Repr()
+_BRIEF.maxstring = _BRIEF.maxother = _BRIEF.maxlong = _SHOWN + 1
 
 _KINDS: dict[type, str] = {
     str: "the text",

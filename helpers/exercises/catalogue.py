@@ -5,11 +5,25 @@ from __future__ import annotations
 from functools import cache
 
 from . import (
+    broken_base_image,
+    gated_import,
+    hello_world,
     overview,
+    prerequisites,
+    public_base_image,
+    registry_tokens,
 )
 from .exercise import Exercise
 
-_MODULES = (overview,)
+_MODULES = (
+    overview,
+    prerequisites,
+    public_base_image,
+    registry_tokens,
+    hello_world,
+    broken_base_image,
+    gated_import,
+)
 
 
 @cache

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import re
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from .. import notebook
 from ..clouds import Connection
 from ..settings import Settings
 from .answers import AnswerError, is_open
@@ -35,11 +38,13 @@ def check(
     """Whether ``answer`` is right, or what was done in the cloud; a hint when it is not.
 
     Each further wrong answer to the same exercise gets one hint more. ``...`` is no answer yet.
-    ``connection`` and ``settings``: those of the notebook. Raises :class:`ExerciseError` for an
-    exercise that does not exist, or that needs a cloud when there is none.
+    ``connection`` and ``settings`` are those that the notebook has begun with, unless given. Raises
+    :class:`ExerciseError` for an exercise that does not exist, or that needs a cloud when there is
+    none.
     """
     exercise = _find(number)
-    context = Context(connection, settings)
+    begun = notebook.current() or (None, None)
+    context = Context(connection or begun[1], settings or begun[0])
     if exercise.kind is None:
         if answer is not _MISSING and not is_open(answer):
             return _open(exercise, "This exercise looks at the cloud and takes no answer.")
@@ -69,11 +74,24 @@ def _find(number: str) -> Exercise:
     known = exercises()
     if isinstance(number, str) and number.strip() in known:
         return known[number.strip()]
-    near = difflib.get_close_matches(str(number), known, n=1, cutoff=0.0)
-    advice = f' The nearest is check("{near[0]}", …).' if near else ""
+    near = _nearest(str(number), known)
+    advice = f' The nearest is check("{near}", …).'
     if not isinstance(number, str):
         raise ExerciseError(f"An exercise is named by a text, not by {number!r}.{advice}")
     raise ExerciseError(f"There is no exercise {number!r}.{advice}")
+
+
+def _nearest(number: str, known: Collection[str]) -> str:
+    """By notebook, then by exercise, where it has both; else by how it is written."""
+    found = re.match(r"\D*(\d{1,3})\D+(\d{1,3})", number)
+    if found is None:
+        return difflib.get_close_matches(number, known, n=1, cutoff=0.0)[0]
+    wanted = [int(part) for part in found.groups()]
+
+    def distance(one: str) -> list[int]:
+        return [abs(int(part) - want) for part, want in zip(one.split("."), wanted, strict=True)]
+
+    return min(known, key=distance)
 
 
 def _open(exercise: Exercise, line: str) -> Result:

@@ -172,7 +172,7 @@ def test_every_notebook_passes_beside_another_reader_and_the_report_shows_the_si
     )
     assert index.count('<tr class="passed">') == count
     assert index.count('style="background:Green"') >= 2  # of a row, and of the site
-    for color in ("DeepSkyBlue", "Orange", "Green"):
+    for color in ("DeepSkyBlue", "Green"):
         assert f'style="background:{color}"' in index
     assert "Green</dd>" in index
     assert "background:Red" not in index

@@ -21,7 +21,7 @@ from tests.helpers import nbval
 # One claim of each notebook, and what it must not be taken for: cell, stored output, another one.
 LIES = {
     "00-overview": ("names-wrong", "5 to 50 characters", "5 to 60 characters"),
-    "01-prerequisites": ("vault-locked", "Forbidden", "Unauthorized"),
+    "01-prerequisites": ("registries", "Premium", "Standard"),
     "02-public-base-image": ("run-table", "Manual", "Commit"),
     "03-registry-tokens": ("maps", "content/read", "content/write"),
     "04-hello-world": ("site", "DeepSkyBlue", "Orange"),

@@ -21,6 +21,7 @@ LATER = [  # from 09 on
     *("What you will do", "What you will learn", "What you need"),
     *("Check yourself", "On your own", "Further reading", "Next"),
 ]
+WHOLE = [*LATER[:3], "Summary", *LATER[3:]]  # up to 06
 _LINK = re.compile(r"\]\(([^)#\s]+)(#[^)]*)?\)")
 _BASH = re.compile(r"```bash\n(.*?)```", re.DOTALL)
 
@@ -55,9 +56,12 @@ def test_it_is_valid_and_its_cells_have_names(path: Path) -> None:
 @each
 def test_it_has_the_skeleton(path: Path) -> None:
     headings = re.findall(r"^## (.*)$", markdown(path), re.MULTILINE)
-    later = "09" <= path.name[:2] < "99"
-    skeleton = LATER if later else SKELETON
-    first, last = (3, 4) if later else (2, 3)
+    number = path.name[:2]
+    skeleton, first, last = SKELETON, 2, 3
+    if number <= "06":
+        skeleton, first, last = WHOLE, 3, 5
+    elif "09" <= number < "99":
+        skeleton, first, last = LATER, 3, 4
     assert [one for one in headings if one in skeleton] == skeleton
     assert headings[:first] == skeleton[:first]
     assert headings[-last:] == skeleton[-last:]
@@ -133,6 +137,33 @@ def test_commands_are_bash(path: Path) -> None:
             ["bash", "-n"], input=block, text=True, capture_output=True, check=False, timeout=10
         )
         assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in PATHS if path.name[:2] <= "06"], ids=lambda path: path.stem
+)
+def test_it_says_for_whom_it_is_and_leads_to_the_glossary_and_further(path: Path) -> None:
+    text = markdown(path)
+    for row in ("| **Level** | ", "| **Time** | "):
+        assert row in text
+    anchors = set(re.findall(r"\]\(glossary\.md#([^)]+)\)", text))
+    assert anchors
+    assert anchors <= ANCHORS, anchors - ANCHORS
+    [reading] = [c.source for c in cells(path, "markdown") if "## Further reading" in c.source]
+    assert len(re.findall(r"\]\(https://", reading)) >= 4
+
+
+ANCHORS = {
+    heading.lower().replace(" ", "-")
+    for heading in re.findall(r"^## (.*)$", (NOTEBOOKS / "glossary.md").read_text(), re.MULTILINE)
+}
+
+
+def test_the_glossary_is_in_order_and_its_own_links_lead_somewhere() -> None:
+    text = (NOTEBOOKS / "glossary.md").read_text()
+    headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    assert headings == sorted(headings, key=str.casefold)
+    assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= ANCHORS
 
 
 @each

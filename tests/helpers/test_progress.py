@@ -13,10 +13,11 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 from azure.identity import ClientSecretCredential
 
-from helpers import preflight, progress
+from helpers import forks, preflight, progress
 from helpers.clouds import Connection, connect
 from helpers.errors import HelpersError
 from helpers.settings import Settings
+from tests.conftest import LocalCloud
 from tests.helpers.conftest import new_settings
 
 
@@ -50,8 +51,27 @@ def test_the_gate_of_staging_puts_the_first_one_out_of_service_and_06_puts_it_ba
     disabled = {"properties": {"status": "Disabled"}}
     clients.tasks.tasks.update(group, registry, "base-import-node", disabled)
     for number in ("08", "09"):
-        changed, restores = progress._CHANGED[number]
+        [(changed, restores)] = progress._CHANGED[number]
         assert (changed(connection, settings), restores) == (True, "06")
+
+
+def test_a_public_image_that_is_broken_still_is_put_right_before_05_and_06(
+    local_cloud: LocalCloud, own_environment: None, settings: Settings
+) -> None:
+    connection = connect("local", github_owner="broken-upstream", home=local_cloud.home)
+    forks.publish(connection)
+    assert not progress._broken_still(connection, settings)
+    settings = dataclasses.replace(settings, bad_color="Crimson")
+    for color in ("Red", "Crimson"):
+        forks.set_color(connection, color)
+        assert progress._broken_still(connection, settings)
+    forks.publish(connection, restore=True)
+    assert not progress._broken_still(connection, settings)
+    restored = {
+        number: [restores for changed, restores in found if changed is progress._broken_still]
+        for number, found in progress._CHANGED.items()
+    }
+    assert (restored["05"], restored["06"]) == (["01"], ["05"])
 
 
 def test_what_cannot_be_looked_at_is_not_called_missing(connection: Connection) -> None:

@@ -95,7 +95,7 @@ def test_where_namespaces_are_refused_the_site_runs_in_a_chroot(tmp_path: Path) 
             timeout=580,
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        index = (output / "index.html").read_text()
-        assert 'style="background:Orange"' in index
+        page = (output / "05-break-the-base-image.html").read_text()
+        assert "background Red" in page
     finally:
         daemon.down(home)

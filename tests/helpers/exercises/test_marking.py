@@ -66,7 +66,11 @@ def test_an_answer_of_another_type_is_told_in_one_sentence_and_costs_no_hint() -
 @pytest.mark.parametrize(
     ("number", "said"),
     [
-        ("00.9", "There is no exercise '00.9'. The nearest is check(\"00."),
+        ("00.9", "There is no exercise '00.9'. The nearest is check(\"00.3\", …)."),
+        (
+            "exercise 2, 1",
+            "There is no exercise 'exercise 2, 1'. The nearest is check(\"02.1\", …).",
+        ),
         ("0.1", "There is no exercise '0.1'. The nearest is check(\"00.1\", …)."),
         ("", "There is no exercise ''. The nearest is check("),
         (0.1, 'An exercise is named by a text, not by 0.1. The nearest is check("00.1", …).'),
