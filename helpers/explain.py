@@ -10,11 +10,11 @@ from typing import Any
 from .clouds import Connection
 from .display import plain
 from .errors import HelpersError
+from .localcloud.reference import AZURE
 from .localcloud.run_statuses import FINAL
 from .pictures import Facts
 from .run import images_of, is_of, moment, trigger_of
 
-_AZURE = ".azurecr.io"
 _PULL = "microsoft.containerregistry/registries/pull/read"
 _LOOKED_AT = 50  # tags of a repository, the newest first
 _SHORT = 19  # characters of a digest that are shown: sha256: and twelve digits
@@ -170,7 +170,7 @@ def _tracked(
     name = f"{name}:{image.tag}"
     if only_runtime and plain(image.type).lower() == "buildtime":
         return f"{name} is used by a build stage only; the trigger is for the runtime image"
-    if not image.registry.endswith(_AZURE):
+    if not image.registry.endswith(AZURE):
         return f"{name} is in a public registry: Azure looks there every 10 to 60 minutes"
     missing = _credential_missing(registry, task, image.registry)
     if missing:
@@ -237,7 +237,7 @@ def _refused(connection: Connection, image: Any) -> str:
 
 
 def _credential_missing(registry: str, task: Any, server: str) -> str:
-    if server.lower() == f"{registry.lower()}{_AZURE}":
+    if server.lower() == f"{registry.lower()}{AZURE}":
         return ""
     custom = (task.credentials.custom_registries or {}) if task.credentials else {}
     if server.lower() in {name.lower() for name in custom}:

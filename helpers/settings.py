@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import ClassVar
 
 from .errors import HelpersError
+from .localcloud.reference import login_server
 from .pictures import colors
 
 CLOUDS = ("local", "azure")
@@ -298,7 +299,7 @@ def check_color(name: str, value: object) -> None:
 
 def login_server_of(registry: str) -> str:
     """The host name by which a registry is pulled from and pushed to."""
-    return f"{registry.lower()}.azurecr.io"
+    return login_server(registry)
 
 
 def token_name(registry: str) -> str:

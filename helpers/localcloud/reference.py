@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+AZURE = ".azurecr.io"  # the host names of Azure's registries end with it
 DOCKER_HUB = "docker.io"
 DOCKER_HUB_SCANNED = "registry.hub.docker.com"  # as the scan of a build's dependencies names it
 DOCKER_HUB_NAMES = frozenset(
@@ -16,6 +17,11 @@ _REPOSITORY = re.compile(
 )
 _TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+def login_server(registry: str) -> str:
+    """The host name of the Azure registry ``registry``."""
+    return f"{registry.lower()}{AZURE}"
 
 
 class InvalidReferenceError(ValueError):

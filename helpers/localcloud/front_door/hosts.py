@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..reference import DOCKER_HUB_HOSTS
+from ..reference import AZURE, DOCKER_HUB_HOSTS
 
 METADATA_HOST = "169.254.169.254"  # instance metadata: link-local, plain HTTP
 
@@ -16,7 +16,7 @@ _EXACT = {
     "api.github.com": "git_host",
 }
 _SUFFIX = {
-    ".azurecr.io": "registry",
+    AZURE: "registry",
     ".vault.azure.net": "key_vault",
     ".blob.core.windows.net": "blobs",
 }

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from ..cloud import Cloud
 from ..errors import CloudError
-from ..reference import DOCKER_HUB
+from ..reference import AZURE, DOCKER_HUB
 from ..resource_types import REGISTRY_TYPE
 from ..store import Resource
 
@@ -66,7 +66,7 @@ def registry_of(cloud: Cloud, server: str) -> Registry:
     """The registry of a login server. Raises 404 NAME_UNKNOWN when there is none."""
     if server == DOCKER_HUB:
         return Registry(DOCKER_HUB, None)
-    name = server.removesuffix(".azurecr.io")
+    name = server.removesuffix(AZURE)
     found = cloud.store.find(type=REGISTRY_TYPE, name=name) if name != server else []
     if not found:
         raise CloudError(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from ..cloud import Cloud
-from ..reference import Reference
+from ..reference import AZURE, Reference
 from ..resource_types import CACHE_RULE_TYPE
 from ..store import Resource
 from .access import Registry
@@ -30,7 +30,7 @@ UPSTREAMS = (  # "Upstream support"; all but Docker Hub may be pulled from witho
     "nvcr.io",
     "registry.redhat.io",
     "dhi.io",
-    "*.azurecr.io",
+    f"*{AZURE}",
 )
 _ALL = "*"
 _HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+")

@@ -14,7 +14,7 @@ from typing import Any
 from ..cloud import Cloud
 from ..content import MissingContentError
 from ..errors import CloudError
-from ..reference import DOCKER_HUB, Reference
+from ..reference import AZURE, DOCKER_HUB, Reference
 from . import artifact_cache, supply
 from .access import (
     ANONYMOUS,
@@ -198,7 +198,7 @@ class RegistryClient:
                 f'Get "https://{server}/v2/": Forbidden: the local cloud refuses {server}; it '
                 "answers for *.azurecr.io and docker.io only, and nothing leaves this machine.",
             )
-        if server != DOCKER_HUB and not server.endswith(".azurecr.io"):
+        if server != DOCKER_HUB and not server.endswith(AZURE):
             return Registry(server, None)
         return registry_of(self._cloud, server)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import Enum, auto
 
 from ..errors import CloudError
+from ..reference import AZURE
 from .entries import Entry, Kind
 
 _MESSAGE = (
@@ -64,5 +65,5 @@ def _why(entry: Entry, missing: list[str]) -> str:
     return (
         f"The {entry.kind} {entry.path} is locked: {' and '.join(missing)} "
         f"{'is' if len(missing) == 1 else 'are'} false. To unlock it: az acr repository update --name "
-        f"{entry.registry.removesuffix('.azurecr.io')} {where} {' '.join(flags)}"
+        f"{entry.registry.removesuffix(AZURE)} {where} {' '.join(flags)}"
     )

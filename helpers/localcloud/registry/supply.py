@@ -16,7 +16,7 @@ from typing import Protocol
 
 from ..cloud import Cloud
 from ..errors import CloudError
-from ..reference import DOCKER_HUB, Reference
+from ..reference import AZURE, DOCKER_HUB, Reference
 
 PATIENCE = 120.0  # seconds that a pull waits for what is being assembled
 Image = tuple[Path, str, str, str]
@@ -53,7 +53,7 @@ def has(registry: str, repository: str, tag: str) -> bool:
 def answers_for(reference: Reference) -> bool:
     """Whether the local cloud has the registry of an image, or somebody supplies that image."""
     server = reference.registry
-    if server == DOCKER_HUB or server.endswith(".azurecr.io"):
+    if server == DOCKER_HUB or server.endswith(AZURE):
         return True
     return has(server, reference.repository, reference.tag)
 

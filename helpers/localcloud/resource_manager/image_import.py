@@ -19,7 +19,7 @@ from ..cloud import Cloud
 from ..errors import CloudError
 from ..operations import Operation
 from ..principals import Principal
-from ..reference import DOCKER_HUB, InvalidReferenceError, Reference, valid_repository
+from ..reference import DOCKER_HUB, InvalidReferenceError, Reference, login_server, valid_repository
 from ..registry.client import Credential
 from ..registry.imports import (
     MANIFESTS,
@@ -159,7 +159,7 @@ def _source_server(call: Call, source: ImportSource, target: str) -> str:
             f"perform action '{_ACTION}' on scope '{target}'; however, it does not have permission "
             f"to perform action 'read' on the linked scope(s) '{source.resource_id}'.",
         )
-    return f"{source.resource_id.rpartition('/')[2]}.azurecr.io"
+    return login_server(source.resource_id.rpartition("/")[2])
 
 
 def _source(image: str) -> Reference:

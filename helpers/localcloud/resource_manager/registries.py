@@ -9,6 +9,7 @@ from .. import timestamps
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..passwords import new_password
+from ..reference import login_server
 from ..resource_types import REGISTRY_TYPE, SCOPE_MAP_TYPE
 from ..shapes import TAGS, Shape
 from ..store import Resource
@@ -154,7 +155,7 @@ def create(call: Call) -> Reply:
             raise CloudError(
                 409,
                 "AlreadyInUse",
-                f"The registry DNS name {name.lower()}.azurecr.io is already in use. You can "
+                f"The registry DNS name {login_server(name)} is already in use. You can "
                 "check if the name is already claimed using following API: "
                 "https://docs.microsoft.com/rest/api/containerregistry/registries/"
                 "checknameavailability",
@@ -179,7 +180,7 @@ def create(call: Call) -> Reply:
         "tags": call.body.get("tags") or {},
         "sku": _sku(call.body.get("sku") or {}),
         "properties": {
-            "loginServer": f"{name.lower()}.azurecr.io",
+            "loginServer": login_server(name),
             "creationDate": created,
             "provisioningState": "Succeeded",
             "adminUserEnabled": bool(call.properties.get("adminUserEnabled", False)),

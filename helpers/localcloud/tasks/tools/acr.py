@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import requests
 
+from ...reference import login_server
 from ...registry.credentials import Credential
 from ...registry.tokens import sendable
 from . import ToolContext
@@ -21,7 +22,6 @@ from .arguments import Parser, UsageError
 from .purge import Purge, Rules
 
 MOST = 32  # requests at a time, what acr-cli takes
-_SUFFIX = ".azurecr.io"
 _DRY_RUN = (
     "DRY RUN: The following output shows what WOULD be deleted if the purge command was executed. "
     "Nothing is deleted."
@@ -67,7 +67,7 @@ def _registry(options: Namespace, context: ToolContext) -> AcrRegistry:
     name = options.registry or context.environment.get("ACR_DEFAULT_REGISTRY") or context.registry
     if not name:
         raise AcrError("unable to determine registry name, please use --registry flag")
-    server = name.lower() if "." in name else f"{name.lower()}{_SUFFIX}"
+    server = name.lower() if "." in name else login_server(name)
     credential = context.session.credential(server)
     if options.password:
         credential = Credential(options.username, options.password)

@@ -9,11 +9,12 @@ import re
 from argparse import Namespace
 from typing import Any
 
+from ...reference import AZURE
 from ...registry.credentials import Credential
 from ...resource_types import REGISTRY_TYPE
 from .az_account import ARM, AzError, Session
 from .az_registration import FLAG, REPEATED, command, flat
-from .az_registry_access import SUFFIX, find_registry, refresh_token
+from .az_registry_access import find_registry, refresh_token
 
 REGISTRY = ("--name", "-n", "--registry", "-r", "!")
 GROUP = ("--resource-group", "-g")
@@ -87,7 +88,7 @@ def _source(az: Session, options: Namespace) -> dict[str, Any]:
         given = {"username": options.username, "password": options.password}
         credentials = {name: value for name, value in given.items() if value}
         return {"registryUri": server, "sourceImage": image, "credentials": credentials}
-    known = _known(az, server) if server.endswith(SUFFIX) else None
+    known = _known(az, server) if server.endswith(AZURE) else None
     if known is not None:
         return {"resourceId": known["id"], "sourceImage": image}
     return {"registryUri": server, "sourceImage": image}

@@ -15,12 +15,12 @@ from typing import Any
 import requests
 
 from ...media_types import OCI_ARTIFACT
+from ...reference import AZURE, login_server
 from ...registry.manifest_format import MEDIA_TYPES
 from ...resource_types import REGISTRY_TYPE
 from .az_account import ARM, AzError, Session
 from .pages import Query, pages
 
-SUFFIX = ".azurecr.io"
 PAGE = 100  # items of a list that az asks for at once
 _NAME = re.compile(r"[a-zA-Z0-9]{5,50}")
 _MANIFESTS = ", ".join(
@@ -38,14 +38,14 @@ _NOT_FOUND = 3  # exit status of a show command whose object is not there
 def registry_name(az: Session, given: str) -> str:
     """A registry's name as the options give it, also with the suffix of its login server."""
     name, dot, rest = given.partition(".")
-    if f"{dot}{rest}".lower() == SUFFIX:
+    if f"{dot}{rest}".lower() == AZURE:
         az.warn(
-            f"Registry name is '{name}'. The following suffix '{SUFFIX}' is automatically omitted."
+            f"Registry name is '{name}'. The following suffix '{AZURE}' is automatically omitted."
         )
     elif dot:
         raise AzError(
             "The login server suffix is not valid for the current cloud. Please try again using "
-            f"'{SUFFIX}'."
+            f"'{AZURE}'."
         )
     if not _NAME.fullmatch(name):
         raise AzError(
@@ -97,7 +97,7 @@ class Repositories:
         """``repository`` "" is the registry itself, whose ``permission`` is ``catalog``."""
         self._az = az
         name = registry_name(az, options.registry)
-        self.server = f"{name.lower()}{SUFFIX}"
+        self.server = login_server(name)
         scope = (
             f"repository:{repository}:{permission}" if repository else f"registry:{permission}:*"
         )

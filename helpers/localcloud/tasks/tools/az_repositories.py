@@ -10,9 +10,10 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import Any
 
+from ...reference import AZURE
 from .az_account import AzError, Session
 from .az_registration import FLAG, SWITCH, YES, Settings, command, confirm, switches
-from .az_registry_access import SUFFIX, Repositories
+from .az_registry_access import Repositories
 
 _ATTRIBUTES = ("delete_enabled", "list_enabled", "read_enabled", "write_enabled")
 _SWITCHES = dict.fromkeys(_ATTRIBUTES, SWITCH)
@@ -269,10 +270,10 @@ def _qualified(text: str, error: str) -> tuple[str, str]:
     name, dot, suffix = server.partition(".")
     if not slash or not dot:
         raise AzError(error)
-    if dot + suffix != SUFFIX:
+    if dot + suffix != AZURE:
         raise AzError(
             f"Provided registry suffix '{dot + suffix}' does not match the configured az cli acr "
-            f"login server suffix '{SUFFIX}'. Check the 'acrLoginServerEndpoint' value when running "
+            f"login server suffix '{AZURE}'. Check the 'acrLoginServerEndpoint' value when running "
             "'az cloud show'."
         )
     return name, rest
