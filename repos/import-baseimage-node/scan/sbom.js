@@ -15,6 +15,8 @@ const evidence = require('./evidence');
 const SYFT = {
   ...process.env,
   SYFT_CHECK_FOR_APP_UPDATE: 'false',
+  // CycloneDX lists packages and not their files, whose digests take a quarter of the time.
+  SYFT_FILE_METADATA_SELECTION: 'none',
   SYFT_PARALLELISM: `${os.cpus().length}`,
 };
 
