@@ -98,6 +98,13 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="after a failure, go on with the notebooks whose prerequisites are there",
     )
+    run.add_argument(
+        "--status",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="tell another program meanwhile which cell is run",
+    )
     return parser
 
 
@@ -236,6 +243,7 @@ def _run(options: argparse.Namespace) -> int:
         options.output,
         junit_file=options.junit,
         keep_going=options.keep_going,
+        status=options.status,
     )
 
 

@@ -18,6 +18,7 @@ from .pictures.colors import is_status
 from .pictures.logs import LogPicture, plain_line
 from .pictures.pages import PagePicture
 from .pictures.text import fit
+from .views.elapsed import Elapsed
 from .views.front_end import WIDGET_TYPE, in_notebook, interactive, shown
 
 if TYPE_CHECKING:
@@ -250,7 +251,10 @@ def site(url: str, *, timeout: float = 60.0) -> Page:
     Raises :class:`SiteError` when it does not within ``timeout`` seconds.
     """
     deadline = time.monotonic() + timeout
-    with requests.Session() as session:
+    with (
+        Elapsed(f"Waiting for {url}", quiet=not timeout) as going,
+        requests.Session() as session,
+    ):
         # Loopback is no matter for a proxy, whatever the reader's environment says.
         session.trust_env = not url.startswith("http://127.")
         while True:
@@ -260,6 +264,7 @@ def site(url: str, *, timeout: float = 60.0) -> Page:
                     content = answer.raw.read(_LARGEST_PAGE, decode_content=True)
                     if answer.status_code == 200:
                         text = content.decode(answer.encoding or "utf-8", errors="replace")
+                        going.done(f"{url} answers.")
                         return Page(url, text, _facts(text))
                     problem = f"it answers HTTP {answer.status_code}"
             except (requests.RequestException, OSError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 import time
@@ -16,6 +17,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from . import locks, progress, report, tutorial
 from .clouds import Connection, connect
 from .errors import HelpersError
+from .localcloud import atomic
 from .report import junit
 from .settings import Settings
 
@@ -28,12 +30,14 @@ def run(
     *,
     junit_file: Path | None = None,
     keep_going: bool = False,
+    status: Path | None = None,
 ) -> int:
     """Run the notebooks ``first`` to ``last``; 0 when all passed, 1 when one failed.
 
     ``junit_file``: where to write what CI systems read. ``keep_going``: a failure does not end it;
-    what builds on a result that is missing then is not run. Waits for others who work with the same
-    names, and says for whom.
+    what builds on a result that is missing then is not run. ``status``: a file that tells another
+    program meanwhile which cell is run. Waits for others who work with the same names, and says for
+    whom.
     Raises :class:`~helpers.errors.HelpersError` when nothing could be started.
     """
     chosen = tutorial.chapters(first, last)
@@ -55,7 +59,7 @@ def run(
         with (
             locks.hold(connection, names, locks.described()),
             tutorial.claim(folder),
-            _Bar(console, len(chosen)) as bar,
+            _Bar(console, len(chosen), status) as bar,
         ):
             # Who interrupts this one must not read an earlier one's.
             (folder / report.INDEX).unlink(missing_ok=True)
@@ -109,10 +113,15 @@ def _tell(console: Console, results: list[tutorial.Result], seconds: float, inde
 
 
 class _Bar:
-    """A progress bar on a terminal; a line per notebook in a log file."""
+    """A progress bar on a terminal; a line per notebook in a log file.
 
-    def __init__(self, console: Console, total: int) -> None:
+    ``status``: a file in which another program may read at any time what is run, as JSON: the
+    notebook with its cell, and which share of all is done.
+    """
+
+    def __init__(self, console: Console, total: int, status: Path | None = None) -> None:
         self._console = console
+        self._status = status
         self._total = total
         self._done = 0
         self._progress = Progress(
@@ -140,11 +149,11 @@ class _Bar:
     def cell(self, chapter: tutorial.Chapter, done: int, total: int) -> None:
         """A cell was run."""
         part = done / total if total else 1.0
-        self._progress.update(
-            self._task,
-            completed=self._done + part,
-            description=f"{chapter.name}: cell {min(done + 1, total)} of {total}",
-        )
+        completed = self._done + part
+        at = f"{chapter.name}: cell {min(done + 1, total)} of {total}"
+        self._progress.update(self._task, completed=completed, description=at)
+        if self._status is not None:
+            atomic.write(self._status, json.dumps([at, completed / self._total]))
 
     def finished(self, result: tutorial.Result) -> None:
         """A notebook was run."""

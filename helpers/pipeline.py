@@ -124,7 +124,7 @@ def watch(
     def by_commit() -> Any:
         stage = seen.public
         place = (stage.group, stage.registry, stage.task)
-        return runs.started_by_commit(connection, *place, commit, timeout=timeout)
+        return runs.started_by_commit(connection, *place, commit, timeout=timeout, quiet=True)
 
     def by_image(stage: Stage, before: Stage) -> Any:
         digest = runs.digest_of(before.run, BASE_IMAGE)
@@ -136,7 +136,7 @@ def watch(
             # What the newest run was built on starts nothing: if its run is not there, none will be.
             return runs.started_by_image(connection, *place, digest, timeout=0)
         return runs.started_by_image(
-            connection, *place, digest, after=seen.public.run, timeout=timeout
+            connection, *place, digest, after=seen.public.run, timeout=timeout, quiet=True
         )
 
     steps: list[tuple[Stage, Callable[[], Any]]] = [

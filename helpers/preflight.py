@@ -15,6 +15,7 @@ from .display import Table, plain
 from .errors import HelpersError
 from .forks import API
 from .settings import Settings
+from .views.elapsed import Elapsed
 
 PROVIDERS = ("Microsoft.ContainerInstance", "Microsoft.ContainerRegistry", "Microsoft.KeyVault")
 _SUBSCRIPTIONS_VERSION = "2022-12-01"
@@ -75,11 +76,14 @@ def _check(connection: Connection, settings: Settings, registries: Sequence[str]
         ("costs", _costs),
     )
     findings, problems = [], []
-    for what, look in checks:
-        try:
-            findings.append((what, look(connection, settings)))
-        except _ProblemError as problem:
-            problems.append(f"* {what}: {problem}")
+    with Elapsed("Looking before anything is created") as going:
+        for number, (what, look) in enumerate(checks):
+            going.at(what, number / len(checks))
+            try:
+                findings.append((what, look(connection, settings)))
+            except _ProblemError as problem:
+                problems.append(f"* {what}: {problem}")
+        going.done(f"Looked at {len(checks)} things before anything is created.")
     if problems:
         raise PreflightError(
             f"Nothing was created. {len(problems)} of {len(checks)} checks found something that "

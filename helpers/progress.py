@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,11 +17,14 @@ from . import forks, locks, parameters
 from .clouds import Connection, connect
 from .errors import HelpersError
 from .settings import Settings, password_secret
+from .views.elapsed import Elapsed
 
 _ROOT = Path(__file__).resolve().parents[1]
 _CATCH_UP_WITHIN = 3600.0  # seconds; on Azure the early notebooks take some minutes
 _CLEAN_UP = "99"  # it takes away whatever there is
 _STAGING = "11"  # the notebook that makes the registry for staging
+_LOOK = 0.5  # seconds between two looks at how far they are
+_IN_PLACE = "Everything that this notebook builds on is in place."
 _PATIENCE = 1.0  # seconds for a notebook that was started earlier to ask, before all are run
 
 
@@ -195,6 +200,16 @@ def catch_up(
         raise HelpersError(f"catch_up({number!r}): there is no notebook of that number.")
     settings = settings or Settings()
     connection = connection or connect(settings.cloud, github_owner=settings.github_owner)
+    with Elapsed("Catching up") as going:
+        _catch_up(notebook, settings, connection, going)
+        going.done(_IN_PLACE)
+    if not going.shown:
+        print(_IN_PLACE)
+
+
+def _catch_up(notebook: Path, settings: Settings, connection: Connection, going: Elapsed) -> None:
+    number = notebook.name[:2]
+    going.at("looking at what is in place")
     first = first_missing(number, settings, connection)
     names = locks.names_of(connection, settings, staging=number >= _STAGING)
     with locks.hold(
@@ -202,44 +217,59 @@ def catch_up(
     ) as waited:
         if first is not None or waited:  # others may have made it meanwhile
             first = first_missing(number, settings, connection)
-        if first is None:
-            print("Everything that this notebook builds on is in place.")
-            return
-        last = max(earlier for earlier in _EVIDENCE if earlier < number)
-        print(f"Not everything is in place: running the notebooks {first} to {last} first.")
-        _run(first, last, settings)
-    print("Done: everything that this notebook builds on is in place.")
+        if first is not None:
+            last = max(earlier for earlier in _EVIDENCE if earlier < number)
+            going.at(f"running the notebooks {first} to {last} first")
+            _run(first, last, settings, going)
 
 
-def _run(first: str, last: str, settings: Settings) -> None:
-    command = [sys.executable, "-m", "helpers", "run", "--from", first, "--to", last]
+def _run(first: str, last: str, settings: Settings, going: Elapsed) -> None:
     # A folder of its own: other notebooks may be catching up at the same time.
     output = Path(tempfile.mkdtemp(prefix="catch-up-"))
-    command += ["--output", str(output)]
+    status = output / "status"
+    command = [sys.executable, "-m", "helpers", "run", "--from", first, "--to", last]
+    command += ["--output", str(output), "--status", str(status)]
     notebooks = sorted(parameters.NOTEBOOKS.glob("[0-9][0-9]-*.ipynb"))
     run = [path for path in notebooks if first <= path.name[:2] <= last]
     taken = set().union(*(parameters.of(path) for path in run))
     for name, value in settings.parameters().items():
         if name in taken:
             command += ["-p", name, value]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=_ROOT,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_CATCH_UP_WITHIN,
-        )
-    except subprocess.TimeoutExpired:
-        raise HelpersError(
-            f"Catching up took longer than {_CATCH_UP_WITHIN / 60:.0f} minutes. "
-            "Run the earlier notebooks one by one."
-        ) from None
-    if done.returncode:
-        raise HelpersError(f"Catching up failed.\n{(done.stdout + done.stderr).strip()}")
+    code, said = _followed(command, status, going)
+    if code:
+        raise HelpersError(f"Catching up failed.\n{said}")
     shutil.rmtree(output)
+
+
+def _followed(command: Sequence[str], status: Path, going: Elapsed) -> tuple[int, str]:
+    """The exit status of a run and what it has said; meanwhile ``going`` says which cell it is at."""
+    deadline = time.monotonic() + _CATCH_UP_WITHIN
+    with subprocess.Popen(
+        command,
+        cwd=_ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            while True:
+                try:
+                    said, _ = process.communicate(timeout=_LOOK)
+                except subprocess.TimeoutExpired:
+                    if time.monotonic() > deadline:
+                        raise HelpersError(
+                            f"Catching up took longer than {_CATCH_UP_WITHIN / 60:.0f} minutes. "
+                            "Run the earlier notebooks one by one."
+                        ) from None
+                    if status.exists():
+                        at, share = json.loads(status.read_text())
+                        going.at(at, share)
+                else:
+                    return process.returncode, said.strip()
+        except BaseException:
+            process.kill()
+            raise
 
 
 def _has_secrets(connection: Connection, settings: Settings, *names: str) -> bool:

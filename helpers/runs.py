@@ -18,6 +18,7 @@ from .errors import HelpersError
 from .localcloud.run_statuses import FINAL
 from .pictures import Volatile
 from .run import digest_of, duration_of, images_of, moment, trigger_of
+from .views.elapsed import Elapsed
 
 __all__ = [
     "COLUMNS",
@@ -128,17 +129,21 @@ def looks(connection: Connection, run: Any) -> Iterator[tuple[Any, list[str]]]:
 def ended(
     connection: Connection, run: Any, *, expect: str = "Succeeded", timeout: float = 1800.0
 ) -> Any:
-    """Wait until ``run`` has ended, and show nothing meanwhile; the run at its end.
+    """Wait until ``run`` has ended, without its log; the run at its end.
 
     Raises as :func:`follow` does.
     """
     address = _Address.of(run)
     place = (address.group, address.registry, address.run)
     deadline = time.monotonic() + timeout
-    while (run := connection.clients.tasks.runs.get(*place)).status not in FINAL:
-        if time.monotonic() > deadline:
-            raise RunTimeout(_not_over(run, address, timeout))
-        time.sleep(connection.poll_seconds)
+    what = f"Run {address.run} in {address.registry}"
+    with Elapsed(what) as going:
+        while (run := connection.clients.tasks.runs.get(*place)).status not in FINAL:
+            going.at(plain(run.status))
+            if time.monotonic() > deadline:
+                raise RunTimeout(_not_over(run, address, timeout))
+            time.sleep(connection.poll_seconds)
+        going.done(f"{what}: {plain(run.status)}.")
     if run.status != expect:
         lines = log_of(connection, run).lines
         raise RunFailed(_failure(run, address, lines, expect), run, lines)
@@ -184,16 +189,18 @@ def wait_for(
     Raises :class:`RunTimeout` after ``timeout`` seconds.
     """
     deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        recent = connection.clients.tasks.runs.list(
-            group, registry, filter=f"TaskName eq '{task}'", top=20
-        )
-        for run in recent:
-            if after is not None and run.run_id == after.run_id:
-                break
-            if trigger in (None, trigger_of(run)):
-                return run
-        time.sleep(connection.poll_seconds)
+    with Elapsed(f"Waiting for a new run of {task}") as going:
+        while time.monotonic() < deadline:
+            recent = connection.clients.tasks.runs.list(
+                group, registry, filter=f"TaskName eq '{task}'", top=20
+            )
+            for run in recent:
+                if after is not None and run.run_id == after.run_id:
+                    break
+                if trigger in (None, trigger_of(run)):
+                    going.done(f"A new run of {task}: {run.run_id}.")
+                    return run
+            time.sleep(connection.poll_seconds)
     kind = f"by the trigger {trigger} " if trigger else ""
     raise RunTimeout(
         f"No new run of {task} in {registry} was started {kind}within {timeout:.0f} s."
@@ -208,17 +215,19 @@ def started_by_commit(
     commit: str,
     *,
     timeout: float = 300.0,
+    quiet: bool = False,
 ) -> Any:
     """Wait until there is a run of ``task`` that ``commit`` (its whole id) started; that run.
 
-    It is also found when it ended long ago. Raises :class:`RunTimeout` after ``timeout`` seconds.
+    It is also found when it ended long ago. ``quiet``: nothing says meanwhile that it is waited for.
+    Raises :class:`RunTimeout` after ``timeout`` seconds.
     """
 
     def wanted(run: Any) -> bool:
         return bool(run.source_trigger) and run.source_trigger.commit_id == commit
 
     cause = f"the commit {commit[:7]}"
-    return _started(connection, (group, registry, task), wanted, cause, timeout)
+    return _started(connection, (group, registry, task), wanted, cause, timeout, quiet)
 
 
 def started_by_image(
@@ -230,12 +239,14 @@ def started_by_image(
     *,
     after: Any | None = None,
     timeout: float = 300.0,
+    quiet: bool = False,
 ) -> Any:
     """Wait until there is a run of ``task`` that a base image with ``digest`` started; the newest.
 
     It is also found when it ended long ago: an image that comes back unchanged, and that the task
     was last built on, starts none. ``after``: a run that it has to be younger than, perhaps of
-    another task. Raises :class:`RunTimeout` after ``timeout`` seconds.
+    another task. ``quiet`` as in :func:`started_by_commit`. Raises :class:`RunTimeout` after
+    ``timeout`` seconds.
     """
 
     def wanted(run: Any) -> bool:
@@ -245,7 +256,7 @@ def started_by_image(
         return digest in [one.digest for one in images or []]
 
     cause = f"the base image {digest[:19]}…"
-    return _started(connection, (group, registry, task), wanted, cause, timeout)
+    return _started(connection, (group, registry, task), wanted, cause, timeout, quiet)
 
 
 def _started(
@@ -254,22 +265,25 @@ def _started(
     wanted: Callable[[Any], bool],
     cause: str,
     timeout: float,
+    quiet: bool,
 ) -> Any:
     group, registry, task = place
     deadline = time.monotonic() + timeout
-    while True:
-        recent = connection.clients.tasks.runs.list(
-            group, registry, filter=f"TaskName eq '{task}'", top=_RECENT
-        )
-        found = next((run for run in recent if wanted(run)), None)
-        if found is not None:
-            return found
-        if time.monotonic() > deadline:
-            raise RunTimeout(
-                f"No run of {task} in {registry} was started by {cause} within {timeout:.0f} s."
-                + _why(connection, group, registry, task)
+    with Elapsed(f"Waiting for the run of {task} that {cause} starts", quiet=quiet) as going:
+        while True:
+            recent = connection.clients.tasks.runs.list(
+                group, registry, filter=f"TaskName eq '{task}'", top=_RECENT
             )
-        time.sleep(connection.poll_seconds)
+            found = next((run for run in recent if wanted(run)), None)
+            if found is not None:
+                going.done(f"The run of {task} that {cause} has started: {found.run_id}.")
+                return found
+            if time.monotonic() > deadline:
+                raise RunTimeout(
+                    f"No run of {task} in {registry} was started by {cause} within {timeout:.0f} s."
+                    + _why(connection, group, registry, task)
+                )
+            time.sleep(connection.poll_seconds)
 
 
 def _why(connection: Connection, group: str, registry: str, task: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,9 +17,12 @@ from azure.identity import ClientSecretCredential
 from helpers import forks, preflight, progress
 from helpers.clouds import Connection, connect
 from helpers.errors import HelpersError
+from helpers.localcloud import daemon
 from helpers.settings import Settings
+from helpers.views.elapsed import Elapsed
 from tests.conftest import LocalCloud
 from tests.helpers.conftest import new_settings
+from tests.helpers.front_end import front_end
 
 
 @pytest.fixture
@@ -108,7 +112,7 @@ def test_secrets_that_nobody_may_read_are_missing(
 
 def test_a_notebook_that_fails_to_catch_up_is_reported(settings: Settings) -> None:
     with pytest.raises(HelpersError, match="Catching up failed") as caught:
-        progress._run("98", "99", settings)
+        progress._run("98", "99", settings, Elapsed("Catching up"))
     assert "98" in str(caught.value)
 
 
@@ -117,7 +121,37 @@ def test_catching_up_ends_when_it_takes_too_long(
 ) -> None:
     monkeypatch.setattr(progress, "_CATCH_UP_WITHIN", 0.01)
     with pytest.raises(HelpersError, match="Catching up took longer than 0 minutes"):
-        progress._run("01", "01", settings)
+        progress._run("01", "01", settings, Elapsed("Catching up"))
+
+
+CATCH_UP = """
+from helpers import catch_up
+catch_up("02")
+"""
+
+
+@pytest.mark.timeout(300)
+def test_a_reader_sees_which_cell_is_run_and_for_how_long(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    try:
+        with front_end({"LOCALCLOUD_HOME": str(home)}) as tab:
+            tab.run(CATCH_UP, timeout=240)
+            shown = [one["text/plain"] for one in tab.outputs]
+            assert shown[-1] == progress._IN_PLACE
+            cells = [
+                one for one in shown if re.search(r": 01-\S+: cell \d+ of \d+ \(0:\d\d\)$", one)
+            ]
+            assert cells, shown
+            assert all(one.startswith("Catching up: ") for one in cells)
+            assert any(
+                re.search(r'<progress [^>]*value="0\.', one["text/html"])
+                for one in tab.outputs[:-1]
+            )
+
+            # What is in place says so in the same words.
+            assert tab.run(CATCH_UP)["text/plain"].strip() == progress._IN_PLACE
+    finally:
+        daemon.down(home)
 
 
 # -- a cloud that cannot be reached, and one that is Azure -----------------------------------------

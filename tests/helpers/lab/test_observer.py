@@ -9,7 +9,7 @@ import pytest
 
 from helpers.lab.observer import observe
 from helpers.lab.state import CloudState
-from tests.lab.conftest import Seen, eventually, tag, threads
+from tests.helpers.lab.conftest import Seen, eventually, tag, threads
 from tests.scenario.world import NAMES, World
 
 

@@ -21,7 +21,7 @@ from helpers.localcloud import daemon
 from helpers.settings import Settings
 from helpers.state import delete_state
 from tests.helpers.conftest import new_settings
-from tests.lab.conftest import Seen, eventually, threads
+from tests.helpers.lab.conftest import Seen, eventually, threads
 
 NOT_RUNNING = (
     "The local cloud does not run: start it with python -m helpers up, and this goes on by itself."
@@ -166,7 +166,7 @@ def test_another_kernel_sees_it_too_and_ends_at_once(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
     )
     assert other.stdout is not None
     try:

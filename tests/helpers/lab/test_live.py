@@ -65,7 +65,7 @@ class Said(Live):
 def run_cell(environment: dict[str, str]) -> list[dict[str, Any]]:
     """What the displayed object and the cell's value are made of, in a kernel."""
     manager, client = start_new_kernel(
-        env={**os.environ, **environment}, cwd=str(Path(__file__).parents[2])
+        env={**os.environ, **environment}, cwd=str(Path(__file__).parents[3])
     )
     try:
         client.execute(CELL)
@@ -96,7 +96,7 @@ def test_where_nobody_sits_it_is_the_picture_alone(monkeypatch: pytest.MonkeyPat
         monkeypatch.delenv(name, raising=False)
     page = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)])
     ExecutePreprocessor(timeout=60).preprocess(
-        page, {"metadata": {"path": str(Path(__file__).parents[2])}}
+        page, {"metadata": {"path": str(Path(__file__).parents[3])}}
     )
     for output in page.cells[0].outputs:
         assert set(output.data) == {"text/plain", "text/html", "image/svg+xml"}
