@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import requests
 
 from .errors import HelpersError
 from .localcloud.run_statuses import FINAL
-from .pictures import Volatile, markup
+from .pictures import Flow, Volatile, markup, news
 from .pictures.colors import is_status
 from .pictures.logs import LogPicture, plain_line
 from .pictures.pages import PagePicture
@@ -23,6 +23,7 @@ from .views.front_end import WIDGET_TYPE, in_notebook, interactive, shown
 
 if TYPE_CHECKING:
     from .views.log import LogView
+    from .views.picture import PictureView
 
 SITE_TYPE = "application/vnd.consume-public-content.site+json"
 _LARGEST_PAGE = 1 << 20  # bytes
@@ -179,29 +180,65 @@ class LiveLog:
         return bundle
 
 
-def redrawn(thing: object) -> Callable[[], None]:
-    """Show ``thing`` now; each call of the result shows it anew if its text has changed."""
-    shown = repr(thing)
-    handle: Any = None
-    if in_notebook():
-        from IPython.display import display
+class Drawn(Protocol):
+    """What is drawn as boxes, and drawn anew when it has changed."""
 
-        handle = display(thing, display_id=True)
-    else:
-        print(shown, flush=True)
+    def picture(self) -> Flow:
+        """What it shows at present."""
 
-    def redraw() -> None:
-        nonlocal shown
-        text = repr(thing)
-        if text == shown:
-            return
-        shown = text
-        if handle is not None:
-            handle.update(thing)
+
+class LivePicture:
+    """Shows a picture that changes: each call shows what it is by then, if that is something else.
+
+    Where widgets run it is redrawn in its place, and screen readers are told what is new. In
+    another notebook one output is redrawn, elsewhere its text is printed.
+    """
+
+    def __init__(self, thing: Drawn) -> None:
+        self._thing = thing
+        self._shown = thing.picture()
+        self._handle: Any = None
+        self._view: PictureView | None = None
+        if interactive():
+            from .views.picture import PictureView
+
+            self._view = PictureView(self._shown.html())
+        self._printed = repr(thing)
+        if in_notebook():
+            from IPython.display import display
+
+            self._handle = display(self._bundle(), raw=True, display_id=True)
         else:
+            print(self._printed, flush=True)
+
+    def __call__(self) -> None:
+        """Show it anew if it has changed."""
+        before, self._shown = self._shown, self._thing.picture()
+        if before == self._shown:
+            return
+        if self._view is not None:
+            self._view.show(self._shown.html(), news(before, self._shown))
+        elif self._handle is not None:
+            self._handle.update(self._bundle(), raw=True)
+        elif self._printed != (text := repr(self._thing)):
+            self._printed = text
             print(f"\n{text}", flush=True)
 
-    return redraw
+    def end(self) -> None:
+        """Show what is new, and keep with the notebook what is shown."""
+        self()
+        if self._view is not None:
+            self._handle.update(self._bundle(), raw=True)
+
+    def _bundle(self) -> dict[str, Any]:
+        bundle: dict[str, Any] = {
+            "text/plain": repr(self._thing),
+            "text/html": self._shown.html(),
+            "image/svg+xml": self._shown.svg(),
+        }
+        if self._view is not None:
+            bundle[WIDGET_TYPE] = shown(self._view)
+        return bundle
 
 
 # -- the site ------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import runs
 from .clouds import Connection
-from .display import Table, plain, redrawn
+from .display import LivePicture, Table, plain
 from .pictures import Box, Flow, run_lines
 from .pictures.boxes import OPEN, SHUT
 from .run import moment
@@ -119,7 +119,7 @@ def watch(
         Stage("The team", settings.registry_group, settings.registry, "hello-world"),
         commit,
     )
-    show = redrawn(seen)
+    show = LivePicture(seen)
 
     def by_commit() -> Any:
         stage = seen.public
@@ -144,13 +144,16 @@ def watch(
         (seen.gate, lambda: by_image(seen.gate, seen.public)),
         (seen.site, lambda: by_image(seen.site, seen.gate)),
     ]
-    for stage, start in steps:
-        stage.run = found = start()
-        first = seen.public.run or found
-        stage.earlier = found.create_time < first.create_time
-        _until_it_ends(connection, stage, show, timeout)
-        if stage.status != "Succeeded":
-            break
+    try:
+        for stage, start in steps:
+            stage.run = found = start()
+            first = seen.public.run or found
+            stage.earlier = found.create_time < first.create_time
+            _until_it_ends(connection, stage, show, timeout)
+            if stage.status != "Succeeded":
+                break
+    finally:
+        show.end()
     return seen
 
 

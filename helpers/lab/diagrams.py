@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..clouds import Connection
-from ..pictures import Flow
+from ..pictures import Flow, news
 from ..settings import Settings
 from . import flows
 from .moving import Moving
@@ -42,7 +42,7 @@ class Diagram(Moving):
         """Redraw the picture."""
         before = self._shown
         after = self.draw(state)
-        self.widget().show(after.html(), flows.news(before, after) if before else "")
+        self.widget().show(after.html(), news(before, after) if before else "")
 
 
 def pipeline(connection: Connection, settings: Settings) -> Diagram:

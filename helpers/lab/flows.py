@@ -198,24 +198,3 @@ def _others(state: CloudState, shown: Collection[Place]) -> Iterator[tuple[str, 
         )
     if len(found) > _MOST:
         yield (f"and {len(found) - _MOST} more",)
-
-
-def news(before: Flow, after: Flow) -> str:
-    """What is different in two pictures, in words that can be read out; '' for nothing of weight."""
-    if after.problem and after.problem != before.problem:
-        return after.problem
-    known = {(box.title, box.name): _told(box) for column in before.columns for box in column}
-    told = [
-        f"{box.title}, {box.name}: {_told(box)}."
-        for column in after.columns
-        for box in column
-        if known.get((box.title, box.name)) != _told(box)
-    ]
-    if before.problem and not after.problem:
-        told.insert(0, "The cloud is seen again.")
-    return " ".join(told)
-
-
-def _told(box: Box) -> str:
-    said = [box.status, box.gate, f"background {box.color}" if box.color else ""]
-    return ", ".join(one for one in said if one)

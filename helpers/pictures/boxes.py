@@ -24,7 +24,7 @@ from .colors import (
     tone_of,
 )
 from .drawing import Drawing
-from .text import Volatile, clock, fit, line, short_digest, width_of
+from .text import Since, Volatile, clock, fit, line, short_digest, width_of
 
 OPEN, SHUT, DECIDES = "gate open", "gate shut", "gate decides"
 _GATES = {OPEN: GOOD, SHUT: BAD, DECIDES: GOING}
@@ -101,7 +101,9 @@ def run_lines(
     lines: list[tuple[str, ...]] = []
     if run:
         took = f", {round((finished - started).total_seconds())} s" if started and finished else ""
-        lines.append((Volatile(f"run {run}{took}"),))
+        going_on = finished is None
+        text = f"run {run}{took}"
+        lines.append((Since(text, started) if started and going_on else Volatile(text),))
     if cause:
         lines.append((f"by {cause}",))
     if started:
@@ -288,3 +290,24 @@ def _arrow(
     drawing.path(f"M{to_x - 7:.0f} {to_y - 5:.0f}l7 5l-7 5", edge, width=2)
     if box.refuses:
         drawing.path(f"M{x + 9:.0f} {y - 13:.0f}v26", BAD.edge, width=4)
+
+
+def news(before: Flow, after: Flow) -> str:
+    """What is different in two pictures, in words that can be read out; '' for nothing of weight."""
+    if after.problem and after.problem != before.problem:
+        return after.problem
+    known = {(box.title, box.name): _standing(box) for column in before.columns for box in column}
+    told = [
+        f"{box.title}, {box.name}: {_standing(box)}."
+        for column in after.columns
+        for box in column
+        if known.get((box.title, box.name)) != _standing(box)
+    ]
+    if before.problem and not after.problem:
+        told.insert(0, "The cloud is seen again.")
+    return " ".join(told)
+
+
+def _standing(box: Box) -> str:
+    said = [box.status, box.gate, f"background {box.color}" if box.color else ""]
+    return ", ".join(one for one in said if one)

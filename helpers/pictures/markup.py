@@ -21,7 +21,7 @@ from .colors import (
     tone_of,
 )
 from .drawing import CLASS
-from .text import Volatile, fit
+from .text import Since, Volatile, fit
 
 # Which scheme holds: what the page says (JupyterLab, VS Code, the site's theme), else the reader's.
 SCHEMES = (
@@ -130,7 +130,9 @@ def root(tag: str, kind: str, style: str, **more: str) -> Element:
 def parts(parent: Element, texts: Sequence[str]) -> None:
     """The parts of a line, each isolated: letters of another direction turn nothing else around."""
     for one in texts:
-        element(parent, "bdi", "volatile" if isinstance(one, Volatile) else "", one)
+        made = element(parent, "bdi", "volatile" if isinstance(one, Volatile) else "", one)
+        if isinstance(one, Since):
+            made.set("data-since", one.start.isoformat())
 
 
 def chip(parent: Element, text: str, tone: Tone | None = None) -> None:

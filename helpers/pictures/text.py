@@ -26,7 +26,17 @@ class Volatile(str):
     Its element in SVG and HTML has the class ``volatile``, so that comparisons can leave it out.
     """
 
-    __slots__ = ()
+
+class Since(Volatile):
+    """A text about something that goes on since ``start``; a live picture adds for how long."""
+
+    start: datetime
+
+    def __new__(cls, text: str, start: datetime) -> Since:
+        """The text with its time."""
+        made = super().__new__(cls, text)
+        made.start = start
+        return made
 
 
 def fit(text: str) -> str:

@@ -19,7 +19,7 @@ from helpers.lab.state import (
     TagState,
     TaskState,
 )
-from helpers.pictures import Box, Flow
+from helpers.pictures import Box, Flow, news
 from helpers.settings import Settings
 
 NAMES = Settings()
@@ -188,12 +188,12 @@ def test_news_are_what_has_changed_and_nothing_else() -> None:
     after = flows.pipeline(
         state(public(), base(run("cg2", "base-import-node", "Failed")), team()), NAMES
     )
-    assert flows.news(before, before) == ""
-    assert flows.news(before, after) == "The gate, base-import-node: Failed, gate shut."
+    assert news(before, before) == ""
+    assert news(before, after) == "The gate, base-import-node: Failed, gate shut."
     gone = replace(before, problem="It is down.")
-    assert flows.news(before, gone) == "It is down."
-    assert flows.news(gone, gone) == ""
-    assert flows.news(gone, before) == "The cloud is seen again."
+    assert news(before, gone) == "It is down."
+    assert news(gone, gone) == ""
+    assert news(gone, before) == "The cloud is seen again."
 
 
 def test_five_hundred_runs_are_one_picture() -> None:

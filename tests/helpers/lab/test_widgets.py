@@ -81,6 +81,21 @@ def test_the_pipeline_moves_when_somebody_else_commits(world: World, kernel: Fro
     until_nobody_watches(kernel)
 
 
+def test_a_commit_that_is_watched_is_redrawn_in_its_place(kernel: FrontEnd) -> None:
+    kernel.run(
+        "from helpers import forks, pipeline\n"
+        "seen = pipeline.watch(connection, NAMES, forks.set_color(connection, 'Red'))",
+        timeout=90,
+    )
+    first, *_, last = [one for one in kernel.outputs if WIDGET in one]
+    assert first[WIDGET] == last[WIDGET]  # one widget, and what is stored at the end is its end
+    assert "not started" in first["text/plain"].splitlines()[2]
+    assert last["text/plain"].splitlines()[3].endswith("Failed")
+    assert "gate shut" in last["image/svg+xml"]
+    assert last["text/html"] == kernel.shown(first).state["html"]
+    assert "base-import-node: Failed, gate shut." in kernel.shown(first).state["said"]
+
+
 def rows(model: Model) -> dict[str, list[Any]]:
     """The rows that a table has been sent, by their keys."""
     found: dict[str, list[Any]] = {}

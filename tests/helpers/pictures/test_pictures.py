@@ -250,6 +250,16 @@ def test_what_varies_from_run_to_run_can_be_left_out_of_a_comparison() -> None:
     assert not record.alike(outputs(first), outputs(other), rules)
 
 
+def test_what_goes_on_says_since_when() -> None:
+    going = Flow("t", [[Box("a", "b", status="Running", lines=run_lines("ca4", "", NOON))]])
+    since = 'class="volatile" data-since="2026-11-26T12:00:00+00:00">run ca4<'
+    assert since in going.html()
+    over = run_lines("ca4", "", NOON, NOON + timedelta(seconds=61))
+    ended = Flow("t", [[Box("a", "b", status="Succeeded", lines=over)]])
+    assert "data-since" not in ended.html()
+    assert ">run ca4, 61 s<" in ended.html()
+
+
 # -- trees ---------------------------------------------------------------------------------------
 
 
