@@ -36,6 +36,7 @@ __all__ = [
     "started_by_commit",
     "started_by_image",
     "table",
+    "title_of",
     "trigger_of",
     "wait_for",
 ]
@@ -89,7 +90,7 @@ def follow(
     the last lines of the log when it ends otherwise, :class:`RunTimeout`.
     """
     address = _Address.of(run)
-    log = Log(f"Run {address.run} in {address.registry}")
+    log = Log(title_of(run))
     show = LiveLog(log)
     deadline = time.monotonic() + timeout
     try:
@@ -162,7 +163,13 @@ def log_of(connection: Connection, run: Any) -> Log:
     address = _Address.of(run)
     stream = _LogStream(connection, address)
     lines = [*stream.read(), *stream.rest()]
-    return Log(f"Run {address.run} in {address.registry}", lines, plain(run.status))
+    return Log(title_of(run), lines, plain(run.status))
+
+
+def title_of(run: Any) -> str:
+    """How the log of a run is headed."""
+    address = _Address.of(run)
+    return f"Run {address.run} in {address.registry}"
 
 
 def newest(connection: Connection, group: str, registry: str, task: str) -> Any | None:

@@ -17,6 +17,8 @@ const STATUSES = {
   Succeeded: "good", Running: "going", Started: "going", Queued: "going", Canceled: "stopped",
 };
 
+const LIVE = ["status", "over", "steps", "total", "title", "problem"];
+
 const number = (value) => value.toLocaleString("en");
 const lines = (count) => `${number(count)} ${count === 1 ? "line" : "lines"}`;
 
@@ -55,7 +57,7 @@ class Store {
     const again = () => this.ask();
     this.model.on("change:first", takeFirst);
     this.model.on("msg:custom", takeMore);
-    for (const name of ["status", "over", "steps", "total", "title"]) {
+    for (const name of LIVE) {
       this.model.on(`change:${name}`, changed);
     }
     window.addEventListener("online", again);
@@ -65,7 +67,7 @@ class Store {
       window.removeEventListener("online", again);
       this.model.off("change:first", takeFirst);
       this.model.off("msg:custom", takeMore);
-      for (const name of ["status", "over", "steps", "total", "title"]) {
+      for (const name of LIVE) {
         this.model.off(`change:${name}`, changed);
       }
     };
@@ -185,7 +187,6 @@ class View {
     this.top = 0;
     this.drawn = "";
     this.spoken = new Map();
-    this.words = [];
     this.build(root);
     this.refresh();
     // An output that is drawn anew begins where the reader was; the old one may still be there.
@@ -222,10 +223,9 @@ class View {
     this.box.setAttribute("role", "region");
     this.space = element("div", "space");
     this.box.append(this.space);
-    this.said = element("div", "said");
-    this.said.setAttribute("role", "status");
-    this.said.setAttribute("aria-live", "polite");
-    this.root.append(head, this.steps, this.box, this.said);
+    this.problem = element("div", "problem");
+    this.root.append(head, this.problem, this.steps, this.box);
+    this.speaker = speaker(this.root);
     root.append(this.root);
 
     this.box.addEventListener("scroll", () => this.scrolled());
@@ -277,7 +277,7 @@ class View {
     this.store.kept = this.kept();
     this.store.views.delete(this);
     clearTimeout(this.typing);
-    clearTimeout(this.speaking);
+    this.speaker.end();
     this.sized.disconnect();
   }
 
@@ -312,6 +312,10 @@ class View {
     this.box.setAttribute("aria-label", `Log: ${model.get("title")}, ${lines(store.total)}`);
     this.root.setAttribute("aria-label", `Log: ${model.get("title")}`);
     this.stick.hidden = model.get("over") && here === store.total;
+    const problem = model.get("problem");
+    if (problem && problem !== this.problem.textContent) this.say(problem);
+    this.problem.textContent = problem;
+    this.problem.hidden = !problem;
     this.drawSteps();
     this.search.update();
     this.tellHits();
@@ -365,12 +369,7 @@ class View {
   }
 
   say(text) {
-    this.words.push(text);
-    clearTimeout(this.speaking);
-    this.speaking = setTimeout(() => {
-      this.said.textContent = this.words.slice(-4).join(" ");
-      this.words = [];
-    }, 700);
+    this.speaker.say(text);
   }
 
   // -- rows ------------------------------------------------------------------------------------
@@ -512,7 +511,11 @@ export default () => {
     },
     render({ model, el }) {
       const view = new View(model, store, el);
-      return () => view.close();
+      const leave = attend(model);
+      return () => {
+        view.close();
+        leave();
+      };
     },
   };
 };

@@ -5,8 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import threading
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import anywidget
@@ -14,9 +13,9 @@ import traitlets
 
 from ..pictures.colors import BAD, GOING, GOOD
 from ..pictures.logs import Line, Steps, line_of
-from .style import sheet
+from .picture import Readers
+from .style import script, sheet
 
-_FOLDER = Path(__file__).parent
 _PIECE = 4000  # lines of one message: each is on its way and on the screen before the next
 _MOST = 500_000  # lines: a browser draws nothing that is higher than some millions of pixels
 _LETTERS = {"": " ", BAD.name: "b", GOING.name: "s", GOOD.name: "g"}
@@ -29,22 +28,30 @@ class LogView(anywidget.AnyWidget):
     for what it has missed: it may have been opened later, or its connection was gone for a while.
     """
 
-    _esm = _FOLDER / "log.js"
-    _css = sheet(_FOLDER / "log.css")
+    _esm = script("log.js")
+    _css = sheet("log.css")
     title = traitlets.Unicode().tag(sync=True)
     status = traitlets.Unicode().tag(sync=True)
     over = traitlets.Bool().tag(sync=True)
     total = traitlets.Int().tag(sync=True)
     steps: Any = traitlets.List().tag(sync=True)
     first = traitlets.Bytes().tag(sync=True)
+    problem = traitlets.Unicode().tag(sync=True)  # why no more can be read
 
     def __init__(
-        self, title: str, lines: Iterable[str] = (), status: str = "", *, over: bool = False
+        self,
+        title: str,
+        lines: Iterable[str] = (),
+        status: str = "",
+        *,
+        over: bool = False,
+        looked_at: Callable[[bool], None] | None = None,
     ) -> None:
         self._lines: list[str] = []
         self._read = Steps()
         self._lock = threading.RLock()
         super().__init__(title=title, status=status)
+        self._readers = Readers(looked_at or (lambda _: None))
         self.on_msg(self._asked)
         self.extend(lines)
         if over:
@@ -90,7 +97,8 @@ class LogView(anywidget.AnyWidget):
         ]
 
     def _asked(self, _: Any, content: Any, __: Any) -> None:
-        """Answer a front end that lacks the lines from a number on."""
+        """Answer a front end that lacks the lines from a number on; note who comes and goes."""
+        self._readers.hear(content)
         start = content.get("from") if isinstance(content, dict) else None
         if not isinstance(start, int):
             return

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -11,28 +11,29 @@ import traitlets
 
 from .style import script, sheet
 
-_FOLDER = Path(__file__).parent
-
 
 class Readers:
     """Who looks at a widget: its views in all tabs, each by a name of its own.
 
     ``changed`` is called with whether anybody does, when the first one comes or the last one goes.
+    Whoever has gone does not come back: a message that waited for a cell may arrive after later ones.
     """
 
     def __init__(self, changed: Callable[[bool], None]) -> None:
         self._changed = changed
         self._present: set[str] = set()
+        self._gone: deque[str] = deque(maxlen=1000)
 
     def hear(self, content: Any) -> None:
         """Take note of a message of a front end: who came, or who went."""
         if not isinstance(content, dict):
             return
         before = bool(self._present)
-        if isinstance(came := content.get("came"), str):
+        if isinstance(came := content.get("came"), str) and came not in self._gone:
             self._present.add(came)
         if isinstance(went := content.get("went"), str):
             self._present.discard(went)
+            self._gone.append(went)
         if before != bool(self._present):
             self._changed(bool(self._present))
 
@@ -45,7 +46,7 @@ class PictureView(anywidget.AnyWidget):
     """
 
     _esm = script("picture.js")
-    _css = sheet(_FOLDER / "picture.css")
+    _css = sheet()
     html = traitlets.Unicode().tag(sync=True)
     said = traitlets.Unicode().tag(sync=True)
 

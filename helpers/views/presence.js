@@ -1,13 +1,19 @@
 // What every live view does: it tells the kernel that it is looked at, and speaks to screen readers.
 
-/** Tell the kernel that this view is here, and by the result that it is gone. */
+/** Tell the kernel that this view is here, and by the result that it is gone: for good, by that name. */
 function attend(model) {
-  const name = `${Date.now()}-${Math.random().toString(36).slice(2)}`;
-  const leave = () => model.send({ went: name });
-  const come = () => model.send({ came: name });
+  let name;
+  const come = () => {
+    name ??= `${Date.now()}-${Math.random().toString(36).slice(2)}`;
+    model.send({ came: name });
+  };
+  const leave = () => {
+    if (name) model.send({ went: name });
+    name = undefined;
+  };
   come();
   window.addEventListener("pagehide", leave);
-  window.addEventListener("pageshow", come); // back from the history, or the network is there again
+  window.addEventListener("pageshow", come); // back from the history
   window.addEventListener("online", come);
   return () => {
     window.removeEventListener("pagehide", leave);

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import anywidget
@@ -13,7 +12,6 @@ import traitlets
 from .picture import Readers
 from .style import script, sheet
 
-_FOLDER = Path(__file__).parent
 MOST = 2000  # rows
 
 
@@ -41,7 +39,7 @@ class RunsView(anywidget.AnyWidget):
     """
 
     _esm = script("runs.js")
-    _css = sheet(_FOLDER / "runs.css")
+    _css = sheet("runs.css")
     problem = traitlets.Unicode().tag(sync=True)
     opened = traitlets.Unicode().tag(sync=True)
     filters: Any = traitlets.Dict().tag(sync=True)

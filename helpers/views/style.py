@@ -11,14 +11,21 @@ from ..pictures.markup import SCHEMES
 _FOLDER = Path(__file__).parent
 
 
-def sheet(path: Path) -> str:
-    """A style sheet, after what it may use: every colour as a variable, ``--good-ink`` for instance."""
+def sheet(name: str = "") -> str:
+    """A style sheet, after what all views share and what it may use: every colour as a variable.
+
+    ``--good-ink``, for instance. Without a name it is what all views share, and no more.
+    """
     shades = [*SHADES, *(one for tone in TONES for one in (tone.fill, tone.ink, tone.edge))]
     variables = "".join(f"--{one.name}:{one.css};" for one in shades)
-    return f"{SCHEMES}\n.{CLASS}{{{variables}}}\n{path.read_text(encoding='utf-8')}"
+    files = _texts("presence.css", *([name] if name else []))
+    return f"{SCHEMES}\n.{CLASS}{{{variables}}}\n{files}"
 
 
 def script(name: str) -> str:
     """The module of a live view, after what all of them share."""
-    files = [_FOLDER / "presence.js", _FOLDER / name]
-    return "\n".join(path.read_text(encoding="utf-8") for path in files)
+    return _texts("presence.js", name)
+
+
+def _texts(*names: str) -> str:
+    return "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in names)
