@@ -21,7 +21,8 @@ from .watch import Watch, why
 log = logging.getLogger(__name__)
 
 Callback = Callable[[CloudState], None]
-_REQUEST = 5.0  # seconds in which the cloud answers a request, or cannot be seen
+# Seconds in which a request is answered, or the cloud cannot be seen.
+_REQUEST, _REQUEST_TO_AZURE = 5.0, 20.0
 _observers: WeakValueDictionary[object, Observer] = WeakValueDictionary()
 _making = threading.Lock()
 
@@ -42,7 +43,7 @@ class Observer:
 
     def __init__(self, connection: Connection, settings: Settings) -> None:
         self._connection = connection.with_timeout(
-            _REQUEST
+            _REQUEST if connection.is_local else _REQUEST_TO_AZURE
         )  # nobody else's requests wait for these
         self._settings = settings
         self._telling = threading.RLock()  # held while callbacks are called: in order, never two

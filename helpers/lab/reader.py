@@ -68,6 +68,16 @@ class Reader:
             found.update(self.tags_of(login_server, repository))
         return MappingProxyType(found)
 
+    def tag(self, login_server: str, repository: str, name: str) -> TagState | None:
+        """One tag; None when it is gone."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        try:
+            found = self._clients.registry(login_server).get_tag_properties(repository, name)
+        except ResourceNotFoundError:
+            return None
+        return TagState(repository, name, str(found.digest), found.last_updated_on)
+
     def tags_of(self, login_server: str, repository: str) -> dict[str, TagState]:
         """The tags of a repository by ``repository:tag``; none when it is gone."""
         from azure.containerregistry import ArtifactTagOrder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timezone
 from types import MappingProxyType
@@ -14,7 +15,7 @@ from .reader import RUNS, Reader
 from .state import RegistryState, RunState, SiteState
 from .stream import Change
 
-_SINGLE = 8  # runs that are read one by one; of more, the newest are listed
+_SINGLE = 8  # runs and tags that are read one by one; of more, the newest are listed
 _RECENT = 50  # runs that are read at first, and again with everything
 _PATIENCE = 30.0  # seconds in which the program of a container that runs should answer
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0  # seconds between two looks at a page that is not there yet
@@ -37,6 +38,7 @@ class Sight:
             f"{groups}{settings.instance_group}/providers/Microsoft.ContainerInstance"
             f"/containerGroups/{settings.instance}".lower()
         )
+        self._at_a_time = 1 if connection.is_local else len(self._settings.all_registries)
         self._registries: dict[str, RegistryState] = {}
         self._partial: set[str] = set()  # registries of which only recent runs are known
         self.site: SiteState | None = None
@@ -72,8 +74,9 @@ class Sight:
         Of a registry that was not known before only recent runs, see :meth:`complete`.
         """
         if changes is None:
-            for name in self._settings.all_registries:
-                self._look_at(name)
+            # One after the other they would take as long as Azure is far.
+            with ThreadPoolExecutor(self._at_a_time, "observer read") as pool:
+                list(pool.map(self._look_at, self._settings.all_registries))
             self.look_at_site()
             return
         of_kind: dict[str, dict[str, list[str]]] = {}
@@ -91,7 +94,9 @@ class Sight:
                 runs = self._runs(registry, ids)
                 self._registries[registry.name] = replace(registry, runs=runs)
         for server, tags in of_kind.get("tag", {}).items():
-            self._look_at_tags(server, {one.rpartition(":")[0] for one in tags}, new)
+            registry = self._with(server)
+            if registry is not None and registry.name not in new:
+                self._look_at_tags(registry, tags)
         if self._instance in of_kind.get("container group", {}):
             self._page_since = None
             self.look_at_site()
@@ -142,17 +147,28 @@ class Sight:
         found = (self._reader.run(registry.name, run_id) for run_id in ids)
         return [one for one in found if one is not None]
 
-    def _look_at_tags(self, server: str, repositories: set[str], new: set[str]) -> None:
-        registry = next((one for one in self.registries if one.login_server == server), None)
-        if registry is None or registry.name in new:
-            return
-        tags = {
-            name: tag for name, tag in registry.tags.items() if tag.repository not in repositories
-        }
-        for repository in repositories:
-            tags.update(self._reader.tags_of(server, repository))
-        changed = replace(registry, tags=MappingProxyType(tags))
-        self._registries[registry.name] = changed
+    def _look_at_tags(self, registry: RegistryState, names: Sequence[str]) -> None:
+        server = registry.login_server
+        known = dict(registry.tags)
+        of_repository: dict[str, list[str]] = {}
+        for name in names:
+            repository, _, tag = name.rpartition(":")
+            of_repository.setdefault(repository, []).append(tag)
+        for repository, tags in of_repository.items():
+            if len(tags) > _SINGLE:
+                for name in [one.name for one in known.values() if one.repository == repository]:
+                    del known[name]
+                known.update(self._reader.tags_of(server, repository))
+                continue
+            for tag in tags:
+                known.pop(f"{repository}:{tag}", None)
+                if found := self._reader.tag(server, repository, tag):
+                    known[found.name] = found
+        self._registries[registry.name] = replace(registry, tags=MappingProxyType(known))
+
+    def _with(self, login_server: str) -> RegistryState | None:
+        """The registry of that address, if it was seen before."""
+        return next((one for one in self.registries if one.login_server == login_server), None)
 
     def _known(self, place: str, new: set[str]) -> RegistryState | None:
         """The registry of that id, if it was seen before and was not read just now."""

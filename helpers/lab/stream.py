@@ -57,21 +57,23 @@ class Stream:
 
     def _work(self) -> None:
         while not self._closed.is_set():
+            refusal = ""
             try:
                 with requests.Session() as session:
                     session.trust_env = False  # loopback is no matter for a proxy
-                    self._listen(session)
+                    refusal = self._listen(session)
             except (requests.RequestException, daemon.DaemonError, OSError, ValueError):
                 pass  # why is looked into below
             if not self._closed.is_set():
-                self._lost(trouble(self._home, self._subscription_id) or UNANSWERED)
+                reason = trouble(self._home, self._subscription_id)
+                self._lost(reason or refusal or UNANSWERED)
                 self._closed.wait(_RETRY)
 
-    def _listen(self, session: requests.Session) -> None:
-        """Listen until the stream ends, or breaks: then something is raised."""
+    def _listen(self, session: requests.Session) -> str:
+        """Listen until the stream ends; why it was refused. When it breaks something is raised."""
         running = daemon.status(self._home)
         if running is None:
-            return
+            return ""
         token = (self._home / _TOKEN_FILE).read_text()
         with session.get(
             f"{running.proxy_url}{_PATH}",
@@ -79,10 +81,12 @@ class Stream:
             stream=True,
             timeout=SILENCE,
         ) as answer:
+            if answer.status_code == 503:  # in words that are for the reader
+                return answer.text.strip()
             answer.raise_for_status()
             with self._lock:
                 if self._closed.is_set():
-                    return
+                    return ""
                 self._answer = answer
             try:
                 for line in answer.iter_lines():
@@ -96,6 +100,7 @@ class Stream:
             finally:
                 with self._lock:
                     self._answer = None
+        return ""
 
 
 UNANSWERED = (

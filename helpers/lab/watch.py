@@ -18,7 +18,7 @@ from .stream import UNANSWERED, Change, Stream, trouble
 
 log = logging.getLogger(__name__)
 
-POLL = 5.0  # seconds from one look at Azure to the next
+POLL = 3.0  # seconds from one look at Azure to the next, which takes a while itself
 _RETRY = 2.0  # seconds after which what could not be read is read again
 _MOST = 500  # changes that are noted while others are read; with more, everything is read
 _LEAVE = 2.0  # seconds that a request which is not answered may keep who does not watch any more
@@ -160,6 +160,8 @@ def why(connection: Connection, error: Exception) -> str:
             return UNANSWERED
     elif isinstance(error, ClientAuthenticationError):
         return "Azure knows nobody here any more: sign in again with az login."
+    elif isinstance(error, (ServiceRequestError, ServiceResponseError, OSError)):
+        return "Azure does not answer: see to this machine's network, and this goes on by itself."
     text = str(error).strip() or type(error).__name__
     return (
         f"The cloud cannot be seen ({text.splitlines()[0].rstrip('.')}): if that stays so, run the "

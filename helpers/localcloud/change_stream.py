@@ -23,6 +23,11 @@ from .changes import LISTENERS, Change, Changes
 PATH = "/changes"
 TOKEN_FILE = "changes.token"  # noqa: S105 - its name, not the secret
 HEARTBEAT = 1.0  # seconds without a change after which an empty line is sent
+_STOPPING = "The local cloud is about to stop: start it again with python -m helpers up."
+_FULL = (
+    f"{LISTENERS} notebooks and programs watch this cloud, and there is no room for more: shut down "
+    "one that you do not need."
+)
 _WAITING = 200  # changes that wait for a listener; with more, it is told to look at everything
 
 
@@ -52,8 +57,8 @@ class ChangeStream:
             return PlainTextResponse(text, 401, {"WWW-Authenticate": "Bearer"})
         listener = _Listener()
         if not self._changes.listen(listener):
-            text = f"Up to {LISTENERS} may listen at a time, and nobody while the cloud stops.\n"
-            return PlainTextResponse(text, 503, {"Retry-After": "1"})
+            text = _STOPPING if self._changes.closed else _FULL
+            return PlainTextResponse(f"{text}\n", 503, {"Retry-After": "1"})
         return StreamingResponse(
             self._lines(listener),
             headers={"Cache-Control": "no-store"},

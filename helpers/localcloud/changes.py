@@ -57,6 +57,11 @@ class Changes:
         self._thread: threading.Thread | None = None
         self._closed = False
 
+    @property
+    def closed(self) -> bool:
+        """Whether the cloud stops, and nobody can listen any more."""
+        return self._closed
+
     def wake(self) -> None:
         """Something may have changed."""
         self._woken.set()

@@ -177,7 +177,8 @@ def test_more_than_there_are_places_for_are_told_so(local_cloud: LocalCloud) -> 
     with ExitStack() as stack:
         answers = [stack.enter_context(opened(local_cloud)) for _ in range(LISTENERS + 1)]
         assert [one.status_code for one in answers] == [200] * LISTENERS + [503]
-        assert f"Up to {LISTENERS} may listen" in answers[-1].text
+        assert f"{LISTENERS} notebooks and programs watch this cloud" in answers[-1].text
+        assert "shut down one that you do not need." in answers[-1].text
     deadline = time.monotonic() + 60  # whoever has gone leaves its place
     while opened(local_cloud).status_code != 200:
         assert time.monotonic() < deadline

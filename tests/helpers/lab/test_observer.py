@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import pytest
@@ -76,6 +77,37 @@ def test_a_commit_is_followed_to_the_site_and_everybody_is_told(world: World) ->
     assert threads() == ["observer stream", "observer"]
     cancel_second()
     cancel_second()  # once more is no matter
+    assert threads() == []
+
+
+def test_tags_are_seen_to_come_and_go_one_by_one_and_in_crowds(world: World) -> None:
+    seen = Seen()
+    cancel = observe(world.connection, NAMES).subscribe(seen)
+
+    def of_base(state: CloudState) -> set[str]:
+        return {name for name in state.registries[1].tags if ":crowd" in name}
+
+    crowd = {f"node:crowd{number}" for number in range(12)}
+    for name in crowd:
+        tag(world, "basereg", "node", "15-alpine", name.partition(":")[2])
+    state = seen.until(lambda state: of_base(state) == crowd)
+    tags = state.registries[1].tags
+    client = world.connection.clients.registry("basereg.azurecr.io")
+    digest = client.get_tag_properties("node", "crowd0").digest
+    assert {tags[name].digest for name in crowd} == {digest}
+    moved = tags["node:crowd3"].updated
+    client.delete_tag("node", "crowd3")
+    seen.until(lambda state: of_base(state) == crowd - {"node:crowd3"})
+    tag(world, "basereg", "node", "15-alpine", "crowd3")
+    state = seen.until(lambda state: of_base(state) == crowd)
+    again = state.registries[1].tags["node:crowd3"].updated
+    assert moved is not None
+    assert again is not None
+    assert again > moved
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda name: client.delete_tag("node", name.partition(":")[2]), crowd))
+    seen.until(lambda state: of_base(state) == set())
+    cancel()
     assert threads() == []
 
 

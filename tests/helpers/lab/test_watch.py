@@ -8,16 +8,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+import requests
 
 from helpers.clouds import Connection, connect
 from helpers.lab.observer import observe
 from helpers.lab.state import CloudState
 from helpers.lab.stream import UNANSWERED
 from helpers.localcloud import daemon
+from helpers.localcloud.change_stream import PATH, TOKEN_FILE
+from helpers.localcloud.changes import LISTENERS
 from helpers.settings import Settings
 from helpers.state import delete_state
 from tests.helpers.conftest import new_settings
@@ -226,6 +229,54 @@ def test_callbacks_that_end_each_other_and_themselves(
     eventually(lambda: threads() == [])
     assert told == ["a", "b", "a"]  # b was cancelled before it was its turn
     connection.clients.resources.resource_groups.begin_delete(settings.staging_group).result()
+
+
+def test_azure_is_looked_at_again_and_again(
+    connection: Connection,
+    settings: Settings,
+    running: daemon.Running,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # As on Azure: this process knows of no local cloud, and reaches it by its environment alone.
+    monkeypatch.setenv("LOCALCLOUD_HOME", str(tmp_path))
+    azure = connect("azure", github_owner="somebody")
+    with watching(azure, settings) as seen:
+        assert threads() == ["observer"]
+        assert names(seen.states[0]) == [settings.registry]
+        make_registry(connection, settings, settings.staging_registry)
+        both = [settings.registry, settings.staging_registry]
+        seen.until(lambda state: names(state) == both)
+
+        for name in ("HTTPS_PROXY", "https_proxy"):
+            monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nobody listens
+        lost = seen.until(lambda state: state.problem.startswith("Azure does not answer"))
+        assert names(lost) == both
+        for name in ("HTTPS_PROXY", "https_proxy"):
+            monkeypatch.setenv(name, running.proxy_url)
+        seen.until(lambda state: not state.problem)
+    connection.clients.resources.resource_groups.begin_delete(settings.staging_group).result()
+
+
+def test_who_finds_no_room_is_told_and_watches_as_soon_as_there_is(
+    connection: Connection, settings: Settings, running: daemon.Running
+) -> None:
+    token = (home_of(connection) / TOKEN_FILE).read_text()
+    with ExitStack() as others, requests.Session() as session:
+        session.trust_env = False
+        for _ in range(LISTENERS):
+            others.enter_context(
+                session.get(
+                    f"{running.proxy_url}{PATH}",
+                    headers={"Authorization": f"Bearer {token}"},
+                    stream=True,
+                    timeout=30,
+                )
+            )
+        with watching(connection, settings) as seen:
+            assert "shut down one that you do not need" in seen.states[0].problem
+            others.close()
+            seen.until(lambda state: not state.problem and names(state) == [settings.registry])
 
 
 def test_a_cloud_that_was_reset_is_another_one(tmp_path: Path) -> None:
