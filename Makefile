@@ -12,6 +12,22 @@ ARGS   ?=
 WORKERS ?= $(shell expr $$(nproc) + 1)
 SPREAD := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
+# $(call install,FILE): install what FILE lists, and tell how far that is; pip itself says nothing for most of a
+# minute, first while it fetches, then while it unpacks. On a terminal in one line, else in one every ten seconds.
+define install
+@log=$$(mktemp); all=$$(grep -c '^[a-z]' $(1)); there=$$(ls -d $(VENV)/lib/python*/site-packages/*.dist-info | wc -l); \
+$(PIP) --progress-bar off --log $$log --require-hashes --requirement $(1) & pip=$$!; \
+trap 'kill $$pip 2>/dev/null; rm -f $$log; exit 130' INT TERM; \
+seconds=0; while kill -0 $$pip 2>/dev/null; do \
+  if grep -q ' Installing collected packages' $$log; then \
+    now=$$(ls -d $(VENV)/lib/python*/site-packages/*.dist-info | wc -l); step="unpacked $$((now - there))"; \
+  else step="fetched $$(grep -cE ' (Collecting|Ignoring|Requirement already)' $$log)"; fi; \
+  if [ -t 1 ]; then printf '\r  %s of %s packages, %s s \033[K' "$$step" "$$all" "$$seconds"; \
+  elif [ $$((seconds % 10)) = 9 ]; then echo "  $$step of $$all packages, $$seconds s"; fi; \
+  sleep 1; seconds=$$((seconds + 1)); \
+done; [ -t 1 ] && printf '\r\033[K'; rm -f $$log; wait $$pip
+endef
+
 .PHONY: help env develop tutorial test coverage az notebooks lab site lint fuzz bench clean lock
 
 help:  ## show the targets
@@ -26,7 +42,7 @@ $(STAMP): requirements.lock requirements-policy.lock pyproject.toml
 	@$(PYTHON) -m venv $(VENV) \
 	  || { echo "This Python has no venv module. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 	@echo "Environment: installing $$(grep -c '^[a-z]' requirements.lock) packages, each checked against its hash"
-	@$(PIP) --require-hashes --requirement requirements.lock
+	$(call install,requirements.lock)
 	@$(PIP) --require-hashes --only-binary :all: --requirement requirements-policy.lock 2>/dev/null \
 	  || echo "Environment: regopy has no wheel for this machine (it needs glibc 2.34). Notebook 13 says what it leaves out."
 	@$(PIP) --no-deps --editable .
@@ -37,7 +53,7 @@ develop: $(TESTS)  ## add to the environment what developers need: tests, linter
 
 $(TESTS): $(STAMP) requirements-test.lock
 	@echo "Environment: adding the packages that tests and linters need"
-	@$(PIP) --require-hashes --requirement requirements-test.lock
+	$(call install,requirements-test.lock)
 	@touch $@
 
 tutorial: $(STAMP)  ## run every notebook headless, then open build/tutorial/index.html
