@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import HelpersError
+from ..pictures import markup
+from ..pictures.colors import GOOD, IDLE, STOPPED, Tone
 from .answers import Kind, plain
 
 if TYPE_CHECKING:
@@ -101,24 +102,18 @@ class Result:
 
     def __repr__(self) -> str:
         """The headline, and a line for each thing to say."""
-        return "\n".join(
-            [f"{self.number}  {self.headline}", *(f"      {one}" for one in self.lines)]
-        )
+        title = f"{_TONES[self.status].mark} {self.number} {self.headline}"
+        return "\n".join([title, *(f"  {one}" for one in self.lines)])
 
     def _repr_html_(self) -> str:
-        # Its own dark text on its own light fill: readable in every theme, and without styles.
-        fill, ink, edge = _COLORS[self.status]
-        body = "".join(f"<div>{html.escape(one)}</div>" for one in self.lines)
-        return (
-            f'<div role="status" style="background:{fill};color:{ink};border-left:4px solid {edge};'
-            f'padding:0.5em 0.8em;max-width:50em"><strong>{self.number}&ensp;'
-            f"{html.escape(self.headline)}</strong>{body}</div>"
-        )
+        tone = _TONES[self.status]
+        made = markup.root("div", f"verdict {tone.name}", markup.VERDICTS, role="status")
+        title = markup.element(made, "p", "title")
+        markup.element(title, "span", "", f"{tone.mark} ", aria_hidden="true")
+        markup.element(title, "span", "", f"{self.number} {self.headline}")
+        for line in self.lines:
+            markup.element(made, "p", "", line)
+        return markup.html(made)
 
 
-# Fill, text, edge. Texts are at least 7 : 1 on their fills, edges at least 3 : 1.
-_COLORS: dict[str, tuple[str, str, str]] = {
-    "right": ("#e3f5e6", "#0c3d17", "#1f7a33"),
-    "wrong": ("#fff1d9", "#4a2c00", "#a35f00"),
-    "open": ("#e9eef5", "#1d2b3d", "#4d6a8f"),
-}
+_TONES: dict[Status, Tone] = {"right": GOOD, "wrong": STOPPED, "open": IDLE}

@@ -50,7 +50,7 @@ EXERCISES = (
             "Who may create a vault, and who may read what is in it, are two different lists.",
         ),
         because=(
-            "Reading a secret needs an access policy of the vault. Owning the subscription allows to "
+            "Reading a secret needs an access policy of the vault. Owning the subscription lets her "
             "write one, and that leaves a trace."
         ),
     ),

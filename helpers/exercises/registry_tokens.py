@@ -27,7 +27,7 @@ EXERCISES = (
             'not" or "there is nothing"?',
         ),
         because=(
-            "_repositories_pull allows to pull from every repository. The registry has no reason to "
+            "_repositories_pull allows pulling from every repository. The registry has no reason to "
             "refuse, and nothing to give."
         ),
     ),

@@ -101,6 +101,17 @@ FACTS = (
     "padding:.3em .6em;border-radius:.3em;margin:0 0 .5em}"
 )
 
+VERDICTS = (
+    f".{CLASS}.verdict{{max-width:50em;padding:.5em .8em;border-left:4px solid;font-size:13px;"
+    "line-height:1.5}"
+    f".{CLASS}.verdict p{{margin:0}}.{CLASS}.verdict .title{{font-weight:600}}"
+    + "".join(
+        f".{CLASS}.verdict.{tone.name}{{background:{tone.fill.css};color:{tone.ink.css};"
+        f"border-color:{tone.edge.css}}}"
+        for tone in TONES
+    )
+)
+
 Element = ElementTree.Element
 
 
