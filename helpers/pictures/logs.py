@@ -70,40 +70,47 @@ def plain_line(raw: str) -> str:
 
 def line_of(raw: str) -> Line:
     """What a line of a log says."""
-    text = plain_line(raw)
+    text, spans = (raw, ()) if raw.isprintable() else _decoded(raw)
     found = _STAMP.match(text)
     stamp = found[0] if found else ""
-    text = text[len(stamp) :]
-    kind = _kind(text)
-    spans = _spans(raw, len(stamp)) if "\x1b[" in raw and "\r" not in raw else ()
+    if stamp:
+        text, begun = text[len(stamp) :], len(stamp)
+        spans = tuple(
+            Span(max(one.start - begun, 0), one.end - begun, one.style)
+            for one in spans
+            if one.end > begun
+        )
     if len(text) > _LONGEST:
         more = len(text) - _LONGEST
         text = f"{text[:_LONGEST]}… ({more:,} more characters)"
         spans = tuple(one for one in spans if one.end <= _LONGEST)
-    return Line(stamp, text, kind, spans)
+    return Line(stamp, text, _kind(text), spans)
+
+
+def _decoded(raw: str) -> tuple[str, tuple[Span, ...]]:
+    """A line without escape sequences, and the parts of it that are coloured."""
+    if "\x1b[" not in raw or "\r" in raw:
+        return plain_line(raw), ()
+    pieces = _COLORING.split(raw)  # text, codes, text, codes, … text
+    texts = [one if one.isprintable() else plain_line(one) for one in pieces[::2]]
+    spans: list[Span] = []
+    style, at = "", len(texts[0])
+    for codes, text in zip(pieces[1::2], texts[1:], strict=True):
+        style = _style(style, codes)
+        begun, at = at, at + len(text)
+        if style and text:
+            spans.append(Span(begun, at, style))
+    return "".join(texts), tuple(spans)
 
 
 def _kind(text: str) -> str:
-    words = text[:_LONGEST].lower()
+    words = text.lower()
     for word in _BAD_WORDS:  # a regular expression that ignores case takes five times as long
         if word in words:
             return BAD.name
     if _STEP.match(text):
         return GOING.name
     return GOOD.name if "succe" in words or words.startswith("accepted") else ""
-
-
-def _spans(raw: str, offset: int) -> tuple[Span, ...]:
-    """The parts of a line that are coloured, by their place in its text after the time."""
-    found: list[Span] = []
-    pieces = _COLORING.split(raw)  # text, codes, text, codes, … text
-    style, at = "", len(plain_line(pieces[0])) - offset
-    for index in range(1, len(pieces), 2):
-        style = _style(style, pieces[index])
-        begun, at = at, at + len(plain_line(pieces[index + 1]))
-        if style and at > max(begun, 0):
-            found.append(Span(max(begun, 0), at, style))
-    return tuple(found)
 
 
 @lru_cache(maxsize=1000)

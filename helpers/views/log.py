@@ -16,7 +16,7 @@ from ..pictures.logs import Line, Steps, line_of
 from .picture import Readers
 from .style import script, sheet
 
-_PIECE = 4000  # lines of one message: each is on its way and on the screen before the next
+_PIECE = 8000  # lines of one message: each is on its way and on the screen before the next
 _MOST = 500_000  # lines: a browser draws nothing that is higher than some millions of pixels
 _LETTERS = {"": " ", BAD.name: "b", GOING.name: "s", GOOD.name: "g"}
 
@@ -53,30 +53,34 @@ class LogView(anywidget.AnyWidget):
         super().__init__(title=title, status=status)
         self._readers = Readers(looked_at or (lambda _: None))
         self.on_msg(self._asked)
-        self.extend(lines)
+        self._add(lines)  # nobody hears messages yet: they are asked for
         if over:
             self.end(status)
 
     def extend(self, lines: Iterable[str], status: str | None = None) -> None:
         """Show more lines at the end of the log, and how the run is."""
+        with self._lock:
+            start = len(self._lines)
+            self._add(lines, status)
+            for at in range(max(start, _PIECE), len(self._lines), _PIECE):
+                self._send_piece(at)
+
+    def _add(self, lines: Iterable[str], status: str | None = None) -> None:
+        """Take more lines; the front end learns how many there are, and the first of them."""
         with self._lock, self.hold_sync():
             start = len(self._lines)
             for raw in lines:
                 if len(self._lines) >= _MOST:
                     self._note_the_rest()
                     break
+                self._read.read(len(self._lines), raw)
                 self._lines.append(raw)
-            for number in range(start, len(self._lines)):
-                self._read.read(number, self._lines[number])
             if status is not None:
                 self.status = status
             self._tell_steps()
             self.total = len(self._lines)
             if start < _PIECE:
                 self.first = self._piece(0)
-        with self._lock:
-            for at in range(max(start, _PIECE), len(self._lines), _PIECE):
-                self._send_piece(at)
 
     def end(self, status: str) -> None:
         """The run is over, with that status."""
