@@ -75,6 +75,7 @@ BOXES = (
 TREES = (
     f".{CLASS}.tree{{background:{PAPER.css};color:{INK.css};padding:.6em;border-radius:.5em;"
     f"font-size:13px}}"
+    f".{CLASS}.tree .title{{font-weight:600;margin:0 0 .4em}}"
     f".{CLASS}.tree ul{{list-style:none;margin:0;padding:0}}"
     f".{CLASS}.tree ul ul{{margin-left:.9em;padding-left:1em;border-left:1.5px solid {LINE.css}}}"
     f".{CLASS}.tree .node{{display:inline-block;margin:.2em 0;padding:.1em .7em;"

@@ -61,6 +61,7 @@ class Tree:
     def html(self) -> str:
         """Lists within lists, which are drawn as boxes where styles are."""
         made = markup.root("div", "tree", markup.TREES, role="group", aria_label=self.title)
+        markup.element(made, "p", "title", self.title)
         lists = [markup.element(made, "ul", role="list")]
         items: list[markup.Element] = []
         for row in self.rows:

@@ -14,6 +14,7 @@ import pytest
 
 from helpers import parameters
 from helpers.tutorial import NOTEBOOKS, chapters
+from tests.helpers.pictures.test_colors import contrast
 
 PATHS = [chapter.path for chapter in chapters()]
 SKELETON = ["What you will do", "What you need", "Check yourself", "On your own", "Next"]
@@ -188,3 +189,47 @@ def test_pictures_describe_themselves() -> None:
         names = [child.tag.rpartition("}")[2] for child in root[:2]]
         assert names == ["title", "desc"]
         assert root.get("role") == "img"
+
+
+def test_pictures_are_legible_in_both_themes() -> None:
+    """Each colour has one in its place where the reader prefers the dark; text has contrast."""
+    for path in sorted((NOTEBOOKS / "images").glob("*.svg")):
+        root = ElementTree.parse(path).getroot()
+        style = "".join(one.text or "" for one in root.iter("{http://www.w3.org/2000/svg}style"))
+        assert "@media (prefers-color-scheme: dark)" in style
+        dark = {
+            (kind, light): shade
+            for kind, light, shade in re.findall(
+                r'\[(fill|stroke)="(#\w{6})"\]\{(?:fill|stroke):(#\w{6})\}', style
+            )
+        }
+        used = {
+            (kind, str(one.get(kind)))
+            for one in root.iter()
+            for kind in ("fill", "stroke")
+            if (one.get(kind) or "none") != "none"
+        }
+        assert used == set(dark), path.name
+        boxes = {
+            str(one.get("fill"))
+            for one in root.iter()
+            if one.get("fill") and any(part.tag.endswith("}rect") for part in (one, *one))
+        }
+        for ink in inks(root):
+            # The common ink is that of what is written into boxes.
+            for fill in boxes - {"none"} if ink == "#263238" else {"#ffffff"}:
+                assert contrast(ink, fill) >= 4.5, (path.name, ink, fill)
+                assert contrast(dark["fill", ink], dark["fill", fill]) >= 4.5, (
+                    path.name,
+                    ink,
+                    fill,
+                )
+
+
+def inks(root: Any, ink: str = "#000000") -> set[str]:
+    """The colours of the texts: their own, or that of a group around them."""
+    found: set[str] = set()
+    for one in root:
+        own = str(one.get("fill") or ink)
+        found |= ({own} if one.tag.endswith("}text") else set()) | inks(one, own)
+    return found

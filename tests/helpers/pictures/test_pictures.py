@@ -274,7 +274,7 @@ def test_a_tree_has_a_line_for_each_row() -> None:
     tree = Tree("Who waits for whom", rows)
     assert tree.text().splitlines() == ["a:1", "├─ b", "│  └─ c:1", "└─ d", "e"]
     page = tree.html()
-    assert words(page) == "a:1bc:1de"
+    assert words(page) == "Who waits for whoma:1bc:1de"
     assert page.count("<ul") == 3
     root = ElementTree.fromstring(tree.svg())
     assert root.findtext(f"{SVG}title") == "Who waits for whom"
