@@ -85,8 +85,8 @@ $(AZ)/installed: requirements-az.lock
 notebooks: $(STAMP)  ## run all notebooks and store the outputs that have changed
 	@$(BIN)/python -m helpers.record $(ARGS)
 
-lab: $(STAMP)  ## open JupyterLab on the notebooks
-	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/jupyter lab --notebook-dir notebooks $(ARGS)
+lab: $(STAMP)  ## open JupyterLab on the notebooks, cloud up; KEEP=1 lets the cloud run on afterwards
+	@$(BIN)/python -m helpers lab $(if $(KEEP),--keep) $(ARGS)
 
 site: $(TESTS)  ## make a site of the notebooks and pages, build/site/index.html (Python 3.11 or newer)
 	@$(BIN)/python -m sphinx -W --keep-going -n -q -b html -c docs/site -d build/site-doctrees . build/site

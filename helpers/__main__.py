@@ -27,7 +27,10 @@ _INTERRUPTED = 130  # 128 and SIGINT's number, as shells have it
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; exit status 1, and one message, when it cannot be done."""
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options, others = parser.parse_known_args(arguments)
+    if others and options.__dict__.get("command") is not _lab:
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
+    options.others = others
     if "command" not in options:
         parser.print_help(sys.stderr)
         return _MISUSE
@@ -66,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     add("doctor", _doctor, "examine the whole state, and repair it where the local cloud is down")
     add("env", _env, 'print the environment of its clients: eval "$(python -m helpers env)"')
     add("names", _names, 'print settings.toml for a shell: eval "$(python -m helpers names)"')
+    add("progress", _progress, "tell which notebooks have left their result in the cloud")
+    lab = add("lab", _lab, "open JupyterLab on the notebooks; other options are JupyterLab's")
+    lab.add_argument("--keep", action="store_true", help="let the local cloud run on afterwards")
     reset = add("reset", _reset, "stop the local cloud and delete its state")
     reset.add_argument("--yes", action="store_true", help="do not ask")
     publish = add("publish", _publish, "push repos/* to the GitHub account")
@@ -206,6 +212,23 @@ def _names(_: argparse.Namespace) -> int:
     for name, repository in _REPOSITORIES.items():
         print(f'{name}="https://github.com/${{GITHUB_OWNER}}/{repository}.git#main"')
     return 0
+
+
+def _progress(_: argparse.Namespace) -> int:
+    from . import parameters, progress
+    from .clouds import connect
+
+    settings = parameters.made({})
+    connection = connect(settings.cloud, github_owner=settings.github_owner)
+    for number, there in progress.evidence(settings, connection).items():
+        print(number, "done" if there else "open")
+    return 0
+
+
+def _lab(options: argparse.Namespace) -> int:
+    from .jupyter import launch
+
+    return launch.run(options.others, keep=options.keep)
 
 
 def _reset(options: argparse.Namespace) -> int:

@@ -176,6 +176,16 @@ def first_missing(number: str, settings: Settings, connection: Connection) -> st
     return None
 
 
+def evidence(settings: Settings, connection: Connection) -> dict[str, bool]:
+    """Which notebooks have left in the cloud what tells that they were run, by their number."""
+    first, *others = _EVIDENCE
+    begun = _EVIDENCE[first](connection, settings)
+    return {
+        first: begun,
+        **{number: begun and _EVIDENCE[number](connection, settings) for number in others},
+    }
+
+
 def builds_on_others(number: str) -> bool:
     """Whether the notebook ``number`` stands on what earlier ones have left."""
     return number != _CLEAN_UP and any(earlier < number for earlier in _EVIDENCE)

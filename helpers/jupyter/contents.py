@@ -1,0 +1,134 @@
+"""What JupyterLab reads and saves: a start page that no file holds, notebooks without widget state.
+
+A view of a widget belongs to a kernel that is gone when the page is opened again: JupyterLab then
+shows "Error displaying widget: model not found" in place of the picture beside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import hashlib
+from datetime import datetime, timezone
+from typing import Any
+
+from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
+from tornado import web
+
+from . import start_page
+
+START = "start.md"
+
+_VIEW = "application/vnd.jupyter.widget-view+json"
+_STATE = "application/vnd.jupyter.widget-state+json"
+_OLD = "application/vnd.consume-public-content.earlier-run"  # of what is shown, never stored
+_EARLIER = "Output of an earlier run:"
+
+
+class Notebooks(AsyncLargeFileManager):
+    """The notebooks on disk, and :data:`START`, which is written whenever it is read."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.register_pre_save_hook(_clean_before_it_is_saved)
+
+    async def get(
+        self,
+        path: str,
+        content: bool = True,
+        type: str | None = None,
+        format: str | None = None,
+        require_hash: bool = False,
+    ) -> Any:
+        """A file, folder or notebook; of a notebook that no kernel has, outputs are marked as old."""
+        if path.strip("/") == START:
+            return await _start_model(content, require_hash)
+        model = await super().get(path, content, type, format, require_hash)
+        if content and model["type"] == "notebook":
+            clean(model["content"])
+            if not await self._is_open(path.strip("/")):
+                mark_as_old(model["content"])
+        return model
+
+    async def save(self, model: Any, path: str = "") -> Any:
+        """Save it. The start page cannot be: it says what is the case."""
+        if path.strip("/") == START:
+            raise web.HTTPError(403, "The start page is written anew whenever it is opened.")
+        return await super().save(model, path)
+
+    async def file_exists(self, path: str = "") -> bool:
+        """Whether there is such a file; the start page always is."""
+        return path.strip("/") == START or bool(await super().file_exists(path))
+
+    async def list_checkpoints(self, path: str) -> Any:
+        """The checkpoints of a file; the start page has none."""
+        return [] if path.strip("/") == START else await super().list_checkpoints(path)
+
+    async def create_checkpoint(self, path: str) -> Any:
+        """A checkpoint of a file; of the start page there is nothing to keep."""
+        if path.strip("/") == START:
+            return {"id": "now", "last_modified": datetime.now(timezone.utc)}
+        return await super().create_checkpoint(path)
+
+    async def _is_open(self, path: str) -> bool:
+        """Whether a kernel runs for that notebook: then its outputs may be of this run."""
+        sessions = getattr(self.parent, "session_manager", None)
+        if sessions is None:
+            return False
+        return any(one.get("path") == path for one in await sessions.list_sessions())
+
+
+async def _start_model(content: bool, require_hash: bool) -> dict[str, Any]:
+    text = await asyncio.to_thread(start_page.text) if content else None
+    now = datetime.now(timezone.utc)
+    return {
+        "name": START,
+        "path": START,
+        "type": "file",
+        "format": "text" if content else None,
+        "mimetype": "text/markdown" if content else None,
+        "content": text,
+        "size": len(text.encode()) if text else None,
+        "writable": True,
+        "created": now,
+        "last_modified": now,
+        "hash": hashlib.sha256((text or "").encode()).hexdigest() if require_hash else None,
+        "hash_algorithm": "sha256" if require_hash else None,
+    }
+
+
+def clean(notebook: Any) -> None:
+    """Take views and state of widgets out of a notebook, and what marks an output as old."""
+    notebook.get("metadata", {}).pop("widgets", None)
+    for cell in notebook.get("cells", []):
+        cell.get("metadata", {}).pop("widgets", None)
+        kept = []
+        for output in cell.get("outputs", []):
+            if _OLD in output.get("metadata", {}):
+                continue
+            data = output.get("data", {})
+            had = bool(data)
+            for kind in (_VIEW, _STATE):
+                data.pop(kind, None)
+            if data or not had:  # what was nothing but a view is nothing now
+                kept.append(output)
+        if "outputs" in cell:
+            cell["outputs"] = kept
+
+
+def mark_as_old(notebook: Any) -> None:
+    """Put a line above the outputs of each cell; it goes when the cell is run, and is not stored."""
+    for cell in notebook.get("cells", []):
+        if cell.get("outputs"):
+            mark = type(cell["outputs"][0])(
+                output_type="display_data",
+                data={"text/html": f"<em>{_EARLIER}</em>", "text/plain": _EARLIER},
+                metadata={_OLD: True},
+            )
+            cell["outputs"].insert(0, mark)
+
+
+def _clean_before_it_is_saved(model: Any, **_: Any) -> None:
+    if model.get("type") == "notebook" and model.get("content"):
+        model["content"] = copy.deepcopy(model["content"])
+        clean(model["content"])
