@@ -7,7 +7,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
 
-from . import parameters
+from . import cells, parameters
 from .clouds import Connection, connect
 from .errors import HelpersError
 from .progress import builds_on_others, catch_up
@@ -29,11 +29,17 @@ def begin(number: str, namespace: MutableMapping[str, Any]) -> tuple[Settings, C
         raise HelpersError(
             f"begin({number!r}, …): a notebook is named by its two digits, like '06'."
         )
+    kernel = cells.of_this_kernel()
+    if kernel is not None:
+        kernel.number, kernel.connection = number, None
+    cells.mark_old_outputs()
     notebook = _find(number)
     given = parameters.given(namespace, parameters.of(notebook))
     folder = notebook.parent if (notebook.parent / parameters.FILE).exists() else None
     settings = parameters.made(given, folder or parameters.NOTEBOOKS)
     connection = connect(settings.cloud, github_owner=settings.github_owner)
+    if kernel is not None:
+        kernel.connection = connection
     if builds_on_others(number):
         catch_up(number, settings, connection)
     _begun = settings, connection
