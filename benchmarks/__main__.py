@@ -16,6 +16,7 @@ from . import (
     labs,
     listings,
     loads,
+    logs,
     pipelines,
     purges,
     registries,
@@ -39,6 +40,7 @@ _ALL: dict[str, Measure] = {
     "poison": floods.measure_poison,
     "puts": floods.measure_puts,
     "lab": labs.measure,
+    "log": logs.measure,
     "tutorial": tutorials.measure,
 }
 

@@ -28,6 +28,7 @@ class LogStream(Live):
         self._title = runs.title_of(found)
         self._status = plain(found.status)
         self._is_over = False
+        self._problem = ""  # why no more of it is read
         self._wanted = False
         self._reading = threading.Lock()
 
@@ -60,7 +61,7 @@ class LogStream(Live):
     def looked_at(self, wanted: bool) -> None:
         """Begin to read, go on where it was, or cease. Returns at once."""
         self._wanted = wanted
-        if wanted and not self._is_over:
+        if wanted and not self._is_over and not self._problem:
             threading.Thread(target=self._read, name="lab-log", daemon=True).start()
 
     def _read(self) -> None:
@@ -71,12 +72,12 @@ class LogStream(Live):
             try:
                 while self._wanted and not self._is_over:
                     view.extend(self._look(), self._status)
+                if self._is_over:
+                    view.end(self._status)
             except HelpersError as error:
-                view.problem = str(error)
+                view.problem = self._problem = str(error)
             except (AzureError, OSError) as error:
-                view.problem = why(self._connection, error)
-            if self._is_over:
-                view.end(self._status)
+                view.problem = self._problem = why(self._connection, error)
 
     def _look(self) -> list[str]:
         """The lines that have come since the last look; none any more when all have come."""

@@ -38,7 +38,7 @@ class ChangePicture:
 
     def html(self) -> str:
         """Every line says by its first character what it is; colours say it once more."""
-        root = markup.root("div", "change", markup.CHIPS)
+        root = markup.root("div", "change", markup.SWATCHES)
         title = markup.element(root, "div")
         markup.swatch(title, self.color)
         markup.element(title, "strong", "", self.title)

@@ -42,7 +42,12 @@ CHIPS = (
     # On paper, too: text that stands on a fill needs it.
     + f".{CLASS} *{{print-color-adjust:exact}}"
 )
+SWATCHES = (
+    f".{CLASS} .swatch{{display:inline-block;width:.9em;height:.9em;border-radius:.2em;"
+    f"border:1px solid {LINE.css};vertical-align:-.1em;margin-right:.35em}}"
+)
 BOXES = (
+    f"{SWATCHES}"
     f".{CLASS}.flow{{background:{PAPER.css};color:{INK.css};padding:.6em;border-radius:.5em;"
     f"font-size:13px;line-height:1.45}}"
     f".{CLASS}.flow .stop{{display:none}}"
@@ -67,8 +72,6 @@ BOXES = (
     f".{CLASS}.flow .more{{margin-top:.5em;gap:.1em}}"
     f".{CLASS}.flow .line{{display:block}}"
     f".{CLASS}.flow .quiet{{color:{QUIET.css}}}"
-    f".{CLASS}.flow .swatch{{display:inline-block;width:.9em;height:.9em;border-radius:.2em;"
-    f"border:1px solid {LINE.css};vertical-align:-.1em;margin-right:.35em}}"
     f".{CLASS}.flow .problem{{background:{STOPPED.fill.css};color:{STOPPED.ink.css};"
     "padding:.3em .6em;border-radius:.3em;margin:0 0 .5em}"
 )

@@ -18,7 +18,7 @@ _STYLE = (
     f"border:1px solid {LINE.css};border-bottom:0"
 )
 _FRAME = f"box-sizing:border-box;width:100%;height:26rem;border:1px solid {LINE.css}"
-_LINK = "color:inherit"
+_LINK = "color:inherit;text-decoration:underline"
 
 
 def is_loopback(url: str) -> bool:
@@ -62,13 +62,13 @@ class PagePicture:
         The line is what there is where no frame is shown: in a notebook that is not trusted yet, on
         GitHub.
         """
-        root = markup.root("div", "", markup.CHIPS)
+        root = markup.root("div", "", markup.SWATCHES)
         head = markup.element(root, "div", "", style=_STYLE)
         markup.swatch(head, self.color)
         markup.element(head, "span", "", self.text())
         if is_link(self.url):
-            place = ", on the machine that this ran on: " if is_loopback(self.url) else ": "
-            markup.element(head, "span", "", f" Address{place}")
+            place = ", on the machine that this ran on" if is_loopback(self.url) else ""
+            markup.element(head, "span", "", f". Address{place}: ")
             # A page that is opened this way learns nothing of the notebook, and cannot reach it.
             more = {"href": self.url, "target": "_blank", "rel": "noopener noreferrer"}
             markup.element(head, "a", "volatile", self.url, style=_LINK, **more)

@@ -112,10 +112,10 @@ class View {
       this.frame.src = url;
     } else {
       const place = elsewhere ? `in ${elsewhere}` : "where this notebook's kernel runs";
+      const copy = `What you see is a copy, as the kernel fetched it at ${fetched}.`;
       this.note.textContent = near
-        ? `Your browser cannot open this address. What you see is the page as the kernel has fetched it at ${fetched}.`
-        : `This address is one of the machine ${place}, not of yours: the link leads nowhere from here. ` +
-          `What you see is the page as the kernel has fetched it at ${fetched}.`;
+        ? `Your browser cannot open this address. ${copy}`
+        : `This is an address of the machine ${place}, not of yours: the link leads nowhere from here. ${copy}`;
       this.frame.removeAttribute("src");
       this.frame.srcdoc = page;
     }
