@@ -8,6 +8,8 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import requests
+
 from . import (
     builds,
     clouds,
@@ -24,6 +26,9 @@ from . import (
 )
 from .report import Figure, heading, line
 from .sides import Side
+
+# What measuring something ends with that a checkout does not do, or not in this way.
+_DID_NOT_WORK = (RuntimeError, requests.RequestException, LookupError)
 
 Measure = Callable[[Path, Sequence[Side]], list[Figure]]
 
@@ -67,15 +72,34 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="benchmarks-", ignore_cleanup_errors=True) as folder:
         for name in options.names or list(_ALL):
             try:
-                figures = _ALL[name](Path(folder) / name, sides)
-            except RuntimeError as error:  # what it was to measure did not work: the others may
-                print(f"{name} could not be measured: {error}", flush=True)
+                figures = _measured(_ALL[name], Path(folder) / name, sides, name)
+            except _DID_NOT_WORK as error:  # the others may
+                print(f"{name} could not be measured: {_brief(error)}", flush=True)
                 met = False
                 continue
             for figure in figures:
                 print(line(figure), flush=True)
             met = met and all(figure.met for figure in figures)
     return 0 if met else 1
+
+
+def _measured(measure: Measure, folder: Path, sides: Sequence[Side], name: str) -> list[Figure]:
+    """The figures of this checkout, compared with the other one's where that has what is measured."""
+    try:
+        return measure(folder, sides)
+    except _DID_NOT_WORK as error:
+        if not sides[1:]:
+            raise
+        reason = _brief(error)
+    figures = measure(folder.with_name(f"{folder.name}-alone"), sides[:1])
+    print(f"{name} cannot be compared, {sides[1].root} does not do it: {reason}", flush=True)
+    return figures
+
+
+def _brief(error: Exception) -> str:
+    """What a side said last: the end of a log tells why."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " … ".join(dict.fromkeys((lines[0], *lines[-2:]))) if lines else type(error).__name__
 
 
 if __name__ == "__main__":
