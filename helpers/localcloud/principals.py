@@ -190,7 +190,8 @@ class Principals:
             log.error("%s. It was made anew, and is in %s", problem, kept)
         if not self._key_file.exists():
             _make_key(self._key_file)
-            self.__dict__.pop("_key", None)
+            for known in ("_key", "key_id"):
+                self.__dict__.pop(known, None)
 
     def key_problem(self) -> str:
         """What is wrong with the file of the key, in words; "" when it is whole, or not there yet."""
@@ -213,7 +214,7 @@ class Principals:
         """Sign any claims with the cloud's key (registries sign their own tokens with it too)."""
         return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self.key_id})
 
-    @property
+    @cached_property
     def key_id(self) -> str:
         """A stable name for the signing key."""
         return hashlib.sha256(_public_pem(self._key)).hexdigest()[:16]

@@ -102,6 +102,10 @@ steps:
         ("- cmd: x\n bad", "yaml: line"),
         ("- {<<: x, cmd: y}", "yaml: line 3: expected a mapping or list of mappings for merging"),
         ("- " + "[" * 5000 + "]" * 5000, "yaml: it is nested too deeply"),
+        ("- {<<: " + "{<<: " * 500 + "}" * 501, "yaml: it is nested too deeply"),
+        ("- " + "{a: " * 5000, "yaml: it is nested too deeply"),
+        ("- " * 5000 + "x", "yaml: it is nested too deeply"),
+        ("\n".join(" " * n + "- " for n in range(2000)), "yaml: it is nested too deeply"),
         ("[]", "has no steps"),
         ('- cmd: "bash \\0"', "cmd must be a text without NUL"),
         ('- cmd: x\n  env: ["A=\\0"]', "line 4: .*env must be a text without NUL"),
@@ -224,6 +228,16 @@ def test_scalars_keep_their_spelling_and_unknown_properties_are_ignored() -> Non
         "",
     )
     assert (step.keep, step.timeout, step.retries) == (True, 10, 16)
+
+
+def test_what_the_engine_reads_is_read_however_long_its_lines_are() -> None:
+    """libyaml and what yaml.v2 made of it let a tab stand before the end of a line."""
+    long = " ".join(["word"] * 1000)
+    for cmd in ("echo a", long):  # by libyaml, and by the reader in Python
+        [step] = read(f"steps:\n  - {{cmd: {cmd}, env: [A=1, 'B=2']}}\n").steps
+        assert step.cmd == cmd
+        assert [str(one) for one in step.env] == ["A=1", "B=2"]
+    assert read("steps:\n  - cmd: echo a\t\n").steps[0].cmd == "echo a"
 
 
 def test_an_empty_when_means_after_the_step_before() -> None:

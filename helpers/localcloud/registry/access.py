@@ -12,6 +12,7 @@ from ..reference import AZURE, DOCKER_HUB
 from ..resource_types import REGISTRY_TYPE
 from ..store import Resource
 
+AGENT = "agent"  # the kind of caller that the agent of a task is at the task's own registry
 IDENTITY_USER = "00000000-0000-0000-0000-000000000000"  # the password is a refresh token
 ACTIONS = ("pull", "push", "delete", "metadata_read", "metadata_write")
 _ROLE_ACTIONS = {  # Azure/acr docs: which action of ARM an action of the registry needs
@@ -95,7 +96,7 @@ def allowed(cloud: Cloud, registry: Registry, caller: Caller, repository: str) -
         if caller.kind == "account":
             return set(ACTIONS)
         return {"pull", "metadata_read"}
-    if caller.kind in ("admin", "agent"):
+    if caller.kind in ("admin", AGENT):
         return set(ACTIONS)
     if caller.kind == "principal":
         return {
@@ -126,7 +127,7 @@ def may_list(cloud: Cloud, registry: Registry, caller: Caller) -> bool:
     """Whether the caller may list all repositories; a token with a scope map never may."""
     if registry.resource is None:
         return caller.kind == "account"
-    if caller.kind in ("admin", "agent"):
+    if caller.kind in ("admin", AGENT):
         return True
     return caller.kind == "principal" and cloud.permissions.allowed(
         caller.name, _ROLE_ACTIONS["pull"], registry.resource.id

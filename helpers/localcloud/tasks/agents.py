@@ -19,6 +19,7 @@ from .. import fork_server, timestamps
 from ..blobs.account import BlobAccount
 from ..cloud import Cloud
 from ..containers.sandboxes import network
+from ..registry.tokens import AgentTokens
 from .completion import complete, last_line
 from .execution import folders
 from .execution.limits import MEMORY, OUT_OF_MEMORY
@@ -39,10 +40,12 @@ class Agents:
 
     def __init__(self, cloud: Cloud) -> None:
         self._standby = Standby(cloud.home)
+        self._tokens = AgentTokens(cloud)
 
     def execute(self, cloud: Cloud, run: Run, stop: Stop) -> None:
         """Have a claimed run executed; when this returns its process is gone, its status final."""
-        _Execution(cloud, self._standby, run, stop).execute()
+        token = self._tokens.of(run.registry_id)
+        _Execution(cloud, self._standby, run, stop, token).execute()
 
     def stop(self) -> None:
         """End the agent that no run has."""
@@ -50,8 +53,9 @@ class Agents:
 
 
 class _Execution:
-    def __init__(self, cloud: Cloud, standby: Standby, run: Run, stop: Stop) -> None:
+    def __init__(self, cloud: Cloud, standby: Standby, run: Run, stop: Stop, token: str) -> None:
         self._cloud = cloud
+        self._token = token
         self._standby = standby
         self._run = run
         self._stop = stop
@@ -70,6 +74,7 @@ class _Execution:
             folder=self._folder,
             proxy_url=self._cloud.proxy_url,
             namespaces=network.usable(),
+            token=self._token,
         )
         try:
             agent, ending = self._run_by_agent(order)

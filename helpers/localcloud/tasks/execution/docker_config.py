@@ -29,15 +29,17 @@ _LARGEST = 1 << 20  # bytes of what a step may have made of it
 class DockerConfig:
     """The file of one run; what steps have put into it stays."""
 
-    def __init__(self, cloud: Cloud, home: Path, masker: Masker) -> None:
+    def __init__(self, cloud: Cloud, home: Path, masker: Masker, token: str = "") -> None:
+        """``token`` is what the run's own registry knows its agent by, if that was made already."""
         self._cloud = cloud
+        self._token = token
         self._home = home
         self._masker = masker
         self._lock = threading.Lock()
 
     def add(self, server: str, credential: Credential) -> None:
         """Keep a login for the steps to come; nothing of it is shown in the log. Raises OSError."""
-        sent = sendable(self._cloud, credential)
+        sent = sendable(self._cloud, credential, self._token)
         text = f"{sent.username}:{sent.password}"
         self._masker.hide(sent.password, text)
         auth = base64.b64encode(text.encode()).decode()

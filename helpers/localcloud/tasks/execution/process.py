@@ -54,7 +54,7 @@ def main(descriptors: list[int], *, home: str) -> int:
     stop = Stop()
     threading.Thread(target=_listen, args=(control, stop), name="control", daemon=True).start()
     try:
-        execute(cloud, found, stop)
+        execute(cloud, found, stop, order.token)
     except Exception as error:
         # Its end could not be recorded, where the disk is full for example: the daemon will.
         if no_space(error) is None:

@@ -76,7 +76,7 @@ def rehearse() -> None:
             cloud = Cloud(home, provision=False, checked=True)
             run = Runs(cloud).by_key(key)
             assert run is not None
-            execute(cloud, run, Stop())
+            execute(cloud, run, Stop(), "a token that nobody knows")
             _clone(Path(folder, f"{run.run_id}-source"))
             cloud.close()
         ended = Runs(first).with_status(*FINAL)

@@ -41,9 +41,12 @@ ALIASES = (
 )
 
 
-def execute(cloud: Cloud, run: Run, stop: Stop) -> None:
-    """Execute a run that was claimed; when this returns its status is final."""
-    runner = _Runner(cloud, run, stop)
+def execute(cloud: Cloud, run: Run, stop: Stop, token: str = "") -> None:
+    """Execute a run that was claimed; when this returns its status is final.
+
+    ``token`` is what the run's own registry knows the agent by; without one it is made when needed.
+    """
+    runner = _Runner(cloud, run, stop, token)
     try:
         runner.execute()
     finally:
@@ -51,8 +54,9 @@ def execute(cloud: Cloud, run: Run, stop: Stop) -> None:
 
 
 class _Runner:
-    def __init__(self, cloud: Cloud, run: Run, stop: Stop) -> None:
+    def __init__(self, cloud: Cloud, run: Run, stop: Stop, token: str) -> None:
         self._cloud = cloud
+        self._token = token
         self._run = run
         self._stop = stop
         self._request = run.request
@@ -136,7 +140,7 @@ class _Runner:
         )
         with limits.within(limits.RENDERING, "Rendering and reading the task file"):
             task = self._define(agent, volume)
-        config = DockerConfig(self._cloud, home, self._log.masker)
+        config = DockerConfig(self._cloud, home, self._log.masker, self._token)
         session = RunSession(self._cloud, self._log.masker.cut, config)
         with self._stop.action(agent.cancelled.set), self._stop.action(session.close):
             try:
