@@ -7,15 +7,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from .. import runs
 from ..clouds import Connection
-from ..display import Table, plain
+from ..display import Table
 from ..errors import HelpersError
 from ..pictures import Volatile
 from ..pictures.colors import tone_of
 from ..settings import Settings
+from .logs import LogStream
 from .moving import Moving
 from .state import CloudState, RunState
+from .watch import why
 
 if TYPE_CHECKING:
     from ..views.runs import Row
@@ -56,7 +57,9 @@ class RunTable(Moving):
         self._filters = dict(filters)
         self._top = top
         self._runs: dict[str, RunState] = {}
-        self._reading: threading.Event | None = None  # set: nobody wants that log any more
+        self._opening = threading.Lock()
+        self._chosen = ""  # the key of the run whose log is wanted
+        self._stream: LogStream | None = None
 
     def draw(self, state: CloudState) -> RunPicture:
         """The newest runs of a state, as far as they are wanted."""
@@ -83,38 +86,43 @@ class RunTable(Moving):
         self._table.show([_row(run) for run in found], state.problem)
 
     def open_log(self, key: str) -> None:
-        """Show the log of a run below the table, while it grows; none for ''."""
-        if self._reading is not None:
-            self._reading.set()
-            self._reading = None
+        """Show the log of a run below the table, while it grows; none for ''. Returns at once."""
+        with self._opening:
+            self._chosen = key
+            self._put(None)
         run = self._runs.get(key)
-        if run is None:
-            self._below.children = ()
-            return
-        from ..views.log import LogView
+        if run is not None:
+            threading.Thread(
+                target=self._open, args=(key, run), name="lab-open", daemon=True
+            ).start()
 
-        view = LogView(f"Run {run.run_id} in {run.registry}", status=run.status)
-        view.layout.width = "100%"
-        self._below.children = (view,)
-        self._reading = threading.Event()
-        threading.Thread(
-            target=self._read, args=(run, view, self._reading), name="lab-log", daemon=True
-        ).start()
-
-    def _read(self, run: RunState, view: Any, unwanted: threading.Event) -> None:
+    def _open(self, key: str, run: RunState) -> None:
         from azure.core.exceptions import AzureError
 
-        status = run.status
+        from ..views.log import LogView
+
+        stream = None
         try:
             found = self._connection.clients.tasks.runs.get(run.group, run.registry, run.run_id)
-            for look, lines in runs.looks(self._connection, found):
-                if unwanted.is_set():
-                    return
-                status = plain(look.status)
-                view.extend(lines, status)
+            stream = LogStream(self._connection, found)
+            view = stream.widget()
         except (AzureError, HelpersError, OSError) as error:
-            view.extend([f"The log cannot be read: {str(error).strip().splitlines()[0]}"])
-        view.end(status)
+            view = LogView(f"Run {run.run_id} in {run.registry}", status=run.status)
+            view.problem = (
+                str(error) if isinstance(error, HelpersError) else why(self._connection, error)
+            )
+        with self._opening:
+            if self._chosen == key:
+                view.layout.width = "100%"
+                self._put(view, stream)
+            elif stream is not None:
+                stream.looked_at(False)  # another one was chosen meanwhile
+
+    def _put(self, view: Any, stream: LogStream | None = None) -> None:
+        if self._stream is not None:
+            self._stream.looked_at(False)
+        self._stream = stream
+        self._below.children = () if view is None else (view,)
 
 
 def run_table(

@@ -133,6 +133,14 @@ def test_the_table_has_all_runs_and_opens_their_logs(world: World, kernel: Front
     assert log.state["status"] == "Succeeded"
     assert log.state["total"] > 10
     assert table.state["opened"] == key
+    # One that is there no more when its log is asked for: it is said, and the table goes on.
+    kernel.run(
+        "from dataclasses import replace\n"
+        f"table._runs['gone'] = replace(table._runs[{key!r}], run_id='zz99')\n"
+        "table.open_log('gone')"
+    )
+    kernel.until(lambda: "zz99" in shown_log(kernel, data).state["title"], 60)
+    kernel.until(lambda: bool(shown_log(kernel, data).state["problem"]), 60)
     kernel.send(number, {"open": "no/such"})
     kernel.send(number, {"open": ["nonsense"]})
     kernel.send(number, {"open": ""})
@@ -142,6 +150,11 @@ def test_the_table_has_all_runs_and_opens_their_logs(world: World, kernel: Front
 
 
 REGISTRIES = ("publicreg", "basereg", "teamreg")
+
+
+def shown_log(kernel: FrontEnd, data: dict[str, Any]) -> Model:
+    kernel.until(lambda: has_log(kernel, data), 60)
+    return child(kernel, kernel.shown(data), 1, 0)[1]
 
 
 def has_log(kernel: FrontEnd, data: dict[str, Any]) -> bool:
