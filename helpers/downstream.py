@@ -118,8 +118,22 @@ class _Found:
     """A task with what its last successful run knew: digests, and where it may have logged in."""
 
     task: Task
-    digests: frozenset[str]
-    servers: frozenset[str]
+    server: str
+    pushed: frozenset[str]
+    built_on: frozenset[str]
+    logins: frozenset[str]
+
+    def may_have_imported(self, image: str, digest: str) -> bool:
+        """Whether ``image`` has the digest of what it pushed, in a registry that it logs in to; or
+        of what it built on, in its own. (Whatever is built on an import has that digest, too, and
+        may read where the import came from.)
+        """
+        where = image.partition("/")[0].lower()
+        if image in self.task.made or image in self.task.built_on:
+            return False
+        if where == self.server:
+            return digest in self.pushed | self.built_on
+        return where in self.logins and digest in self.pushed
 
 
 def waiting(connection: Connection, settings: Settings) -> Downstream:
@@ -128,7 +142,8 @@ def waiting(connection: Connection, settings: Settings) -> Downstream:
     What a task was built on stands in the task, what it pushed in its last successful run; what it
     made for itself on the way is left out, and so is a task that builds nothing and waits for
     nothing. No run tells what it has imported: an image counts as that when it has the digest of
-    one that the run pushed or built on, in a registry of the task's own or one that it logs in to.
+    one that the run pushed, in a registry of the task's own or one that it logs in to, or of one
+    that it built on, in its own.
     The registry for staging is looked at where there is one. The rules:
     https://learn.microsoft.com/azure/container-registry/container-registry-tasks-base-images
     """
@@ -172,8 +187,10 @@ def _task(connection: Connection, group: str, registry: str, server: str, task: 
     logins = (task.credentials.custom_registries or {}) if task.credentials else {}
     return _Found(
         Task(registry, str(task.name), tuple(map(_name, by_tag)), pushed, silent),
-        frozenset(str(one.digest) for one in (*outputs, *tracked) if one.digest),
-        frozenset(name.lower() for name in (server, *logins)),
+        server.lower(),
+        frozenset(str(one.digest) for one in outputs if one.digest),
+        frozenset(str(one.digest) for one in tracked if one.digest),
+        frozenset(map(str.lower, logins)),
     )
 
 
@@ -212,13 +229,7 @@ def _with_imports(
     }
     tasks = []
     for one in found:
-        imported = tuple(
-            image
-            for image, digest in digests.items()
-            if digest in one.digests
-            and image.partition("/")[0].lower() in one.servers
-            and image not in (*one.task.built_on, *one.task.pushed)
-        )
+        imported = tuple(i for i, digest in digests.items() if one.may_have_imported(i, digest))
         tasks.append(replace(one.task, imported=imported))
     return tasks
 

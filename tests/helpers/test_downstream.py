@@ -47,6 +47,10 @@ def test_an_import_leads_from_a_task_to_an_image(world: World) -> None:
     update = {"properties": {"trigger": {"baseImageTrigger": base}}}
     tasks: Any = world.client(ContainerRegistryTasksMgmtClient).tasks
     tasks.update("basereg-rg", "basereg", "import-node", update)
+    # A login that nothing uses any more: the image there has the digest of what the site is built on.
+    login: Any = {"customRegistries": {"publicreg.azurecr.io": {"identity": "[system]"}}}
+    site = ("teamreg-rg", "teamreg", "hello-world")
+    tasks.update(*site, {"properties": {"credentials": login}})
     imported = {one.name: one.imported for one in downstream.waiting(world.connection, NAMES).tasks}
     assert imported == {
         "node-public": (),
@@ -55,6 +59,8 @@ def test_an_import_leads_from_a_task_to_an_image(world: World) -> None:
         "import-node": ("basereg.azurecr.io/node:15-alpine",),
     }
     tasks.delete("basereg-rg", "basereg", "import-node")
+    login["customRegistries"]["publicreg.azurecr.io"] = None
+    tasks.update(*site, {"properties": {"credentials": login}})
 
 
 def test_what_keeps_a_task_from_waiting_is_told(world: World) -> None:
