@@ -5,13 +5,21 @@ from __future__ import annotations
 from functools import cache
 
 from . import (
+    artifacts,
     broken_base_image,
+    clean_up,
+    downstream,
+    gated_image,
     gated_import,
     hello_world,
+    imported_images,
+    locked_tags,
     overview,
     prerequisites,
     public_base_image,
     registry_tokens,
+    staged_images,
+    watched_gate,
 )
 from .exercise import Exercise
 
@@ -23,6 +31,14 @@ _MODULES = (
     hello_world,
     broken_base_image,
     gated_import,
+    gated_image,
+    watched_gate,
+    imported_images,
+    locked_tags,
+    staged_images,
+    downstream,
+    artifacts,
+    clean_up,
 )
 
 

@@ -17,12 +17,10 @@ from helpers.tutorial import NOTEBOOKS, chapters
 from tests.helpers.pictures.test_colors import contrast
 
 PATHS = [chapter.path for chapter in chapters()]
-SKELETON = ["What you will do", "What you need", "Check yourself", "On your own", "Next"]
-LATER = [  # from 09 on
+SKELETON = [
     *("What you will do", "What you will learn", "What you need"),
-    *("Check yourself", "On your own", "Further reading", "Next"),
+    *("Summary", "Check yourself", "On your own", "Further reading", "Next"),
 ]
-WHOLE = [*LATER[:3], "Summary", *LATER[3:]]  # up to 06
 _LINK = re.compile(r"\]\(([^)#\s]+)(#[^)]*)?\)")
 _BASH = re.compile(r"```bash\n(.*?)```", re.DOTALL)
 
@@ -57,15 +55,9 @@ def test_it_is_valid_and_its_cells_have_names(path: Path) -> None:
 @each
 def test_it_has_the_skeleton(path: Path) -> None:
     headings = re.findall(r"^## (.*)$", markdown(path), re.MULTILINE)
-    number = path.name[:2]
-    skeleton, first, last = SKELETON, 2, 3
-    if number <= "06":
-        skeleton, first, last = WHOLE, 3, 5
-    elif "09" <= number < "99":
-        skeleton, first, last = LATER, 3, 4
-    assert [one for one in headings if one in skeleton] == skeleton
-    assert headings[:first] == skeleton[:first]
-    assert headings[-last:] == skeleton[-last:]
+    assert [one for one in headings if one in SKELETON] == SKELETON
+    assert headings[:3] == SKELETON[:3]
+    assert headings[-5:] == SKELETON[-5:]
     assert cells(path, "markdown")[0].source.startswith("# ")
 
 
@@ -140,9 +132,7 @@ def test_commands_are_bash(path: Path) -> None:
         assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in PATHS if path.name[:2] <= "06"], ids=lambda path: path.stem
-)
+@each
 def test_it_says_for_whom_it_is_and_leads_to_the_glossary_and_further(path: Path) -> None:
     text = markdown(path)
     for row in ("| **Level** | ", "| **Time** | "):

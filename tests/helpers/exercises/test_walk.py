@@ -42,8 +42,32 @@ WRONG: dict[str, object] = {
     "06.1": False,
     "06.2": 1,
     "06.3": False,
+    "07.1": ["hello-world"],
+    "07.2": 1,
+    "07.3": True,
+    "07.5": "publicregistry.azurecr.io",
+    "08.1": "roll the site back",
+    "08.2": ["hello-world"],
+    "08.3": f"sha256:{0:064}",
+    "08.5": ["publicregistry"],
+    "09.1": "push/write",
+    "09.2": True,
+    "09.3": ["latest"],
+    "09.4": "import-base-image",
+    "10.1": False,
+    "10.2": True,
+    "10.3": "it is kept",
+    "11.1": 60,
+    "11.2": "nobody",
+    "11.3": "the image comes in",
+    "12.1": "it succeeds",
+    "12.2": "both",
+    "12.3": ["catalog"],
+    "13.1": ["sbom"],
+    "13.2": False,
+    "13.3": f"sha256:{0:064}",
+    "99.1": "it still exists",
 }
-LAST = "06"  # of the notebooks whose exercises are walked here
 
 
 @pytest.fixture
@@ -54,14 +78,14 @@ def home(tmp_path: Path, own_environment: None) -> Iterator[Path]:
     daemon.down(path)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 @pytest.mark.skipif(AZ is None, reason="the Azure CLI is not installed; do it with: make az")
 def test_every_exercise_is_answered_and_every_solution_leaves_a_cloud_to_go_on_in(
     home: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "notebooks"
     shutil.copytree(NOTEBOOKS, folder)
-    chosen = chapters(last=LAST, folder=folder)
+    chosen = chapters(folder=folder)
     for chapter in chosen:
         nbformat.write(walked(chapter.path, WRONG), chapter.path)
     for result in tutorial.run(chosen, {}, tmp_path / "out"):
@@ -96,11 +120,11 @@ def number_of(chapter: Chapter) -> str:
     return chapter.number
 
 
-@pytest.mark.parametrize("chapter", chapters(last=LAST), ids=number_of)
+@pytest.mark.parametrize("chapter", chapters(), ids=number_of)
 def test_a_notebook_stores_its_exercises_unanswered(chapter: Chapter) -> None:
     """So that it runs from top to bottom without an error, and gives nothing away."""
     own = [one for one in catalogue.exercises() if one.startswith(chapter.number)]
-    assert len(own) >= 3
+    assert len(own) >= (1 if chapter.number == "99" else 3)
     notebook = nbformat.read(chapter.path, as_version=4)
     cells = [
         cell for cell in notebook.cells if cell.cell_type == "code" and "check(" in cell.source
