@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import reprlib
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 _SHOWN = 40  # characters of a value in a message
+_MOST = 1000  # of a list: whatever yields more without an end is no answer
 
 
 class AnswerError(ValueError):
@@ -141,9 +143,9 @@ class Names(Kind):
         return frozenset(self._texts(value))
 
     def _texts(self, value: object) -> list[str]:
-        texts = [value] if isinstance(value, str) else value
-        if not isinstance(texts, list | tuple | set | frozenset):
+        if isinstance(value, bytes | Mapping) or not isinstance(value, Iterable):
             raise AnswerError(described(value))
+        texts = [value] if isinstance(value, str) else list(islice(value, _MOST))
         for one in texts:
             if not isinstance(one, str):
                 raise AnswerError(f"{described(value)} with {described(one)} in it")

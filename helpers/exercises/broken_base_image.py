@@ -16,7 +16,7 @@ def _cause(answer: str, context: Context) -> bool | str:
             settings.registry_group, settings.registry, filter="TaskName eq 'hello-world'"
         )
         if runs.trigger_of(run) == "Image Update"
-        for image in run.image_update_trigger.images
+        for image in run.image_update_trigger.images or []
     ]
     public = context.clients.registry(settings.public_login_server)
     current = public.get_tag_properties("node", "15-alpine").digest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import Any
 
 import pytest
@@ -31,6 +32,9 @@ KINDS: list[Kind] = [
         (Digest(), DIGEST.upper(), DIGEST),
         (Names(), ["b", "A", "a"], {"a", "b"}),
         (Names(), "node-public", {"node-public"}),
+        (Names(), {"a": 1}.keys(), {"a"}),
+        (Names(), (letter for letter in "ab"), {"a", "b"}),
+        (Names(), repeat("a"), {"a"}),
         (Order(), ("b", "a"), ("b", "a")),
     ],
 )
