@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from azure.core.exceptions import HttpResponseError
 
-from helpers import check
+from helpers import check, notebook
 from helpers.clouds import Connection
 from helpers.exercises import Exercise, ExerciseError, YesNo, catalogue, equals, marking, solved
 from helpers.exercises.exercise import _TONES, Context, Result, Status
@@ -173,6 +173,26 @@ def test_without_a_connection_an_exercise_of_the_cloud_says_what_to_run(
     one_exercise[:] = [looks(lambda _, context: bool(context.settings))]
     with pytest.raises(ExerciseError, match="Run its cells from the top"):
         check("00.1")
+
+
+def test_it_looks_at_the_cloud_that_the_notebook_has_begun_with(
+    one_exercise: list[Exercise], connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert notebook.current() is None
+    settings = new_settings()
+    monkeypatch.setattr(notebook, "_begun", (settings, connection))
+    seen: list[Context] = []
+
+    def judge(_: object, context: Context) -> bool:
+        seen.append(context)
+        return True
+
+    one_exercise.append(looks(judge))
+    assert check("00.1").status == "right"
+    assert (seen[0].settings, seen[0].connection) == (settings, connection)
+    own = new_settings()
+    assert check("00.1", settings=own).status == "right"
+    assert seen[1].settings == own
 
 
 def test_an_exercise_of_the_cloud_takes_no_answer(one_exercise: list[Exercise]) -> None:
