@@ -105,7 +105,8 @@ def test_a_late_notebook_alone_in_a_fresh_cloud_and_behind_a_lenient_gate(
     # What 08 has changed, the source of the public image too, is changed back, and 05 passes.
     status, text = papermill(home, "05-break-the-base-image", output, *options(own))
     assert status == 0, text
-    assert "running the notebooks 01 to 04 first" in output.read_text()
+    watched = f"hello-world watches node:15-alpine in {NAMES['public_registry']}.azurecr.io"
+    assert watched in output.read_text()
 
     # Cleaning up from wherever one is: twice, and with nothing there.
     for _ in range(2):

@@ -61,7 +61,7 @@ def test_a_failing_notebook_ends_it_with_its_cell_and_a_later_one_catches_up(
     done = run(home, "-m", "helpers", "run", *only)
     assert done.returncode == 0, done.stdout + done.stderr
     page = (tmp_path / "03-registry-tokens.html").read_text()
-    assert re.search(r"running the notebooks 0[12] to 02 first", page)
+    assert "Everything that this notebook builds on is in place." in page
     for _ in range(2):  # cleaning up twice does no harm
         done = run(home, "-m", "helpers", "run", "--from", "99", "--output", str(tmp_path))
         assert done.returncode == 0, done.stdout + done.stderr
