@@ -222,14 +222,17 @@ def _catch_up(notebook: Path, settings: Settings, connection: Connection, going:
     going.at("looking at what is in place")
     first = first_missing(number, settings, connection)
     names = locks.names_of(connection, settings, staging=number >= _STAGING)
+    going.at("waiting for others who work with the same names")
     with locks.hold(
         connection, names, notebook.stem, keep=True, patience=_PATIENCE if first else 0
     ) as waited:
+        going.at("looking at what is in place")
         if first is not None or waited:  # others may have made it meanwhile
             first = first_missing(number, settings, connection)
         if first is not None:
             last = max(earlier for earlier in _EVIDENCE if earlier < number)
-            going.at(f"running the notebooks {first} to {last} first")
+            which = f"notebook {first}" if first == last else f"notebooks {first} to {last}"
+            going.at(f"running {which} first")
             _run(first, last, settings, going)
 
 
