@@ -164,7 +164,7 @@ class ContentStore:
         if not DIGEST.fullmatch(digest):
             raise ValueError(f"{digest!r} is not a digest of the form sha256:<64 hex digits>")
         name = digest.removeprefix("sha256:")
-        return self.root / "sha256" / name[:2] / name
+        return self.root / f"sha256/{name[:2]}/{name}"  # in one: it is asked for again and again
 
     def has(self, digest: str) -> bool:
         """Whether the content of ``digest`` is stored."""

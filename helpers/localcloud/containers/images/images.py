@@ -108,9 +108,16 @@ class ImageStore:
     def __init__(self, cloud: Cloud) -> None:
         self._content = cloud.content
         self._folder = cloud.folder("layers")
+        self._known: dict[str, Image] = {}  # nobody changes one: it is what its digest says
 
     def image(self, digest: str) -> Image:
         """The image of a manifest digest. Raises :class:`CloudError` for what is no image."""
+        known = self._known.get(digest)
+        if known is None:
+            known = self._known[digest] = self._read(digest)
+        return known
+
+    def _read(self, digest: str) -> Image:
         try:
             manifest = json.loads(self._content.read(digest))
             parsed = parse_json(self._content.read(manifest["config"]["digest"]))
