@@ -95,7 +95,8 @@ class Pages:
         # nbconvert makes the page's title of what it takes for the notebook's name.
         name = {"name": f"{result.chapter.number} {result.title}"}
         body, _ = _exporter().from_notebook_node(read(executed), {"report": told, "metadata": name})
-        return str(body)
+        # Markdown knows no table without headings; an empty one is read to nobody.
+        return str(body).replace("<th></th>", "<td></td>")
 
 
 @cache

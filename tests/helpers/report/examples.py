@@ -133,7 +133,7 @@ def executed(folder: Path) -> list[Result]:
             "# Watch the gate\n\nA **good** change, and [a bad one](04-x.ipynb)."
         ),
         _code("parameters", []),
-        nbformat.v4.new_markdown_cell("## Green"),
+        nbformat.v4.new_markdown_cell(f"## Green\n\n| | |\n|-|-|\n| one | `{'long' * 40}` |"),
         _code("pipeline", [_data({"image/svg+xml": PICTURE, "text/plain": "public → gate"})] * 2),
         _code("before", [_site("Orange", page)]),
         _code("after", [_site("Green", page)]),
