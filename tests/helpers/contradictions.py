@@ -21,7 +21,6 @@ _LONGEST = timedelta(
 )  # from the first run that a page of one recording tells of to its last
 _SVG = "{http://www.w3.org/2000/svg}text"
 _RUN_ID = r"[a-z]{2}[0-9a-z]{1,5}"
-_DATE = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 _STAMP = re.compile(r"^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) ", re.MULTILINE)
 _LOG_END = re.compile(rf"^Run ID: ({_RUN_ID}) (was successful|failed) after", re.MULTILINE)
 _PUSHING = re.compile(r"Pushing image: (\S+?):(\S+), attempt")
@@ -31,8 +30,10 @@ _LAST_RUN = re.compile(
     rf"^\W*last run: ({_RUN_ID}), by ([A-Z][a-z]+(?: [A-Z][a-z]+)?), (\w+)", re.MULTILINE
 )
 _POINTS = re.compile(r"(\S+\.azurecr\.io/\S+:\S+) points to (sha256:[0-9a-f]+)")
-_BOX_RUN = re.compile(rf"^run ({_RUN_ID})(?: by ([A-Z][a-z]+(?: [A-Z][a-z]+)?))?(?: \(earlier\))?$")
-_BOX_TIME = re.compile(rf"^({_DATE})(?:, \S+ s)?$")
+_YEAR = re.compile(r"\b(20\d\d)[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d")
+_BOX_RUN = re.compile(rf"^run ({_RUN_ID})(?:, \d+ s)?$")
+_BOX_CAUSE = re.compile(r"^by ([A-Z][a-z]+(?: [A-Z][a-z]+)?)(?: \(earlier\))?$")
+_BOX_TIME = re.compile(r"^(\d\d [A-Z][a-z]{2} \d\d:\d\d:\d\d) UTC$")
 _ENDS = ("Succeeded", "Failed", "Canceled", "Error", "Timeout")
 # What a cell calls when something may change in the cloud: a run, a tag.
 _ACTS = re.compile(
@@ -54,9 +55,10 @@ class Claim:
 def claims(notebook: Any) -> list[Claim]:
     """Everything that the outputs of a page claim, in the order of the page."""
     found: list[Claim] = []
+    year = _year(notebook)
     for place, cell in enumerate(_code(notebook)):
         for output in cell.outputs:
-            for about, value in _of_output(output):
+            for about, value in _of_output(output, year):
                 found.append(Claim(about, value, str(cell.id), place))
     return found
 
@@ -176,14 +178,24 @@ def _code(notebook: Any) -> list[Any]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def _of_output(output: Any) -> Iterator[tuple[tuple[str, str], Any]]:
+def _year(notebook: Any) -> str:
+    """The year of the recording, which pictures leave out; '' where a page has no date in full."""
+    for cell in _code(notebook):
+        for output in cell.outputs:
+            found = _YEAR.search(output.get("text") or output.get("data", {}).get("text/plain", ""))
+            if found:
+                return found[1]
+    return ""
+
+
+def _of_output(output: Any, year: str) -> Iterator[tuple[tuple[str, str], Any]]:
     data = output.get("data", {})
     text = output.get("text") or data.get("text/plain", "")
     yield from _of_tables(text)
     yield from _of_log(text)
     yield from _of_explanation(text)
     if "image/svg+xml" in data:
-        yield from _of_picture(data["image/svg+xml"])
+        yield from _of_picture(data["image/svg+xml"], year)
 
 
 def _of_tables(text: str) -> Iterator[tuple[tuple[str, str], Any]]:
@@ -247,21 +259,24 @@ def _of_explanation(text: str) -> Iterator[tuple[tuple[str, str], Any]]:
         yield ("moving digest of", image), digest
 
 
-def _of_picture(svg: str) -> Iterator[tuple[tuple[str, str], Any]]:
+def _of_picture(svg: str, year: str) -> Iterator[tuple[tuple[str, str], Any]]:
+    """A box names its task, then the registry, then the run, what started it, and when."""
     texts = ["".join(one.itertext()) for one in ElementTree.fromstring(svg).iter(_SVG)]
-    for number, text in enumerate(texts):
-        found = _BOX_RUN.match(text)
-        if found is None:
-            continue
-        if found[2]:
-            yield ("trigger of run", found[1]), found[2]
-        place = next((n for n in range(number, 0, -1) if texts[n].startswith("in ")), 0)
-        if place:
-            yield ("task of run", found[1]), texts[place - 1]
-        for line in texts[number + 1 : number + 2]:
-            when = _BOX_TIME.match(line)
-            if when:
-                yield ("start of run", found[1]), _moment(when[1])
+    task = run = ""
+    for before, text in pairwise(["", *texts]):
+        if text.startswith("in "):
+            task, run = before, ""
+        elif found := _BOX_RUN.match(text):
+            run = found[1]
+            if task:
+                yield ("task of run", run), task
+        elif run and (found := _BOX_CAUSE.match(text)):
+            yield ("trigger of run", run), found[1]
+        elif run and year and (found := _BOX_TIME.match(text)):
+            yield (
+                ("start of run", run),
+                datetime.strptime(f"{year} {found[1]}", "%Y %d %b %H:%M:%S"),
+            )
 
 
 def _about(run: str, status: str, trigger: str) -> Iterator[tuple[tuple[str, str], Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+from helpers.pictures import Box, Flow, run_lines
 from helpers.tutorial import chapters
 from tests.helpers.contradictions import claims, contradictions, summary
 
@@ -31,9 +33,18 @@ WHY = """\
 Why did base-import-node in acme not run?
 * last run: cg10, by Image Update, Failed: x
 * base image: acme.azurecr.io/node:15-alpine points to sha256:aaaaaaaaaaaa…, and so on"""
-PICTURE = """\
-<svg xmlns="http://www.w3.org/2000/svg"><text>base-import-node</text><text>in acme</text>
-<text>run cgz by Image Update</text><text>2026-01-05T10:00:03Z, 1 s</text></svg>"""
+STARTED = datetime(2026, 1, 5, 10, 0, 3, tzinfo=timezone.utc)
+PICTURE = Flow(
+    "The pipeline",
+    [
+        [
+            Box(
+                *("The gate", "base-import-node", "acme", "Succeeded"),
+                run_lines("cgz", "Image Update", STARTED, STARTED + timedelta(seconds=1)),
+            )
+        ]
+    ],
+).svg()
 
 
 def page(*outputs: str, sources: dict[int, str] | None = None) -> Any:
@@ -64,11 +75,13 @@ def test_there_is_something_that_could_contradict() -> None:
         *("newest run of task", "order of", "digest of", "moving digest of"),
     }
     assert len(stored) > 200
-    log, answer = (
-        [one.about for one in claims(page(text)) if "run" in one.about[0]] for text in (LOG, WHY)
+    log, answer, drawn = (
+        {one.about for one in claims(page(LOG, text))} for text in ("", WHY, PICTURE)
     )
     assert ("start of run", "cgz") in log
     assert ("newest run of task", "base-import-node") in answer
+    assert drawn - log == {("task of run", "cgz"), ("trigger of run", "cgz")}
+    assert len(claims(page(LOG, PICTURE))) == len(claims(page(LOG))) + 3  # when it started, too
 
 
 def test_what_belongs_together_does_not_contradict() -> None:
@@ -91,7 +104,7 @@ def test_what_belongs_together_does_not_contradict() -> None:
         (2, "sha256:aaaa", "sha256:abaa", "moving digest of acme.azurecr.io/node:15-alpine"),
         (3, "base-import-node", "import-node", "task of run cgz"),
         (3, "by Image Update", "by Manual", "trigger of run cgz"),
-        (3, "10:00:03Z", "10:01:03Z", "start of run cgz"),
+        (3, "05 Jan 10:00:03", "05 Jan 10:01:03", "start of run cgz"),
     ],
 )
 def test_one_output_of_another_recording_is_found(
