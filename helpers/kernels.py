@@ -10,15 +10,19 @@ from __future__ import annotations
 import asyncio
 import atexit
 import importlib
+import math
 import os
 import signal
 import sys
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from queue import Empty
 from typing import Any, cast
 
+from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
@@ -85,11 +89,47 @@ class Manager(AsyncKernelManager):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
+        self.client_factory = _Client
         if _server is not None:
             self.kernel_id = str(uuid.uuid4())
             self.provisioner = _Provisioner(
                 kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self
             )
+
+
+class _Client(AsyncKernelClient):
+    """A client that begins as soon as the kernel says that it is ready.
+
+    The client it is made of waits, every time, until nothing has come for a fifth of a second.
+    """
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
+        """Wait until the kernel has answered, and its messages come. Raises RuntimeError."""
+        deadline = time.monotonic() + (math.inf if timeout is None else timeout)
+        while True:
+            asked = self.kernel_info()
+            with suppress(Empty):
+                reply = await self.get_shell_msg(timeout=1)
+                if await self._is_done_with(asked):
+                    self._handle_kernel_info_reply(reply)
+                    return
+            if not await self.is_alive():
+                raise RuntimeError("Kernel died before replying to kernel_info")
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"Kernel didn't respond in {timeout} seconds")
+
+    async def _is_done_with(self, asked: str) -> bool:
+        """Whether the kernel tells everybody so: what it told before that is then read, too.
+
+        False when nothing comes: it may have told it before it knew that somebody listens.
+        """
+        with suppress(Empty):
+            while True:
+                told = await self.get_iopub_msg(timeout=0.2)
+                mine = told["parent_header"].get("msg_id") == asked
+                if mine and told["content"].get("execution_state") == "idle":
+                    return True
+        return False
 
 
 class _Provisioner(LocalProvisioner):
