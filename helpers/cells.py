@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import logging
 import warnings
 from types import CodeType, TracebackType
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from .clouds import Connection
 
 _OWN = "_helpers_cells"  # the attribute of the shell that has this
+# What these warn of, the error says that follows; a kernel prints warnings above it.
+_TALKATIVE = ("azure.identity", "urllib3")
 _OLD = (
     "<p><b>A new run begins here.</b> What stands below cells that you have not run since is of an "
     "earlier run.</p>"
@@ -37,6 +40,8 @@ class Cells:
         self._shell = shell
         self.number = ""
         self.connection: Connection | None = None
+        for name in _TALKATIVE:
+            logging.getLogger(name).setLevel(logging.ERROR)
         shell.set_custom_exc((Exception, KeyboardInterrupt), self._show)
         shell.ast_transformers.append(_Safely())
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import hashlib
+from collections.abc import Collection
 from datetime import datetime, timezone
 from typing import Any
 
@@ -30,6 +31,7 @@ class Notebooks(AsyncLargeFileManager):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._old: dict[str, set[str]] = {}  # the cells whose stored outputs are of an earlier run
         self.register_pre_save_hook(_clean_before_it_is_saved)
 
     async def get(
@@ -40,20 +42,24 @@ class Notebooks(AsyncLargeFileManager):
         format: str | None = None,
         require_hash: bool = False,
     ) -> Any:
-        """A file, folder or notebook; of a notebook that no kernel has, outputs are marked as old."""
+        """A file, folder or notebook, whose outputs are marked as old where no kernel has made them."""
         if path.strip("/") == START:
             return await _start_model(content, require_hash)
         model = await super().get(path, content, type, format, require_hash)
         if content and model["type"] == "notebook":
             clean(model["content"])
-            if not await self._is_open(path.strip("/")):
-                mark_as_old(model["content"])
+            name = path.strip("/")
+            if name not in self._old or not await self._has_kernel(name):
+                self._old[name] = set(_with_outputs(model["content"]))
+            mark_as_old(model["content"], self._old[name])
         return model
 
     async def save(self, model: Any, path: str = "") -> Any:
         """Save it. The start page cannot be: it says what is the case."""
         if path.strip("/") == START:
             raise web.HTTPError(403, "The start page is written anew whenever it is opened.")
+        if model.get("type") == "notebook" and model.get("content"):
+            self._old[path.strip("/")] = _marked(model["content"])
         return await super().save(model, path)
 
     async def file_exists(self, path: str = "") -> bool:
@@ -70,8 +76,8 @@ class Notebooks(AsyncLargeFileManager):
             return {"id": "now", "last_modified": datetime.now(timezone.utc)}
         return await super().create_checkpoint(path)
 
-    async def _is_open(self, path: str) -> bool:
-        """Whether a kernel runs for that notebook: then its outputs may be of this run."""
+    async def _has_kernel(self, path: str) -> bool:
+        """Whether a kernel runs for that notebook: then what was saved meanwhile may be of this run."""
         sessions = getattr(self.parent, "session_manager", None)
         if sessions is None:
             return False
@@ -116,16 +122,34 @@ def clean(notebook: Any) -> None:
             cell["outputs"] = kept
 
 
-def mark_as_old(notebook: Any) -> None:
-    """Put a line above the outputs of each cell; it goes when the cell is run, and is not stored."""
-    for cell in notebook.get("cells", []):
-        if cell.get("outputs"):
+def mark_as_old(notebook: Any, cells: Collection[str]) -> None:
+    """Put a line above the outputs of ``cells``; it goes when a cell is run, and is not stored."""
+    for name, cell in _with_outputs(notebook).items():
+        if name in cells:
             mark = type(cell["outputs"][0])(
                 output_type="display_data",
                 data={"text/html": f"<em>{_EARLIER}</em>", "text/plain": _EARLIER},
                 metadata={_OLD: True},
             )
             cell["outputs"].insert(0, mark)
+
+
+def _marked(notebook: Any) -> set[str]:
+    """The cells that have not been run since their outputs were marked as old."""
+    return {
+        name
+        for name, cell in _with_outputs(notebook).items()
+        if any(_OLD in output.get("metadata", {}) for output in cell["outputs"])
+    }
+
+
+def _with_outputs(notebook: Any) -> dict[str, Any]:
+    """The cells that have outputs, by their id; before nbformat 4.5, by their place."""
+    return {
+        str(cell.get("id", number)): cell
+        for number, cell in enumerate(notebook.get("cells", []))
+        if cell.get("outputs")
+    }
 
 
 def _clean_before_it_is_saved(model: Any, **_: Any) -> None:

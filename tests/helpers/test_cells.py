@@ -228,6 +228,20 @@ def test_a_cloud_that_is_stopped_frozen_reset_or_moved_is_told_in_one_sentence(
         daemon.down(home)
 
 
+def test_a_first_call_to_a_cloud_that_is_gone_says_only_that(tmp_path: Path) -> None:
+    home = tmp_path / "localcloud"
+    try:
+        with kernel(home) as one:
+            assert not one.run(BEGIN).kind
+            daemon.down(home)
+            ran = failed(one, CALL)  # no token yet: azure-identity would warn at length
+            assert not ran.text
+            assert "it was stopped. Nothing is lost." in ran.traceback
+            assert len(ran.traceback.splitlines()) == 1
+    finally:
+        daemon.down(home)
+
+
 def test_a_front_end_is_told_which_outputs_are_old_and_nothing_else_is(home: Path) -> None:
     with kernel(home, JPY_SESSION_NAME=str(NOTEBOOKS / "00-overview.ipynb")) as one:
         assert "is of an earlier run" in one.run(BEGIN).text

@@ -47,7 +47,7 @@ def test_the_project_s_settings_are_the_names_of_the_article_and_all_of_them() -
 
 def test_what_is_given_overrides_and_what_is_empty_does_not(folder: Path) -> None:
     change(folder, '"acmerockets"', '"ourteam"')
-    change(folder, '= "Orange"', '= "#ff00ff"')
+    change(folder, 'questionable_color = "Red"', 'questionable_color = "#ff00ff"')
     found = parameters.made({"registry": "", "vault": "our-vault"}, folder)
     assert (found.registry, found.vault, found.questionable_color) == (
         *("ourteam", "our-vault", "#ff00ff"),
