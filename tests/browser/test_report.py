@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from helpers import report
+from helpers import report, tutorial
+from helpers.tutorial import chapters
 from tests.browser.conftest import Browser
 from tests.helpers.report import examples
 
@@ -120,3 +121,24 @@ def pixels(path: Path) -> Iterator[tuple[int, int, int]]:
     """The colours of a picture in the format of pdftoppm: P6, width and height, 255, then bytes."""
     content = path.read_bytes().split(b"\n", 3)[3]
     return zip(content[::3], content[1::3], content[2::3], strict=True)
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The notebooks as they are stored, as pages of a report."""
+    folder = tmp_path_factory.mktemp("stored")
+    results = [tutorial.Result(one, one.name, "passed", output=one.path) for one in chapters()]
+    report.write(results, folder, report.Occasion("local", examples.BEGAN, 1.0))
+    return {one.name: folder / f"{one.name}.html" for one in chapters()}
+
+
+@pytest.mark.parametrize("name", [one.name for one in chapters()])
+def test_axe_finds_nothing_in_a_notebook(
+    browser: Browser, stored: dict[str, Path], name: str
+) -> None:
+    for width, scheme in ((1280, "dark"), (380, "light")):
+        browser.open(stored[name], width=width, scheme=scheme)
+        browser.script("document.querySelectorAll('details').forEach(one => one.open = true)")
+        assert browser.violations() == []
+        wide, seen = browser.script("return [document.documentElement.scrollWidth, innerWidth]")
+        assert wide <= seen
