@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -145,12 +146,19 @@ def _until_it_ends(server: subprocess.Popen[bytes]) -> int:
 
 
 def _running() -> str:
-    """The address of the JupyterLab that serves these notebooks already, with its token."""
-    from jupyter_server.serverapp import list_running_servers
+    """The address of the JupyterLab that serves these notebooks already, with its token.
 
-    for server in list_running_servers():
-        if Path(server["root_dir"]) == parameters.NOTEBOOKS:
-            return f"{server['url']}lab/tree/start.md?token={server['token']}"
+    Jupyter Server writes what it says of itself into its runtime folder, which is the user's own. Its
+    own list of them takes two seconds to be imported.
+    """
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    for path in Path(jupyter_runtime_dir()).glob("jpserver-*.json"):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            server = json.loads(path.read_text(encoding="utf-8"))
+            os.kill(server["pid"], 0)
+            if Path(server["root_dir"]) == parameters.NOTEBOOKS:
+                return f"{server['url']}lab/tree/start.md?token={server['token']}"
     return ""
 
 
