@@ -27,6 +27,7 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from .localcloud import fork_server
+from .views.front_end import FRONT_ENDS
 
 _ENDS_WITHIN = 2.0  # seconds, for a kernel that was asked to end
 # What every kernel has, the SDK that notebooks use, and what both import when they are first used.
@@ -95,6 +96,24 @@ class Manager(AsyncKernelManager):
             self.provisioner = _Provisioner(
                 kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self
             )
+
+    def start_kernel(self, *arguments: Any, **options: Any) -> Any:
+        """Start it where nobody sits before it, though this process may belong to a notebook."""
+        environment = options.pop("env", None) or os.environ
+        options["env"] = {k: v for k, v in environment.items() if k not in FRONT_ENDS}
+        return super().start_kernel(*arguments, **options)
+
+    def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
+        """The kernel spec's command with ``extra_arguments``, which hold where both set an option.
+
+        A kernel refuses an option that is set twice, and the spec of :mod:`.jupyter` sets some: it is
+        found by whatever is started from a notebook or terminal there.
+        """
+        extra = extra_arguments or []
+        command: list[str] = super().format_kernel_cmd(extra)
+        names = {one.partition("=")[0] for one in extra}
+        spec = command[: len(command) - len(extra)]
+        return [*(one for one in spec if one.partition("=")[0] not in names), *extra]
 
 
 class _Client(AsyncKernelClient):

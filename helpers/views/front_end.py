@@ -8,7 +8,7 @@ from typing import Any
 
 WIDGET_TYPE = "application/vnd.jupyter.widget-view+json"
 # What Jupyter Server tells its kernels, and what VS Code's have.
-_FRONT_ENDS = ("JPY_SESSION_NAME", "VSCODE_PID")
+FRONT_ENDS = ("JPY_SESSION_NAME", "VSCODE_PID")
 
 
 def in_notebook() -> bool:
@@ -26,7 +26,7 @@ def interactive() -> bool:
 
     Not in papermill, nbval, nbconvert, or a kernel of our own runs: what they store has no widgets.
     """
-    return in_notebook() and any(os.environ.get(name) for name in _FRONT_ENDS)
+    return in_notebook() and any(os.environ.get(name) for name in FRONT_ENDS)
 
 
 def shown(widget: Any) -> dict[str, Any]:

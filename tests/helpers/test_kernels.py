@@ -105,6 +105,20 @@ def test_a_kernel_that_cannot_be_forked_is_started(
     assert capfd.readouterr().err == ""
 
 
+def test_a_run_that_is_started_from_jupyterlab_has_kernels_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What make lab tells its notebooks and terminals, and so what they start: its own kernel spec.
+    ours = Path(kernels.__file__).parent / "jupyter"
+    assert "--log-level=ERROR" in (ours / "kernels" / "python3" / "kernel.json").read_text()
+    monkeypatch.setenv("JUPYTER_PATH", str(ours))
+    monkeypatch.setenv("JPY_SESSION_NAME", "a notebook that catches up")
+    asked = "import json; from helpers.views.front_end import interactive as asked\n"
+    one = chapter(tmp_path, "00-one", asked + "print(json.dumps({'interactive': asked()}))")
+    [result] = tutorial.run([one], {}, tmp_path / "out")
+    assert printed(result) == {"interactive": False}
+
+
 def _refuse(*_: object, **__: object) -> fork_server.Child:
     raise fork_server.ForkError("no process is left")
 
