@@ -123,6 +123,19 @@ def _refuse(*_: object, **__: object) -> fork_server.Child:
     raise fork_server.ForkError("no process is left")
 
 
+def test_a_kernel_that_brings_options_is_asked_for_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = Path(kernels.__file__).parent / "jupyter"
+    specification = json.loads((lab / "kernels/python3/kernel.json").read_text())
+    assert any(word.startswith("--log-level=") for word in specification["argv"])
+    monkeypatch.setenv("JUPYTER_PATH", str(lab))  # as the kernels of make lab have it
+    monkeypatch.setattr(kernels, "_server", None)
+    one = chapter(tmp_path, "01-brings", "import helpers.cells; print('here')")
+    [result] = tutorial.run([one], {}, tmp_path / "out")
+    assert result.failure is None, result.failure
+
+
 def test_a_kernel_ends_with_a_run_that_is_killed(tmp_path: Path) -> None:
     chapter(tmp_path, "01-sleeps", SLEEP)
     process = subprocess.Popen([sys.executable, "-c", RUN, str(tmp_path)], cwd=tutorial.ROOT)
