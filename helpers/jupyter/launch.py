@@ -107,21 +107,24 @@ def _server(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Jupyter's server. Ctrl-C ends it, and so does ending this process."""
     _lay_out()
-    command = [
-        *(sys.executable, "-m", "jupyterlab", f"--config={_FOLDER / 'jupyter_config.json'}"),
+    ours = [
+        f"--config={_FOLDER / 'jupyter_config.json'}",
         f"--ServerApp.root_dir={parameters.NOTEBOOKS}",
         f"--LabApp.app_settings_dir={_SETTINGS}",
         f"--LabApp.workspaces_dir={_WORKSPACES}",
     ]
+    named = {one.partition("=")[0] for one in others}  # Jupyter takes no option twice
+    command = [sys.executable, "-m", "jupyterlab"]
+    command += [one for one in ours if one.partition("=")[0] not in named]
     if os.geteuid() == 0:
         print("You are root: JupyterLab is told to run all the same (--allow-root).", flush=True)
         command.append("--allow-root")
     programs = str(Path(sys.executable).parent)
     path = os.pathsep.join([programs, os.environ.get("PATH", os.defpath)])
-    ours = os.pathsep.join(filter(None, [str(_FOLDER), os.environ.get("JUPYTER_PATH", "")]))
+    kernels = os.pathsep.join(filter(None, [str(_FOLDER), os.environ.get("JUPYTER_PATH", "")]))
     process = subprocess.Popen(
         [*command, *others],
-        env={**os.environ, **environment, "PATH": path, "JUPYTER_PATH": ours},
+        env={**os.environ, **environment, "PATH": path, "JUPYTER_PATH": kernels},
     )
 
     def end(*_: Any) -> None:
