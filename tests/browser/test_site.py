@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from .conftest import Browser
+
 ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = [f"notebooks/{path.stem}" for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
+THEMES_OWN = [".headerlink", ".copybtn"]  # what the theme adds to a page
 STRICTLY = ("-W", "--keep-going", "-n", "-q")  # warnings are errors, all of them are told
 
 pytestmark = pytest.mark.skipif(
@@ -63,3 +67,19 @@ def test_a_page_shows_the_outputs_that_are_stored(site: Path) -> None:
     page = (site / "notebooks/08-watch-the-gate.html").read_text(encoding="utf-8")
     assert "base-import-node" in page
     assert "REFUSED" in page
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["docs/site/index", "README", *NOTEBOOKS])
+def test_axe_finds_nothing_of_ours(browser: Browser, site: Path, name: str, scheme: str) -> None:
+    browser.open(site / f"{name}.html", scheme=scheme)
+    found = browser.violations({"include": ["article"], "exclude": THEMES_OWN})
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.browser
+def test_a_page_fits_a_phone(browser: Browser, site: Path) -> None:
+    for name in NOTEBOOKS:
+        browser.open(site / f"notebooks/{name.rpartition('/')[2]}.html", width=380)
+        assert browser.script("return document.documentElement.scrollWidth") <= 380, name
