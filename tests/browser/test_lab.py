@@ -5,6 +5,7 @@ The tests are one walk, from the first notebook to the last; pictures of it are 
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import secrets
@@ -66,6 +67,13 @@ class Walk:
     def photograph(self, name: str) -> None:
         PICTURES.mkdir(parents=True, exist_ok=True)
         self.browser.driver.save_screenshot(str(PICTURES / f"{name}.png"))
+
+    def photograph_page(self, name: str) -> None:
+        """The notebook without the menus around it, small: for README, which has a copy of it."""
+        page = self.browser.driver.find_element(By.CSS_SELECTOR, ".jp-WindowedPanel-outer").rect
+        clip = {side: page[side] for side in ("x", "y", "width", "height")} | {"scale": 0.8}
+        taken = self.browser.driver.execute_cdp_cmd("Page.captureScreenshot", {"clip": clip})
+        (PICTURES / f"{name}.png").write_bytes(base64.b64decode(taken["data"]))
 
     def text_of(self, cell: str) -> str:
         """What a reader sees of the outputs of a cell."""
@@ -227,6 +235,8 @@ def test_the_gate_shuts_on_what_the_change_box_pushes(walk: Walk) -> None:
     walk.shows("pipeline", "gate shut")
     walk.shows("box", "Red")
     walk.photograph("live-red")
+    walk.lab.cell("pipeline")
+    walk.photograph_page("lab")
     assert "SteelBlue" in walk.text_of("site")
 
 
