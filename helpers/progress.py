@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -23,6 +24,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 _CATCH_UP_WITHIN = 3600.0  # seconds; on Azure the early notebooks take some minutes
 _CLEAN_UP = "99"  # it takes away whatever there is
 _STAGING = "11"  # the notebook that makes the registry for staging
+_COLORED = ("FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE")  # a kernel asks its children for colours
 _LOOK = 0.5  # seconds between two looks at how far they are
 _IN_PLACE = "Everything that this notebook builds on is in place."
 _PATIENCE = 1.0  # seconds for a notebook that was started earlier to ask, before all are run
@@ -231,7 +233,9 @@ def _catch_up(notebook: Path, settings: Settings, connection: Connection, going:
             first = first_missing(number, settings, connection)
         if first is not None:
             last = max(earlier for earlier in _EVIDENCE if earlier < number)
-            which = f"notebook {first}" if first == last else f"notebooks {first} to {last}"
+            chosen = [first, *(one for one in sorted(_EVIDENCE) if first < one <= last)]
+            between = " and " if len(chosen) == 2 else " to "
+            which = f"notebook {first}" if first == last else f"notebooks {first}{between}{last}"
             going.at(f"running {which} first")
             _run(first, last, settings, going)
 
@@ -260,6 +264,7 @@ def _followed(command: Sequence[str], status: Path, going: Elapsed) -> tuple[int
     with subprocess.Popen(
         command,
         cwd=_ROOT,
+        env={name: value for name, value in os.environ.items() if name not in _COLORED},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from string import Template
 
@@ -16,7 +16,8 @@ _PAGES = Path(__file__).parent / "pages"
 _WITHIN = 5.0  # seconds in which the cloud has to say where somebody stopped
 _CLEAN_UP = "99"
 _ASKED = (
-    "✓: what the notebook makes is in the cloud. Close this page and open it again to look anew."
+    "✓: what the notebook makes is in the cloud. (Of $unmarked the cloud does not tell.) Close this "
+    "page and open it again to look anew."
 )
 _NOT_ASKED = (
     "What is there already, each notebook finds out when it begins, and makes what is missing."
@@ -59,9 +60,14 @@ def _page(cloud: str, done: Mapping[str, bool] | None, problem: str, running: st
     return Template((_PAGES / f"{cloud}.md").read_text(encoding="utf-8")).substitute(
         next="Where you stopped" if last else "Begin with 00",
         progress="\n".join(rows),
-        note=problem or (_NOT_ASKED if done is None else _ASKED),
+        note=problem or (_NOT_ASKED if done is None else _asked(chapters, found)),
         running=running,
     )
+
+
+def _asked(chapters: Iterable[str], found: Container[str]) -> str:
+    *others, last = [number for number in chapters if number not in found]
+    return Template(_ASKED).substitute(unmarked=f"{', '.join(others)} and {last}")
 
 
 def _chapters() -> dict[str, tuple[str, str]]:

@@ -125,6 +125,8 @@ def _stage(
         image, digest = f"{pushed.repository}:{pushed.tag}", pushed.digest
     elif tag is None:
         image = ""
+    elif run.is_over and run.status != "Succeeded":
+        image = f"still {image}"  # an earlier run has pushed it
     lines = run_lines(run.run_id, run.trigger, run.started, run.finished, image, digest)
     gate = _gate_of(registry, run) if is_gate and task.enabled else ""
     note = gate or ("" if task.enabled else DISABLED)

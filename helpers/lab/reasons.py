@@ -73,7 +73,7 @@ class Question(Moving):
 
         from ..views.picture import PictureView
 
-        self._choice = ipywidgets.Dropdown(description="Task", layout={"width": "24em"})
+        self._choice = ipywidgets.Dropdown(description="Task", layout={"width": "36em"})
         self._button = ipywidgets.Button(
             description="Why did it not run?", button_style="primary", layout={"width": "auto"}
         )

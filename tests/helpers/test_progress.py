@@ -110,10 +110,14 @@ def test_secrets_that_nobody_may_read_are_missing(
     assert not progress._has_secrets(connection, settings, "any")
 
 
-def test_a_notebook_that_fails_to_catch_up_is_reported(settings: Settings) -> None:
+def test_a_notebook_that_fails_to_catch_up_is_reported(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as in a kernel
     with pytest.raises(HelpersError, match="Catching up failed") as caught:
         progress._run("98", "99", settings, Elapsed("Catching up"))
     assert "98" in str(caught.value)
+    assert "\x1b" not in str(caught.value)
 
 
 def test_catching_up_ends_when_it_takes_too_long(

@@ -269,6 +269,7 @@ def test_the_start_page_tells_where_one_stopped_and_what_azure_costs() -> None:
     assert "* ✓ 02 [Public base image](02-public-base-image.ipynb)\n* 03 [" in text
     assert "[Registry tokens](03-registry-tokens.ipynb) **← go on here**" in text
     assert text.count("go on here") == 1
+    assert "(Of 00, 04, 05, " in text
     text = start_page._page("azure", None, "", "")
     assert "Three Premium registries and a container instance cost" in text
     assert "each notebook finds out when it begins" in text

@@ -109,7 +109,9 @@ def test_the_gate_is_open_or_shut_or_decides() -> None:
         return boxes(flow)[1]
 
     assert (gate().status, gate().gate) == ("no run yet", "")
-    assert gate(run("cg1", "base-import-node", "Failed")).gate == "gate shut"
+    assert gate(run("cg1", "base-import-node")).lines[-2] == (flows.IMAGE,)
+    failed = gate(run("cg1", "base-import-node", "Failed"))
+    assert (failed.gate, failed.lines[-2]) == ("gate shut", (f"still {flows.IMAGE}",))
     decides = gate(run("cg2", "base-import-node", "Running"), run("cg1", "base-import-node"))
     assert (decides.status, decides.gate) == ("Running", "gate decides")
     off = gate(run("cg1", "base-import-node"), enabled=False)
