@@ -112,6 +112,7 @@ def _server(
         f"--ServerApp.root_dir={parameters.NOTEBOOKS}",
         f"--LabApp.app_settings_dir={_SETTINGS}",
         f"--LabApp.workspaces_dir={_WORKSPACES}",
+        *_terminal(),
     ]
     named = {one.partition("=")[0] for one in others}  # Jupyter takes no option twice
     command = [sys.executable, "-m", "jupyterlab"]
@@ -122,10 +123,13 @@ def _server(
     programs = str(Path(sys.executable).parent)
     path = os.pathsep.join([programs, os.environ.get("PATH", os.defpath)])
     kernels = os.pathsep.join(filter(None, [str(_FOLDER), os.environ.get("JUPYTER_PATH", "")]))
-    process = subprocess.Popen(
-        [*command, *others],
-        env={**os.environ, **environment, "PATH": path, "JUPYTER_PATH": kernels},
-    )
+    environment = {
+        **environment,
+        "PATH": path,
+        "JUPYTER_PATH": kernels,
+        "NOTEBOOKS_PROGRAMS": programs,
+    }
+    process = subprocess.Popen([*command, *others], env={**os.environ, **environment})
 
     def end(*_: Any) -> None:
         process.terminate()
@@ -138,6 +142,18 @@ def _server(
         process.wait()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _terminal() -> list[str]:
+    """The option that makes terminals find the environment's programs first; for bash alone.
+
+    What a shell reads when it starts often puts others first, pyenv's for instance.
+    """
+    if Path(os.environ.get("SHELL") or "bash").name != "bash" or shutil.which("bash") is None:
+        return []
+    shell = ["bash", "--rcfile", str(_FOLDER / "shell" / "bashrc"), "-i"]
+    settings = {"shell_command": shell}
+    return [f"--ServerApp.terminado_settings={settings}"]
 
 
 def _until_it_ends(server: subprocess.Popen[bytes]) -> int:

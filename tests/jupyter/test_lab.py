@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
@@ -21,7 +22,7 @@ import pytest
 import requests
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from helpers.jupyter import contents, start_page
+from helpers.jupyter import contents, launch, start_page
 from helpers.localcloud import daemon
 from helpers.tutorial import NOTEBOOKS, ROOT, chapters
 
@@ -274,6 +275,27 @@ def test_the_start_page_tells_where_one_stopped_and_what_azure_costs() -> None:
     assert "Three Premium registries and a container instance cost" in text
     assert "each notebook finds out when it begins" in text
     assert "line 7: wrong" in start_page._page("local", None, "line 7: wrong", "")
+
+
+def test_a_terminal_finds_the_environment_before_what_the_readers_shell_puts_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".bashrc").write_text("PATH=/usr/bin:/bin:$PATH; OWN=read\n")
+    monkeypatch.setenv("SHELL", "/bin/bash")
+    [option] = launch._terminal()
+    shell = ast.literal_eval(option.partition("=")[2])["shell_command"]
+    programs = str(Path(sys.executable).parent)
+    done = subprocess.run(
+        [*shell, "-c", "command -v python; echo $OWN"],
+        env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "NOTEBOOKS_PROGRAMS": programs},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == [f"{programs}/python", "read"]
+    monkeypatch.setenv("SHELL", "/usr/bin/fish")
+    assert launch._terminal() == []
 
 
 def test_a_notebook_without_outputs_is_left_as_it_is() -> None:
