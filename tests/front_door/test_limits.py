@@ -252,6 +252,35 @@ def hasty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str
     loop.close()
 
 
+def test_whoever_answers_is_told_that_the_client_is_gone_also_when_more_requests_wait() -> None:
+    told: list[str] = []
+
+    async def answer(_: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"early", "more_body": True})
+        while told[-1:] != ["http.disconnect"]:
+            told.append((await receive())["type"])
+        await send({"type": "http.response.body", "body": b"late", "more_body": True})
+        over.set()
+
+    async def serve() -> None:
+        connections = http_connection.HttpConnections(answer, limits.Connections())
+        server = await asyncio.get_running_loop().create_server(connections.open, "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 3)
+        assert b"early" in await reader.readuntil(b"early")
+        writer.transport.abort()
+        await asyncio.wait_for(over.wait(), 30)
+        server.close()
+        await connections.close(5)
+
+    over = asyncio.Event()
+    loop = uvloop.new_event_loop()
+    loop.run_until_complete(serve())
+    loop.close()
+    assert told == ["http.request", "http.disconnect"]
+
+
 def test_a_head_that_does_not_end_is_answered_408(hasty: tuple[str, str]) -> None:
     url, ca_file = hasty
     opened: list[Callable[[], socket.socket]] = [

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from .limits import (
@@ -54,6 +54,7 @@ class HttpConnection(HttpToolsProtocol):
         self.logger = _SILENT
         self._early: bytes | None = b""  # None once the transport is here
         self._tcp: socket.socket | None = None
+        self._cycles: list[RequestResponseCycle] = []  # the requests that are not answered yet
         self._held = connections
         self.waits_since: float | None = time.monotonic()
         self._head = 0  # bytes of the head, or the trailers, that were understood
@@ -79,6 +80,9 @@ class HttpConnection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._held.release(self)
+        for cycle in self._cycles:  # uvicorn tells only the newest that its client is gone
+            cycle.disconnected = True
+            cycle.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -143,6 +147,8 @@ class HttpConnection(HttpToolsProtocol):
         if len(self.pipeline) >= PIPELINED:
             self._stop(_TOO_MANY)
         super().on_headers_complete()
+        cycles = [*self._cycles, self.cycle]
+        self._cycles = [one for one in cycles if not one.response_complete]
 
     def on_body(self, body: bytes) -> None:
         self._unclear = 0
