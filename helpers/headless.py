@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -45,6 +45,11 @@ def run(
     folder = (output or tutorial.OUTPUT).resolve()
     if junit_file is not None:
         junit.make_room(junit_file)
+    if status is not None:
+        try:
+            atomic.write(status, json.dumps(["starting", 0.0]))
+        except OSError as error:
+            raise HelpersError(f"{status} cannot be written: {error.strerror}.") from None
     # Three things that take a while begin here, beside one another: imports here, imports for the
     # kernels, and the cloud.
     with tutorial.prepared(), closing(report.Pages(chosen)) as pages:
@@ -79,9 +84,21 @@ def run(
                 settings.cloud, began, seconds, history.runs, history.registries, history.problem
             )
             index = report.write(results, folder, occasion, pages)
-            if junit_file is not None:
-                junit.write(results, junit_file)
-    return _tell(console, results, seconds, index)
+            unwritten = _write(results, junit_file)
+    told = _tell(console, results, seconds, index)
+    if unwritten:
+        raise HelpersError(unwritten)
+    return told
+
+
+def _write(results: list[tutorial.Result], junit_file: Path | None) -> str:
+    """Write the file for CI systems; what went wrong, to be said after what came of the run."""
+    if junit_file is not None:
+        try:
+            junit.write(results, junit_file)
+        except OSError as error:
+            return f"{junit_file} cannot be written: {error.strerror}."
+    return ""
 
 
 def _missing(
@@ -153,7 +170,8 @@ class _Bar:
         at = f"{chapter.name}: cell {min(done + 1, total)} of {total}"
         self._progress.update(self._task, completed=completed, description=at)
         if self._status is not None:
-            atomic.write(self._status, json.dumps([at, completed / self._total]))
+            with suppress(OSError):  # who took it away meanwhile does not read it
+                atomic.write(self._status, json.dumps([at, completed / self._total]))
 
     def finished(self, result: tutorial.Result) -> None:
         """A notebook was run."""

@@ -79,3 +79,24 @@ def test_a_file_that_cannot_be_written_ends_it_before_anything_runs(folder: Path
     with pytest.raises(HelpersError, match="cannot be written"):
         headless.run("", "", {}, folder / "out", junit_file=folder / "01-first.ipynb" / "x.xml")
     assert not (folder / "out").exists()
+
+
+def test_a_status_file_that_cannot_be_written_ends_it_before_anything_runs(folder: Path) -> None:
+    for file in (folder, folder / "nowhere" / "status", Path("/dev/null")):
+        with pytest.raises(HelpersError, match="cannot be written"):
+            headless.run("", "", {}, folder / "out", status=file)
+    assert not (folder / "out").exists()
+
+
+def test_what_came_of_the_run_is_told_also_when_its_file_cannot_be_written(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = folder / "ci.xml"
+    for path in folder.glob("0[2-9]-*.ipynb"):
+        path.unlink()
+    first = nbformat.read(folder / "01-first.ipynb", as_version=4)
+    first.cells.append(new_code_cell(f"import os; os.mkdir({str(file)!r})"))
+    nbformat.write(first, folder / "01-first.ipynb")
+    with pytest.raises(HelpersError, match=r"ci\.xml cannot be written: Is a directory"):
+        headless.run("", "", {}, folder / "out", junit_file=file, keep_going=True)
+    assert "notebooks passed" in capsys.readouterr().out

@@ -217,6 +217,9 @@ def test_a_junit_file_that_cannot_be_written_is_named_beforehand(tmp_path: Path)
     (tmp_path / "file").write_text("")
     with pytest.raises(HelpersError, match=r"file/junit\.xml cannot be written: File exists"):
         junit.make_room(tmp_path / "file" / "junit.xml")
+    for path in (Path(), Path("/dev/null"), tmp_path):
+        with pytest.raises(HelpersError, match="cannot be written"):
+            junit.make_room(path)
     old = tmp_path / "junit.xml"
     old.write_text("of an earlier run")
     junit.make_room(old)

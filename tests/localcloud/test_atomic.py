@@ -48,6 +48,21 @@ def test_readers_and_writers_at_once_see_whole_files(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_no_file_takes_the_place_of_a_device_or_a_pipe(tmp_path: Path) -> None:
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to("/dev/null")
+    for path in (pipe, link):
+        with pytest.raises(OSError, match="It is a device, a pipe or a socket"):
+            atomic.write(path, "x")
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert link.is_symlink()
+    for nameless in (Path(), Path("/")):
+        with pytest.raises(IsADirectoryError):
+            atomic.write(nameless, "x")
+    assert sorted(tmp_path.iterdir()) == [link, pipe]
+
+
 def test_what_cannot_be_written_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     atomic.write(path, "old")
