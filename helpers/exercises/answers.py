@@ -185,8 +185,7 @@ def described(value: object) -> str:
         return "nothing (None)"
     kind = _KINDS.get(type(value))
     if kind is None:
-        name = type(value).__name__
-        return f"{'an' if name[:1] in 'AEIOUaeiou' else 'a'} {name}"
+        return named(value)
     if isinstance(value, Collection) and not value:
         return f"an empty {kind.split()[-1]}"
     try:
@@ -194,6 +193,12 @@ def described(value: object) -> str:
     except ValueError:  # a number too long to be written out
         return "a very large number"
     return f"{kind}: {shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '…'}"
+
+
+def named(value: object) -> str:
+    """A value by its type, whatever that is."""
+    name = type.__getattribute__(type(value), "__name__")
+    return f"{'an' if name[:1] in 'AEIOUaeiou' else 'a'} {name}"
 
 
 # Looks no further into a value than is shown of it, and survives whatever is in there.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import reprlib
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
@@ -12,11 +13,15 @@ from typing import Any
 from .. import notebook
 from ..clouds import Connection
 from ..settings import Settings
-from .answers import AnswerError, is_open
+from .answers import AnswerError, is_open, named
 from .catalogue import exercises
 from .exercise import Context, Exercise, ExerciseError, Result
 
 _FOLDER = "exercises"  # in the state folder of a local cloud: an empty file for each that is solved
+
+_SHOWN = 40  # characters of what should be a number
+_BRIEF = reprlib.Repr()  # survives whatever is shown
+_BRIEF.maxstring = _SHOWN
 
 _wrong: dict[str, int] = {}  # how often each exercise was answered wrongly in this process
 
@@ -45,19 +50,26 @@ def check(
     exercise = _find(number)
     begun = notebook.current() or (None, None)
     context = Context(connection or begun[1], settings or begun[0])
-    if exercise.kind is None:
-        if answer is not _MISSING and not is_open(answer):
+    kind = exercise.kind
+    if kind is None:
+        if answer is not _MISSING and answer is not ...:
             return _open(exercise, "This exercise looks at the cloud and takes no answer.")
         return _judged(exercise, None, context)
-    if answer is _MISSING or is_open(answer):
+    try:
+        if answer is _MISSING or is_open(answer):
+            return _open(
+                exercise,
+                f"The answer is {kind.wanted}. Write it in place of ... and run this cell again.",
+            )
+        read = kind.read(answer)
+    except AnswerError as error:
+        return _open(exercise, f"The answer is {kind.wanted}; this is {error}.")
+    except Exception as error:  # noqa: BLE001 - the answer's own methods may raise anything
         return _open(
             exercise,
-            f"The answer is {exercise.kind.wanted}. Write it in place of ... and run this cell again.",
+            f"The answer is {kind.wanted}; this is {named(answer)}, and looking at it has raised "
+            f"{type(error).__name__}.",
         )
-    try:
-        read = exercise.kind.read(answer)
-    except AnswerError as error:
-        return _open(exercise, f"The answer is {exercise.kind.wanted}; this is {error}.")
     return _judged(exercise, read, context)
 
 
@@ -74,11 +86,12 @@ def _find(number: str) -> Exercise:
     known = exercises()
     if isinstance(number, str) and number.strip() in known:
         return known[number.strip()]
-    near = _nearest(str(number), known)
+    text = number if isinstance(number, str) else _BRIEF.repr(number)
+    near = _nearest(text, known)
     advice = f' The nearest is check("{near}", …).'
     if not isinstance(number, str):
-        raise ExerciseError(f"An exercise is named by a text, not by {number!r}.{advice}")
-    raise ExerciseError(f"There is no exercise {number!r}.{advice}")
+        raise ExerciseError(f"An exercise is named by a text, not by {text}.{advice}")
+    raise ExerciseError(f"There is no exercise {_BRIEF.repr(text)}.{advice}")
 
 
 def _nearest(number: str, known: Collection[str]) -> str:
@@ -99,10 +112,16 @@ def _open(exercise: Exercise, line: str) -> Result:
 
 
 def _judged(exercise: Exercise, answer: Any, context: Context) -> Result:
-    from azure.core.exceptions import HttpResponseError, ServiceRequestError
+    from azure.core.exceptions import (
+        ClientAuthenticationError,
+        HttpResponseError,
+        ServiceRequestError,
+    )
 
     try:
         verdict = exercise.judge(answer, context)
+    except ClientAuthenticationError:
+        raise  # nobody is signed in: that is not something that is missing
     except (HttpResponseError, ServiceRequestError) as error:
         if not _is_missing(error):
             raise

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import shutil
 import stat
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from azure.core.exceptions import HttpResponseError
+from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 
 from helpers import check, notebook
 from helpers.clouds import Connection
@@ -61,6 +63,30 @@ def test_an_answer_of_another_type_is_told_in_one_sentence_and_costs_no_hint() -
         'The answer is one of "at once", "within an hour", "never"; this is the number: 3.',
     )
     assert len(check("00.2", "at once").lines) == 1
+
+
+class Unruly(list[str]):
+    """Raises whenever it is looked at."""
+
+    def _raise(self, *_: object) -> Any:
+        raise RuntimeError("looked at")
+
+    __class__ = property(_raise)  # type: ignore[assignment]
+    __repr__ = __eq__ = __iter__ = __len__ = _raise  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]
+
+
+def test_an_answer_whose_own_methods_raise_is_told_as_one() -> None:
+    def ends_badly() -> Iterator[str]:
+        yield "one"
+        raise LookupError("no more")
+
+    for number in catalogue.exercises():
+        if catalogue.exercises()[number].kind is not None:
+            said = repr(check(number, Unruly()))
+            assert "this is an Unruly, and looking at it has raised RuntimeError." in said
+    [line] = check("01.1", ends_badly()).lines
+    assert line.endswith("this is a generator, and looking at it has raised LookupError.")
 
 
 @pytest.mark.parametrize(
@@ -151,6 +177,15 @@ def test_a_host_or_a_right_that_is_missing_is_told_as_such(
     result = check("00.1", connection=connection, settings=settings)
     assert result.status == "open"
     assert "is not in the cloud, or may not be read" in repr(result)
+
+
+def test_that_nobody_is_signed_in_is_not_called_missing(one_exercise: list[Exercise]) -> None:
+    def raises(*_: object) -> bool:
+        raise ClientAuthenticationError("nobody is signed in")
+
+    one_exercise.append(Exercise("55.1", None, raises, ("hint",), "because"))
+    with pytest.raises(ClientAuthenticationError):
+        check("55.1")
 
 
 def test_any_other_error_of_the_cloud_is_not_hidden(one_exercise: list[Exercise]) -> None:
