@@ -29,6 +29,11 @@ def begin(number: str, namespace: MutableMapping[str, Any]) -> tuple[Settings, C
         raise HelpersError(
             f"begin({number!r}, …): a notebook is named by its two digits, like '06'."
         )
+    if not isinstance(namespace, MutableMapping):
+        raise HelpersError(
+            f"begin({number!r}, …): what follows is globals(), the notebook's names."
+        )
+    _begun = None  # what goes wrong below leaves no earlier cloud for the exercises to look at
     kernel = cells.of_this_kernel()
     if kernel is not None:
         kernel.number, kernel.connection = number, None

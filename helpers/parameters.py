@@ -28,6 +28,8 @@ ALL = tuple(field.name for field in fields(Settings))
 _INJECTED = "# Parameters"
 _OF_PAPERMILL = "PAPERMILL_"
 
+_SHOWN = 40  # digits of a number in a message
+
 
 def stored(folder: Path = NOTEBOOKS) -> dict[str, str]:
     """What the settings.toml of ``folder`` says; nothing where there is none.
@@ -36,7 +38,7 @@ def stored(folder: Path = NOTEBOOKS) -> dict[str, str]:
     """
     path = folder / FILE
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors begin with a mark
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
@@ -45,8 +47,10 @@ def stored(folder: Path = NOTEBOOKS) -> dict[str, str]:
     try:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
+        raise SettingsError(_not_toml(path, str(error))) from None
+    except (ValueError, RecursionError) as error:  # too many digits; tables in tables in tables
         raise SettingsError(
-            f'{path} is not TOML: {error}. A line looks like this: registry = "acmerockets"'
+            _not_toml(path, f"it cannot be read ({type(error).__name__})")
         ) from None
     for name, value in found.items():
         place = f"{path}, line {_line(text, name)}"
@@ -54,9 +58,20 @@ def stored(folder: Path = NOTEBOOKS) -> dict[str, str]:
             raise SettingsError(f"{place}: {unknown([name], ALL)}")
         if not isinstance(value, str):
             raise SettingsError(
-                f'{place}: the value of {name} is a text, in quotes, like this: {name} = "{value}"'
+                f"{place}: the value of {name} is a text, in quotes, like this: "
+                f'{name} = "{_example(value)}"'
             )
     return found
+
+
+def _not_toml(path: Path, why: str) -> str:
+    return f'{path} is not TOML: {why}. A line looks like this: registry = "acmerockets"'
+
+
+def _example(value: object) -> object:
+    """What was probably meant; of a table or a long number, nothing is to be seen."""
+    simple = isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 10**_SHOWN)
+    return value if simple else "…"
 
 
 def made(given: Mapping[str, Any], folder: Path = NOTEBOOKS) -> Settings:
@@ -73,7 +88,7 @@ def made(given: Mapping[str, Any], folder: Path = NOTEBOOKS) -> Settings:
         if wrong is None or wrong[1] in own or wrong[1] not in from_file:
             raise
         path = folder / FILE
-        line = _line(path.read_text(encoding="utf-8"), wrong[1])
+        line = _line(path.read_text(encoding="utf-8-sig"), wrong[1])
         raise SettingsError(f"{path}, line {line}: {error}") from None
 
 
@@ -87,7 +102,7 @@ def unknown(names: Sequence[str], known: Iterable[str]) -> str:
     ]
     advice = f"Did you mean {' and '.join(near)}?" if near else f"There are: {', '.join(known)}."
     what = "is no parameter" if len(names) == 1 else "are no parameters"
-    return f"{', '.join(names)} {what}. {advice}"
+    return f"{', '.join(name or repr(name) for name in names)} {what}. {advice}"
 
 
 def of(notebook: Path) -> set[str]:
@@ -126,7 +141,8 @@ def given(namespace: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
     cell or papermill assigns it, and for a value that is no text.
     """
     known = set(known)
-    cells = [str(cell) for cell in namespace.get("In", [])]
+    ran = namespace.get("In")
+    cells = [one for one in ran if isinstance(one, str)] if isinstance(ran, list) else []
     injected = _last(cells, known, injected=True)
     written = _last(cells, known, injected=False)
     for names, where in ((injected, "papermill's -p"), (written, "the parameters cell")):

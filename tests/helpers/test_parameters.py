@@ -99,6 +99,21 @@ def test_a_file_that_is_no_toml_is_said_with_its_line(folder: Path) -> None:
         parameters.made({}, folder)
 
 
+def test_what_no_reader_of_toml_survives_is_said_too(folder: Path) -> None:
+    path = folder / parameters.FILE
+    for value in ("9" * 5000, "0x" + "f" * 5000, "[" * 50_000 + "]" * 50_000):
+        path.write_text(f"registry = {value}\n")
+        with pytest.raises(SettingsError, match=f"{path}") as raised:
+            parameters.made({}, folder)
+        assert len(str(raised.value)) < 300
+
+
+def test_a_file_that_begins_with_a_byte_order_mark_is_read(folder: Path) -> None:
+    path = folder / parameters.FILE
+    path.write_text('registry = "teamrockets"\n', encoding="utf-8-sig")
+    assert parameters.made({}, folder).registry == "teamrockets"
+
+
 def test_the_values_are_those_of_the_kernel() -> None:
     cells = (CELL, '# Parameters\nregistry = "fromoutside"\n', "other = 7", "print(registry)")
     found = parameters.given(kernel(*cells), KNOWN)

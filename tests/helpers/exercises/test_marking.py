@@ -71,9 +71,9 @@ class Unruly(list[str]):
     def _raise(self, *_: object) -> Any:
         raise RuntimeError("looked at")
 
-    __class__ = property(_raise)  # type: ignore[assignment]
-    __repr__ = __eq__ = __iter__ = __len__ = _raise  # type: ignore[assignment]
-    __hash__ = None  # type: ignore[assignment]
+    __class__ = property(_raise)
+    __repr__ = __eq__ = __iter__ = __len__ = _raise
+    __hash__ = None
 
 
 def test_an_answer_whose_own_methods_raise_is_told_as_one() -> None:
