@@ -56,11 +56,27 @@ class Notebooks(AsyncLargeFileManager):
 
     async def save(self, model: Any, path: str = "") -> Any:
         """Save it. The start page cannot be: it says what is the case."""
-        if path.strip("/") == START:
-            raise web.HTTPError(403, "The start page is written anew whenever it is opened.")
-        if model.get("type") == "notebook" and model.get("content"):
+        _refuse_start(path)
+        if model.get("type") == "notebook":
+            if not _is_notebook(model.get("content")):
+                raise web.HTTPError(400, "This is no notebook of format 4. Nothing was saved.")
             self._old[path.strip("/")] = _marked(model["content"])
         return await super().save(model, path)
+
+    async def rename_file(self, old_path: str, new_path: str) -> Any:
+        """Move it; not the start page, and nothing into its place, where it would not be seen."""
+        _refuse_start(old_path, new_path)
+        return await super().rename_file(old_path, new_path)
+
+    async def delete_file(self, path: str) -> Any:
+        """Delete it. The start page cannot be."""
+        _refuse_start(path)
+        return await super().delete_file(path)
+
+    async def restore_checkpoint(self, checkpoint_id: str, path: str) -> Any:
+        """Go back to a checkpoint. The start page has none."""
+        _refuse_start(path)
+        return await super().restore_checkpoint(checkpoint_id, path)
 
     async def file_exists(self, path: str = "") -> bool:
         """Whether there is such a file; the start page always is."""
@@ -82,6 +98,35 @@ class Notebooks(AsyncLargeFileManager):
         if sessions is None:
             return False
         return any(one.get("path") == path for one in await sessions.list_sessions())
+
+
+def _refuse_start(*paths: str) -> None:
+    if START in (path.strip("/") for path in paths):
+        raise web.HTTPError(403, "The start page is written anew whenever it is opened.")
+
+
+def _is_notebook(content: Any) -> bool:
+    """Whether it has the form of one; what more its format asks for, Jupyter tells as a warning."""
+    return (
+        isinstance(content, dict)
+        and content.get("nbformat") == 4
+        and isinstance(content.get("metadata"), dict)
+        and _are_objects(content.get("cells"))
+        and all(
+            isinstance(cell.get("metadata"), dict)
+            and _are_objects(cell.get("outputs", []))
+            and all(
+                isinstance(output.get(part, {}), dict)
+                for output in cell.get("outputs", [])
+                for part in ("data", "metadata")
+            )
+            for cell in content["cells"]
+        )
+    )
+
+
+def _are_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, dict) for one in value)
 
 
 async def _start_model(content: bool, require_hash: bool) -> dict[str, Any]:

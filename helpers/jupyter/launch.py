@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import http.client
 import json
 import os
 import shutil
@@ -10,7 +11,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -24,6 +26,7 @@ _LOCK = "lab.json"  # in the state folder: held by each JupyterLab that uses tha
 _WORKSPACES = _ROOT / "build" / "lab" / "workspaces"
 _SETTINGS = _FOLDER / "settings"
 _DEFAULT = "default-37a8.jupyterlab-workspace"  # JupyterLab's name for the workspace "default"
+_WITHIN = 2.0  # seconds in which a JupyterLab says that it is there
 _STARTED = "started"  # what stands in the lock when one of them has started the cloud
 
 
@@ -37,8 +40,9 @@ def run(others: Sequence[str] = (), *, keep: bool = False) -> int:
     """
     already = _running()
     if already:
-        print(f"JupyterLab runs already for these notebooks. Open it: {already}")
-        _open(already, others)
+        address, page = already
+        print(f"JupyterLab runs already for these notebooks. Open it: {address}")
+        _open(page, others)
         return 0
     try:
         cloud = parameters.made({}).cloud
@@ -164,30 +168,41 @@ def _until_it_ends(server: subprocess.Popen[bytes]) -> int:
             server.send_signal(signal.SIGINT)
 
 
-def _running() -> str:
-    """The address of the JupyterLab that serves these notebooks already, with its token.
+def _running() -> tuple[str, Path] | None:
+    """The JupyterLab that serves these notebooks already: its address with the token, and a page.
 
-    Jupyter Server writes what it says of itself into its runtime folder, which is the user's own. Its
-    own list of them takes two seconds to be imported.
+    Jupyter Server writes what it says of itself into its runtime folder, which is the user's own: also
+    the page, which leads to the address. Its own list of servers takes two seconds to be imported.
     """
     from jupyter_core.paths import jupyter_runtime_dir
 
     for path in Path(jupyter_runtime_dir()).glob("jpserver-*.json"):
         with suppress(OSError, ValueError, KeyError, TypeError):
             server = json.loads(path.read_text(encoding="utf-8"))
-            os.kill(server["pid"], 0)
-            if Path(server["root_dir"]) == parameters.NOTEBOOKS:
-                return f"{server['url']}lab/tree/start.md?token={server['token']}"
-    return ""
+            if Path(server["root_dir"]) == parameters.NOTEBOOKS and _answers(server):
+                address = f"{server['url']}lab/tree/start.md?token={server['token']}"
+                return address, path.with_name(f"{path.stem}-open.html")
+    return None
 
 
-def _open(address: str, others: Sequence[str]) -> None:
+def _answers(server: dict[str, Any]) -> bool:
+    """Whether it is there: one that was killed leaves its file, and its number to another process."""
+    os.kill(server["pid"], 0)
+    connection = http.client.HTTPConnection("127.0.0.1", server["port"], timeout=_WITHIN)
+    with closing(connection):
+        path = f"{server['base_url']}api/status"
+        connection.request("GET", path, headers={"Authorization": f"token {server['token']}"})
+        return connection.getresponse().status == HTTPStatus.OK
+
+
+def _open(page: Path, others: Sequence[str]) -> None:
+    """Open it in the browser. Everybody can read a command line, so the token is not in there."""
     if "--no-browser" in others:
         return
     import webbrowser
 
     with suppress(webbrowser.Error):
-        webbrowser.open(address)
+        webbrowser.open(page.as_uri())
 
 
 def _lay_out() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import shutil
@@ -234,6 +235,82 @@ def test_what_is_saved_has_no_widgets_and_what_is_opened_has_none_either(lab: La
         nbformat.validate(nbformat.from_dict(shown))
     finally:
         path.unlink()
+
+
+def test_nothing_takes_the_place_of_the_start_page(lab: Lab) -> None:
+    assert (
+        lab.ask("PATCH", "api/contents/settings.toml", json={"path": "start.md"}).status_code == 403
+    )
+    assert (NOTEBOOKS / "settings.toml").exists()
+    assert lab.ask("PATCH", "api/contents/start.md", json={"path": "mine.md"}).status_code == 403
+    assert lab.ask("DELETE", "api/contents/start.md").status_code == 403
+    assert lab.ask("POST", "api/contents/start.md/checkpoints/now").status_code == 403
+    assert not (NOTEBOOKS / "start.md").exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "text",
+        [1],
+        {},
+        {"cells": [], "nbformat": 4, "nbformat_minor": 5},
+        {"cells": [], "metadata": {}, "nbformat": 5, "nbformat_minor": 0},
+        {"cells": None, "metadata": {}, "nbformat": 4, "nbformat_minor": 5},
+        {"cells": [1], "metadata": {}, "nbformat": 4, "nbformat_minor": 5},
+        *(
+            {
+                "cells": [{"cell_type": "code", "source": "", "metadata": {}, "outputs": outputs}],
+                "metadata": {},
+                "nbformat": 4,
+                "nbformat_minor": 4,
+            }
+            for outputs in (None, [1], [{"output_type": "display_data", "data": None}])
+        ),
+    ],
+)
+def test_what_is_no_notebook_is_not_saved_over_one(lab: Lab, content: Any) -> None:
+    path = f"broken-{uuid.uuid4().hex}.ipynb"
+    model = {"type": "notebook", "format": "json", "content": content}
+    answer = lab.ask("PUT", f"api/contents/{path}", json=model)
+    assert (answer.status_code, answer.json()["message"]) == (
+        400,
+        "This is no notebook of format 4. Nothing was saved.",
+    )
+    assert not list(NOTEBOOKS.glob(f"*{path}*"))
+
+
+def test_one_that_was_killed_does_not_count_as_running(
+    lab: Lab, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [file] = (folder / "runtime").glob("jpserver-*.json")
+    server = json.loads(file.read_text())
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+    copy = tmp_path / "jpserver-1.json"
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        for wrong in ({"port": nobody.getsockname()[1]}, {"token": "another"}):
+            copy.write_text(json.dumps({**server, **wrong, "pid": os.getpid()}))
+            assert launch._running() is None
+    copy.write_text(json.dumps(server))
+    assert launch._running() == (
+        f"{lab.address}?token={lab.token}",
+        tmp_path / "jpserver-1-open.html",
+    )
+
+
+def test_no_command_line_has_the_token(
+    lab: Lab, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser, seen = tmp_path / "browser", tmp_path / "seen"
+    browser.write_text(f'#!/bin/sh\necho "$@" > {seen}\n')
+    browser.chmod(0o700)
+    monkeypatch.setenv("BROWSER", f"{browser} %s")
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(folder / "runtime"))
+    assert launch.run() == 0
+    page = Path(seen.read_text().strip().removeprefix("file://"))
+    assert lab.token not in seen.read_text()
+    assert lab.token in page.read_text()
 
 
 def test_a_second_one_on_the_same_notebooks_opens_the_first(lab: Lab, folder: Path) -> None:
