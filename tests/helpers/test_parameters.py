@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from helpers import parameters
+from helpers import notebook, parameters
 from helpers.__main__ import main
+from helpers.clouds import Connection
+from helpers.errors import HelpersError
 from helpers.settings import Settings, SettingsError
 
 CELL = 'cloud = ""\nregistry = ""\nvault = ""\n'
@@ -173,3 +175,15 @@ def test_the_names_as_variables_of_a_shell(capsys: pytest.CaptureFixture[str]) -
         "publicregistry-rg acr-task-credentials acmestaging.azurecr.io\n"
         "https://github.com/learner/hello-world.git#main\n"
     )
+
+
+def test_what_cannot_begin_leaves_no_earlier_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = (Settings(), cast(Connection, None))
+    for number, namespace in (("08", None), ("08", ["registry"]), ("8", {})):
+        monkeypatch.setattr(notebook, "_begun", before)
+        with pytest.raises(HelpersError, match="begin"):
+            notebook.begin(number, namespace)  # type: ignore[arg-type]
+    monkeypatch.setattr(notebook, "_begun", before)
+    with pytest.raises(SettingsError, match="Did you mean registry"):
+        notebook.begin("08", {"In": ["", '# Parameters\nregsitry = "x"\n']})
+    assert notebook.current() is None
