@@ -72,6 +72,9 @@ VARYING = (
     (r"(?i)(?<=x-ms-date: )[^\r\n]+", "DATE"),
 )
 NOT_COMPARED = (".blob.core.windows.net",)  # how often a growing log is asked for
+# Staging has a name from the start in the local cloud, and none on Azure until the reader gives it
+# one. Live objects of the notebooks before 11, which take no such name, look whether it is there.
+ASKED_LOCALLY = "/resourceGroups/rg-acmestaging-"
 
 
 def written(path: Path, word: str) -> set[tuple[str, str, str]]:
@@ -80,7 +83,7 @@ def written(path: Path, word: str) -> set[tuple[str, str, str]]:
     for line in path.read_text().splitlines():
         request = json.loads(line)
         head, body, host = request["head"], request["body"], request["host"]
-        if host.endswith(NOT_COMPARED) or host.startswith("127."):
+        if host.endswith(NOT_COMPARED) or host.startswith("127.") or ASKED_LOCALLY in head:
             continue
         if "git-receive-pack" in head:
             body = "<pack>"  # compressed objects, with ids in them
@@ -178,7 +181,7 @@ def test_every_notebook_passes_beside_another_reader_and_the_report_shows_the_si
     assert "background:Red" not in index.partition("part-08")[2]  # the gate keeps it out
     assert (reader.folder / "images" / "scenario.svg").is_file()
     folded = reader.page("04-hello-world").split("With the Azure CLI</summary>")[1]
-    assert "REGISTRY_PUBLIC" in folded.split("</details>")[0]
+    assert "REGISTRY_RG" in folded.split("</details>")[0]
     for chapter in chapters():
         assert (reader.folder / f"{chapter.name}.html").stat().st_size > 10_000
     [other] = set(WORDS.values()) - {WORDS[cloud]}
