@@ -13,7 +13,7 @@ from .errors import HelpersError
 from .localcloud.reference import AZURE
 from .localcloud.run_statuses import FINAL
 from .pictures import Facts
-from .run import images_of, is_of, moment, trigger_of
+from .run import bases_of, images_of, is_of, moment, trigger_of
 
 _PULL = "microsoft.containerregistry/registries/pull/read"
 _LOOKED_AT = 50  # tags of a repository, the newest first
@@ -197,8 +197,7 @@ def _tracked(
 def _started(recent: list[Any], digest: str) -> str:
     """What became of the update to ``digest``."""
     for run in recent:
-        images = run.image_update_trigger.images if run.image_update_trigger else []
-        if digest in [one.digest for one in images or []]:
+        if digest in [one.digest for one in bases_of(run)]:
             return f"that has started {run.run_id}, which is {plain(run.status)}"
     return (
         "no recent run was started by that. The image came while the task or its trigger was disabled, "

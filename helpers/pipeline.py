@@ -12,7 +12,7 @@ from .clouds import Connection
 from .display import LivePicture, Table, plain
 from .pictures import Box, Flow, run_lines
 from .pictures.boxes import OPEN, SHUT
-from .run import moment
+from .run import time_of
 from .settings import Settings
 
 BASE_IMAGE = "node:15-alpine"
@@ -89,7 +89,7 @@ def _box(stage: Stage, is_gate: bool) -> Box:
     pushed = sorted(run.output_images or [], key=lambda one: str(run.run_id) in str(one.tag))
     image = f"{pushed[0].repository}:{pushed[0].tag}" if pushed else ""
     digest = str(pushed[0].digest) if pushed else ""
-    start, finish = (moment(one) if one else None for one in (run.start_time, run.finish_time))
+    start, finish = time_of(run.start_time), time_of(run.finish_time)
     lines = run_lines(str(run.run_id), stage.cause, start, finish, image, digest)
     gate = ""
     if is_gate and stage.status in runs.FINAL:

@@ -52,6 +52,16 @@ def duration_of(run: Any) -> str:
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
+def bases_of(run: Any) -> list[Any]:
+    """The base images that started a run, each with repository, tag and digest; mostly none."""
+    return list(run.image_update_trigger.images or []) if run.image_update_trigger else []
+
+
+def time_of(value: Any) -> datetime | None:
+    """A time of a run, as :func:`moment` reads it; None where it has not come yet."""
+    return None if value is None else moment(value)
+
+
 def moment(value: Any) -> datetime:
     """A time of a run: some versions of the SDK leave it as text."""
     return (

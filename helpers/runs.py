@@ -17,7 +17,7 @@ from .display import LiveLog, Log, Table, plain
 from .errors import HelpersError
 from .localcloud.run_statuses import FINAL
 from .pictures import Volatile
-from .run import digest_of, duration_of, images_of, moment, trigger_of
+from .run import bases_of, digest_of, duration_of, images_of, moment, trigger_of
 from .views.elapsed import Elapsed
 
 __all__ = [
@@ -259,8 +259,7 @@ def started_by_image(
     def wanted(run: Any) -> bool:
         if after is not None and run.create_time < after.create_time:
             return False
-        images = run.image_update_trigger.images if run.image_update_trigger else []
-        return digest in [one.digest for one in images or []]
+        return digest in [one.digest for one in bases_of(run)]
 
     cause = f"the base image {digest[:19]}…"
     return _started(connection, (group, registry, task), wanted, cause, timeout, quiet)

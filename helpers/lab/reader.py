@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
 from ..clouds import Connection
 from ..display import SiteError, plain, site
-from ..run import moment, trigger_of
+from ..run import bases_of, time_of, trigger_of
 from ..settings import Settings, login_server_of
 from .state import Dependency, Image, RegistryState, RunState, SiteState, TagState, TaskState
 
@@ -133,8 +132,7 @@ def _task(task: Any) -> TaskState:
 
 
 def _run(run: Any, group: str, registry: str) -> RunState:
-    update = run.image_update_trigger
-    updated = [one.digest for one in (update.images if update else None) or [] if one.digest]
+    updated = [one.digest for one in bases_of(run) if one.digest]
     return RunState(
         run_id=str(run.run_id),
         registry=registry,
@@ -142,9 +140,9 @@ def _run(run: Any, group: str, registry: str) -> RunState:
         task=run.task or "",
         status=plain(run.status),
         trigger=trigger_of(run),
-        created=_time(run.create_time),
-        started=_time(run.start_time),
-        finished=_time(run.finish_time),
+        created=time_of(run.create_time),
+        started=time_of(run.start_time),
+        finished=time_of(run.finish_time),
         error=run.run_error_message or "",
         images=tuple(
             Image(str(one.repository), one.tag or "", one.digest or "")
@@ -153,7 +151,3 @@ def _run(run: Any, group: str, registry: str) -> RunState:
         commit=(run.source_trigger.commit_id or "") if run.source_trigger else "",
         updated_digest=updated[0] if updated else "",
     )
-
-
-def _time(value: Any) -> datetime | None:
-    return None if value is None else moment(value)

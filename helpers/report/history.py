@@ -12,7 +12,7 @@ from typing import Any
 from ..clouds import Connection
 from ..display import plain
 from ..errors import HelpersError
-from ..run import moment, trigger_of
+from ..run import bases_of, time_of, trigger_of
 from ..settings import Settings
 
 _Key = tuple[str, str, "datetime | None"]
@@ -81,7 +81,7 @@ class History:
         try:
             for group, registry in self._places:
                 for run in self._list(group, registry):
-                    key = (registry, str(run.run_id), _time(run.create_time))
+                    key = (registry, str(run.run_id), time_of(run.create_time))
                     before = self._found.get(key)
                     self._found[key] = _seen(
                         run, registry, before.chapter if before is not None else chapter
@@ -104,8 +104,7 @@ class History:
 
 
 def _seen(run: Any, registry: str, chapter: str) -> Run:
-    source, update = run.source_trigger, run.image_update_trigger
-    bases = list(update.images or []) if update else []
+    source, bases = run.source_trigger, bases_of(run)
     cause = str(source.commit_id or "")[:7] if source else ""
     if bases:
         cause = ", ".join(f"{one.repository}:{one.tag}" for one in bases)
@@ -117,18 +116,14 @@ def _seen(run: Any, registry: str, chapter: str) -> Run:
         trigger=trigger_of(run),
         cause=cause,
         chapter=chapter,
-        created=_time(run.create_time),
-        started=_time(run.start_time),
-        finished=_time(run.finish_time),
+        created=time_of(run.create_time),
+        started=time_of(run.start_time),
+        finished=time_of(run.finish_time),
         images=tuple(
             (f"{one.repository}:{one.tag}", str(one.digest)) for one in run.output_images or []
         ),
         updated_digest=str(bases[0].digest or "") if bases else "",
     )
-
-
-def _time(value: Any) -> datetime | None:
-    return None if value is None else moment(value)
 
 
 def parents(runs: Sequence[Run]) -> dict[int, int]:
