@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
@@ -25,20 +24,16 @@ def begin(number: str, namespace: MutableMapping[str, Any]) -> tuple[Settings, C
     Azure would refuse, before anything is started; and what ``connect`` and ``catch_up`` raise.
     """
     global _begun  # noqa: PLW0603 - a kernel works in one cloud at a time
-    if not isinstance(number, str) or not re.fullmatch(r"\d\d", number):
-        raise HelpersError(
-            f"begin({number!r}, …): a notebook is named by its two digits, like '06'."
-        )
+    asked = f"begin({number!r}, …)"
+    parameters.check_number(number, asked)
     if not isinstance(namespace, MutableMapping):
-        raise HelpersError(
-            f"begin({number!r}, …): what follows is globals(), the notebook's names."
-        )
+        raise HelpersError(f"{asked}: what follows is globals(), the notebook's names.")
     _begun = None  # what goes wrong below leaves no earlier cloud for the exercises to look at
     kernel = cells.of_this_kernel()
     if kernel is not None:
         kernel.number, kernel.connection = number, None
     cells.mark_old_outputs()
-    notebook = _find(number)
+    notebook = _copied(parameters.notebook(number, asked))
     given = parameters.given(namespace, parameters.of(notebook))
     folder = notebook.parent if (notebook.parent / parameters.FILE).exists() else None
     settings = parameters.made(given, folder or parameters.NOTEBOOKS)
@@ -56,10 +51,7 @@ def current() -> tuple[Settings, Connection] | None:
     return _begun
 
 
-def _find(number: str) -> Path:
-    """The project's notebook of that number, or its copy here, which has a settings.toml beside it."""
-    found = next(parameters.NOTEBOOKS.glob(f"{number}-*.ipynb"), None)
-    if found is None:
-        raise HelpersError(f"begin({number!r}, …): there is no notebook of that number.")
-    copy = Path.cwd() / found.name
-    return copy if copy.is_file() else found
+def _copied(notebook: Path) -> Path:
+    """The copy of a notebook here, which has a settings.toml beside it; itself where there is none."""
+    copy = Path.cwd() / notebook.name
+    return copy if copy.is_file() else notebook

@@ -20,7 +20,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = ROOT / "notebooks"
 FILE = "settings.toml"
 ALL = tuple(field.name for field in fields(Settings))
 
@@ -29,6 +30,26 @@ _INJECTED = "# Parameters"
 _OF_PAPERMILL = "PAPERMILL_"
 
 _SHOWN = 40  # digits of a number in a message
+
+
+def notebooks(folder: Path = NOTEBOOKS) -> list[Path]:
+    """The numbered notebooks of ``folder``, in order."""
+    return sorted(folder.glob("[0-9][0-9]-*.ipynb"))
+
+
+def check_number(number: object, asked: str) -> None:
+    """Raise :class:`HelpersError` for what is not the number of a notebook; ``asked`` is the call."""
+    if not isinstance(number, str) or not re.fullmatch(r"\d\d", number):
+        raise HelpersError(f"{asked}: a notebook is named by its two digits, like '06'.")
+
+
+def notebook(number: str, asked: str) -> Path:
+    """The notebook of that number. Raises :class:`HelpersError`, which begins with ``asked``."""
+    check_number(number, asked)
+    found = next((path for path in notebooks() if path.name[:2] == number), None)
+    if found is None:
+        raise HelpersError(f"{asked}: there is no notebook of that number.")
+    return found
 
 
 def stored(folder: Path = NOTEBOOKS) -> dict[str, str]:

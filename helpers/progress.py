@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -20,7 +19,6 @@ from .errors import HelpersError
 from .settings import Settings, password_secret
 from .views.elapsed import Elapsed
 
-_ROOT = Path(__file__).resolve().parents[1]
 _CATCH_UP_WITHIN = 3600.0  # seconds; on Azure the early notebooks take some minutes
 _CLEAN_UP = "99"  # it takes away whatever there is
 _STAGING = "11"  # the notebook that makes the registry for staging
@@ -203,13 +201,7 @@ def catch_up(
     keeps the names while its cells run. Raises :class:`HelpersError` with what the failing notebook
     said, and :class:`~helpers.errors.WaitInterruptedError`.
     """
-    if not isinstance(number, str) or not re.fullmatch(r"\d\d", number):
-        raise HelpersError(
-            f"catch_up({number!r}): a notebook is named by its two digits, like '06'."
-        )
-    notebook = next((_ROOT / "notebooks").glob(f"{number}-*.ipynb"), None)
-    if notebook is None:
-        raise HelpersError(f"catch_up({number!r}): there is no notebook of that number.")
+    notebook = parameters.notebook(number, f"catch_up({number!r})")
     settings = settings or Settings()
     connection = connection or connect(settings.cloud, github_owner=settings.github_owner)
     with Elapsed("Catching up") as going:
@@ -246,8 +238,7 @@ def _run(first: str, last: str, settings: Settings, going: Elapsed) -> None:
     status = output / "status"
     command = [sys.executable, "-m", "helpers", "run", "--from", first, "--to", last]
     command += ["--output", str(output), "--status", str(status)]
-    notebooks = sorted(parameters.NOTEBOOKS.glob("[0-9][0-9]-*.ipynb"))
-    run = [path for path in notebooks if first <= path.name[:2] <= last]
+    run = [path for path in parameters.notebooks() if first <= path.name[:2] <= last]
     taken = set().union(*(parameters.of(path) for path in run))
     for name, value in settings.parameters().items():
         if name in taken:
@@ -263,7 +254,7 @@ def _followed(command: Sequence[str], status: Path, going: Elapsed) -> tuple[int
     deadline = time.monotonic() + _CATCH_UP_WITHIN
     with subprocess.Popen(
         command,
-        cwd=_ROOT,
+        cwd=parameters.ROOT,
         env={name: value for name, value in os.environ.items() if name not in _COLORED},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

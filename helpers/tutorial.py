@@ -37,7 +37,7 @@ __all__ = [
     "run",
 ]
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = parameters.ROOT
 NOTEBOOKS = parameters.NOTEBOOKS
 OUTPUT = ROOT / "build" / "tutorial"
 
@@ -97,7 +97,7 @@ def chapters(first: str = "", last: str = "", folder: Path = NOTEBOOKS) -> list[
 
     Raises :class:`HelpersError` for one that does not exist, or when none is left.
     """
-    found = [Chapter(path) for path in sorted(folder.glob("[0-9][0-9]-*.ipynb"))]
+    found = [Chapter(path) for path in parameters.notebooks(folder)]
     known = ", ".join(chapter.number for chapter in found) or "none"
     for wanted in (first, last):
         if wanted and not any(wanted in (one.number, one.name) for one in found):

@@ -21,9 +21,8 @@ from ..errors import HelpersError
 from ..localcloud import daemon
 
 _FOLDER = Path(__file__).parent
-_ROOT = parameters.NOTEBOOKS.parent
 _LOCK = "lab.json"  # in the state folder: held by each JupyterLab that uses that cloud
-_WORKSPACES = _ROOT / "build" / "lab" / "workspaces"
+_WORKSPACES = parameters.ROOT / "build" / "lab" / "workspaces"
 _SETTINGS = _FOLDER / "settings"
 _DEFAULT = "default-37a8.jupyterlab-workspace"  # JupyterLab's name for the workspace "default"
 _WITHIN = 2.0  # seconds in which a JupyterLab says that it is there

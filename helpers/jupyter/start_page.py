@@ -73,7 +73,7 @@ def _asked(chapters: Iterable[str], found: Container[str]) -> str:
 def _chapters() -> dict[str, tuple[str, str]]:
     """File and title of each notebook, by its number."""
     found = {}
-    for path in sorted(parameters.NOTEBOOKS.glob("[0-9][0-9]-*.ipynb")):
+    for path in parameters.notebooks():
         words = path.stem[3:].replace("-", " ")
         found[path.name[:2]] = (path.name, words[:1].upper() + words[1:])
     return found
