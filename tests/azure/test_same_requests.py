@@ -24,6 +24,7 @@ import pytest
 from helpers.clouds import local_environment
 from helpers.localcloud import daemon
 from helpers.tutorial import ROOT, chapters
+from tests.readers import environment
 
 NAMES = {
     "public_registry": "contosopublic",
@@ -126,18 +127,16 @@ def readers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Read
 
 
 def start(cloud: str, folder: Path) -> subprocess.Popen[str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AZURE_", "PYTEST_"))}
-    environment = {
-        **kept,
-        "LOCALCLOUD_HOME": str(folder / "cloud"),
-        "PYTHONPATH": f"{Path(__file__).parent}{os.pathsep}{ROOT}",
-        "REQUESTS_WRITTEN_TO": str(folder / f"{cloud}.jsonl"),
-    }
+    own = environment(
+        LOCALCLOUD_HOME=str(folder / "cloud"),
+        PYTHONPATH=f"{Path(__file__).parent}{os.pathsep}{ROOT}",
+        REQUESTS_WRITTEN_TO=str(folder / f"{cloud}.jsonl"),
+    )
     running = daemon.up(folder / "cloud")  # by this process: what services send is not compared
     if cloud == "azure":
         # The network of a reader who is signed in; the helpers know nothing of a local cloud.
-        environment |= local_environment(running)
-        environment["LOCALCLOUD_HOME"] = str(folder / "none")
+        own |= local_environment(running)
+        own["LOCALCLOUD_HOME"] = str(folder / "none")
     names = {name: value.replace("contoso", WORDS[cloud]) for name, value in NAMES.items()}
     words = [word for name, value in names.items() for word in ("-p", name, value)]
     return subprocess.Popen(
@@ -146,7 +145,7 @@ def start(cloud: str, folder: Path) -> subprocess.Popen[str]:
             *("-p", "cloud", cloud, *words),
         ],
         cwd=ROOT,
-        env=environment,
+        env=own,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

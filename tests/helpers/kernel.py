@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import tempfile
@@ -15,6 +14,7 @@ from typing import Any
 from jupyter_client.manager import KernelManager
 
 from helpers.tutorial import NOTEBOOKS, ROOT
+from tests.readers import environment
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _WITHIN = 100.0  # seconds
@@ -57,21 +57,19 @@ class Kernel:
 
 
 @contextmanager
-def kernel(home: Path, *arguments: str, **environment: str) -> Iterator[Kernel]:
+def kernel(home: Path, *arguments: str, **more: str) -> Iterator[Kernel]:
     """A kernel beside the notebooks, whose local cloud is the one in ``home``."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AZURE_", "PYTEST_"))}
     folder = tempfile.mkdtemp(prefix="kernel-")
     manager = KernelManager(kernel_name="python3", transport="ipc", ip=f"{folder}/socket")
     manager.start_kernel(
         extra_arguments=list(arguments),
         cwd=str(NOTEBOOKS),
-        env={
-            **kept,
-            "LOCALCLOUD_HOME": str(home),
-            "PYTHONPATH": str(ROOT),
-            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-            **environment,
-        },
+        env=environment(
+            LOCALCLOUD_HOME=str(home),
+            PYTHONPATH=str(ROOT),
+            PYDEVD_DISABLE_FILE_VALIDATION="1",
+            **more,
+        ),
     )
     client = manager.blocking_client()
     client.start_channels()

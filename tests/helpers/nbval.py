@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from helpers.tutorial import ROOT
+from tests.readers import environment
 
 SANITIZE = ROOT / "tests" / "nbval-sanitize.cfg"
 _ANSI = re.compile(r"\x1b\[[0-9;]*m|#x1B\[[0-9;]*m")
@@ -27,7 +27,6 @@ class Outcome:
 
 def run(home: Path, folder: Path, report: Path) -> Outcome:
     """Run nbval over all notebooks of ``folder`` in the local cloud of ``home``."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("AZURE_", "PYTEST_"))}
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-o", "addopts=", "-vv"),
@@ -35,7 +34,7 @@ def run(home: Path, folder: Path, report: Path) -> Outcome:
             *("-p", "tests.nbval_names", f"--junitxml={report}", str(folder)),
         ],
         cwd=folder,
-        env={**environment, "LOCALCLOUD_HOME": str(home), "PYTHONPATH": str(ROOT)},
+        env=environment(LOCALCLOUD_HOME=str(home), PYTHONPATH=str(ROOT)),
         capture_output=True,
         text=True,
         check=False,

@@ -18,6 +18,7 @@ import pytest
 from helpers.localcloud import daemon
 from helpers.tutorial import ROOT, chapters
 from tests.az import AZ
+from tests.readers import environment
 
 _BASH = re.compile(r"```bash\n(.*?)```", re.DOTALL)
 _MARK = "@@ block "
@@ -60,7 +61,7 @@ def run(chosen: Sequence[Block], home: Path, folder: Path) -> dict[str, str]:
 
     Raises BlockFailed for the first one that fails.
     """
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("AZURE_")}
+    kept = environment()
     path = [str(Path(sys.executable).parent), kept["PATH"]]
     if AZ is not None:
         path.insert(1, str(Path(AZ).parent))
@@ -98,11 +99,10 @@ def run(chosen: Sequence[Block], home: Path, folder: Path) -> dict[str, str]:
 
 def start(home: Path, *arguments: str) -> subprocess.Popen[str]:
     """A Python of its own for the cloud in ``home``: clients keep tenants in memory."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("AZURE_")}
     return subprocess.Popen(
         [sys.executable, *arguments],
         cwd=ROOT,
-        env={**environment, "LOCALCLOUD_HOME": str(home)},
+        env=environment(LOCALCLOUD_HOME=str(home)),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

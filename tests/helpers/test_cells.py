@@ -20,6 +20,7 @@ from helpers.localcloud import daemon
 from helpers.state import delete_state
 from helpers.tutorial import NOTEBOOKS, ROOT, chapters, run
 from tests.helpers.kernel import Kernel, kernel
+from tests.readers import environment
 
 BEGIN = 'from helpers import begin\nsettings, connection = begin("00", globals())'
 CALL = 'connection.clients.resources.resource_groups.check_existence("none-rg")'
@@ -266,11 +267,10 @@ def test_what_runs_notebooks_sees_the_failing_cell_and_what_it_says(
     assert result.failure is not None
     assert (result.failure.source, result.failure.message) == (sources[2], said)
 
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
     words = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-o", "addopts=", "--nbval")
     done = subprocess.run(
         [*words, str(path), "--rootdir", str(tmp_path)],
-        env={**environment, "PYTHONPATH": str(ROOT)},
+        env=environment(PYTHONPATH=str(ROOT)),
         capture_output=True,
         text=True,
         check=False,

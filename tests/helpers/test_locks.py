@@ -22,6 +22,7 @@ from helpers.localcloud import daemon
 from helpers.settings import Settings
 from helpers.tutorial import NOTEBOOKS, ROOT
 from tests.conftest import LocalCloud
+from tests.readers import environment, interruptible
 
 HOLD = """
 import sys
@@ -47,9 +48,8 @@ def script(tmp_path: Path) -> Path:
     return path
 
 
-def environment(cloud: LocalCloud) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("AZURE_")}
-    return {**kept, "LOCALCLOUD_HOME": str(cloud.home), "PYTHONPATH": str(ROOT)}
+def of(cloud: LocalCloud) -> dict[str, str]:
+    return environment(LOCALCLOUD_HOME=str(cloud.home), PYTHONPATH=str(ROOT))
 
 
 @contextmanager
@@ -57,18 +57,15 @@ def holder(
     cloud: LocalCloud, script: Path, registry: str, who: str, *more: str, patience: float = 0
 ) -> Iterator[subprocess.Popen[str]]:
     """A process that works with the names of ``registry`` until it is sent a line."""
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # who runs the tests may ignore it
-    try:
+    with interruptible():
         process = subprocess.Popen(
             [sys.executable, str(script), registry, who, str(patience), *more],
-            env=environment(cloud),
+            env=of(cloud),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
-    finally:
-        signal.signal(signal.SIGINT, before)
     try:
         yield process
     finally:
@@ -236,7 +233,7 @@ def test_publishing_waits_for_who_works_with_the_repositories(
     assert locks.repositories_of(connection) < names
     publish = [sys.executable, "-u", "-m", "helpers", "publish"]
     with locks.hold(connection, names, "08-watch-the-gate"):
-        outside = {k: v for k, v in environment(local_cloud).items() if k != locks.VARIABLE}
+        outside = {k: v for k, v in of(local_cloud).items() if k != locks.VARIABLE}
         with subprocess.Popen(
             publish, cwd=ROOT, env=outside, stdout=subprocess.PIPE, text=True
         ) as process:
@@ -245,7 +242,7 @@ def test_publishing_waits_for_who_works_with_the_repositories(
             assert "it works with repositories of " in told
             process.terminate()
         # What the holder itself starts goes on; so does a second call in the same thread.
-        inside = {**environment(local_cloud), locks.VARIABLE: os.environ[locks.VARIABLE]}
+        inside = {**of(local_cloud), locks.VARIABLE: os.environ[locks.VARIABLE]}
         done = subprocess.run(
             publish, cwd=ROOT, env=inside, capture_output=True, text=True, check=True, timeout=60
         )
@@ -275,19 +272,16 @@ _ = preflight.check(connection, Settings(registry="kernelnames"))
 
 @contextmanager
 def notebook(cloud: LocalCloud) -> Iterator[subprocess.Popen[str]]:
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
+    with interruptible():
         process = subprocess.Popen(
             [sys.executable, "-c", CELLS],
             cwd=ROOT,
-            env={**environment(cloud), "JPY_SESSION_NAME": "/mine/01-prerequisites.ipynb"},
+            env={**of(cloud), "JPY_SESSION_NAME": "/mine/01-prerequisites.ipynb"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
-    finally:
-        signal.signal(signal.SIGINT, before)
     try:
         yield process
         process.communicate(timeout=30)  # it ends with its input, as a kernel that is shut down
@@ -343,14 +337,13 @@ def test_a_notebook_keeps_its_names_until_it_is_idle(local_cloud: LocalCloud) ->
 
 
 def papermill(home: Path, notebook: str, output: Path, *more: str) -> subprocess.Popen[str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AZURE_", "PYTEST_"))}
     return subprocess.Popen(
         [
             *(sys.executable, "-m", "papermill", "--no-progress-bar", "--cwd", str(NOTEBOOKS)),
             *(str(NOTEBOOKS / f"{notebook}.ipynb"), str(output), *more),
         ],
         cwd=ROOT,
-        env={**kept, "LOCALCLOUD_HOME": str(home)},
+        env=environment(LOCALCLOUD_HOME=str(home)),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

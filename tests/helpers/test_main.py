@@ -18,15 +18,13 @@ from helpers import __main__ as command_line
 from helpers.localcloud import daemon
 from helpers.state import StateError, delete_state
 from tests.conftest import LocalCloud
+from tests.readers import environment
 
 
 def run(home: Path, *arguments: str, shell: str = "") -> subprocess.CompletedProcess[str]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("AZURE_")}
-    environment |= {"LOCALCLOUD_HOME": str(home), "PYTHON": sys.executable}
+    own = environment(LOCALCLOUD_HOME=str(home), PYTHON=sys.executable)
     command = ["sh", "-c", shell] if shell else [sys.executable, "-m", "helpers", *arguments]
-    return subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=False, timeout=90
-    )
+    return subprocess.run(command, env=own, capture_output=True, text=True, check=False, timeout=90)
 
 
 @pytest.fixture

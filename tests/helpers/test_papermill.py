@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
@@ -16,6 +15,7 @@ import pytest
 from helpers import HelpersError
 from helpers.localcloud import daemon
 from helpers.tutorial import NOTEBOOKS, ROOT, catch_up, chapters, run
+from tests.readers import environment, interruptible
 
 NAMES = {
     "public_registry": "contosopublic",
@@ -39,11 +39,10 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 def start(home: Path, *arguments: str, root: Path = ROOT) -> subprocess.Popen[str]:
     """Python in an environment of its own, with the package of ``root``."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("AZURE_", "PYTEST_"))}
     return subprocess.Popen(
         [sys.executable, *arguments],
         cwd=root,
-        env={**environment, "LOCALCLOUD_HOME": str(home), "PYTHONPATH": str(root)},
+        env=environment(LOCALCLOUD_HOME=str(home), PYTHONPATH=str(root)),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -188,12 +187,8 @@ def test_an_interrupted_run_leaves_no_report_of_an_earlier_one(home: Path, tmp_p
     output = tmp_path / "out"
     output.mkdir()
     (output / "index.html").write_text("10 of 10 notebooks passed")
-    # As in a terminal: who runs the tests may ignore SIGINT, as shells do for background jobs.
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
+    with interruptible():
         process = start(home, *("-u", "-m", "helpers", "run", "--output", str(output)))
-    finally:
-        signal.signal(signal.SIGINT, before)
     assert process.stdout is not None
     assert "00-overview" in process.stdout.readline()
     process.send_signal(signal.SIGINT)

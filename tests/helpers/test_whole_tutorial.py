@@ -16,6 +16,7 @@ import pytest
 
 from helpers.localcloud import daemon
 from helpers.tutorial import NOTEBOOKS, ROOT
+from tests.readers import environment
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +27,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("AZURE_", "PYTEST_"))}
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
-        env={**environment, "LOCALCLOUD_HOME": str(home)},
+        env=environment(LOCALCLOUD_HOME=str(home)),
         capture_output=True,
         text=True,
         check=False,

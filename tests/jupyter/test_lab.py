@@ -26,6 +26,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from helpers.jupyter import contents, launch, start_page
 from helpers.localcloud import daemon
 from helpers.tutorial import NOTEBOOKS, ROOT, chapters
+from tests.readers import environment, interruptible
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 PICTURE = {"text/plain": "a picture", "text/html": "<p>a picture</p>", VIEW: {"model_id": "m"}}
@@ -74,15 +75,15 @@ def start(home: Path, runtime: Path, *options: str) -> subprocess.Popen[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AZURE_", "PYTEST_"))}
-    return subprocess.Popen(
-        [*(sys.executable, "-m", "helpers", "lab", "--no-browser", f"--port={port}"), *options],
-        cwd=ROOT,
-        env={**kept, "LOCALCLOUD_HOME": str(home), "JUPYTER_RUNTIME_DIR": str(runtime)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    with interruptible():
+        return subprocess.Popen(
+            [*(sys.executable, "-m", "helpers", "lab", "--no-browser", f"--port={port}"), *options],
+            cwd=ROOT,
+            env=environment(LOCALCLOUD_HOME=str(home), JUPYTER_RUNTIME_DIR=str(runtime)),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
 
 @contextmanager
