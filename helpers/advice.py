@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import parameters
 from .errors import HelpersError
+from .headings import code_cells
 
 if TYPE_CHECKING:
     from .clouds import Connection
@@ -173,15 +174,10 @@ def _read(path: Path) -> list[Cell]:
         notebook = parameters.read(path)
     except HelpersError:
         return []
-    cells: list[Cell] = []
-    heading = ""
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            for line in cell.source.splitlines():
-                heading = line.lstrip("#").strip() if re.match(r"#{1,6} ", line) else heading
-        elif cell.cell_type == "code":
-            cells.append(Cell(len(cells) + 1, heading, cell.source, _defined(cell.source)))
-    return cells
+    return [
+        Cell(number, heading, cell.source, _defined(cell.source))
+        for number, (heading, cell) in enumerate(code_cells(notebook.cells), start=1)
+    ]
 
 
 def _defined(source: str) -> frozenset[str]:

@@ -31,15 +31,15 @@ def pytest_collect_file(
 
 def _named(base: Any) -> Any:
     """nbval's collector of a notebook, whose cells have names."""
-    from helpers.report import cells
+    from helpers.headings import code_cells, name_of
 
     class NamedFile(base):  # type: ignore[misc]
         def collect(self) -> Iterator[pytest.Item]:
-            for item in super().collect():
-                names = [cells.name(*one) for one in cells.under_headings(self.nb.cells)]
+            items = list(super().collect())
+            for item, named in zip(items, code_cells(self.nb.cells), strict=True):
                 yield type(item).from_parent(
                     self,
-                    name=names[item.cell_num].replace("::", ":"),  # which parts ids of tests
+                    name=name_of(*named).replace("::", ":"),  # which parts ids of tests
                     cell_num=item.cell_num,
                     cell=item.cell,
                     options=item.options,

@@ -13,10 +13,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 from ..errors import HelpersError
+from ..headings import code_cells, name_of
 from ..localcloud import atomic
 from ..parameters import read
 from ..tutorial import Failure, Result
-from . import cells
 
 # What XML cannot hold, not even escaped (XML 1.0, section 2.2).
 _UNWRITABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -55,8 +55,8 @@ def _suite(result: Result) -> ElementTree.Element:
     executed = result.output is not None and result.output.exists()
     source = result.output if executed and result.output is not None else result.chapter.path
     failed = False
-    for heading, cell in cells.under_headings(read(source).cells):
-        case = _case(suite, result, cells.name(heading, cell), _seconds(cell))
+    for heading, cell in code_cells(read(source).cells):
+        case = _case(suite, result, name_of(heading, cell), _seconds(cell))
         problem = result.failure if _raised(cell) else None
         if problem is not None and not failed:
             failed = True

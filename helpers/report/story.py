@@ -11,10 +11,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 from ..display import SITE_TYPE
+from ..headings import code_cells
 from ..parameters import read
 from ..settings import SettingsError, check_color
 from ..tutorial import Result
-from .cells import under_headings
 
 _FAILED_RUN = re.compile(r"^Run ID: (\S+) failed after .*$", re.MULTILINE)
 _FAILED_STEP = re.compile(r"^failed to run step ID: (.*)$")
@@ -109,7 +109,7 @@ def _lead(cells: Iterable[Any]) -> str:
 def _steps(cells: Iterable[Any], site: Site | None) -> tuple[list[Step], Site | None]:
     steps: list[Step] = []
     told: set[str] = set()
-    for heading, cell in under_headings(cells):
+    for heading, cell in code_cells(cells):
         step = steps[-1] if steps and steps[-1].heading == heading else Step(heading, str(cell.id))
         for output in cell.get("outputs", []):
             data = output.get("data", {})

@@ -16,6 +16,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from helpers import advice
 from helpers.localcloud import daemon
 from helpers.state import delete_state
 from helpers.tutorial import NOTEBOOKS, ROOT, chapters, run
@@ -188,6 +189,11 @@ def test_a_name_that_another_cell_makes_is_told_with_that_cell(home: Path) -> No
     with kernel(home) as one:
         one.run("import helpers")
         assert "maybe because it was restarted" in failed(one, later[4]).traceback
+
+
+def test_a_comment_in_a_block_of_shell_is_no_heading() -> None:
+    told = advice.on(NameError("name 'why' is not defined"), None, ["why('catalog')"], "12")
+    assert 'under "Another registry, without a password", which begins with: def why' in str(told)
 
 
 @pytest.mark.timeout(300)

@@ -1,4 +1,4 @@
-"""What a reader calls a cell of a notebook: the heading above it, and its id."""
+"""What a reader calls a cell of a notebook: the heading that it stands under, and its id."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _HEADING = re.compile(r"^#{1,6} +(.*?) *#*$", re.MULTILINE)
 _FENCED = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 
 
-def under_headings(cells: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+def code_cells(cells: Iterable[Any]) -> Iterator[tuple[str, Any]]:
     """The code cells in order, each with the heading that it stands under; '' before the first."""
     heading = ""
     for cell in cells:
@@ -22,6 +22,6 @@ def under_headings(cells: Iterable[Any]) -> Iterator[tuple[str, Any]]:
             yield heading, cell
 
 
-def name(heading: str, cell: Any) -> str:
+def name_of(heading: str, cell: Any) -> str:
     """``What the gate said (log)``: a name that says where, and that no other cell has."""
     return f"{heading} ({cell.id})" if heading else str(cell.id)
