@@ -85,10 +85,7 @@ class Checkout:
             if inside.startswith(f"{path}/")
         }
         if not found:
-            raise ForkError(
-                f"{self.fork.page} has no folder {path}. It has: {', '.join(sorted(self.files))}."
-                + _older(self.fork, path)
-            )
+            raise self._missing(f"folder {path}", path)
         return found
 
     def write(self, path: str, text: str) -> None:
@@ -169,11 +166,19 @@ class Checkout:
 
     def _entry(self, path: str) -> tuple[int, bytes]:
         if path not in self.files:
-            raise ForkError(
-                f"{self.fork.page} has no file {path}. It has: {', '.join(sorted(self.files))}."
-                + _older(self.fork, path)
-            )
+            raise self._missing(f"file {path}", path)
         return self.files[path]
+
+    def _missing(self, what: str, path: str) -> ForkError:
+        """Also what to do about a fork that was made before the sample repository got that path."""
+        older = (
+            " The sample repository has it by now. Bring the fork up to date, in place of your own "
+            "changes, with: python -m helpers publish --restore"
+        )
+        return ForkError(
+            f"{self.fork.page} has no {what}. It has: {', '.join(sorted(self.files))}."
+            + (older if (FOLDER / self.fork.name / path).exists() else "")
+        )
 
     def _fetch(self) -> None:
         from dulwich.object_store import iter_tree_contents
@@ -225,16 +230,6 @@ class Checkout:
             return ""
         plain = answer.headers.get("Content-Type", "").startswith("text/plain")
         return answer.text.strip() if plain and not answer.ok else ""
-
-
-def _older(fork: Fork, path: str) -> str:
-    """What to do about a fork that was made before the sample repository got that path."""
-    if not (FOLDER / fork.name / path).exists():
-        return ""
-    return (
-        " The sample repository has it by now. Bring the fork up to date, in place of your own "
-        "changes, with: python -m helpers publish --restore"
-    )
 
 
 def _quiet(_: bytes) -> None:
