@@ -141,12 +141,17 @@ def color_change(connection: Connection, color: str) -> Change:
 
     Raises :class:`ForkError`, and :class:`~helpers.settings.SettingsError` for what is no colour.
     """
+    return _painted(connection, color)[1]
+
+
+def _painted(connection: Connection, color: str) -> tuple[Checkout, Change]:
+    """What was fetched for it, and what has to change there."""
     check_color("color", color)
     checkout = Checkout(connection, fork(connection, "base-image-node"))
     text = checkout.read("Dockerfile")
     _color_in(text, checkout.fork)
     painted = _COLOR.sub(lambda found: found[0].removesuffix(found[1]) + color, text)
-    return Change(checkout.fork, "Dockerfile", text, painted, checkout.head)
+    return checkout, Change(checkout.fork, "Dockerfile", text, painted, checkout.head)
 
 
 def color(connection: Connection) -> str:
@@ -180,6 +185,10 @@ def make(connection: Connection, change: Change, message: str) -> str:
         raise ForkError(
             f"{change.fork.page} was changed by someone else meanwhile. Look at the change again."
         )
+    return _made(checkout, change, message)
+
+
+def _made(checkout: Checkout, change: Change, message: str) -> str:
     checkout.write(change.path, change.after)
     commit = checkout.commit(message)
     checkout.push()
@@ -192,10 +201,8 @@ def set_color(connection: Connection, color: str) -> str:
     When it has that colour already, nothing is committed, and the newest commit's id is returned.
     Raises :class:`ForkError`, and :class:`~helpers.settings.SettingsError` for what is no colour.
     """
-    change = color_change(connection, color)
-    if change.before == change.after:
-        return str(change.head)
-    return make(connection, change, f"Change the background to {color}")
+    checkout, change = _painted(connection, color)
+    return _made(checkout, change, f"Change the background to {color}")
 
 
 def set_executable(connection: Connection, name: str, path: str, executable: bool) -> str:
