@@ -62,7 +62,17 @@ def usable() -> bool | None:
     return _usable
 
 
-def refused() -> str:
+def warning() -> str:
+    """What somebody has to know of how containers run here; '' when each has its namespaces."""
+    root, problem = os.geteuid() == 0, _refused()
+    if root and (problem or os.environ.get("LOCALCLOUD_SANDBOX") == "chroot"):
+        return f"{IN_A_CHROOT}. See README, 'How local differs'."
+    if problem:
+        return f"No container can run: this machine refuses what one needs ({problem}). {WAYS_OUT}"
+    return ""
+
+
+def _refused() -> str:
     """Why containers of this user cannot have namespaces here, found out without starting one.
 
     '' when they can, or when nobody needs to try because ``LOCALCLOUD_SANDBOX`` says what to take.
@@ -77,18 +87,6 @@ def refused() -> str:
     except OSError as error:
         return str(error)
     return "" if tried.returncode == 0 else tried.stderr.strip() or "bubblewrap does not run"
-
-
-def warning() -> str:
-    """What somebody has to know of how containers run here; '' when each has its namespaces."""
-    if os.environ.get("LOCALCLOUD_SANDBOX") == "chroot" and os.geteuid() == 0:
-        return f"{IN_A_CHROOT}. See README, 'How local differs'."
-    problem = refused()
-    if not problem:
-        return ""
-    if os.geteuid() == 0:
-        return f"{IN_A_CHROOT}. See README, 'How local differs'."
-    return f"No container can run: this machine refuses what one needs ({problem}). {WAYS_OUT}"
 
 
 def assume(namespaces: bool | None) -> None:
