@@ -10,7 +10,7 @@ from typing import Any
 from .clouds import Connection
 from .display import plain
 from .errors import HelpersError
-from .localcloud.reference import AZURE
+from .localcloud.reference import AZURE, login_server
 from .localcloud.run_statuses import FINAL
 from .pictures import Facts
 from .run import bases_of, images_of, is_of, moment, trigger_of
@@ -236,7 +236,7 @@ def _refused(connection: Connection, image: Any) -> str:
 
 
 def _credential_missing(registry: str, task: Any, server: str) -> str:
-    if server.lower() == f"{registry.lower()}{AZURE}":
+    if server.lower() == login_server(registry):
         return ""
     custom = (task.credentials.custom_registries or {}) if task.credentials else {}
     if server.lower() in {name.lower() for name in custom}:
