@@ -101,9 +101,12 @@ def unpack(archive: bytes) -> Chart:
         unpacked = archives.unpack(archive)
     except archives.ArchiveError as error:
         raise ChartError(f"The archive of a chart {error}.") from None
-    # All of it lies in a folder that has the chart's name.
-    inside = {name.partition("/")[2]: content for name, content in unpacked.items()}
-    return chart({path: content for path, content in inside.items() if path})
+    files = {}
+    for name, content in unpacked.items():
+        folder, _, path = name.partition("/")  # all of it lies in a folder of the chart's name
+        if folder and path:
+            files[path] = content
+    return chart(files)
 
 
 def check_place(one: Chart, repository: str, tag: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from helpers import charts
+from helpers import archives, charts
 from helpers.charts import ChartError
 
 CHART = b"apiVersion: v2\nname: hello-world\nversion: 0.1.0+green\ndescription: A page\n"
@@ -50,7 +50,16 @@ def test_a_folder_without_a_description_is_no_chart() -> None:
         charts.chart({"values.yaml": b""})
 
 
-@pytest.mark.parametrize("archive", [b"", b"no archive", charts.chart(FILES).packed()[:60]])
+@pytest.mark.parametrize(
+    "archive",
+    [
+        b"",
+        b"no archive",
+        charts.chart(FILES).packed()[:60],
+        archives.pack({f"/{path}": content for path, content in FILES.items()}),
+    ],
+    ids=["empty", "text", "cut", "in no folder"],
+)
 def test_what_is_no_archive_is_refused(archive: bytes) -> None:
     with pytest.raises(ChartError):
         charts.unpack(archive)
