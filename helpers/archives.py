@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
+import zlib
 from collections.abc import Mapping
 
 from .errors import HelpersError
@@ -40,6 +41,6 @@ def unpack(content: bytes) -> dict[str, bytes]:
                 opened = archive.extractfile(entry) if entry.isfile() else None
                 if opened is not None:
                     files[entry.name] = opened.read()
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except (tarfile.TarError, zlib.error, OSError, EOFError) as error:
         raise ArchiveError(f"is no tar.gz: {error}") from None
     return files

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from helpers import policies
+from helpers import archives, policies
 from helpers.artifacts import Artifact
 from helpers.policies import PolicyError
 
@@ -82,10 +82,23 @@ def bomb() -> bytes:
     return gzip.compress(content.getvalue())
 
 
+def damaged() -> bytes:
+    text = " ".join(map(str, range(100_000))).encode()
+    content = bytearray(archives.pack({"numbers.rego": text}))
+    middle = len(content) // 2
+    content[middle : middle + 20] = b"\xff" * 20
+    return bytes(content)
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
-    [(b"", "no tar.gz"), (b"text", "no tar.gz"), (bomb(), "more than 16 MiB")],
-    ids=["empty", "text", "bomb"],
+    [
+        (b"", "no tar.gz"),
+        (b"text", "no tar.gz"),
+        (damaged(), "no tar.gz"),
+        (bomb(), "more than 16 MiB"),
+    ],
+    ids=["empty", "text", "damaged", "bomb"],
 )
 def test_a_bundle_that_is_none_is_refused(content: bytes, told: str) -> None:
     with pytest.raises(PolicyError, match=told):
