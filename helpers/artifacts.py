@@ -23,14 +23,7 @@ from .localcloud import media_types
 OCI_MANIFEST = media_types.OCI_MANIFEST
 TITLE = "org.opencontainers.image.title"  # annotation of a layer: the name of its file
 EMPTY = "application/vnd.oci.empty.v1+json"  # of the configuration of what is no image
-_ACCEPTED = ", ".join(
-    (
-        OCI_MANIFEST,
-        media_types.OCI_INDEX,
-        media_types.DOCKER_MANIFEST,
-        media_types.DOCKER_LIST,
-    )
-)
+_ACCEPTED = ", ".join(media_types.MANIFEST_TYPES)
 _WITHIN = 30  # seconds for one answer
 
 

@@ -10,13 +10,13 @@ from ..cloud import Cloud
 from ..content import MissingContentError, digest_of
 from ..errors import CloudError
 from ..events import ManifestPushed, ManifestsDeleted
+from ..media_types import INDEXES
 from ..store import Store
 from .descriptions import Descriptions, describe
 from .entries import Entry, Kind, entries_of
 from .listings import Listings, Window
 from .locks import Operation, check, disallowed
 from .manifest_format import (
-    INDEXES,
     each_once,
     image_size,
     media_type_of,

@@ -14,6 +14,7 @@ from typing import Any
 from ..cloud import Cloud
 from ..content import MissingContentError
 from ..errors import CloudError
+from ..media_types import INDEXES
 from ..reference import AZURE, DOCKER_HUB, Reference
 from . import artifact_cache, supply
 from .access import (
@@ -30,7 +31,7 @@ from .authentication import login
 from .cache_rules import rule_for
 from .catalog import Catalog, unknown_manifest
 from .credentials import Credential, ProvenCredential
-from .manifest_format import INDEXES, descriptors, each_once, media_type_of, references
+from .manifest_format import descriptors, each_once, media_type_of, references
 
 __all__ = ["Credential", "RegistryClient"]
 Platform = tuple[str, str]

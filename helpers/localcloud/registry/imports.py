@@ -12,13 +12,14 @@ from dataclasses import replace
 from ..cloud import Cloud
 from ..content import MissingContentError
 from ..errors import CloudError
+from ..media_types import INDEXES
 from ..reference import Reference
 from .catalog import Catalog
 from .client import RegistryClient
 from .credentials import Credential
 from .entries import Entry
 from .locks import Operation
-from .manifest_format import INDEXES, each_once, references
+from .manifest_format import each_once, references
 
 MANIFESTS = 50  # that an imported image may have (docs: "Import container images", limitations)
 

@@ -7,13 +7,11 @@ from typing import Any
 
 from ..content import DIGEST
 from ..errors import CloudError
-from ..media_types import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
+from ..media_types import INDEXES, MANIFEST_TYPES, OCI_INDEX, OCI_MANIFEST
 from ..request_body import parse_json
 from ..shapes import Shape, check_shape
 
-MEDIA_TYPES = (OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST)
 _LARGEST_SIZE = 2**63 - 1  # bytes, as in Go
-INDEXES = (OCI_INDEX, DOCKER_LIST)
 _DESCRIPTOR: dict[str, Shape] = {"mediaType": str, "digest": str, "size": int, "urls": [str]}
 _MANIFEST: Shape = {  # OCI image spec 1.1, manifest and index
     "mediaType": str,
@@ -32,11 +30,11 @@ def parse_manifest(data: bytes, media_type: str) -> dict[str, Any]:
         parsed = parse_json(data)
     except ValueError as error:
         raise CloudError(400, "MANIFEST_INVALID", f"manifest is not JSON: {error}") from None
-    if media_type not in MEDIA_TYPES:
+    if media_type not in MANIFEST_TYPES:
         raise CloudError(
             415,
             "MANIFEST_INVALID",
-            f"media type {media_type!r} is not supported; supported: {', '.join(MEDIA_TYPES)}",
+            f"media type {media_type!r} is not supported; supported: {', '.join(MANIFEST_TYPES)}",
         )
     if not isinstance(parsed, dict) or parsed.get("schemaVersion") != 2:
         raise CloudError(400, "MANIFEST_INVALID", "manifest must have schemaVersion 2")

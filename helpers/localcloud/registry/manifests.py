@@ -10,13 +10,13 @@ from starlette.responses import JSONResponse, Response
 
 from ..content import DIGEST
 from ..errors import CloudError
-from ..media_types import OCI_INDEX, OCI_MANIFEST
+from ..media_types import INDEXES, OCI_INDEX, OCI_MANIFEST
 from ..reference import valid_tag
 from . import artifact_cache, supply
 from .catalog import Catalog, unknown_manifest, unknown_repository
 from .client import RegistryClient
 from .exchange import Exchange, valid_digest
-from .manifest_format import INDEXES, parse_manifest, references
+from .manifest_format import parse_manifest, references
 
 _NEGOTIATED = {OCI_MANIFEST: ("manifest", "manifests"), OCI_INDEX: ("index", "indexes")}
 

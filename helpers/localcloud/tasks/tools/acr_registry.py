@@ -11,15 +11,14 @@ import requests
 
 from ...cloud import Cloud
 from ...gateway import session as gateway_session
-from ...media_types import OCI_ARTIFACT
+from ...media_types import MANIFEST_TYPES, OCI_ARTIFACT
 from ...registry.credentials import Credential
-from ...registry.manifest_format import MEDIA_TYPES
 from .pages import Query, pages
 
 PAGE = 100  # items of a list that acr-cli asks for at once
 NOT_FOUND = 404
 SAFE = "/:@"  # of a path; what else a name may have ends no path: a?b is no tag a
-_TYPES = ", ".join((*MEDIA_TYPES, OCI_ARTIFACT))
+_TYPES = ", ".join((*MANIFEST_TYPES, OCI_ARTIFACT))
 Attributes = dict[str, Any]
 
 

@@ -14,9 +14,8 @@ from typing import Any
 
 import requests
 
-from ...media_types import OCI_ARTIFACT
+from ...media_types import MANIFEST_TYPES, OCI_ARTIFACT
 from ...reference import AZURE, login_server
-from ...registry.manifest_format import MEDIA_TYPES
 from ...resource_types import REGISTRY_TYPE
 from .az_account import ARM, AzError, Session
 from .pages import Query, pages
@@ -28,7 +27,7 @@ _MANIFESTS = ", ".join(
         "*/*",
         OCI_ARTIFACT,
         "application/vnd.cncf.oras.artifact.manifest.v1+json",
-        *MEDIA_TYPES,
+        *MANIFEST_TYPES,
     )
 )
 _NO_ADMIN = "Admin user is disabled."

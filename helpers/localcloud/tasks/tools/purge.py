@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from ...media_types import OCI_ARTIFACT, OCI_INDEX, OCI_MANIFEST
-from ...registry.manifest_format import INDEXES
+from ...media_types import INDEXES, OCI_ARTIFACT, OCI_INDEX, OCI_MANIFEST
 from ...timestamps import parse
 from .acr_filters import Expression
 from .acr_registry import NOT_FOUND, AcrError, AcrRegistry, Attributes
