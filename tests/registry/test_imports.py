@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -19,13 +17,6 @@ from helpers.localcloud.registry.imports import Importer, TargetExistsError
 from helpers.localcloud.registry.manifest_format import each_once
 
 HUB, SERVER = "docker.io", "target.azurecr.io"
-
-
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[Cloud]:
-    made = Cloud(tmp_path / "home")
-    yield made
-    made.close()
 
 
 def image(cloud: Cloud, tag: str, text: bytes) -> Reference:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,13 +12,6 @@ from helpers.localcloud.registry.access import AGENT, Caller
 from helpers.localcloud.registry.credentials import ProvenCredential
 from helpers.localcloud.resource_types import REGISTRY_TYPE
 from helpers.localcloud.store import Resource
-
-
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[Cloud]:
-    made = Cloud(tmp_path)
-    yield made
-    made.close()
 
 
 def registry(cloud: Cloud, name: str) -> Resource:

@@ -20,5 +20,7 @@ def cloud(local_cloud: LocalCloud) -> Iterator[Cloud]:
 
 
 @pytest.fixture(scope="module")
-def registry(local_cloud: LocalCloud) -> Registry:
-    return Registry(local_cloud)
+def registry(local_cloud: LocalCloud) -> Iterator[Registry]:
+    made = Registry(local_cloud)
+    yield made
+    made.http.close()

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,13 +18,6 @@ from tests.tasks.running import Registry
 
 HANGS = "version: v1.1.0\nsteps:\n  - cmd: bash -c 'sleep 300'\n    "
 DOCKERFILE = "FROM docker.io/library/node:15-alpine\nARG WHO=nobody\nRUN echo built for $WHO\n"
-
-
-@pytest.fixture(scope="module")
-def registry(local_cloud: LocalCloud) -> Iterator[Registry]:
-    made = Registry(local_cloud)
-    yield made
-    made.http.close()
 
 
 def in_order(lines: list[str], *patterns: str) -> None:

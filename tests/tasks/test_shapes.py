@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.conftest import LocalCloud
 from tests.tasks.running import Registry
 
 TEXT = base64.b64encode(b"version: v1.1.0\nsteps:\n  - cmd: bash -c true\n").decode()
 STEP = {"type": "EncodedTask", "encodedTaskContent": TEXT}
 TIMER = {"name": "t1", "schedule": "0 0 * * *"}
-
-
-@pytest.fixture(scope="module")
-def registry(local_cloud: LocalCloud) -> Iterator[Registry]:
-    made = Registry(local_cloud)
-    yield made
-    made.http.close()
 
 
 WRONG = [

@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,19 +23,10 @@ from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.git_host.repositories import Repositories
 from helpers.localcloud.tasks.execution.checkout import CheckoutError, check_out
 from helpers.localcloud.tasks.execution.source import GitContext, SourceError, fetch
-from tests.conftest import LocalCloud
 from tests.localcloud.exchanging import exchanging
 
 REGISTRY = "/subscriptions/s/registries/acme"
 _numbers = itertools.count(1)
-
-
-@pytest.fixture
-def cloud(local_cloud: LocalCloud) -> Iterator[Cloud]:
-    cloud = Cloud(local_cloud.home)
-    cloud.proxy_url = local_cloud.proxy_url
-    yield cloud
-    cloud.close()
 
 
 class Repository:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,16 +12,7 @@ from dulwich.repo import Repo
 from helpers.localcloud.blobs.account import BlobAccount
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.tasks.execution.source import SourceError, fetch
-from tests.conftest import LocalCloud
 from tests.tasks.test_source import REGISTRY, Repository, archive, run, upload
-
-
-@pytest.fixture
-def cloud(local_cloud: LocalCloud) -> Iterator[Cloud]:
-    cloud = Cloud(local_cloud.home)
-    cloud.proxy_url = local_cloud.proxy_url
-    yield cloud
-    cloud.close()
 
 
 def test_tags_and_annotated_tags_are_checked_out(cloud: Cloud, tmp_path: Path) -> None:

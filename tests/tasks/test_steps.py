@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.conftest import LocalCloud
 from tests.tasks.running import Registry
 from tests.tasks.test_runner import in_order
 
 HEAD = "version: v1.1.0\nsteps:\n"
 BUILD = "FROM docker.io/library/node:15-alpine\nRUN echo begun; sleep 300\n"
-
-
-@pytest.fixture(scope="module")
-def registry(local_cloud: LocalCloud) -> Iterator[Registry]:
-    made = Registry(local_cloud)
-    yield made
-    made.http.close()
 
 
 def test_a_step_out_of_time_ends_the_run_in_the_engines_words(registry: Registry) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from azure.keyvault.secrets import SecretClient
 from azure.mgmt.keyvault import KeyVaultManagementClient
 
@@ -16,20 +14,6 @@ from tests.tasks.running import Registry
 from tests.tasks.test_source import Repository
 
 REPOS = Path(__file__).parents[2] / "repos"
-
-
-@pytest.fixture(scope="module")
-def registry(local_cloud: LocalCloud) -> Iterator[Registry]:
-    made = Registry(local_cloud)
-    yield made
-    made.http.close()
-
-
-@pytest.fixture
-def cloud(local_cloud: LocalCloud) -> Iterator[Cloud]:
-    cloud = Cloud(local_cloud.home)
-    yield cloud
-    cloud.close()
 
 
 def sample(name: str) -> dict[str, tuple[int, str]]:
