@@ -1,14 +1,16 @@
-"""A resource group with a registry and a vault, for all tests of a file."""
+"""What all tests of a file share: a registry and a vault in a group, or two registries."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 
 import pytest
 
 from tests.conftest import LocalCloud
 from tests.resource_manager.test_resource_manager import make_group, make_registry
 
+from .importing import World
 from .refusing import READ, Place, vault_body
 
 
@@ -22,3 +24,10 @@ def place(local_cloud: LocalCloud) -> Place:
     token = {"properties": {"scopeMapId": made.id("{r}/scopeMaps/known")}}
     assert made.send("PUT", "{r}/tokens/known", token).status_code == 201
     return made
+
+
+@pytest.fixture(scope="module")
+def world(local_cloud: LocalCloud) -> Iterator[World]:
+    made = World(local_cloud)
+    yield made
+    made.store.close()

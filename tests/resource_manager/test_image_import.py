@@ -7,7 +7,6 @@ import os
 import signal
 import time
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,14 +19,6 @@ from tests.conftest import LocalCloud, start
 from tests.registry.test_registry import INDEX, MANIFEST, digest
 
 from .importing import World, name, push_index
-
-
-@pytest.fixture(scope="module")
-def world(local_cloud: LocalCloud) -> Iterator[World]:
-    made = World(local_cloud)
-    yield made
-    made.store.close()
-
 
 # -- the wire ----------------------------------------------------------------------------------
 

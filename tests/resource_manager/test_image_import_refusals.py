@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,18 +13,9 @@ import pytest
 from azure.containerregistry import ContainerRegistryClient
 
 from tests.az import Az
-from tests.conftest import LocalCloud
 from tests.registry.test_registry import MANIFEST, digest
 
 from .importing import OWNER, PULL, PUSH, READER, TYPE, World, name, push_index
-
-
-@pytest.fixture(scope="module")
-def world(local_cloud: LocalCloud) -> Iterator[World]:
-    made = World(local_cloud)
-    yield made
-    made.store.close()
-
 
 # -- what fails --------------------------------------------------------------------------------
 
