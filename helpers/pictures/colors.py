@@ -79,7 +79,7 @@ TEXTS = (
 LINES = (*((tone.edge, fill) for tone in TONES for fill in (PAPER, PANEL)), (LINE, PAPER))
 
 # The statuses of runs: azure-mgmt-containerregistrytasks, RunStatus.
-_STATUSES = {
+STATUSES = {
     "Succeeded": GOOD,
     "Queued": GOING,
     "Started": GOING,
@@ -93,12 +93,12 @@ _STATUSES = {
 
 def tone_of(status: str) -> Tone:
     """What a run's status means; whatever is no such status means that nothing goes on."""
-    return _STATUSES.get(status, IDLE)
+    return STATUSES.get(status, IDLE)
 
 
 def is_status(text: str) -> bool:
     """Whether ``text`` is a status of a run."""
-    return text in _STATUSES
+    return text in STATUSES
 
 
 def is_color(text: str) -> bool:

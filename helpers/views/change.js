@@ -3,19 +3,8 @@
 const HEADER = 2; // lines of a difference that name the file
 const KINDS = { "-": "bad", "+": "good" };
 const WAITING = 4000; // milliseconds, after which a kernel that does not answer is busy
-const TONES = {
-  Succeeded: "good", Running: "going", Started: "going", Queued: "going", Canceled: "stopped",
-};
+const element = maker("lab-change");
 let made = 0;
-
-function element(name, kind, text) {
-  const one = document.createElement(name);
-  if (kind) one.className = `lab-change__${kind}`;
-  if (text !== undefined) one.textContent = text;
-  // JupyterLab takes arrow keys and letters for its own, but from an element that says this.
-  if (["button", "input", "pre"].includes(name)) one.dataset.lmSuppressShortcuts = "true";
-  return one;
-}
 
 function listed(names) {
   return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
@@ -33,7 +22,7 @@ class View {
 
   build(root) {
     this.root = element("section");
-    this.root.className = "cloud-picture lab-change";
+    this.root.className = "cloud-picture lab-view lab-change";
     const head = element("div", "head");
     this.title = element("span", "title");
     this.now = element("span", "now");
@@ -138,7 +127,7 @@ class View {
     this.title.textContent = title;
     this.root.setAttribute("aria-label", title);
     this.nowText.textContent = current;
-    this.paint(this.nowSwatch, current);
+    paint(this.nowSwatch, current);
     const chosen = this.color.value.trim();
     const fresh = chosen === color;
     if (/^#[0-9a-f]{6}$/i.test(chosen)) this.eye.value = chosen;
@@ -151,7 +140,6 @@ class View {
     this.starts.textContent = !diff.length ? "" : starts.length
       ? `It will start ${listed(starts)}.` : "It will start nothing: no task has a trigger for commits here.";
     const said = this.busy ? "The kernel is busy with a cell, and answers when that is done." : problem;
-    this.problem.hidden = !said;
     this.problem.textContent = said;
     this.tell(said);
     this.drawDone();
@@ -163,11 +151,6 @@ class View {
     if (!name || !CSS.supports("color", name) || !context) return undefined;
     context.fillStyle = name;
     return /^#[0-9a-f]{6}$/.test(context.fillStyle) ? context.fillStyle : undefined;
-  }
-
-  paint(swatch, color) {
-    swatch.style.backgroundColor = "";
-    swatch.style.backgroundColor = color; // what is no colour is not taken
   }
 
   draw(diff) {
@@ -192,7 +175,7 @@ class View {
     for (const { text, status } of runs) {
       const line = element("div", "", `${text}: `);
       const chip = element("span", "chip", status);
-      chip.dataset.kind = TONES[status] ?? "bad";
+      chip.dataset.kind = STATUSES[status] ?? "bad";
       line.append(chip);
       lines.push(line);
     }
@@ -225,12 +208,10 @@ export default {
       view.answered();
       view.refresh();
     };
-    model.on("change", refresh);
-    model.on("change:answers", answered);
+    const cease = listen(model, { change: refresh, "change:answers": answered });
     const leave = attend(model);
     return () => {
-      model.off("change", refresh);
-      model.off("change:answers", answered);
+      cease();
       view.close();
       leave();
     };

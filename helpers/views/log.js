@@ -13,23 +13,12 @@ const MARKS = {
   "error ignored": ["!", "bad"],
   stopped: ["■", "stopped"],
 };
-const STATUSES = {
-  Succeeded: "good", Running: "going", Started: "going", Queued: "going", Canceled: "stopped",
-};
-
 const LIVE = ["status", "over", "steps", "total", "title", "problem"];
 
 const number = (value) => value.toLocaleString("en");
 const lines = (count) => `${number(count)} ${count === 1 ? "line" : "lines"}`;
 
-function element(name, kind, text) {
-  const made = document.createElement(name);
-  // JupyterLab takes arrow keys and letters for its own, but from an element that says this.
-  if (["button", "input"].includes(name) || kind === "box") made.dataset.lmSuppressShortcuts = "true";
-  if (kind) made.className = `lab-log__${kind}`;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
+const element = maker("lab-log");
 
 async function unpacked(view) {
   const packed = new Blob([view]).stream().pipeThrough(new DecompressionStream("gzip"));
@@ -52,24 +41,18 @@ class Store {
 
   open() {
     const takeFirst = () => this.take(0, this.model.get("first"));
-    const takeMore = (content, buffers) => this.take(content.from, buffers[0]);
-    const changed = () => this.changed();
     const again = () => this.ask();
-    this.model.on("change:first", takeFirst);
-    this.model.on("msg:custom", takeMore);
-    for (const name of LIVE) {
-      this.model.on(`change:${name}`, changed);
-    }
+    const cease = listen(this.model, {
+      "change:first": takeFirst,
+      "msg:custom": (content, buffers) => this.take(content.from, buffers[0]),
+      ...Object.fromEntries(LIVE.map((name) => [`change:${name}`, () => this.changed()])),
+    });
     window.addEventListener("online", again);
     takeFirst();
     return () => {
       clearTimeout(this.asking);
       window.removeEventListener("online", again);
-      this.model.off("change:first", takeFirst);
-      this.model.off("msg:custom", takeMore);
-      for (const name of LIVE) {
-        this.model.off(`change:${name}`, changed);
-      }
+      cease();
     };
   }
 
@@ -197,7 +180,7 @@ class View {
 
   build(root) {
     this.root = element("section");
-    this.root.className = "cloud-picture lab-log";
+    this.root.className = "cloud-picture lab-view lab-log";
     const head = element("div", "head");
     this.title = element("span", "title");
     this.status = element("span", "status");
@@ -220,6 +203,7 @@ class View {
     this.steps.setAttribute("aria-label", "Steps of the run");
     this.box = element("div", "box");
     this.box.tabIndex = 0;
+    this.box.dataset.lmSuppressShortcuts = "true";
     this.box.setAttribute("role", "region");
     this.space = element("div", "space");
     this.box.append(this.space);
@@ -246,7 +230,6 @@ class View {
 
   button(text, label, action) {
     const made = element("button", "", text);
-    made.type = "button";
     made.title = label;
     if (text.length < 2) made.setAttribute("aria-label", label);
     made.addEventListener("click", action);
@@ -304,7 +287,7 @@ class View {
     const { model, store } = this;
     const status = model.get("status");
     this.title.textContent = model.get("title");
-    if (this.status.textContent !== status) this.status.textContent = status;
+    put(this.status, status);
     this.status.dataset.kind = STATUSES[status] ?? (status ? "bad" : "");
     const here = store.texts.length;
     this.count.textContent = here < store.total
@@ -313,15 +296,13 @@ class View {
     this.root.setAttribute("aria-label", `Log: ${model.get("title")}`);
     this.stick.hidden = model.get("over") && here === store.total;
     const problem = model.get("problem");
-    if (problem && problem !== this.problem.textContent) this.say(problem);
+    if (problem && problem !== this.problem.textContent) this.speaker.say(problem);
     this.problem.textContent = problem;
-    this.problem.hidden = !problem;
     this.drawSteps();
     this.search.update();
     this.tellHits();
     this.space.style.height = `${here * ROW}px`;
     this.space.style.width = `${store.longest + 9}ch`;
-    this.space.style.font = "12px var(--jp-code-font-family, ui-monospace, monospace)";
     this.box.toggleAttribute("data-short", here * ROW < 300);
     if (this.follow) this.toEnd();
     this.drawn = "";
@@ -340,7 +321,6 @@ class View {
       if (!item) {
         item = element("li");
         item.append(element("button"));
-        item.firstChild.type = "button";
         item.firstChild.addEventListener("click", () => this.jump(this.model.get("steps")[index].line));
         this.steps.append(item);
       }
@@ -360,16 +340,12 @@ class View {
       const before = this.spoken.get(name);
       if (before === status) continue;
       this.spoken.set(name, status);
-      if (this.heard) this.say(`Step ${name} ${status}.`);
+      if (this.heard) this.speaker.say(`Step ${name} ${status}.`);
     }
     const over = this.model.get("over");
-    if (this.heard && over && !this.wasOver) this.say(`${this.model.get("title")}: ${this.model.get("status")}.`);
+    if (this.heard && over && !this.wasOver) this.speaker.say(`${this.model.get("title")}: ${this.model.get("status")}.`);
     this.wasOver = over;
     this.heard = true;
-  }
-
-  say(text) {
-    this.speaker.say(text);
   }
 
   // -- rows ------------------------------------------------------------------------------------
@@ -488,16 +464,16 @@ class View {
     const more = next < this.store.texts.length ? "+" : "";
     let text = "";
     if (query) text = hits.length ? `${number(current + 1)} of ${number(hits.length)}${more}` : "no hit";
-    if (this.hits.textContent !== text) this.hits.textContent = text;
+    put(this.hits, text);
     this.previous.disabled = this.following.disabled = !hits.length;
   }
 
   async copyAll() {
     try {
       await navigator.clipboard.writeText(this.store.texts.join("\n"));
-      this.say(`${lines(this.store.texts.length)} copied.`);
+      this.speaker.say(`${lines(this.store.texts.length)} copied.`);
     } catch {
-      this.say("The browser does not let this page copy.");
+      this.speaker.say("The browser does not let this page copy.");
     }
   }
 }

@@ -2,8 +2,7 @@
 
 /** For how long something goes on that began at a time. */
 function elapsed(start) {
-  const seconds = Math.max(0, Math.round((Date.now() - new Date(start)) / 1000));
-  return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  return duration(Math.max(0, Math.round((Date.now() - new Date(start)) / 1000)));
 }
 
 function render({ model, el }, spoken) {
@@ -25,16 +24,14 @@ function render({ model, el }, spoken) {
     tick();
   };
   const speak = () => say(model.get("said"));
-  model.on("change:html", draw);
-  model.on("change:said", speak);
+  const cease = listen(model, { "change:html": draw, "change:said": speak });
   draw();
   // Drawn anew in the moment in which something was said: it would be lost with the old place.
   if (Date.now() - spoken.at < 2000) speak();
   const clock = setInterval(tick, 1000);
   const leave = attend(model);
   return () => {
-    model.off("change:html", draw);
-    model.off("change:said", speak);
+    cease();
     clearInterval(clock);
     end();
     leave();

@@ -4,23 +4,7 @@ const PAGE = 15;
 const [KEY, RUN, TASK, REGISTRY, STATUS, TONE, MARK, TRIGGER, CREATED, STARTED, TOOK] = Array(11).keys();
 const FILTERS = [["task", "Task", TASK], ["registry", "Registry", REGISTRY], ["status", "Status", STATUS], ["trigger", "Trigger", TRIGGER]];
 const COLUMNS = ["Run", "Task", "Registry", "Status", "Trigger", "Started (UTC)", "Took"];
-const GOING = new Set(["Queued", "Started", "Running"]);
-
-function element(name, kind, text) {
-  const made = document.createElement(name);
-  // JupyterLab takes arrow keys and letters for its own, but from an element that says this.
-  if (name === "button" || name === "select") made.dataset.lmSuppressShortcuts = "true";
-  if (name === "button") made.type = "button";
-  if (kind) made.className = `lab-runs__${kind}`;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
-
-function put(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
-
-const seconds = (took) => (took === null ? "" : took < 60 ? `${took} s` : `${Math.floor(took / 60)} min ${took % 60} s`);
+const element = maker("lab-runs");
 
 class View {
   constructor(model, el) {
@@ -29,16 +13,16 @@ class View {
     this.drawn = new Map(); // the elements of rows that are shown, by key
     this.page = 0;
     this.root = element("section");
-    this.root.className = "cloud-picture lab-runs";
+    this.root.className = "cloud-picture lab-view lab-runs";
     this.root.setAttribute("aria-label", "Runs");
     this.root.append(this.makeFilters(), this.makeProblem(), this.makeTable(), this.makePages());
     el.append(this.root);
-    this.voice = speaker(this.root);
+    this.speaker = speaker(this.root);
     this.draw();
   }
 
   makeFilters() {
-    const bar = element("div", "filters");
+    const bar = element("div", "head");
     this.selects = FILTERS.map(([name, title, column]) => {
       const label = element("label", "", title);
       const select = element("select");
@@ -94,7 +78,7 @@ class View {
   turn(by) {
     this.page += by;
     this.draw();
-    this.voice.say(this.place.textContent);
+    this.speaker.say(this.place.textContent);
     // A button that has just been disabled has lost the focus: it goes to the other one.
     if (this.newer.disabled && by < 0) this.older.focus();
     if (this.older.disabled && by > 0) this.newer.focus();
@@ -118,8 +102,8 @@ class View {
   /** Say to screen readers that a run has begun or ended. */
   tell(before, row) {
     if (before && before[STATUS] === row[STATUS]) return;
-    if (before && GOING.has(row[STATUS])) return;
-    this.voice.say(`Run ${row[RUN]} of ${row[TASK] || "no task"} in ${row[REGISTRY]}: ${row[STATUS]}.`);
+    if (before && STATUSES[row[STATUS]] === "going") return;
+    this.speaker.say(`Run ${row[RUN]} of ${row[TASK] || "no task"} in ${row[REGISTRY]}: ${row[STATUS]}.`);
   }
 
   draw() {
@@ -205,27 +189,26 @@ class View {
     task.title = row[TASK];
     put(registry, row[REGISTRY]);
     put(status.firstChild, `${row[MARK]} ${row[STATUS]}`);
-    status.firstChild.dataset.tone = row[TONE];
+    status.firstChild.dataset.kind = row[TONE];
     put(trigger, row[TRIGGER]);
     put(started, row[STARTED]);
-    put(took, seconds(row[TOOK]));
+    put(took, row[TOOK] === null ? "" : duration(row[TOOK]));
   }
 }
 
 export default {
   render({ model, el }) {
     const view = new View(model, el);
-    const take = (content) => view.take(content);
     const draw = () => view.draw();
-    model.on("msg:custom", take);
-    model.on("change:opened", draw);
-    model.on("change:problem", draw);
+    const cease = listen(model, {
+      "msg:custom": (content) => view.take(content),
+      "change:opened": draw,
+      "change:problem": draw,
+    });
     const leave = attend(model);
     return () => {
-      model.off("msg:custom", take);
-      model.off("change:opened", draw);
-      model.off("change:problem", draw);
-      view.voice.end();
+      cease();
+      view.speaker.end();
       leave();
     };
   },

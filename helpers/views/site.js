@@ -4,13 +4,7 @@
 const TONES = { Running: "good", Creating: "going", Pending: "going", Waiting: "going", Repairing: "going" };
 const PATIENCE = 3000; // milliseconds in which the address answers the browser
 
-function element(name, kind, text) {
-  const made = document.createElement(name);
-  if (kind) made.className = `lab-site__${kind}`;
-  if (text !== undefined) made.textContent = text;
-  if (["button", "a", "summary"].includes(name)) made.dataset.lmSuppressShortcuts = "true";
-  return made;
-}
+const element = maker("lab-site");
 
 /** Whether this browser can open the address. The answer stays unread: it is another origin's. */
 async function answers(url) {
@@ -40,10 +34,10 @@ class View {
 
   build(root) {
     this.root = element("section");
-    this.root.className = "cloud-picture lab-site";
+    this.root.className = "cloud-picture lab-view lab-site";
     this.root.setAttribute("aria-label", "The site");
     const head = element("div", "head");
-    this.status = element("span", "status");
+    this.status = element("span", "chip");
     this.swatch = element("span", "swatch");
     this.swatch.setAttribute("aria-hidden", "true");
     this.facts = element("span", "facts");
@@ -67,8 +61,7 @@ class View {
       ["url", "state", "color", "version", "problem"].map((name) => model.get(name));
     this.status.textContent = state || "No site";
     this.status.dataset.kind = TONES[state] ?? (state ? "bad" : "idle");
-    this.swatch.style.backgroundColor = "";
-    this.swatch.style.backgroundColor = color; // what is no colour is not taken
+    paint(this.swatch, color);
     this.swatch.hidden = !color;
     this.facts.textContent = [version && `Version ${version}`, color && `Background ${color}`]
       .filter(Boolean).join(" · ");
@@ -77,7 +70,6 @@ class View {
     else this.link.href = url;
     this.link.textContent = `Open ${url} in a new tab`;
     this.problem.textContent = problem;
-    this.problem.hidden = !problem;
     this.root.toggleAttribute("data-old", Boolean(problem) || (Boolean(state) && state !== "Running"));
     this.tell(version, color, state);
     this.draw();
@@ -125,13 +117,12 @@ class View {
 export default {
   render({ model, el }) {
     const view = new View(model, el);
-    const refresh = () => view.refresh();
-    model.on("change", refresh);
+    const cease = listen(model, { change: () => view.refresh() });
     const leave = attend(model);
     return () => {
       view.closed = true;
       view.speaker.end();
-      model.off("change", refresh);
+      cease();
       leave();
     };
   },
