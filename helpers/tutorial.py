@@ -91,6 +91,11 @@ class Result:
     began: datetime | None = None
     ended: datetime | None = None
 
+    @property
+    def executed(self) -> Path | None:
+        """The executed notebook; None where it was not run, or left nothing."""
+        return self.output if self.output is not None and self.output.exists() else None
+
 
 def chapters(first: str = "", last: str = "", folder: Path = NOTEBOOKS) -> list[Chapter]:
     """The notebooks from ``first`` to ``last`` (two digits, or the whole name), in order.

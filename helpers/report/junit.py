@@ -52,10 +52,9 @@ def write(results: Sequence[Result], path: Path) -> None:
 
 def _suite(result: Result) -> ElementTree.Element:
     suite = ElementTree.Element("testsuite", name=result.chapter.name)
-    executed = result.output is not None and result.output.exists()
-    source = result.output if executed and result.output is not None else result.chapter.path
+    executed = result.executed
     failed = False
-    for heading, cell in code_cells(read(source).cells):
+    for heading, cell in code_cells(read(executed or result.chapter.path).cells):
         case = _case(suite, result, name_of(heading, cell), _seconds(cell))
         problem = result.failure if _raised(cell) else None
         if problem is not None and not failed:
@@ -63,7 +62,7 @@ def _suite(result: Result) -> ElementTree.Element:
             _problem(case, "failure", problem)
         elif result.status == "not run":
             _skipped(case, result.reason or "an earlier notebook failed")
-        elif failed or not executed:
+        elif failed or executed is None:
             _skipped(case, _LEFT_OUT)
     if result.failure is not None and not failed:  # no cell has: a kernel that died, for instance
         _problem(_case(suite, result, "the notebook as a whole", 0.0), "error", result.failure)

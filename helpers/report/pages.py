@@ -66,8 +66,8 @@ class Pages:
 
     def add(self, result: Result) -> None:
         """Make the page of a notebook that was executed, if it left something; returns at once."""
-        if result.output is not None and result.output.exists():
-            made = self._thread.submit(self._make, result, result.output)
+        if result.executed is not None:
+            made = self._thread.submit(self._make, result, result.executed)
             self._pages.append((result.chapter, made))
 
     def write(self, folder: Path) -> set[str]:
@@ -76,7 +76,7 @@ class Pages:
         for chapter, made in self._pages:
             page = _linked(made.result(), names)
             (folder / f"{chapter.name}.html").write_text(page, encoding="utf-8")
-            images = chapter.path.parent / "images"
+        for images in {chapter.path.parent / "images" for chapter, _ in self._pages}:
             if images.is_dir():
                 shutil.copytree(images, folder / "images", dirs_exist_ok=True)
         return names

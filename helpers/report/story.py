@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 from ..display import SITE_TYPE
 from ..headings import code_cells
 from ..parameters import read
-from ..settings import SettingsError, check_color
+from ..pictures.colors import is_color
 from ..tutorial import Result
 
 _FAILED_RUN = re.compile(r"^Run ID: (\S+) failed after .*$", re.MULTILINE)
@@ -89,9 +89,9 @@ def tell(results: Sequence[Result]) -> list[Part]:
     parts: list[Part] = []
     site: Site | None = None
     for result in results:
-        if result.output is None or not result.output.exists():
+        if result.executed is None:
             continue
-        cells = read(result.output).cells
+        cells = read(result.executed).cells
         steps, site = _steps(cells, site)
         parts.append(Part(result, _lead(cells), tuple(steps), site))
     return parts
@@ -131,11 +131,7 @@ def _steps(cells: Iterable[Any], site: Site | None) -> tuple[list[Step], Site | 
 
 
 def _text(output: Any) -> str:
-    return _joined(output.get("text") or output.get("data", {}).get("text/plain", ""))
-
-
-def _joined(value: Any) -> str:
-    return "".join(value) if isinstance(value, list) else str(value)
+    return str(output.get("text") or output.get("data", {}).get("text/plain", ""))
 
 
 # -- pictures -----------------------------------------------------------------------------------
@@ -145,7 +141,7 @@ def _picture(data: Any) -> Picture | None:
     """An SVG is shown as an image: whatever it holds, no script of it runs, no id meets another."""
     if "image/svg+xml" not in data:
         return None
-    svg, text = _joined(data["image/svg+xml"]), _joined(data.get("text/plain", ""))
+    svg, text = str(data["image/svg+xml"]), str(data.get("text/plain", ""))
     encoded = base64.b64encode(svg.encode()).decode()
     return Picture(f"data:image/svg+xml;base64,{encoded}", alternative(svg) or text, text)
 
@@ -168,13 +164,9 @@ def _site(data: Any) -> Site | None:
     if not isinstance(facts, dict):
         return None
     color = str(facts.get("color", ""))
-    try:
-        check_color("the site", color)
-        swatch = color
-    except SettingsError:  # a page may say anything; no style is made of that
-        swatch = ""
+    swatch = color if is_color(color) else ""  # a page may say anything; no style is made of that
     frame = _Frame()
-    frame.feed(_joined(data.get("text/html", "")))
+    frame.feed(str(data.get("text/html", "")))
     return Site(str(facts.get("version", "")), color, swatch, frame.page, _picture(data))
 
 
