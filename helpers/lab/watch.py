@@ -11,10 +11,11 @@ from pathlib import Path
 
 from ..clouds import Connection
 from ..errors import HelpersError
+from ..localcloud.changes import Change, Pending
 from ..settings import Settings
 from .sight import Sight
 from .state import CloudState
-from .stream import UNANSWERED, Change, Stream, trouble
+from .stream import UNANSWERED, Stream, trouble
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +43,8 @@ class Watch:
         self._sight = Sight(connection, settings)
         self._told = told
         self._noted = threading.Condition()
-        self._waiting: dict[Change, None] = {}
-        self._everything = not connection.is_local  # there the stream begins with that
+        self._waiting = Pending(_MOST)
+        self._waiting.everything = not connection.is_local  # there the stream begins with that
         self._lost = ""  # why the stream is broken
         self._closed = False
         self._look_at: float | None = None  # when everything is looked at without being told to
@@ -73,12 +74,7 @@ class Watch:
         with self._noted:
             if changes is None:
                 self._lost = ""
-                self._everything = True
-            else:
-                self._waiting.update(dict.fromkeys(changes))
-                self._everything = self._everything or len(self._waiting) > _MOST
-            if self._everything:
-                self._waiting.clear()
+            self._waiting.add(changes)
             self._noted.notify_all()
 
     def _miss(self, reason: str) -> None:
@@ -94,9 +90,9 @@ class Watch:
                 self._noted.wait_for(self._is_due, self._pause())
                 if self._closed:
                     return
-                changes = None if self._is_all_due() else list(self._waiting)
-                self._waiting.clear()
-                self._everything = False
+                if self._is_all_due():
+                    self._waiting.add(None)
+                changes = self._waiting.take()
             try:
                 self._look(changes)
             except Exception:  # whatever else goes on
@@ -104,10 +100,10 @@ class Watch:
                 self._look_at = time.monotonic() + _RETRY
 
     def _is_due(self) -> bool:
-        return self._closed or self._everything or bool(self._waiting)
+        return self._closed or bool(self._waiting)
 
     def _is_all_due(self) -> bool:
-        return self._everything or (self._look_at is not None and time.monotonic() >= self._look_at)
+        return self._look_at is not None and time.monotonic() >= self._look_at
 
     def _pause(self) -> float | None:
         """Seconds until something is looked at without being told to."""

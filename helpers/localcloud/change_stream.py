@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from . import atomic
-from .changes import LISTENERS, Change, Changes
+from .changes import LISTENERS, Change, Changes, Pending
 
 PATH = "/changes"
 TOKEN_FILE = "changes.token"  # noqa: S105 - its name, not the secret
@@ -83,18 +83,14 @@ class _Listener:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
-        self._waiting: dict[Change, None] = {}
-        self._everything = self._over = False
+        self._waiting = Pending(_WAITING)
+        self._over = False
         self._woken = asyncio.Event()
 
     def tell(self, changes: Sequence[Change] | None) -> None:
         """Keep what has changed, until the client has read what came before."""
         with self._lock:
-            if changes is not None and not self._everything:
-                self._waiting.update(dict.fromkeys(changes))
-            if changes is None or len(self._waiting) > _WAITING:
-                self._everything = True
-                self._waiting.clear()
+            self._waiting.add(changes)
         self._wake()
 
     def end(self) -> None:
@@ -116,8 +112,6 @@ class _Listener:
                 continue
             self._woken.clear()
             with self._lock:
-                changes = None if self._everything else list(self._waiting)
-                self._everything = False
-                self._waiting.clear()
+                changes = self._waiting.take()
             if not self._over:
                 yield changes

@@ -35,6 +35,35 @@ class Change(NamedTuple):
     name: str
 
 
+class Pending:
+    """What has changed and was not taken yet: of more than ``most``, only that everything has."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._changes: dict[Change, None] = {}
+        self.everything = False
+
+    def __bool__(self) -> bool:
+        return self.everything or bool(self._changes)
+
+    def add(self, changes: Sequence[Change] | None) -> None:
+        """Keep what has changed; None: everything."""
+        if changes is None:
+            self.everything = True
+        elif not self.everything:
+            self._changes.update(dict.fromkeys(changes))
+            self.everything = len(self._changes) > self._most
+        if self.everything:
+            self._changes.clear()
+
+    def take(self) -> list[Change] | None:
+        """What was kept, each once; None for everything. Nothing is kept any more."""
+        taken = None if self.everything else list(self._changes)
+        self._changes.clear()
+        self.everything = False
+        return taken
+
+
 class Listener(Protocol):
     """Who is told. Neither method may wait for anything, or raise."""
 
