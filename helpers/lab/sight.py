@@ -10,10 +10,10 @@ from datetime import datetime, timezone
 from types import MappingProxyType
 
 from ..clouds import Connection
+from ..localcloud.changes import Change
 from ..settings import Settings
 from .reader import RUNS, Reader
 from .state import RegistryState, RunState, SiteState
-from .stream import Change
 
 _SINGLE = 8  # runs and tags that are read one by one; of more, the newest are listed
 _RECENT = 50  # runs that are read at first, and again with everything

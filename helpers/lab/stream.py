@@ -11,14 +11,13 @@ from pathlib import Path
 import requests
 
 from ..localcloud import daemon
+from ..localcloud.changes import PATH, TOKEN_FILE, Change
 from ..localcloud.cloud import Account
 from ..localcloud.errors import CloudError
 
-_PATH, _TOKEN_FILE = "/changes", "changes.token"  # as localcloud/change_stream.py has them
 SILENCE = 5.0  # seconds without a word after which a daemon stands still: it says one every second
 _RETRY = 0.5  # seconds before a daemon that is gone is looked for again
 
-Change = tuple[str, str, str]  # kind, place and name, as localcloud/changes.py has them
 Heard = Callable[[Sequence[Change] | None], None]
 
 
@@ -74,9 +73,9 @@ class Stream:
         running = daemon.status(self._home)
         if running is None:
             return ""
-        token = (self._home / _TOKEN_FILE).read_text()
+        token = (self._home / TOKEN_FILE).read_text()
         with session.get(
-            f"{running.proxy_url}{_PATH}",
+            f"{running.proxy_url}{PATH}",
             headers={"Authorization": f"Bearer {token}"},
             stream=True,
             timeout=SILENCE,
@@ -92,11 +91,11 @@ class Stream:
                 for line in answer.iter_lines():
                     if line:
                         changes = json.loads(line)["changes"]
-                        self._heard(
-                            None
-                            if changes is None
-                            else [(one["kind"], one["place"], one["name"]) for one in changes]
-                        )
+                        if changes is not None:
+                            changes = [
+                                Change(one["kind"], one["place"], one["name"]) for one in changes
+                            ]
+                        self._heard(changes)
             finally:
                 with self._lock:
                     self._answer = None

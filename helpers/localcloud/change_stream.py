@@ -18,10 +18,8 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from . import atomic
-from .changes import LISTENERS, Change, Changes, Pending
+from .changes import LISTENERS, TOKEN_FILE, Change, Changes, Pending
 
-PATH = "/changes"
-TOKEN_FILE = "changes.token"  # noqa: S105 - its name, not the secret
 HEARTBEAT = 1.0  # seconds without a change after which an empty line is sent
 _STOPPING = "The local cloud is about to stop: start it again with python -m helpers up."
 _FULL = (

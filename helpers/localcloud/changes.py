@@ -18,6 +18,8 @@ from .store import Store
 
 log = logging.getLogger(__name__)
 
+PATH = "/changes"  # of the stream of changes, at the address of the proxy
+TOKEN_FILE = "changes.token"  # noqa: S105 - its name, not the secret
 LISTENERS = 64
 _PAUSE = 0.02  # seconds between two looks: a burst is told in one piece
 

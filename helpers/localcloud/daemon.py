@@ -240,7 +240,8 @@ def _clean_environment() -> dict[str, str]:
 
 async def serve(home: Path, port: int | None, announce: Callable[[Running], None]) -> None:
     """Run the cloud in ``home`` until SIGTERM or SIGINT; ``announce`` is told when it is ready."""
-    from . import change_stream
+    from .change_stream import ChangeStream
+    from .changes import PATH
     from .front_door import FrontDoor
     from .front_door.certificates import server_context
     from .front_door.server import loopback_listener
@@ -255,7 +256,7 @@ async def serve(home: Path, port: int | None, announce: Callable[[Running], None
     )
     services = {name: _package(name).app(cloud) for name in SERVICES}
     context = server_context(home, cloud.ca_file)
-    own = {change_stream.PATH: change_stream.ChangeStream(cloud.changes, home)}
+    own = {PATH: ChangeStream(cloud.changes, home)}
     front_door = FrontDoor(services, context, asdict(running), own)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -18,8 +18,8 @@ from azure.mgmt.containerregistrytasks import ContainerRegistryTasksMgmtClient
 from azure.mgmt.resource.resources import ResourceManagementClient
 
 from helpers.localcloud import daemon
-from helpers.localcloud.change_stream import HEARTBEAT, PATH, TOKEN_FILE
-from helpers.localcloud.changes import LISTENERS
+from helpers.localcloud.change_stream import HEARTBEAT
+from helpers.localcloud.changes import LISTENERS, PATH, TOKEN_FILE
 from helpers.localcloud.run_statuses import FINAL
 from tests.conftest import LocalCloud, start
 

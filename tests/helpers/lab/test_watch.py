@@ -19,8 +19,7 @@ from helpers.lab.observer import observe
 from helpers.lab.state import CloudState
 from helpers.lab.stream import UNANSWERED
 from helpers.localcloud import daemon
-from helpers.localcloud.change_stream import PATH, TOKEN_FILE
-from helpers.localcloud.changes import LISTENERS
+from helpers.localcloud.changes import LISTENERS, PATH, TOKEN_FILE
 from helpers.settings import Settings
 from helpers.state import delete_state
 from tests.helpers.conftest import new_settings
