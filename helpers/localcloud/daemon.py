@@ -240,6 +240,8 @@ def _clean_environment() -> dict[str, str]:
 
 async def serve(home: Path, port: int | None, announce: Callable[[Running], None]) -> None:
     """Run the cloud in ``home`` until SIGTERM or SIGINT; ``announce`` is told when it is ready."""
+    from starlette.responses import JSONResponse
+
     from .change_stream import ChangeStream
     from .changes import PATH
     from .front_door import FrontDoor
@@ -256,8 +258,11 @@ async def serve(home: Path, port: int | None, announce: Callable[[Running], None
     )
     services = {name: _package(name).app(cloud) for name in SERVICES}
     context = server_context(home, cloud.ca_file)
-    own = {PATH: ChangeStream(cloud.changes, home)}
-    front_door = FrontDoor(services, context, asdict(running), own)
+    own: dict[str, Any] = {
+        "/": JSONResponse(asdict(running)),
+        PATH: ChangeStream(cloud.changes, home),
+    }
+    front_door = FrontDoor(services, context, running.proxy_url, own)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

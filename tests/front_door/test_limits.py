@@ -241,7 +241,7 @@ def hasty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str
     loop, stop, ready = uvloop.new_event_loop(), asyncio.Event(), threading.Event()
 
     async def serve() -> None:
-        door = FrontDoor(dict.fromkeys(names, _echo), context, {"proxy_url": url}, {})
+        door = FrontDoor(dict.fromkeys(names, _echo), context, url, {})
         await door.listen(listener)
         ready.set()
         await stop.wait()

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import CloudError, failure_of, no_space
@@ -97,34 +97,27 @@ class HostDispatch:
 class PlainDispatch:
     """Plain HTTP: the managed-identity address through the proxy, or the proxy's own pages.
 
-    Its own are its status, and by their paths the applications of ``own``.
+    Its own are at ``proxy_url``, the applications of ``own`` by their paths.
     """
 
-    def __init__(
-        self, identity: ASGIApp, status: Mapping[str, object], own: Mapping[str, ASGIApp]
-    ) -> None:
+    def __init__(self, identity: ASGIApp, proxy_url: str, own: Mapping[str, ASGIApp]) -> None:
         self._identity = identity
-        self._status = status
+        address = urlsplit(proxy_url)
+        self._authorities = (address.netloc, f"localhost:{address.port}")
         self._own = own
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         host = _host(scope)
         if host == METADATA_HOST:
             await self._identity(scope, receive, send)
-        elif self._is_own(scope) and scope["path"] == "/":
-            await JSONResponse(dict(self._status))(scope, receive, send)
-        elif self._is_own(scope) and scope["path"] in self._own:
+        elif _authority(scope) in self._authorities and scope["path"] in self._own:
+            # To the proxy itself, not by way of it to another port.
             await self._own[scope["path"]](scope, receive, send)
         elif service_for(host) is not None:
             text = f"The local cloud answers for {host} over HTTPS only.\n"
             await PlainTextResponse(text, 403)(scope, receive, send)
         else:
             await PlainTextResponse(refusal(host), 403)(scope, receive, send)
-
-    def _is_own(self, scope: Scope) -> bool:
-        """Whether a request is to the proxy itself, not by way of it to another port."""
-        own = urlsplit(str(self._status["proxy_url"]))
-        return _authority(scope) in (own.netloc, f"localhost:{own.port}")
 
 
 class FrontDoor:
@@ -134,12 +127,12 @@ class FrontDoor:
         self,
         services: Mapping[str, ASGIApp],
         context: ssl.SSLContext,
-        status: Mapping[str, object],
+        proxy_url: str,
         own: Mapping[str, ASGIApp],
     ) -> None:
         self._connections = Connections()
         self._secure = HttpConnections(Guard(HostDispatch(services)), self._connections)
-        plain = PlainDispatch(services["identity"], status, own)
+        plain = PlainDispatch(services["identity"], proxy_url, own)
         self._plain = HttpConnections(Guard(plain), self._connections)
         self._context = context
         self._servers: list[asyncio.AbstractServer] = []
