@@ -28,7 +28,7 @@ from helpers.localcloud.resource_manager import operations
 from tests.conftest import LocalCloud, start
 from tests.front_door.test_limits import secure
 from tests.git_host.test_git_host import create
-from tests.registry.test_registry import Place
+from tests.registry.places import Place
 
 pytestmark = pytest.mark.fuzz
 ALLOWED = (501, 503, 507)  # of those above 499: not implemented, busy, disk full

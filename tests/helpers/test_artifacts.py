@@ -17,7 +17,7 @@ from helpers import artifacts, charts, signatures
 from helpers.clouds import Connection
 from helpers.errors import HelpersError
 from tests.conftest import LocalCloud
-from tests.registry.test_registry import MANIFEST, Place
+from tests.registry.places import MANIFEST, Place
 
 NOTE = "application/vnd.example.note"
 CHART = {

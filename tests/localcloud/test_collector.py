@@ -21,7 +21,7 @@ from helpers.localcloud.content import digest_of
 from helpers.localcloud.media_types import OCI_INDEX, OCI_MANIFEST
 from helpers.localcloud.registry.catalog import Catalog, forget_registry
 from tests.conftest import LocalCloud
-from tests.registry.test_registry import Place
+from tests.registry.places import Place
 
 SERVER = "team.azurecr.io"
 

@@ -21,7 +21,7 @@ from azure.mgmt.containerregistry import ContainerRegistryManagementClient
 
 from helpers.localcloud.resource_manager import operations
 from tests.conftest import LocalCloud
-from tests.registry.test_registry import Place
+from tests.registry.places import Place
 
 LOCKED = json.dumps({"deleteEnabled": False, "writeEnabled": False})
 

@@ -22,7 +22,7 @@ from helpers.localcloud.registry.client import Credential, RegistryClient
 from helpers.localcloud.registry.tokens import exchange_credential
 from helpers.localcloud.store import Store
 from tests.conftest import LocalCloud
-from tests.registry.test_registry import Place, digest
+from tests.registry.places import Place, digest
 
 HUB = "https://registry-1.docker.io/v2/"
 

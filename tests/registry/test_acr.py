@@ -14,16 +14,10 @@ from helpers.localcloud.errors import CloudError
 from helpers.localcloud.reference import Reference
 from helpers.localcloud.registry.client import RegistryClient
 from helpers.localcloud.registry.credentials import Credential
-from tests.conftest import LocalCloud
-from tests.registry.test_registry import INDEX, MANIFEST, Place, digest
+from tests.registry.places import INDEX, MANIFEST, Place, digest
 
 LOCK = {"writeEnabled": False, "deleteEnabled": False}
 UNLOCK = {"writeEnabled": True, "deleteEnabled": True}
-
-
-@pytest.fixture(scope="module")
-def place(local_cloud: LocalCloud) -> Place:
-    return Place(local_cloud)
 
 
 def acr(place: Place, method: str, path: str, **options: Any) -> requests.Response:

@@ -5,23 +5,10 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
 from azure.keyvault.secrets import SecretClient
 
-from tests.conftest import LocalCloud
-from tests.registry.test_artifact_cache import World
-from tests.registry.test_registry import digest
-
-
-@pytest.fixture(scope="module")
-def everywhere(local_cloud: LocalCloud) -> World:
-    return World(local_cloud)
-
-
-@pytest.fixture
-def world(local_cloud: LocalCloud, everywhere: World) -> World:
-    everywhere.new_registry()
-    return everywhere
+from tests.registry.caching import World
+from tests.registry.places import digest
 
 
 def _with_own_secrets(world: World, name: str) -> object:

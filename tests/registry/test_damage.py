@@ -15,7 +15,7 @@ from helpers.localcloud.reference import Reference
 from helpers.localcloud.registry.client import RegistryClient
 from helpers.localcloud.registry.credentials import Credential
 from tests.conftest import start
-from tests.registry.test_registry import Place, digest
+from tests.registry.places import Place, digest
 
 
 @pytest.fixture(scope="module")

@@ -24,12 +24,7 @@ from helpers.localcloud.resource_manager.image_import import copy
 from helpers.localcloud.resource_types import REGISTRY_TYPE
 from helpers.localcloud.store import Resource
 from tests.conftest import LocalCloud
-from tests.registry.test_registry import INDEX, MANIFEST, Place, digest
-
-
-@pytest.fixture(scope="module")
-def place(local_cloud: LocalCloud) -> Place:
-    return Place(local_cloud)
+from tests.registry.places import INDEX, MANIFEST, Place, digest
 
 
 def test_nothing_of_a_registry_is_left_in_one_that_is_made_again(local_cloud: LocalCloud) -> None:

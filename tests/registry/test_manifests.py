@@ -19,16 +19,10 @@ from helpers.localcloud.reference import Reference
 from helpers.localcloud.registry.catalog import Catalog
 from helpers.localcloud.registry.client import RegistryClient
 from helpers.localcloud.registry.credentials import Credential
-from tests.conftest import LocalCloud
-from tests.registry.test_registry import INDEX, MANIFEST, Place, digest
+from tests.registry.places import INDEX, MANIFEST, Place, digest
 
 DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
-
-
-@pytest.fixture(scope="module")
-def place(local_cloud: LocalCloud) -> Place:
-    return Place(local_cloud)
 
 
 def image(place: Place, repository: str, config: bytes, **fields: Any) -> bytes:

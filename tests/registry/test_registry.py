@@ -2,106 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import subprocess
-import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
-from azure.containerregistry import ContainerRegistryClient
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
-from azure.mgmt.authorization import AuthorizationManagementClient
-from azure.mgmt.containerregistry import ContainerRegistryManagementClient
 
-from helpers.localcloud.principals import Principals
-from helpers.localcloud.store import Store
 from tests.conftest import LocalCloud
-from tests.resource_manager.test_resource_manager import make_group, make_registry
-
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-INDEX = "application/vnd.oci.image.index.v1+json"
-
-
-def digest(data: bytes) -> str:
-    return "sha256:" + hashlib.sha256(data).hexdigest()
-
-
-class Place:
-    """A registry, and a client of it that may do everything."""
-
-    def __init__(self, cloud: LocalCloud) -> None:
-        self.cloud = cloud
-        self.group = make_group(cloud)
-        self.name = make_registry(cloud, self.group)
-        self.server = f"{self.name}.azurecr.io"
-        self.http = cloud.http()
-        account = cloud.account
-        self.http.auth = (account.client_id, account.client_secret)
-
-    def url(self, path: str) -> str:
-        return f"https://{self.server}/v2/{path}"
-
-    def push_blob(self, repository: str, data: bytes) -> dict[str, Any]:
-        answer = self.http.post(
-            self.url(f"{repository}/blobs/uploads/"), params={"digest": digest(data)}, data=data
-        )
-        assert answer.status_code == 201, answer.text
-        return {"digest": digest(data), "size": len(data), "mediaType": "application/octet-stream"}
-
-    def manifest(self, repository: str, text: bytes = b"layer") -> bytes:
-        return json.dumps(
-            {
-                "schemaVersion": 2,
-                "mediaType": MANIFEST,
-                "config": self.push_blob(repository, b"{}"),
-                "layers": [self.push_blob(repository, text)],
-            }
-        ).encode()
-
-    def push(self, repository: str, tag: str, text: bytes = b"layer") -> str:
-        data = self.manifest(repository, text)
-        answer = self.put(repository, tag, data)
-        assert answer.status_code == 201, answer.text
-        return digest(data)
-
-    def put(
-        self, repository: str, reference: str, data: bytes, kind: str = MANIFEST
-    ) -> requests.Response:
-        return self.http.put(
-            self.url(f"{repository}/manifests/{reference}"),
-            data=data,
-            headers={"Content-Type": kind},
-        )
-
-    def token(self, name: str, *actions: str, **properties: Any) -> tuple[str, str]:
-        """A token with its own scope map; returns user name and password."""
-        client = self.cloud.client(ContainerRegistryManagementClient)
-        where = (self.group, self.name)
-        body = {"properties": {"actions": list(actions)}}
-        scope_map = client.scope_maps.begin_create(*where, f"{name}-map", body).result()
-        token = client.tokens.begin_create(
-            *where, name, {"properties": {"scopeMapId": scope_map.id, **properties}}
-        ).result()
-        made = client.registries.begin_generate_credentials(*where, {"tokenId": token.id}).result()
-        return name, made.passwords[0].value
-
-    def as_user(self, user: tuple[str, str]) -> requests.Session:
-        http = self.cloud.http()
-        http.auth = user
-        return http
-
-    def sdk(self) -> ContainerRegistryClient:
-        return ContainerRegistryClient(
-            f"https://{self.server}", self.cloud.credential, **self.cloud.options
-        )
-
-
-@pytest.fixture(scope="module")
-def place(local_cloud: LocalCloud) -> Place:
-    return Place(local_cloud)
+from tests.registry.places import INDEX, MANIFEST, Place, digest, skopeo
 
 
 def test_without_credentials_there_is_a_challenge(place: Place) -> None:
@@ -382,109 +291,6 @@ def test_listings_by_time_are_paged_too(place: Place) -> None:
         assert [one.tags for one in manifests] == [[name] for name in wanted]
 
 
-def test_scopes_are_enforced_action_by_action(place: Place) -> None:
-    pushed = place.push("hello-world", "v1")
-    place.push("node", "15")
-    puller = place.as_user(place.token("puller", "repositories/hello-world/content/read"))
-    assert puller.get(place.url("hello-world/manifests/v1")).status_code == 200
-    assert puller.get(place.url("node/manifests/15")).status_code == 401
-    assert puller.post(place.url("hello-world/blobs/uploads/")).status_code == 401
-    assert puller.delete(place.url(f"hello-world/manifests/{pushed}")).status_code == 401
-    assert puller.get(place.url("_catalog")).status_code == 401
-    metadata = f"https://{place.server}/acr/v1/hello-world/_tags"
-    assert puller.get(metadata).status_code == 401
-    pusher = place.as_user(
-        place.token(
-            "pusher",
-            "repositories/hello-world/content/read",
-            "repositories/hello-world/content/write",
-            "repositories/hello-world/metadata/read",
-        )
-    )
-    assert pusher.post(place.url("hello-world/blobs/uploads/")).status_code == 202
-    assert pusher.get(metadata).json()["tags"][0]["name"] == "v1"
-    assert pusher.delete(place.url(f"hello-world/manifests/{pushed}")).status_code == 401
-    user, password = place.token("disabled", "repositories/*/content/read", status="disabled")
-    assert place.as_user((user, password)).get(place.url("")).status_code == 401
-    assert place.as_user(("puller", "wrong")).get(place.url("")).status_code == 401
-
-
-def test_an_access_token_holds_only_what_is_allowed(place: Place) -> None:
-    place.push("hello-world", "v1")
-    user = place.token("narrow-token", "repositories/hello-world/content/read")
-    answer = place.as_user(user).get(
-        f"https://{place.server}/oauth2/token",
-        params={"service": place.server, "scope": "repository:hello-world:pull,push"},
-    )
-    bearer = {"Authorization": f"Bearer {answer.json()['access_token']}"}
-    http = place.cloud.http()
-    assert http.get(place.url("hello-world/manifests/v1"), headers=bearer).status_code == 200
-    refused = http.post(place.url("hello-world/blobs/uploads/"), headers=bearer)
-    assert refused.status_code == 401
-    assert 'error="insufficient_scope"' in refused.headers["WWW-Authenticate"]
-    other = Place(place.cloud)
-    assert http.get(other.url(""), headers=bearer).status_code == 401
-
-
-def test_to_list_a_registry_is_no_right_in_a_repository_called_catalog(place: Place) -> None:
-    place.push("catalog", "v1")
-    http = place.cloud.http()
-
-    def bearer(scope: str) -> dict[str, str]:
-        answer = place.http.get(
-            f"https://{place.server}/oauth2/token", params={"service": place.server, "scope": scope}
-        )
-        return {"Authorization": f"Bearer {answer.json()['access_token']}"}
-
-    lists = bearer("registry:catalog:*,pull,push")
-    assert "catalog" in http.get(place.url("_catalog"), headers=lists).json()["repositories"]
-    assert http.get(place.url("catalog/manifests/v1"), headers=lists).status_code == 401
-    assert http.post(place.url("catalog/blobs/uploads/"), headers=lists).status_code == 401
-    pulls = bearer("repository:catalog:*")
-    assert http.get(place.url("catalog/manifests/v1"), headers=pulls).status_code == 200
-    assert http.get(place.url("_catalog"), headers=pulls).status_code == 401
-
-
-def refreshed(place: Place, token: str) -> int:
-    form = {"grant_type": "refresh_token", "service": place.server, "refresh_token": token}
-    return place.cloud.http().post(f"https://{place.server}/oauth2/token", data=form).status_code
-
-
-def test_who_was_switched_off_gets_no_more_tokens(place: Place) -> None:
-    client = place.cloud.client(ContainerRegistryManagementClient)
-    where = (place.group, place.name)
-    client.registries.begin_update(*where, {"properties": {"adminUserEnabled": True}}).result()
-    admin = client.registries.list_credentials(*where)
-    token = place.token("switched", "repositories/a/content/read")
-    query = {"service": place.server, "offline_token": "true"}
-    refresh = [
-        place.as_user(user).get(f"https://{place.server}/oauth2/token", params=query).json()
-        for user in (token, (admin.username, admin.passwords[0].value))
-    ]
-    assert [refreshed(place, one["refresh_token"]) for one in refresh] == [200, 200]
-    client.tokens.begin_update(*where, "switched", {"properties": {"status": "disabled"}}).result()
-    client.registries.begin_update(*where, {"properties": {"adminUserEnabled": False}}).result()
-    assert [refreshed(place, one["refresh_token"]) for one in refresh] == [401, 401]
-
-
-def test_a_principal_without_a_role_cannot_log_in(place: Place) -> None:
-    store = Store(place.cloud.home / "state.db")
-    key = place.cloud.home / "signing-key.pem"
-    one = Principals(store, place.cloud.account.tenant_id, key).add("no-role", secret="secret-1")
-    http = place.as_user((one.app_id, "secret-1"))
-    token = f"https://{place.server}/oauth2/token"
-    assert http.get(place.url("")).status_code == 401
-    assert http.get(token, params={"service": place.server}).status_code == 401
-    authorization = place.cloud.client(AuthorizationManagementClient)
-    scope = f"{place.cloud.subscription}/resourceGroups/{place.group}"
-    [role] = authorization.role_definitions.list(scope, filter="roleName eq 'AcrPull'")
-    body = {"properties": {"roleDefinitionId": role.id, "principalId": one.object_id}}
-    authorization.role_assignments.create(scope, str(uuid.uuid4()), body)
-    assert http.get(place.url("")).status_code == 200
-    assert http.get(token, params={"service": place.server}).status_code == 200
-    store.close()
-
-
 def test_the_sdk_lists_and_locks(place: Place) -> None:
     pushed = place.push("locked", "v1")
     client = place.sdk()
@@ -521,17 +327,6 @@ def test_an_attribute_that_cannot_be_changed_is_named(place: Place, body: dict[s
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "UNSUPPORTED")
     assert f"{next(iter(body))} cannot be changed" in answer.json()["errors"][0]["message"]
     assert sdk.get_tag_properties("attributes", "v1").can_write == before.can_write
-
-
-def skopeo(cloud: LocalCloud, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["skopeo", *arguments],
-        env={**cloud.env, "XDG_RUNTIME_DIR": str(cloud.home)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
 
 
 def test_skopeo_copies_there_and_back(place: Place, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from helpers.localcloud.content import ContentStore
 from helpers.localcloud.principals import Principal, Principals
 from helpers.localcloud.store import Store
 from tests.conftest import LocalCloud
-from tests.registry.test_registry import INDEX, MANIFEST, Place, digest
+from tests.registry.places import INDEX, MANIFEST, Place, digest
 
 TYPE = "Microsoft.ContainerRegistry/registries"
 PULL, PUSH, READER, OWNER = (

@@ -16,7 +16,7 @@ from azure.mgmt.containerregistry import ContainerRegistryManagementClient
 from helpers.localcloud import daemon
 from helpers.localcloud.cloud import Cloud
 from tests.conftest import LocalCloud, start
-from tests.registry.test_registry import INDEX, MANIFEST, digest
+from tests.registry.places import INDEX, MANIFEST, digest
 
 from .importing import World, name, push_index
 

@@ -13,7 +13,7 @@ import pytest
 from azure.containerregistry import ContainerRegistryClient
 
 from tests.az import Az
-from tests.registry.test_registry import MANIFEST, digest
+from tests.registry.places import MANIFEST, digest
 
 from .importing import OWNER, PULL, PUSH, READER, TYPE, World, name, push_index
 

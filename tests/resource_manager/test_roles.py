@@ -18,7 +18,7 @@ from helpers.localcloud.principals import Principals
 from helpers.localcloud.role_definitions import ROLES
 from helpers.localcloud.store import Store
 from tests.conftest import LocalCloud
-from tests.registry.test_registry import Place
+from tests.registry.places import Place
 
 ARM = "https://management.azure.com"
 # An operation that may be done answers something, be it that there is nothing of that name.

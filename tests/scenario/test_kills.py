@@ -23,7 +23,7 @@ import requests
 from helpers.localcloud import daemon
 from tests.conftest import LocalCloud, start
 from tests.git_host.test_git_host import git
-from tests.registry.test_registry import MANIFEST, digest
+from tests.registry.places import MANIFEST, digest
 
 KILLS = int(os.environ.get("LOCALCLOUD_KILLS", "12"))
 TASK = "version: v1.1.0\nsteps:\n  - cmd: docker version\n"
