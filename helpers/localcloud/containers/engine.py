@@ -22,6 +22,7 @@ from ..root_folder import RootFolder
 from .build.build_context import BuildContext, ContextError
 from .build.builder import Build, BuildResult
 from .build.dockerfile import parse
+from .build.frontend import CLASSIC, Frontend
 from .build.stage import Stage
 from .errors import BuildError, SandboxError
 from .images.images import Image, ImageStore
@@ -118,7 +119,7 @@ class Session:
         digest = self.images.find(reference)
         return self._store.image(digest if digest is not None else self.pull(reference, log))
 
-    def build(
+    def build(  # noqa: PLR0913 (the options of docker build)
         self,
         context: RootFolder | Path,
         *,
@@ -128,9 +129,13 @@ class Session:
         target: str | None = None,
         no_cache: bool = False,
         platform: str | None = None,
+        frontend: Frontend = CLASSIC,
         log: Log,
     ) -> BuildResult:
-        """Build an image and tag it. Raises :class:`BuildError` with file, line and instruction."""
+        """Build an image and tag it, with the classic builder unless ``frontend`` is BuildKit's.
+
+        Raises :class:`BuildError` with file, line and instruction.
+        """
         names = [parse_reference(tag) for tag in tags]
         if platform not in (None, "", "linux", "linux/amd64"):
             raise BuildError(f"the local cloud builds for linux/amd64 only, not for {platform}")
@@ -158,7 +163,7 @@ class Session:
         build = Build(
             self._cloud,
             _Host(self),
-            parse(text, dockerfile),
+            parse(text, dockerfile, frontend),
             source,
             log,
             dict(build_args or {}),

@@ -142,7 +142,9 @@ class Build(BuildState):
         if triggers:
             self.log(f"# Executing {len(triggers)} build trigger{'s' * (len(triggers) > 1)}")
         for text in triggers:
-            [inner] = parse(f"FROM scratch\n{text}", self.dockerfile.name).instructions[1:]
+            [inner] = parse(
+                f"FROM scratch\n{text}", self.dockerfile.name, self.frontend
+            ).instructions[1:]
             moved = Instruction(
                 inner.name,
                 inner.rest,

@@ -17,6 +17,7 @@ from ..images.layers import Entry
 from ..images.owners import ROOT, Owners
 from ..sandboxes.root_file_system import RootFileSystem, UnknownUserError
 from .build_context import BuildContext, ContextError, ImageTree
+from .frontend import CLASSIC, Frontend
 
 Source = BuildContext | ImageTree
 
@@ -32,9 +33,11 @@ class Copy:
         *,
         owner: str = "",
         mode: str = "",
+        frontend: Frontend = CLASSIC,
     ) -> None:
         self._root = RootFileSystem(lowers) if lowers else None
         self._owners = owners
+        self._frontend = frontend
         self._working_dir = working_dir
         self._entries: dict[PurePosixPath, Entry] = {}
         self._chown = bool(owner)

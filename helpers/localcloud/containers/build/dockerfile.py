@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from ..errors import BuildError
+from .frontend import CLASSIC, Frontend
 
 INSTRUCTIONS = frozenset(
     (
@@ -67,11 +68,12 @@ class Instruction:
 
 @dataclass(frozen=True)
 class Dockerfile:
-    """A parsed Dockerfile; ``escape`` is its escape character."""
+    """A parsed Dockerfile; ``escape`` is its escape character, ``frontend`` the builder for it."""
 
     name: str
     escape: str
     instructions: tuple[Instruction, ...]
+    frontend: Frontend = CLASSIC
 
     def error(self, instruction: Instruction, message: str, exit_status: int = 1) -> BuildError:
         """An error at an instruction of this file."""
@@ -80,7 +82,7 @@ class Dockerfile:
         )
 
 
-def parse(text: str, name: str = "Dockerfile") -> Dockerfile:
+def parse(text: str, name: str = "Dockerfile", frontend: Frontend = CLASSIC) -> Dockerfile:
     """Read the text of a Dockerfile. Raises :class:`BuildError` with file, line and instruction."""
     lines = text.replace("\r\n", "\n").removeprefix("\ufeff").split("\n")
     escape = _escape(lines, name)
@@ -100,7 +102,7 @@ def parse(text: str, name: str = "Dockerfile") -> Dockerfile:
         found.append(instruction)
     if not any(one.name == "FROM" for one in found):
         raise BuildError(f"{name}: the Dockerfile has no FROM instruction, so nothing to build")
-    return Dockerfile(name, escape, tuple(found))
+    return Dockerfile(name, escape, tuple(found), frontend)
 
 
 def _escape(lines: list[str], name: str) -> str:

@@ -152,7 +152,7 @@ def _on_build(build: BuildState, stage: Stage, instruction: Instruction) -> None
     word = instruction.rest.split(None, 1)[0].upper()
     if word in ("ONBUILD", "FROM", "MAINTAINER"):
         raise VariableError(f"{word} isn't allowed as an ONBUILD trigger")
-    parse(f"FROM scratch\n{instruction.rest}", build.dockerfile.name)
+    parse(f"FROM scratch\n{instruction.rest}", build.dockerfile.name, build.frontend)
     stage.settings.setdefault("OnBuild", []).append(instruction.rest)
     build.metadata(stage, f"ONBUILD {instruction.rest}")
 
@@ -168,7 +168,7 @@ def _working_dir(build: BuildState, stage: Stage, instruction: Instruction) -> N
         return
     if existing is not None:
         raise VariableError(f"mkdir {whole}: not a directory")
-    copy = Copy(lowers, "/", build.images.owners(stage.layers))
+    copy = Copy(lowers, "/", build.images.owners(stage.layers), frontend=build.frontend)
     copy.make_directory(whole)
     build.layer(stage, f"WORKDIR {whole}", copy.entries)
 
@@ -189,6 +189,7 @@ def _copy(build: BuildState, stage: Stage, instruction: Instruction) -> None:
         build.images.owners(stage.layers),
         owner=flags.get("chown", ""),
         mode=flags.get("chmod", ""),
+        frontend=build.frontend,
     )
     plain: list[str] = []
     for source in sources:

@@ -16,6 +16,7 @@ from ..sandboxes.container import Mount
 from .build_cache import BuildCache
 from .build_context import BuildContext, ContextError, ImageTree
 from .dockerfile import Dockerfile
+from .frontend import Frontend
 from .stage import Stage
 
 Log = Callable[[str], None]
@@ -62,6 +63,11 @@ class BuildState:
     def __post_init__(self) -> None:
         self.images = ImageStore(self.cloud)
         self.cache = BuildCache(self.cloud)
+
+    @property
+    def frontend(self) -> Frontend:
+        """Which builder this is."""
+        return self.dockerfile.frontend
 
     def run_environment(self, stage: Stage) -> dict[str, str]:
         """What a RUN sees: arguments, predefined ones that were given, and the image's variables."""

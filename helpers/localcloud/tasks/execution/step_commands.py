@@ -12,6 +12,7 @@ from secrets import token_hex
 
 from ...containers.build.builder import BuildResult
 from ...containers.build.dockerfile import parse
+from ...containers.build.frontend import NEWEST, chosen
 from ...containers.errors import BuildError
 from ...containers.sandboxes.container import Mount
 from ...errors import CloudError
@@ -97,6 +98,7 @@ class StepCommands:
                 target=command.target or None,
                 no_cache=command.no_cache,
                 platform=command.platform or None,
+                frontend=chosen(given, buildx=step.cache.lower() == "enabled"),
                 log=log,
             )
             results.append(result)
@@ -307,7 +309,7 @@ class StepCommands:
 def _parse(context: RootFolder, dockerfile: str, command: BuildCommand) -> None:
     try:
         text = context.read(context.real(dockerfile, strict=True)).decode()
-        parse(text, Path(dockerfile).name)
+        parse(text, Path(dockerfile).name, NEWEST)
     except UnicodeDecodeError:
         raise StepError(f"{Path(dockerfile).name} is not UTF-8 text") from None
     except OSError as error:

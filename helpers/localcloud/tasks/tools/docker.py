@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 
 from ...containers.build.build_context import ContextError
+from ...containers.build.frontend import chosen
 from ...containers.engine import human_size
 from ...containers.errors import BuildError, SandboxError
 from ...containers.sandboxes.container import Mount
@@ -149,6 +150,7 @@ def _build(words: list[str], context: ToolContext) -> int:
         target=options.target,
         no_cache=options.no_cache,
         platform=options.platform,
+        frontend=chosen(context.environment),
         log=context.log,
     )
     return 0
