@@ -67,7 +67,7 @@ class ChangeBox(Moving):
     def tell(self, state: CloudState) -> None:
         """Show the runs that the commit has started, and what they led to."""
         if self._commit:
-            self.widget().show(runs=_runs(state, self._commit))
+            self.widget().update(runs=_runs(state, self._commit))
 
     def push(self, color: str, message: str = "") -> str:
         """Commit ``color`` and push it, as the button does; the id of the commit.

@@ -47,7 +47,7 @@ class SitePreview(Moving):
 
     def tell(self, state: CloudState) -> None:
         """Show the page of a state."""
-        self.widget().show(**self._told(state))
+        self.widget().update(**self._told(state))
 
     def _told(self, state: CloudState) -> dict[str, Any]:
         picture = self.draw(state)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import anywidget
 import traitlets
 
 from ..pictures.colors import NAMES
-from .picture import Readers
 from .style import script, sheet
+from .view import View
 
 
-class ChangeView(anywidget.AnyWidget):
+class ChangeView(View):
     """A form. What is entered is checked by who has made it, never here or in the browser.
 
     ``choose`` is called with a colour that somebody considers, ``push`` with a colour and a message
@@ -40,21 +39,14 @@ class ChangeView(anywidget.AnyWidget):
         looked_at: Callable[[bool], None],
         **state: Any,
     ) -> None:
-        super().__init__(**state)
+        super().__init__(looked_at, **state)
         self._choose = choose
         self._push = push
-        self._readers = Readers(looked_at)
-        self.on_msg(self._heard)
 
-    def show(self, **state: Any) -> None:
-        """Show another state, all of it at once."""
-        with self.hold_sync():
-            for name, value in state.items():
-                setattr(self, name, value)
-
-    def _heard(self, _: Any, content: Any, __: Any) -> None:
-        self._readers.hear(content)
-        if not isinstance(content, dict) or not isinstance(color := content.get("color"), str):
+    def hear(self, content: dict[str, Any]) -> None:
+        """Answer a question about a colour; note who comes and goes."""
+        super().hear(content)
+        if not isinstance(color := content.get("color"), str):
             return
         if content.get("ask") == "choose":
             answer = self._choose(color)
@@ -62,4 +54,4 @@ class ChangeView(anywidget.AnyWidget):
             answer = self._push(color, message)
         else:
             return
-        self.show(color=color, answers=self.answers + 1, **answer)
+        self.update(color=color, answers=self.answers + 1, **answer)

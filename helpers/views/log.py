@@ -8,20 +8,19 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import anywidget
 import traitlets
 
 from ..pictures.colors import BAD, GOING, GOOD
 from ..pictures.logs import Line, Steps, line_of
-from .picture import Readers
 from .style import script, sheet
+from .view import View
 
 _PIECE = 8000  # lines of one message: each is on its way and on the screen before the next
 _MOST = 500_000  # lines: a browser draws nothing that is higher than some millions of pixels
 _LETTERS = {"": " ", BAD.name: "b", GOING.name: "s", GOOD.name: "g"}
 
 
-class LogView(anywidget.AnyWidget):
+class LogView(View):
     """A log that grows. Thread-safe: who reads the log may do so in a thread of its own.
 
     The front end gets the first lines with the view's state, and the others in messages. It asks
@@ -50,9 +49,7 @@ class LogView(anywidget.AnyWidget):
         self._lines: list[str] = []
         self._read = Steps()
         self._lock = threading.RLock()
-        super().__init__(title=title, status=status)
-        self._readers = Readers(looked_at or (lambda _: None))
-        self.on_msg(self._asked)
+        super().__init__(looked_at, title=title, status=status)
         self._add(lines)  # nobody hears messages yet: they are asked for
         if over:
             self.end(status)
@@ -100,10 +97,10 @@ class LogView(anywidget.AnyWidget):
             for one in self._read
         ]
 
-    def _asked(self, _: Any, content: Any, __: Any) -> None:
+    def hear(self, content: dict[str, Any]) -> None:
         """Answer a front end that lacks the lines from a number on; note who comes and goes."""
-        self._readers.hear(content)
-        start = content.get("from") if isinstance(content, dict) else None
+        super().hear(content)
+        start = content.get("from")
         if not isinstance(start, int):
             return
         with self._lock:

@@ -6,11 +6,10 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-import anywidget
 import traitlets
 
-from .picture import Readers
 from .style import script, sheet
+from .view import View
 
 MOST = 2000  # rows
 
@@ -31,7 +30,7 @@ class Row(NamedTuple):
     took: int | None
 
 
-class RunsView(anywidget.AnyWidget):
+class RunsView(View):
     """The runs, the newest first, with filters. Thread-safe.
 
     A front end is sent all rows when it comes, later only those that have changed. ``opened`` is
@@ -52,10 +51,8 @@ class RunsView(anywidget.AnyWidget):
     ) -> None:
         self._rows: dict[str, Row] = {}
         self._lock = threading.RLock()
-        self._readers = Readers(looked_at)
         self._open = open_log
-        super().__init__(filters=dict(filters))
-        self.on_msg(self._heard)
+        super().__init__(looked_at, filters=dict(filters))
 
     def show(self, rows: Iterable[Row], problem: str = "") -> None:
         """Show these rows, and no others; ``problem``: why they may not be what is true now."""
@@ -68,13 +65,12 @@ class RunsView(anywidget.AnyWidget):
                 self.send({"rows": changed})
             self.problem = problem
 
-    def _heard(self, _: Any, content: Any, __: Any) -> None:
-        if not isinstance(content, dict):
-            return
+    def hear(self, content: dict[str, Any]) -> None:
+        """Send whoever comes all rows, and open the log of a run; note who comes and goes."""
         if "came" in content:
             with self._lock:
                 self._send_all()
-        self._readers.hear(content)
+        super().hear(content)
         key = content.get("open")
         if isinstance(key, str) and (not key or key in self._rows):
             self.opened = key

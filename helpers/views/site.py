@@ -6,11 +6,10 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-import anywidget
 import traitlets
 
-from .picture import Readers
 from .style import script, sheet
+from .view import View
 
 # Where the reader's browser runs on another machine than this kernel, and what tells so.
 _ELSEWHERE = {
@@ -28,7 +27,7 @@ def elsewhere() -> str:
     return next((place for name, place in _ELSEWHERE.items() if os.environ.get(name)), "")
 
 
-class SiteView(anywidget.AnyWidget):
+class SiteView(View):
     """A window with a page in it, which is somebody else's: a frame without rights shows it.
 
     ``looked_at`` is called with whether anybody sees it.
@@ -47,12 +46,4 @@ class SiteView(anywidget.AnyWidget):
     problem = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, looked_at: Callable[[bool], None], **state: Any) -> None:
-        super().__init__(elsewhere=elsewhere(), **state)
-        self._readers = Readers(looked_at)
-        self.on_msg(lambda _, content, __: self._readers.hear(content))
-
-    def show(self, **state: Any) -> None:
-        """Show another state, all of it at once."""
-        with self.hold_sync():
-            for name, value in state.items():
-                setattr(self, name, value)
+        super().__init__(looked_at, elsewhere=elsewhere(), **state)
