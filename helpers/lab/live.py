@@ -37,10 +37,17 @@ class Live(ABC):
         """The ipywidgets or anywidget view; called once, and only where one can run."""
 
     def widget(self) -> Any:
-        """Its view, made when it is asked for first."""
+        """Its view, made when it is asked for first: then it is about to be looked at.
+
+        The front end says so, too, but is heard only when no cell is running.
+        """
         if self._widget is None:
             self._widget = self.make_widget()
+            self.looked_at(True)
         return self._widget
+
+    def looked_at(self, wanted: bool) -> None:  # noqa: B027 - what does not move needs none
+        """Begin to follow what it shows, or cease. Returns at once."""
 
     def __repr__(self) -> str:
         """The picture as text."""

@@ -50,14 +50,6 @@ class LogStream(Live):
             looked_at=self.looked_at,
         )
 
-    def widget(self) -> Any:
-        """Its view, made when it is asked for first: then it is about to be looked at."""
-        is_new = self._widget is None
-        made = super().widget()
-        if is_new:
-            self.looked_at(True)
-        return made
-
     def looked_at(self, wanted: bool) -> None:
         """Begin to read, go on where it was, or cease. Returns at once."""
         self._wanted = wanted

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any
 
 from ..clouds import Connection
 from ..settings import Settings
@@ -32,17 +31,6 @@ class Moving(Live):
     @abstractmethod
     def tell(self, state: CloudState) -> None:
         """Let the widget show a state; called in threads of the observer's, one after the other."""
-
-    def widget(self) -> Any:
-        """Its view, made when it is asked for first: then it is about to be looked at.
-
-        The front end says so, too, but is heard only when no cell is running.
-        """
-        is_new = self._widget is None
-        made = super().widget()
-        if is_new:
-            self.looked_at(True)
-        return made
 
     @property
     def state(self) -> CloudState:
