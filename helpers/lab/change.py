@@ -14,7 +14,7 @@ from ..pictures.changes import ChangePicture
 from ..settings import Settings
 from .moving import Moving
 from .state import CloudState
-from .watch import why
+from .watch import said
 
 FORK, FILE = "base-image-node", "Dockerfile"
 _LONGEST = 2000  # characters of a commit message
@@ -141,10 +141,8 @@ class ChangeBox(Moving):
 
         try:
             return action(), ""
-        except HelpersError as error:
-            return None, str(error)
-        except (AzureError, OSError) as error:
-            return None, why(self._connection, error)
+        except (AzureError, HelpersError, OSError) as error:
+            return None, said(self._connection, error)
 
 
 def change_box(connection: Connection, settings: Settings, color: str = "") -> ChangeBox:

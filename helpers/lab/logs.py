@@ -11,7 +11,7 @@ from ..display import plain
 from ..errors import HelpersError
 from ..pictures.logs import LogPicture
 from .live import Live
-from .watch import why
+from .watch import said
 
 
 class LogStream(Live):
@@ -66,10 +66,8 @@ class LogStream(Live):
                     view.extend(self._look(), self._status)
                 if self._is_over:
                     view.end(self._status)
-            except HelpersError as error:
-                view.problem = self._problem = str(error)
-            except (AzureError, OSError) as error:
-                view.problem = self._problem = why(self._connection, error)
+            except (AzureError, HelpersError, OSError) as error:
+                view.problem = self._problem = said(self._connection, error)
 
     def _look(self) -> list[str]:
         """The lines that have come since the last look; none any more when all have come."""

@@ -16,7 +16,7 @@ from ..settings import Settings
 from .logs import LogStream
 from .moving import Moving
 from .state import CloudState, RunState
-from .watch import why
+from .watch import said
 
 if TYPE_CHECKING:
     from ..views.runs import Row
@@ -108,9 +108,7 @@ class RunTable(Moving):
             view = stream.widget()
         except (AzureError, HelpersError, OSError) as error:
             view = LogView(f"Run {run.run_id} in {run.registry}", status=run.status)
-            view.problem = (
-                str(error) if isinstance(error, HelpersError) else why(self._connection, error)
-            )
+            view.problem = said(self._connection, error)
         with self._opening:
             if self._chosen == key:
                 view.layout.width = "100%"

@@ -139,6 +139,11 @@ class Watch:
         self._told(self, problem or seen)
 
 
+def said(connection: Connection, error: Exception) -> str:
+    """What is told of something that was asked for and failed: an error of ours says it itself."""
+    return str(error) if isinstance(error, HelpersError) else why(connection, error)
+
+
 def why(connection: Connection, error: Exception) -> str:
     """Why the cloud cannot be seen, and what to do, in one sentence."""
     from azure.core.exceptions import (
