@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 from ..pictures import Box, Flow, Volatile, run_lines
 from ..pictures.boxes import DECIDES, OPEN, SHUT
@@ -42,10 +43,7 @@ def pipeline(state: CloudState, settings: Settings) -> Flow:
     if ungated and gate.status == MISSING:
         del columns[1]
     elif ungated:
-        team_box = Box(
-            team.title, team.name, team.place, team.status, team.lines, team.tone, UNGATED
-        )
-        columns[2] = [team_box]
+        columns[2] = [replace(team, gate=UNGATED)]
     return Flow("The pipeline", columns, state.problem, tuple(_others(state, places)))
 
 
