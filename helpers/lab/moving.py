@@ -21,6 +21,7 @@ class Moving(Live):
         self._settings = settings
         self._observer = observe(connection, settings)
         self._cancel: Callable[[], None] | None = None
+        self._drawn: CloudState | None = None  # what the picture shows
         self._wanted = False
         self._switching = threading.Lock()
 
@@ -39,7 +40,13 @@ class Moving(Live):
 
     def picture(self) -> Picture:
         """What it shows at present."""
-        return self.draw(self.state)
+        self._drawn = self.state
+        return self.draw(self._drawn)
+
+    @property
+    def begins_with(self) -> CloudState:
+        """What the view shows at first: no second look at the cloud where the picture is beside it."""
+        return self._drawn or self.state
 
     def looked_at(self, wanted: bool) -> None:
         """Begin to watch, or cease. Returns at once: a look at the cloud may take seconds."""

@@ -43,7 +43,7 @@ class SitePreview(Moving):
         """A window with the page in it."""
         from ..views.site import SiteView
 
-        return SiteView(self.looked_at, **self._told(self.state))
+        return SiteView(self.looked_at, **self._told(self.begins_with))
 
     def tell(self, state: CloudState) -> None:
         """Show the page of a state."""

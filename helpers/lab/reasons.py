@@ -80,7 +80,7 @@ class Question(Moving):
         self._view = PictureView(_ASK.html(), self.looked_at)
         self._choice.observe(self._chosen, "value")
         self._button.on_click(lambda _: self.ask())
-        self._fill(self.state)
+        self._fill(self.begins_with)
         if self._task:
             self.ask()
         return ipywidgets.VBox([ipywidgets.HBox([self._choice, self._button]), self._view])
