@@ -1,4 +1,4 @@
-"""A small world whose pipeline is set up and has run once, and what watches it."""
+"""A small world whose pipeline is set up and has run once, what watches it, and a kernel before it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,16 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from helpers.lab.state import CloudState
+from tests.helpers.front_end import FrontEnd, front_end
 from tests.scenario.world import World, make_gated_world
 
 PATIENCE = 30.0  # seconds; two noisy cores
+SETUP = """
+import threading
+from helpers import connect, lab, runs
+from tests.scenario.world import NAMES
+connection = connect("local")
+"""
 
 
 class Seen:
@@ -58,3 +65,11 @@ def tag(world: World, registry: str, repository: str, source: str, name: str) ->
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with make_gated_world(tmp_path_factory.mktemp("lab")) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def kernel(world: World) -> Iterator[FrontEnd]:
+    """A kernel with a front end before it, and a connection to that world."""
+    with front_end({"LOCALCLOUD_HOME": str(world.cloud.home)}) as one:
+        one.run(SETUP)
+        yield one

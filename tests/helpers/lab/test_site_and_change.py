@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,22 +12,10 @@ import pytest
 from helpers import forks, lab
 from helpers.errors import HelpersError
 from tests.helpers.front_end import WIDGET, FrontEnd, Model, front_end
+from tests.helpers.lab.conftest import SETUP
 from tests.scenario.world import NAMES, World
 
-SETUP = """
-import threading
-from helpers import connect, lab, runs
-from tests.scenario.world import NAMES
-connection = connect("local")
-"""
 EVIL = "<img src=x onerror=alert(1)>"
-
-
-@pytest.fixture(scope="module")
-def kernel(world: World) -> Iterator[FrontEnd]:
-    with front_end({"LOCALCLOUD_HOME": str(world.cloud.home)}) as one:
-        one.run(SETUP)
-        yield one
 
 
 @pytest.fixture

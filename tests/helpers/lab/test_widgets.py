@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,23 +9,10 @@ from azure.mgmt.containerregistrytasks import ContainerRegistryTasksMgmtClient
 
 from helpers import forks, lab
 from helpers.errors import HelpersError
-from tests.helpers.front_end import WIDGET, FrontEnd, Model, front_end
+from tests.helpers.front_end import WIDGET, FrontEnd, Model
 from tests.scenario.world import NAMES, World
 
-SETUP = """
-import threading
-from helpers import connect, lab
-from tests.scenario.world import NAMES
-connection = connect("local")
-"""
 OBSERVERS = "print([one.name for one in threading.enumerate() if one.name.startswith('observer')])"
-
-
-@pytest.fixture(scope="module")
-def kernel(world: World) -> Iterator[FrontEnd]:
-    with front_end({"LOCALCLOUD_HOME": str(world.cloud.home)}) as one:
-        one.run(SETUP)
-        yield one
 
 
 def child(kernel: FrontEnd, model: Model, *way: int) -> tuple[str, Model]:
