@@ -47,17 +47,7 @@ def check(home: Path, subscription_id: str) -> None:
 
 def _check_that_it_answers(running: daemon.Running) -> None:
     """Its proxy answers whatever it is asked; that of a process which stands still does not."""
-    answers = not _stands_still(running)
-    proxy = urlsplit(running.proxy_url)
-    address = (proxy.hostname or "", proxy.port or 0)
-    if answers:
-        try:
-            with socket.create_connection(address, timeout=_ANSWERS_WITHIN) as connection:
-                connection.sendall(b"OPTIONS * HTTP/1.1\r\n\r\n")
-                answers = bool(connection.recv(1))
-        except OSError:
-            answers = False
-    if not answers:
+    if _stands_still(running) or not _answers(running):
         raise CloudLostError(
             f"The local cloud in {running.home} does not answer: its process {running.pid} stands "
             f"still. Let it go on with kill -CONT {running.pid}, or stop it: python -m helpers down. "
@@ -65,13 +55,20 @@ def _check_that_it_answers(running: daemon.Running) -> None:
         )
 
 
-def _stands_still(running: daemon.Running) -> bool:
-    """Whether its process is stopped: proc(5), state T. Where there is no /proc, nobody knows."""
+def _answers(running: daemon.Running) -> bool:
+    proxy = urlsplit(running.proxy_url)
+    address = (proxy.hostname or "", proxy.port or 0)
     try:
-        state = Path(f"/proc/{running.pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (OSError, IndexError):
+        with socket.create_connection(address, timeout=_ANSWERS_WITHIN) as connection:
+            connection.sendall(b"OPTIONS * HTTP/1.1\r\n\r\n")
+            return bool(connection.recv(1))
+    except OSError:
         return False
-    return state in ("T", "t")
+
+
+def _stands_still(running: daemon.Running) -> bool:
+    """Whether its process is stopped. Where there is no /proc, nobody knows."""
+    return daemon.process_state(running.pid) in ("T", "t")
 
 
 class LocalTransport(RequestsTransport):  # type: ignore[misc]

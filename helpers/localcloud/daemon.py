@@ -194,11 +194,15 @@ def _runs(pid: int, process: subprocess.Popen[bytes] | None) -> bool:
     """Whether there is such a process still; one that only its parent has not noted is none."""
     if process is not None:
         return process.poll() is None
+    return process_state(pid) not in ("", "Z", "X")
+
+
+def process_state(pid: int) -> str:
+    """The letter of a process's state (proc(5)); '' when there is none, and where there is no /proc."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state not in ("Z", "X")
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return ""
 
 
 def environment(running: Running) -> dict[str, str]:
