@@ -7,7 +7,6 @@ shows "Error displaying widget: model not found" in place of the picture beside 
 from __future__ import annotations
 
 import asyncio
-import copy
 import hashlib
 from collections.abc import Collection
 from datetime import datetime, timezone
@@ -32,7 +31,6 @@ class Notebooks(AsyncLargeFileManager):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._old: dict[str, set[str]] = {}  # the cells whose stored outputs are of an earlier run
-        self.register_pre_save_hook(_clean_before_it_is_saved)
 
     async def get(
         self,
@@ -55,12 +53,13 @@ class Notebooks(AsyncLargeFileManager):
         return model
 
     async def save(self, model: Any, path: str = "") -> Any:
-        """Save it. The start page cannot be: it says what is the case."""
+        """Save it; a notebook without what :func:`clean` takes out. The start page cannot be saved."""
         _refuse_start(path)
         if model.get("type") == "notebook":
             if not _is_notebook(model.get("content")):
                 raise web.HTTPError(400, "This is no notebook of format 4. Nothing was saved.")
             self._old[path.strip("/")] = _marked(model["content"])
+            clean(model["content"])
         return await super().save(model, path)
 
     async def rename_file(self, old_path: str, new_path: str) -> Any:
@@ -195,9 +194,3 @@ def _with_outputs(notebook: Any) -> dict[str, Any]:
         for number, cell in enumerate(notebook.get("cells", []))
         if cell.get("outputs")
     }
-
-
-def _clean_before_it_is_saved(model: Any, **_: Any) -> None:
-    if model.get("type") == "notebook" and model.get("content"):
-        model["content"] = copy.deepcopy(model["content"])
-        clean(model["content"])
