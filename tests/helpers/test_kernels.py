@@ -110,7 +110,8 @@ def test_a_run_that_is_started_from_jupyterlab_has_kernels_too(
 ) -> None:
     # What make lab tells its notebooks and terminals, and so what they start: its own kernel spec.
     ours = Path(kernels.__file__).parent / "jupyter"
-    assert "--log-level=ERROR" in (ours / "kernels" / "python3" / "kernel.json").read_text()
+    specification = json.loads((ours / "kernels" / "python3" / "kernel.json").read_text())
+    assert "--log-level=ERROR" in specification["argv"]  # an option that our run sets, too
     monkeypatch.setenv("JUPYTER_PATH", str(ours))
     monkeypatch.setenv("JPY_SESSION_NAME", "a notebook that catches up")
     asked = "import json; from helpers.views.front_end import interactive as asked\n"
@@ -121,19 +122,6 @@ def test_a_run_that_is_started_from_jupyterlab_has_kernels_too(
 
 def _refuse(*_: object, **__: object) -> fork_server.Child:
     raise fork_server.ForkError("no process is left")
-
-
-def test_a_kernel_that_brings_options_is_asked_for_ours(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lab = Path(kernels.__file__).parent / "jupyter"
-    specification = json.loads((lab / "kernels/python3/kernel.json").read_text())
-    assert any(word.startswith("--log-level=") for word in specification["argv"])
-    monkeypatch.setenv("JUPYTER_PATH", str(lab))  # as the kernels of make lab have it
-    monkeypatch.setattr(kernels, "_server", None)
-    one = chapter(tmp_path, "01-brings", "import helpers.cells; print('here')")
-    [result] = tutorial.run([one], {}, tmp_path / "out")
-    assert result.failure is None, result.failure
 
 
 def test_a_kernel_ends_with_a_run_that_is_killed(tmp_path: Path) -> None:

@@ -146,7 +146,6 @@ def test_a_bad_name_ends_it_at_the_first_cell_with_the_rule(
     rule: str,
 ) -> None:
     monkeypatch.setenv("LOCALCLOUD_HOME", str(home))
-    monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # a warning of every kernel
     [result] = run(chapters(notebook, notebook), given, tmp_path)
     assert result.failure is not None
     assert rule in result.failure.message

@@ -24,7 +24,7 @@ failed to run step ID: validate-base-image: exit status 1
 
 Run ID: cg2 failed after 1s. Error: failed during run, err: exit status 1"""
 PICTURE = (
-    '<svg xmlns="http://www.w3.org/2000/svg" width="300" height="40"><title>Pipeline</title>'
+    '<svg xmlns="http://www.w3.org/2000/svg" width="900" height="40"><title>Pipeline</title>'
     "<desc>public, gate, team</desc><script>alert(2)</script>"
     '<rect width="300" height="40" fill="#e0e0e0"/></svg>'
 )
