@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,7 @@ __all__ = [
     "log_of",
     "looks",
     "newest",
+    "recent",
     "started_by_commit",
     "started_by_image",
     "table",
@@ -174,10 +175,17 @@ def title_of(run: Any) -> str:
 
 def newest(connection: Connection, group: str, registry: str, task: str) -> Any | None:
     """The newest run of a task, or None."""
-    found = connection.clients.tasks.runs.list(
-        group, registry, filter=f"TaskName eq '{task}'", top=1
+    return next(iter(recent(connection, group, registry, task, top=1)), None)
+
+
+def recent(
+    connection: Connection, group: str, registry: str, task: str, *, top: int | None = None
+) -> Iterable[Any]:
+    """The runs of a task, the newest first; not more than ``top``."""
+    found: Iterable[Any] = connection.clients.tasks.runs.list(
+        group, registry, filter=f"TaskName eq '{task}'", top=top
     )
-    return next(iter(found), None)
+    return found
 
 
 def wait_for(
@@ -198,10 +206,7 @@ def wait_for(
     deadline = time.monotonic() + timeout
     with Elapsed(f"Waiting for a new run of {task}") as going:
         while time.monotonic() < deadline:
-            recent = connection.clients.tasks.runs.list(
-                group, registry, filter=f"TaskName eq '{task}'", top=20
-            )
-            for run in recent:
+            for run in recent(connection, group, registry, task, top=20):
                 if after is not None and run.run_id == after.run_id:
                     break
                 if trigger in (None, trigger_of(run)):
@@ -277,10 +282,8 @@ def _started(
     deadline = time.monotonic() + timeout
     with Elapsed(f"Waiting for the run of {task} that {cause} starts", quiet=quiet) as going:
         while True:
-            recent = connection.clients.tasks.runs.list(
-                group, registry, filter=f"TaskName eq '{task}'", top=_RECENT
-            )
-            found = next((run for run in recent if wanted(run)), None)
+            latest = recent(connection, group, registry, task, top=_RECENT)
+            found = next((run for run in latest if wanted(run)), None)
             if found is not None:
                 going.done(f"The run of {task} that {cause} has started: {found.run_id}.")
                 return found

@@ -10,19 +10,18 @@ from .exercise import Context, Exercise, equals
 def _cause(answer: str, context: Context) -> bool | str:
     """The digest of the image that started the run which made production red."""
     settings = context.settings
-    found = [
-        (run, image.digest)
-        for run in context.clients.tasks.runs.list(
-            settings.registry_group, settings.registry, filter="TaskName eq 'hello-world'"
-        )
+    found = runs.recent(
+        context.connection, settings.registry_group, settings.registry, "hello-world"
+    )
+    causes = {
+        image.digest
+        for run in found
         if runs.trigger_of(run) == "Image Update"
         for image in run.image_update_trigger.images or []
-    ]
-    public = context.clients.registry(settings.public_login_server)
-    current = public.get_tag_properties("node", "15-alpine").digest
-    if answer == current:
+    }
+    if answer == context.node_digest(settings.public_login_server):
         return "That is the image of now: the repaired one."
-    return answer in [digest for _, digest in found]
+    return answer in causes
 
 
 EXERCISES = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..run import trigger_of
+from .. import runs
 from .answers import Choice, Names
 from .exercise import Context, Exercise, equals
 
@@ -27,10 +27,10 @@ def _waiting_for_the_company(answer: Any, context: Context) -> bool | str:
 
 def _reports_was_started(_: Any, context: Context) -> bool | str:
     settings = context.settings
-    recent = context.clients.tasks.runs.list(
-        settings.registry_group, settings.registry, filter="TaskName eq 'reports'", top=10
+    recent = runs.recent(
+        context.connection, settings.registry_group, settings.registry, "reports", top=10
     )
-    if any(trigger_of(run) == "Image Update" for run in recent):
+    if any(runs.trigger_of(run) == "Image Update" for run in recent):
         return True
     return "No run of reports was started by an image update."
 

@@ -49,6 +49,24 @@ class Context:
         """The clients of the Azure SDK. Raises :class:`ExerciseError`."""
         return self.connection.clients
 
+    def node_digest(self, server: str) -> str:
+        """What node:15-alpine names in the registry ``server`` (its host name) now."""
+        return str(self.clients.registry(server).get_tag_properties("node", "15-alpine").digest)
+
+    @property
+    def site_task(self) -> Any:
+        """The team's task that builds and deploys the site."""
+        settings = self.settings
+        return self.clients.tasks.tasks.get(
+            settings.registry_group, settings.registry, "hello-world"
+        )
+
+    @property
+    def built_on(self) -> set[str]:
+        """The digests of the images that the last stage of the site was last built on."""
+        known = self.site_task.step.base_image_dependencies or []
+        return {one.digest for one in known if one.type == "RunTime"}
+
 
 _NOT_BEGUN = (
     "This exercise looks at the cloud, and this notebook is not connected to one yet. Run its cells "

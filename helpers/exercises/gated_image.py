@@ -7,21 +7,19 @@ from typing import Any
 from .answers import Names, Number, Text, YesNo
 from .exercise import Context, Exercise, equals
 
-_TASK = "hello-world"
 _DOCKER_HUB = {"docker.io", "registry.hub.docker.com", "docker hub"}
 
 
 def _only_the_company(_: Any, context: Context) -> bool | str:
-    settings = context.settings
-    task = context.clients.tasks.tasks.get(settings.registry_group, settings.registry, _TASK)
+    task, needed = context.site_task, context.settings.base_artifacts_login_server
     known = set((task.credentials.custom_registries if task.credentials else None) or {})
-    if settings.base_artifacts_login_server not in known:
+    if needed not in known:
         return (
-            f"{_TASK} has no credential of {settings.base_artifacts_login_server} any more. That one "
-            "it needs: run the cells above again."
+            f"{task.name} has no credential of {needed} any more. That one it needs: run the cells "
+            "above again."
         )
-    left = known - {settings.base_artifacts_login_server}
-    return f"{_TASK} still has a credential of {', '.join(sorted(left))}." if left else True
+    left = known - {needed}
+    return f"{task.name} still has a credential of {', '.join(sorted(left))}." if left else True
 
 
 EXERCISES = (

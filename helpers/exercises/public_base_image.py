@@ -16,14 +16,16 @@ def _tags_after_a_run(answer: int, context: Context) -> bool | str:
 
 
 def _digest(answer: str, context: Context) -> bool:
-    client = context.clients.registry(context.settings.public_login_server)
-    return bool(client.get_tag_properties("node", "15-alpine").digest == answer)
+    return answer == context.node_digest(context.settings.public_login_server)
 
 
 def _started_by_a_commit(_: None, context: Context) -> bool | str:
     settings = context.settings
-    found = context.clients.tasks.runs.list(
-        settings.public_registry_group, settings.public_registry, filter="TaskName eq 'node-public'"
+    found = runs.recent(
+        context.connection,
+        settings.public_registry_group,
+        settings.public_registry,
+        "node-public",
     )
     by_commit = [run for run in found if runs.trigger_of(run) == "Commit"]
     if by_commit and by_commit[0].status != "Succeeded":

@@ -14,10 +14,11 @@ _LOOKED_AT = 10  # runs of the gate, the newest first
 
 def _end_of_life_refused(_: Any, context: Context) -> bool | str:
     settings = context.settings
-    recent = context.clients.tasks.runs.list(
+    recent = runs.recent(
+        context.connection,
         settings.staging_group,
         settings.staging_registry,
-        filter="TaskName eq 'stage-node'",
+        "stage-node",
         top=_LOOKED_AT,
     )
     failed = [run for run in recent if run.source_trigger and run.status == "Failed"]
