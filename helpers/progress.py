@@ -66,11 +66,7 @@ def _broken_base_image(connection: Connection, settings: Settings) -> bool:
 
 def _broken_still(connection: Connection, settings: Settings) -> bool:
     """Whether the source of the public image has a colour that 05 or 08 has broken it with."""
-    dockerfile = forks.read(connection, "base-image-node", "Dockerfile")
-    return any(
-        f"BACKGROUND_COLOR {color}\n" in dockerfile
-        for color in (settings.questionable_color, settings.bad_color)
-    )
+    return forks.color(connection) in (settings.questionable_color, settings.bad_color)
 
 
 def _gated_import(connection: Connection, settings: Settings) -> bool:
