@@ -19,7 +19,7 @@ from .pictures.logs import LogPicture, plain_line
 from .pictures.pages import PagePicture
 from .pictures.text import fit
 from .views.elapsed import Elapsed
-from .views.front_end import WIDGET_TYPE, in_notebook, interactive, shown
+from .views.front_end import bundle, in_notebook, interactive
 
 if TYPE_CHECKING:
     from .views.log import LogView
@@ -108,21 +108,21 @@ class Log:
 
     def __repr__(self) -> str:
         """The plain text, without the colours that programs in containers print."""
-        return self._picture().text()
+        return self.picture().text()
 
     def _repr_html_(self) -> str:
-        return self._picture().html()
+        return self.picture().html()
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        bundle: dict[str, Any] = {"text/plain": repr(self), "text/html": self._repr_html_()}
+        view = None
         if interactive():
             from .views.log import LogView
 
             view = LogView(self.title, self.lines, self.status, over=self.status in FINAL)
-            bundle[WIDGET_TYPE] = shown(view)
-        return bundle
+        return bundle(self.picture(), view)
 
-    def _picture(self) -> LogPicture:
+    def picture(self) -> LogPicture:
+        """As it is at present."""
         return LogPicture(self.title, self.lines, self.status)
 
 
@@ -171,13 +171,7 @@ class LiveLog:
             self._handle.update(self._bundle(), raw=True)
 
     def _bundle(self) -> dict[str, Any]:
-        bundle: dict[str, Any] = {
-            "text/plain": repr(self._log),
-            "text/html": self._log._repr_html_(),
-        }
-        if self._view is not None:
-            bundle[WIDGET_TYPE] = shown(self._view)
-        return bundle
+        return bundle(self._log.picture(), self._view)
 
 
 class Drawn(Protocol):
@@ -231,14 +225,7 @@ class LivePicture:
             self._handle.update(self._bundle(), raw=True)
 
     def _bundle(self) -> dict[str, Any]:
-        bundle: dict[str, Any] = {
-            "text/plain": repr(self._thing),
-            "text/html": self._shown.html(),
-            "image/svg+xml": self._shown.svg(),
-        }
-        if self._view is not None:
-            bundle[WIDGET_TYPE] = shown(self._view)
-        return bundle
+        return {**bundle(self._shown, self._view), "text/plain": repr(self._thing)}
 
 
 # -- the site ------------------------------------------------------------------------------------
@@ -267,13 +254,8 @@ class Page:
         return self._picture().text()
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        picture = self._picture()
-        return {
-            "text/plain": picture.text(),
-            "text/html": picture.html(),
-            "image/svg+xml": picture.svg(),
-            SITE_TYPE: {"color": self.color, "version": self.version},
-        }
+        said = {"color": self.color, "version": self.version}
+        return {**bundle(self._picture()), SITE_TYPE: said}
 
     def _repr_html_(self) -> str:
         return self._picture().html()

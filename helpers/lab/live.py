@@ -3,24 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Protocol
+from typing import Any
 
-from ..views.front_end import WIDGET_TYPE, interactive, shown
+from ..views.front_end import WIDGET_TYPE, Picture, bundle, interactive
 
 __all__ = ["WIDGET_TYPE", "Live", "Picture", "interactive"]
-
-
-class Picture(Protocol):
-    """What is shown where nothing moves: pure data in three forms, each complete by itself."""
-
-    def svg(self) -> str | None:
-        """As an image; None when it is better told in HTML."""
-
-    def html(self) -> str:
-        """As HTML that can be read without styles, and holds no markup of strangers."""
-
-    def text(self) -> str:
-        """As plain text."""
 
 
 class Live(ABC):
@@ -54,11 +41,4 @@ class Live(ABC):
         return self.picture().text()
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        picture = self.picture()
-        bundle: dict[str, Any] = {"text/plain": picture.text(), "text/html": picture.html()}
-        svg = picture.svg()
-        if svg is not None:
-            bundle["image/svg+xml"] = svg
-        if interactive():
-            bundle[WIDGET_TYPE] = shown(self.widget())
-        return bundle
+        return bundle(self.picture(), self.widget() if interactive() else None)
