@@ -10,10 +10,14 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import HelpersError, WaitInterruptedError
-from .localcloud import daemon, damage
-from .localcloud.errors import CloudError
+from .localcloud.errors import CloudError, DaemonError
+from .tasks import command as task_command
+
+if TYPE_CHECKING:
+    from .localcloud.daemon import Running
 
 _REPOSITORIES = {
     "GIT_BASE_IMAGE_NODE": "base-image-node",
@@ -39,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WaitInterruptedError as error:
         print(error, file=sys.stderr)
         return _INTERRUPTED
-    except (HelpersError, daemon.DaemonError, CloudError) as error:
+    except (HelpersError, DaemonError, CloudError) as error:
         print(error, file=sys.stderr)
         return 1
     except OSError as error:
@@ -111,10 +115,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="tell another program meanwhile which cell is run",
     )
+    task_command.add(commands)
     return parser
 
 
 def _up(_: argparse.Namespace) -> int:
+    from .localcloud import daemon
+
     home = daemon.default_home()
     found = daemon.status(home) is not None
     running = daemon.up(home)
@@ -127,6 +134,8 @@ def _up(_: argparse.Namespace) -> int:
 
 
 def _down(_: argparse.Namespace) -> int:
+    from .localcloud import daemon
+
     home = daemon.default_home()
     stopped = daemon.down(home)
     print(f"The local cloud in {home} {'is stopped' if stopped else 'does not run'}.")
@@ -134,6 +143,8 @@ def _down(_: argparse.Namespace) -> int:
 
 
 def _status(_: argparse.Namespace) -> int:
+    from .localcloud import daemon
+
     home = daemon.default_home()
     running = daemon.status(home)
     if running is None:
@@ -146,6 +157,8 @@ def _status(_: argparse.Namespace) -> int:
 
 
 def _print_damage(home: Path) -> None:
+    from .localcloud import damage
+
     findings = damage.glance(home)
     for finding in findings:
         print(f"  {finding}")
@@ -155,7 +168,7 @@ def _print_damage(home: Path) -> None:
 
 def _doctor(_: argparse.Namespace) -> int:
     """Exit status 0 when the state is whole or was repaired, 1 when something is left."""
-    from .localcloud import doctor
+    from .localcloud import daemon, doctor
 
     home = daemon.default_home()
     if not (home / "state.db").exists():
@@ -179,17 +192,18 @@ def _doctor(_: argparse.Namespace) -> int:
     return 1 if left else 0
 
 
-def _summary(running: daemon.Running) -> str:
+def _summary(running: Running) -> str:
     return f"{running.proxy_url}, process {running.pid}, state in {running.home}"
 
 
-def _age(running: daemon.Running) -> str:
+def _age(running: Running) -> str:
     seconds = max(0, round(time.time() - running.started))
     return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
 def _env(_: argparse.Namespace) -> int:
     from .clouds import MISLEADING, local_environment
+    from .localcloud import daemon
 
     running = daemon.up(daemon.default_home())
     for name in MISLEADING:
@@ -232,6 +246,7 @@ def _lab(options: argparse.Namespace) -> int:
 
 
 def _reset(options: argparse.Namespace) -> int:
+    from .localcloud import daemon
     from .state import delete_state
 
     home = daemon.default_home()

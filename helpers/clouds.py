@@ -11,6 +11,7 @@ from .clients import Clients
 from .errors import HelpersError
 from .localcloud import daemon
 from .localcloud.cloud import Account
+from .localcloud.errors import DaemonError
 from .views.elapsed import Elapsed
 
 MANAGEMENT = "https://management.azure.com"
@@ -137,7 +138,7 @@ def _connect_local(home: Path, github_owner: str) -> Connection:
         with Elapsed("Starting the local cloud") as going:
             running = daemon.up(home)
             going.done("The local cloud runs.")
-    except daemon.DaemonError as error:
+    except DaemonError as error:
         raise ConnectError(str(error)) from None
     environment = {**local_environment(running), **_owner(github_owner)}
     for name in MISLEADING:

@@ -23,6 +23,7 @@ from . import tutorial
 from .errors import HelpersError
 from .localcloud import atomic, daemon
 from .localcloud.cloud import Account
+from .localcloud.errors import DaemonError
 from .state import delete_state
 
 RULES = tutorial.ROOT / "tests" / "nbval-sanitize.cfg"
@@ -294,7 +295,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return run(options.only, options.last, anew=options.anew)
-    except (HelpersError, daemon.DaemonError) as error:
+    except (HelpersError, DaemonError) as error:
         print(error, file=sys.stderr)
         return 1
 

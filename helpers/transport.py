@@ -13,7 +13,7 @@ from azure.core.pipeline.transport import RequestsTransport
 
 from .errors import HelpersError
 from .localcloud import daemon
-from .localcloud.errors import CloudError
+from .localcloud.errors import CloudError, DaemonError
 
 _ANSWERS_WITHIN = 10.0  # seconds, for a few bytes over loopback
 _SILENT = 60.0  # seconds without a byte, after which it is asked whether it still answers
@@ -26,7 +26,7 @@ class CloudLostError(HelpersError):
 def check(home: Path, subscription_id: str) -> None:
     """Raise :class:`CloudLostError` unless the local cloud of ``home`` is there, the same, and answers."""
     running, found = None, ""
-    with suppress(daemon.DaemonError, CloudError, OSError):
+    with suppress(DaemonError, CloudError, OSError):
         running = daemon.status(home)
         found = running.account.subscription_id if running is not None else ""
     if running is not None and found == subscription_id:
@@ -81,7 +81,7 @@ class LocalTransport(RequestsTransport):  # type: ignore[misc]
 
     def send(self, request: Any, **options: Any) -> Any:
         """Send it. Raises :class:`CloudLostError`, and what the SDK's own transport raises."""
-        with suppress(daemon.DaemonError):
+        with suppress(DaemonError):
             running = daemon.status(self._home)
             if running is not None and _stands_still(running):  # it would be waited for in vain
                 check(self._home, self._subscription_id)

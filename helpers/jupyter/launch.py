@@ -35,7 +35,7 @@ def run(others: Sequence[str] = (), *, keep: bool = False) -> int:
     ``others`` are options of JupyterLab. The local cloud is started if need be, and stopped at the end
     if it was, unless ``keep`` says not to or another JupyterLab uses it. A second one on the same
     notebooks only opens the first again. Raises :class:`HelpersError` and
-    :class:`~helpers.localcloud.daemon.DaemonError`.
+    :class:`~helpers.localcloud.errors.DaemonError`.
     """
     already = _running()
     if already:

@@ -11,6 +11,7 @@ from string import Template
 from .. import parameters
 from ..errors import HelpersError
 from ..localcloud import daemon
+from ..localcloud.errors import DaemonError
 
 _PAGES = Path(__file__).parent / "pages"
 _WITHIN = 5.0  # seconds in which the cloud has to say where somebody stopped
@@ -35,7 +36,7 @@ def text() -> str:
     if cloud == "local":
         try:
             found = daemon.status(daemon.default_home())
-        except daemon.DaemonError as error:
+        except DaemonError as error:
             found, problem = None, problem or str(error)
         running = (
             f"process {found.pid}. Its state is in `{found.home}`."

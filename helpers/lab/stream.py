@@ -13,7 +13,7 @@ import requests
 from ..localcloud import daemon
 from ..localcloud.changes import PATH, TOKEN_FILE, Change
 from ..localcloud.cloud import Account
-from ..localcloud.errors import CloudError
+from ..localcloud.errors import CloudError, DaemonError
 
 SILENCE = 5.0  # seconds without a word after which a daemon stands still: it says one every second
 _RETRY = 0.5  # seconds before a daemon that is gone is looked for again
@@ -61,7 +61,7 @@ class Stream:
                 with requests.Session() as session:
                     session.trust_env = False  # loopback is no matter for a proxy
                     refusal = self._listen(session)
-            except (requests.RequestException, daemon.DaemonError, OSError, ValueError):
+            except (requests.RequestException, DaemonError, OSError, ValueError):
                 pass  # why is looked into below
             if not self._closed.is_set():
                 reason = trouble(self._home, self._subscription_id)
@@ -114,7 +114,7 @@ def trouble(home: Path, subscription_id: str) -> str:
         running = daemon.status(home)
         account = home / "account.json"
         found = Account.load(account).subscription_id if account.exists() else ""
-    except (daemon.DaemonError, CloudError, OSError) as error:
+    except (DaemonError, CloudError, OSError) as error:
         return str(error)
     if found != subscription_id:
         return (

@@ -23,7 +23,7 @@ from typing import Any, Protocol, TextIO
 
 from . import daemon_log, damage, fork_server
 from .cloud import Account, Cloud
-from .errors import CloudError
+from .errors import CloudError, DaemonError
 
 log = logging.getLogger(__name__)
 
@@ -39,10 +39,6 @@ FORKED_BARE = ("helpers.localcloud.containers.sandboxes.namespace_holder",)
 READY_WITHIN = 30.0  # seconds
 LOCK = "daemon.json"  # in the state folder: locked by whoever has it, with what a daemon says of itself
 _started: dict[int, subprocess.Popen[bytes]] = {}  # daemons that are children of this process
-
-
-class DaemonError(Exception):
-    """The daemon could not be started or stopped; the message says why and what to do."""
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,10 @@ class CloudError(Exception):
         )
 
 
+class DaemonError(Exception):
+    """The daemon could not be started or stopped; the message says why and what to do."""
+
+
 def no_space(error: BaseException) -> CloudError | None:
     """HTTP 507 when ``error`` says that the disk is full, else None."""
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

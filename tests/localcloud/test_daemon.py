@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from helpers.localcloud import daemon
+from helpers.localcloud.errors import DaemonError
 
 
 def alive(pid: int) -> bool:
@@ -99,7 +100,7 @@ def test_a_port_in_use_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         taken.listen()
         port = str(taken.getsockname()[1])
         monkeypatch.setenv("LOCALCLOUD_PORT", port)
-        with pytest.raises(daemon.DaemonError, match=f"Port {port} .* is already in use"):
+        with pytest.raises(DaemonError, match=f"Port {port} .* is already in use"):
             daemon.up(tmp_path / "cloud")
 
 
@@ -107,7 +108,7 @@ def test_a_state_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for home in (tmp_path / "file", tmp_path / "file" / "cloud"):
         with pytest.raises(
-            daemon.DaemonError, match=r"not writable \(.*/file is a file\). .*LOCALCLOUD_HOME"
+            DaemonError, match=r"not writable \(.*/file is a file\). .*LOCALCLOUD_HOME"
         ):
             daemon.up(home)
 
@@ -117,7 +118,7 @@ def test_what_is_no_port_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: str
 ) -> None:
     monkeypatch.setenv("LOCALCLOUD_PORT", port)
-    with pytest.raises(daemon.DaemonError, match=f"LOCALCLOUD_PORT={port} is not a port number"):
+    with pytest.raises(DaemonError, match=f"LOCALCLOUD_PORT={port} is not a port number"):
         daemon.up(tmp_path / "cloud")
 
 
@@ -135,7 +136,7 @@ def test_damaged_state_is_named_with_the_way_out(tmp_path: Path, name: str, cont
     home = tmp_path / "cloud"
     home.mkdir()
     (home / name).write_text(content)
-    with pytest.raises(daemon.DaemonError, match=r"is damaged: .*python -m helpers reset"):
+    with pytest.raises(DaemonError, match=r"is damaged: .*python -m helpers reset"):
         daemon.up(home)
 
 
@@ -146,7 +147,7 @@ def test_a_daemon_whose_address_was_overwritten_is_named(tmp_path: Path) -> None
     for text in ("{", "[]", '{"pid": 1}'):
         (home / "daemon.json").write_text(text)
         for command in (daemon.status, daemon.up, daemon.down):
-            with pytest.raises(daemon.DaemonError, match=r"daemon\.json, .* is damaged.*kill"):
+            with pytest.raises(DaemonError, match=r"daemon\.json, .* is damaged.*kill"):
                 command(home)
     (home / "daemon.json").write_text(written)
     assert daemon.status(home) == running
@@ -160,7 +161,7 @@ def test_state_that_cannot_be_written_is_named_and_not_given_up(tmp_path: Path) 
     # Where a test runs as root, rights stop nobody: a folder in the place of the journal does.
     (home / "state.db-wal").unlink(missing_ok=True)
     (home / "state.db-wal").mkdir()
-    with pytest.raises(daemon.DaemonError, match="state folder .* cannot be used") as caught:
+    with pytest.raises(DaemonError, match="state folder .* cannot be used") as caught:
         daemon.up(home)
     assert "reset" not in str(caught.value)
     (home / "state.db-wal").rmdir()

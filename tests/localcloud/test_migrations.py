@@ -24,8 +24,7 @@ import pytest
 
 from helpers.localcloud import daemon, migrations
 from helpers.localcloud.cloud import Cloud
-from helpers.localcloud.daemon import DaemonError
-from helpers.localcloud.errors import CloudError
+from helpers.localcloud.errors import CloudError, DaemonError
 from helpers.localcloud.outbox import Outbox
 from helpers.localcloud.store import Resource, Store
 from tests.conftest import LocalCloud, start

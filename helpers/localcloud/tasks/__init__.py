@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..cloud import Cloud
-
 if TYPE_CHECKING:
+    from ..cloud import Cloud
     from .queue import Worker
     from .triggers import Triggers
 

@@ -57,7 +57,7 @@ def parse(text: str, options: RenderOptions) -> Task:
     values. Raises :class:`TaskError` with the engine's message; lines are those of the file.
     """
     names: dict[str, str] = {}
-    lines: list[int] | None = None
+    lines: Sequence[int] | None = None
     if aliases.supports_aliases(aliases.find_version(text)):
         parts = aliases.split(text)
         names, directive = _aliases(parts, options)
@@ -71,7 +71,9 @@ def parse(text: str, options: RenderOptions) -> Task:
             raise TaskError("unable to render task: the run has nobody who could read its secrets")
         if wanted and options.resolve_secrets is not None:
             secrets = options.resolve_secrets(wanted)
-    task = _deserialize(*_render(text, options, secrets, lines))
+    rendered, lines = _render(text, options, secrets, lines)
+    task = _deserialize(rendered, lines)
+    task.rendered = rendered
     try:
         _initialize(task)
     except TaskError as error:
@@ -79,6 +81,14 @@ def parse(text: str, options: RenderOptions) -> Task:
     for step in task.steps:
         step.cmd = aliases.expand_command(step.cmd, names)
     return task
+
+
+def render_template(text: str, options: RenderOptions) -> str:
+    """A text rendered as a template alone, with the values of ``options`` and no secrets.
+
+    Raises :class:`TaskError`.
+    """
+    return _render(text, options, {}, None)[0]
 
 
 def _aliases(parts: aliases.Parts, options: RenderOptions) -> tuple[dict[str, str], str]:

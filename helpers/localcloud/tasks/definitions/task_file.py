@@ -80,3 +80,4 @@ class Task:
     secrets: list[SecretReference] = field(default_factory=list)
     networks: list[Network] = field(default_factory=list)
     volumes: list[dict[str, Any]] = field(default_factory=list)
+    rendered: str = field(default="", repr=False)  # what was read; it has the values of secrets

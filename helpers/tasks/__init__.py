@@ -1,0 +1,1 @@
+"""python -m helpers task: what ACR Tasks will make of a file, told without running anything."""

@@ -1,0 +1,82 @@
+"""The words of ``python -m helpers task``: its commands, their options, their help."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_RENDER = """\
+Renders a task file as ACR Tasks does, and shows what would run: the text with aliases and
+templates replaced, and the steps in order with what each waits for, defaults filled in. Nothing
+runs, and no local cloud is needed. Secrets are shown as SECRET(id); their vaults are not asked.
+What ACR Tasks refuses is told on stderr, with the line, and the exit status is 1."""
+_RENDER_EXAMPLES = """\
+examples:
+  python -m helpers task render acr-task.yaml --registry myregistry.azurecr.io
+  python -m helpers task render acr-task.yaml --set ENVIRONMENT=test --values values.yaml
+  python -m helpers task render acr-task.yaml --run Commit=1a2b3c --run Branch=main --json
+  python -m helpers task render part.tpl --template-only
+
+Names of --run are those of {{.Run}}: ID, Commit, Repository, Branch, GitTag, TriggeredBy, Date,
+SharedVolume, OS, OSVersion, Architecture. Files of alias.src are looked for beside FILE."""
+
+
+def add(commands: Commands) -> None:
+    """Add ``task``, and its own commands, to the commands of ``python -m helpers``."""
+    summary = "tell what ACR Tasks makes of a task file, without running it"
+    task = commands.add_parser(
+        "task", help=summary, description=f"{summary[0].upper()}{summary[1:]}."
+    )
+    own = task.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_render(own)
+
+
+def _add_render(commands: Commands) -> None:
+    render = commands.add_parser(
+        "render",
+        help="show the rendered task: its steps in order, defaults filled in",
+        description=_RENDER,
+        epilog=_RENDER_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    render.set_defaults(command=_render)
+    render.add_argument("file", metavar="FILE", help="the task file; - is standard input")
+    render.add_argument("--values", default="", metavar="FILE", help="a file of values (YAML)")
+    render.add_argument(
+        "--set",
+        dest="values_set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="one value, as {{.Values.NAME}}; it wins over the file of values",
+    )
+    render.add_argument(
+        "--registry",
+        default="myregistry.azurecr.io",
+        metavar="HOST",
+        help="the login server of the registry (myregistry.azurecr.io)",
+    )
+    render.add_argument("--task", default="", metavar="NAME", help="the name of the task")
+    render.add_argument(
+        "--run",
+        dest="run_values",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="what the run is, as {{.Run.NAME}}: ID=ca1, Commit=1a2b3c, Branch=main …",
+    )
+    render.add_argument(
+        "--template-only",
+        action="store_true",
+        help="the file is a template, and need not be a task: show it rendered",
+    )
+    render.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _render(options: argparse.Namespace) -> int:
+    from . import render
+
+    return render.run(options)

@@ -1,0 +1,58 @@
+"""Texts that a command is given by name, and what is wrong with them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from ..errors import HelpersError
+
+LARGEST = 8 << 20  # bytes; ACR Tasks takes no larger task file either
+
+
+class FileError(HelpersError):
+    """A file that cannot be read as text; the message names it, and where it is wrong."""
+
+
+def read(name: str) -> str:
+    """The text of a file; ``-`` is standard input.
+
+    Raises :class:`FileError` for what is no text in UTF-8: with the line and the column.
+    """
+    try:
+        data = sys.stdin.buffer.read(LARGEST + 1) if name == "-" else _bytes(Path(name))
+    except FileNotFoundError:
+        raise FileError(f"{name}: there is no such file") from None
+    except IsADirectoryError:
+        raise FileError(f"{name}: it is a folder; name a file in it") from None
+    except OSError as error:
+        raise FileError(f"{name}: it cannot be read ({error.strerror})") from None
+    except ValueError as error:  # a NUL in the name
+        raise FileError(f"{name!r}: it cannot be read ({error})") from None
+    if len(data) > LARGEST:
+        raise FileError(f"{name}: it has more than {LARGEST >> 20} MB, which is no task file")
+    return decode(data, name)
+
+
+def _bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(LARGEST + 1)
+
+
+def decode(data: bytes, name: str) -> str:
+    """``data`` as text. Raises :class:`FileError` with the line and the column."""
+    if (zero := data.find(b"\0")) >= 0:
+        raise FileError(f"{name}: {_place(data, zero)}: it has a NUL, so it is no text")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise FileError(
+            f"{name}: {_place(data, error.start)}: byte 0x{data[error.start]:02x} is not UTF-8; "
+            "the file must be text in UTF-8"
+        ) from None
+
+
+def _place(data: bytes, offset: int) -> str:
+    before, _, start = data[:offset].rpartition(b"\n")
+    line = before.count(b"\n") + 1 + (b"\n" in data[:offset])
+    return f"line {line}, column {len(start.decode(errors='replace')) + 1}"
