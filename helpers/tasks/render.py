@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -63,32 +62,32 @@ def _options(options: argparse.Namespace, values_file: str) -> RenderOptions:
         "date": datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%Sz"),
         "shared_volume": "acb_home_vol",
     }
-    for name, value in _pairs(options.run_values, "--run"):
-        if name not in RUN:
-            other = f"; it is given by {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
-            raise RenderError(
-                f"--run {name}=…: there is no such name{other}. The names are {', '.join(RUN)}"
-            )
-        given[RUN[name]] = value
+    given.update(_run(options.run_values))
     return RenderOptions(
         **given,
         registry=options.registry,
         task_name=options.task,
-        values=dict(_pairs(options.values_set, "--set")),
+        values=dict(definition.assignments(options.values_set)),
         values_file=values_file,
         resolve_secrets=_references,
         read_file=lambda name: _beside(options.file, name),
     )
 
 
-def _pairs(given: Iterable[str], option: str) -> list[tuple[str, str]]:
-    pairs = []
+def _run(given: list[str]) -> dict[str, str]:
+    """What ``--run`` says, by the names of :class:`RenderOptions`."""
+    found = {}
     for one in given:
         name, equals, value = one.partition("=")
         if not equals or not name:
-            raise RenderError(f"{option} {one}: it must be NAME=VALUE")
-        pairs.append((name, value))
-    return pairs
+            raise RenderError(f"--run {one}: it must be NAME=VALUE")
+        if name not in RUN:
+            other = f"; it is given by {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+            raise RenderError(
+                f"--run {name}=…: there is no such name{other}. The names are {', '.join(RUN)}"
+            )
+        found[RUN[name]] = value
+    return found
 
 
 def _references(secrets: list[SecretReference]) -> dict[str, str]:

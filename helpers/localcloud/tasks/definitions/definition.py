@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ..errors import TaskError
 from ..templating import template
@@ -81,6 +81,27 @@ def parse(text: str, options: RenderOptions) -> Task:
     for step in task.steps:
         step.cmd = aliases.expand_command(step.cmd, names)
     return task
+
+
+def assignments(given: Iterable[str]) -> list[tuple[str, str]]:
+    """Names and values of ``NAME=VALUE`` (templating/base_render_options.go, parseValues).
+
+    Raises :class:`TaskError`.
+    """
+    pairs = []
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not equals:
+            raise TaskError(
+                f"failed to parse --set data; invalid format, no = assignment found: {one!r} must "
+                "be NAME=VALUE"
+            )
+        if not name:
+            raise TaskError(
+                f"failed to parse --set data; expected a key=val format: {one!r} has no name"
+            )
+        pairs.append((name, value))
+    return pairs
 
 
 def render_template(text: str, options: RenderOptions) -> str:
