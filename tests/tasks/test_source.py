@@ -14,69 +14,17 @@ from pathlib import Path
 
 import pytest
 from dulwich.object_store import MemoryObjectStore
-from dulwich.objects import Blob, Commit, ObjectID, Tree
-from dulwich.refs import Ref
-from dulwich.repo import Repo
+from dulwich.objects import Blob, Tree
 
 from helpers.localcloud.blobs.account import BlobAccount
 from helpers.localcloud.cloud import Cloud
-from helpers.localcloud.git_host.repositories import Repositories
 from helpers.localcloud.tasks.execution.checkout import CheckoutError, check_out
-from helpers.localcloud.tasks.execution.source import GitContext, SourceError, fetch
+from helpers.localcloud.tasks.execution.git_context import GitContext, SourceError
+from helpers.localcloud.tasks.execution.source import fetch
 from tests.localcloud.exchanging import exchanging
+from tests.tasks.repositories import REGISTRY, Repository, run
 
-REGISTRY = "/subscriptions/s/registries/acme"
 _numbers = itertools.count(1)
-
-
-class Repository:
-    """A repository of the git host, filled through its storage."""
-
-    def __init__(self, cloud: Cloud, *, private: bool = False) -> None:
-        self.owner = cloud.account.github_owner
-        self.name = f"source-{os.getpid()}-{next(_numbers)}"
-        created = Repositories(cloud).create(self.owner, self.name, private=private, description="")
-        self.path = created.path
-        self.url = f"https://github.com/{self.owner}/{self.name}.git"
-
-    def commit(self, branch: str, files: dict[str, tuple[int, str]]) -> str:
-        """Put files (mode, content) as one commit on a branch; paths may name folders."""
-        with Repo(str(self.path)) as repo:
-            ref = Ref(f"refs/heads/{branch}".encode())
-            commit = Commit()
-            commit.tree = self._tree(repo, files)
-            commit.parents = [repo.refs[ref]] if ref in repo.refs else []
-            commit.author = commit.committer = b"A <a@example.org>"
-            commit.author_time = commit.commit_time = 1_700_000_000
-            commit.author_timezone = commit.commit_timezone = 0
-            commit.message = b"change"
-            repo.object_store.add_object(commit)
-            repo.refs[ref] = commit.id
-            return commit.id.decode()
-
-    def _tree(self, repo: Repo, files: dict[str, tuple[int, str]]) -> ObjectID:
-        tree = Tree()
-        for top in sorted({path.partition("/")[0] for path in files}):
-            below = {
-                path.partition("/")[2]: value
-                for path, value in files.items()
-                if path.startswith(top + "/")
-            }
-            if below:
-                tree.add(top.encode(), 0o040000, self._tree(repo, below))
-                continue
-            mode, content = files[top]
-            blob = Blob.from_string(content.encode())
-            repo.object_store.add_object(blob)
-            tree.add(top.encode(), mode, blob.id)
-        repo.object_store.add_object(tree)
-        return tree.id
-
-
-def run(cloud: Cloud, context: str, folder: Path, **more: str) -> str:
-    fetched = fetch(cloud, context, folder / "workspace", registry_id=REGISTRY, **more)
-    assert fetched.folder == folder / "workspace"
-    return fetched.commit
 
 
 def test_parts_of_a_git_context() -> None:
@@ -335,12 +283,13 @@ def test_uploaded_archive(cloud: Cloud, tmp_path: Path) -> None:
     [
         archive(("../escaped", b"x")),
         archive(special("link", tarfile.SYMTYPE, "../../.."), ("link/escaped", b"x")),
-        archive(special("link", tarfile.SYMTYPE, "/etc")),
+        archive(special("link", tarfile.SYMTYPE, "/etc"), ("link/escaped", b"x")),
+        archive(special("link", tarfile.SYMTYPE, ".."), special("link/escaped", tarfile.DIRTYPE)),
         archive(special("device", tarfile.CHRTYPE)),
         b"no archive at all",
         archive(("a", b"x" * 5000))[:-20],
     ],
-    ids=["parent", "link", "absolute link", "device", "garbage", "cut"],
+    ids=["parent", "link", "absolute link", "folder", "device", "garbage", "cut"],
 )
 def test_bad_archives_are_refused_and_write_nothing_outside(
     cloud: Cloud, tmp_path: Path, content: bytes

@@ -11,8 +11,10 @@ from dulwich.repo import Repo
 
 from helpers.localcloud.blobs.account import BlobAccount
 from helpers.localcloud.cloud import Cloud
-from helpers.localcloud.tasks.execution.source import SourceError, fetch
-from tests.tasks.test_source import REGISTRY, Repository, archive, run, upload
+from helpers.localcloud.tasks.execution.git_context import SourceError
+from helpers.localcloud.tasks.execution.source import fetch
+from tests.tasks.repositories import REGISTRY, Repository, run
+from tests.tasks.test_source import archive, upload
 
 
 def test_tags_and_annotated_tags_are_checked_out(cloud: Cloud, tmp_path: Path) -> None:
@@ -31,6 +33,52 @@ def test_tags_and_annotated_tags_are_checked_out(cloud: Cloud, tmp_path: Path) -
         source = fetch(cloud, url, tmp_path / name / "workspace", registry_id=REGISTRY)
         assert (source.commit, source.tag, source.branch) == (commit, name, "")
         assert (source.folder / "a").read_text() == "a"
+
+
+def test_a_reference_may_be_named_in_full(cloud: Cloud, tmp_path: Path) -> None:
+    repository = Repository(cloud)
+    first = repository.commit("main", {"app/a": (0o100644, "first")})
+    second = repository.commit("main", {"app/a": (0o100644, "second")})
+    third = repository.commit("dev", {"app/a": (0o100644, "third")})
+    repository.name_it("refs/tags/v1", first)
+    repository.name_it("refs/pull/1/head", third)
+    repository.name_it("refs/tags/dev", first)  # of that name there is a branch, too
+    for number, (reference, commit, branch, tag) in enumerate(
+        [
+            ("refs/heads/main", second, "main", ""),
+            ("heads/main", second, "main", ""),
+            ("refs/tags/v1", first, "", "v1"),
+            ("tags/v1", first, "", "v1"),
+            ("refs/pull/1/head", third, "", ""),
+            ("pull/1/head", third, "", ""),
+            ("HEAD", second, "main", ""),
+            ("dev", first, "", "dev"),
+            ("refs/heads/dev", third, "dev", ""),
+            (second, second, "", ""),
+            (first[:4], first, "", ""),
+        ]
+    ):
+        for folder, file in (("", "app/a"), (":app", "a")):
+            place = tmp_path / f"{number}{folder}" / "workspace"
+            url = f"{repository.url}#{reference}{folder}"
+            source = fetch(cloud, url, place, registry_id=REGISTRY)
+            assert (source.commit, source.branch, source.tag) == (commit, branch, tag)
+            words = {first: "first", second: "second", third: "third"}
+            assert (place / file).read_text() == words[commit]
+    with pytest.raises(SourceError, match="'refs/pull/2/head' was not found in https://github"):
+        run(cloud, f"{repository.url}#refs/pull/2/head", tmp_path / "missing")
+
+
+def test_a_commit_that_no_reference_leads_to_is_taken_by_its_id(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    repository = Repository(cloud)
+    repository.commit("main", {"a": (0o100644, "a")})
+    alone = repository.commit("gone", {"a": (0o100644, "alone")})
+    with Repo(str(repository.path)) as repo:
+        del repo.refs[Ref(b"refs/heads/gone")]
+    assert run(cloud, f"{repository.url}#{alone}", tmp_path) == alone
+    assert (tmp_path / "workspace/a").read_text() == "alone"
 
 
 def test_a_commit_that_is_not_there_is_told(cloud: Cloud, tmp_path: Path) -> None:

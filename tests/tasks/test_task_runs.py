@@ -10,8 +10,8 @@ from azure.mgmt.keyvault import KeyVaultManagementClient
 
 from helpers.localcloud.cloud import Cloud
 from tests.conftest import LocalCloud
+from tests.tasks.repositories import Repository
 from tests.tasks.running import Registry
-from tests.tasks.test_source import Repository
 
 REPOS = Path(__file__).parents[2] / "repos"
 

@@ -35,8 +35,8 @@ from ...run_statuses import FINAL
 from ...store import Resource
 from ..runs import Runs
 from .checkout import check_out
+from .clone import new_repository
 from .runner import execute
-from .source import new_repository
 from .stop import Stop
 
 TIMES = 10  # from the eighth call on, a function is specialised

@@ -25,9 +25,10 @@ from . import limits, source
 from .agent import Agent, StepError
 from .docker_config import DockerConfig
 from .folders import folder_of
+from .git_context import SourceError
 from .log import RunLog
 from .session import RunSession
-from .source import Source, SourceError
+from .source import Source
 from .steps import Steps
 from .stop import Stop, StoppedError, late, unexpected
 

@@ -1,7 +1,12 @@
-"""Uploaded source archives, unpacked: whole or not at all, and nothing of them leaves its folder."""
+"""Uploaded source archives, unpacked: whole or not at all, and nothing of them leaves its folder.
+
+A link stays what the archive says, as tar and Docker keep it; nothing is written through one that
+leads out.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import tarfile
 from pathlib import Path, PurePosixPath
@@ -46,20 +51,20 @@ def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, root: RootFolder
         raise outside
     if not path.parts:
         return
+    _stay(root, path.parent, outside)
     root.make_folders(str(path.parent))
-    real = PurePosixPath(root.real(str(path.parent)))
-    if member.issym() and _leads_out(real, member.linkname):
-        raise outside
-    if member.islnk() and _leads_out(PurePosixPath(), member.linkname):
-        raise outside
     with root.parent(str(path)) as (folder, name):
         if member.isdir():
+            _stay(root, path, outside)
             root.make_folders(str(path))
             return
         remove(folder, name)
         if member.issym():
             os.symlink(member.linkname, name, dir_fd=folder)
         elif member.islnk():
+            if _leads_out(member.linkname):
+                raise outside
+            _stay(root, PurePosixPath(member.linkname).parent, outside)
             with root.parent(member.linkname) as (origin, linked):
                 os.link(linked, name, src_dir_fd=origin, dst_dir_fd=folder, follow_symlinks=False)
         elif member.isreg():
@@ -75,7 +80,19 @@ def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, root: RootFolder
             raise SourceArchiveError(f"is refused: {member.name} is a special file")
 
 
-def _leads_out(folder: PurePosixPath, target: str) -> bool:
-    """Whether a link in ``folder`` would lead out of the root, as it is written."""
-    whole = os.path.normpath(os.path.join(str(folder), target))  # noqa: PTH118 - of no file
+def _stay(root: RootFolder, path: PurePosixPath, outside: SourceArchiveError) -> None:
+    """Refuse a path of the archive that goes through one of its links to the outside."""
+    try:
+        root.real(str(path), strict=True)
+    except FileNotFoundError:  # what is there leads nowhere else
+        return
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            raise outside from None
+        raise
+
+
+def _leads_out(target: str) -> bool:
+    """Whether the target of a hard link, which counts from the top, lies above it."""
+    whole = os.path.normpath(target)
     return whole.startswith("/") or whole == ".." or whole.startswith("../")

@@ -24,6 +24,7 @@ from ..definitions.words import ShellError, split
 from . import source
 from .agent import Agent, StepError
 from .attempts import Attempts, Log, timed_out
+from .git_context import SourceError
 from .session import RunSession
 from .step_tools import StepTools, plain_call, tool_of
 
@@ -122,7 +123,7 @@ class StepCommands:
                     target,
                     registry_id=self._agent.run.registry_id,
                 )
-            except source.SourceError as error:
+            except SourceError as error:
                 raise StepError(str(error)) from None
             return RootFolder(fetched.folder), ""
         place = self._inside(self._directory(step), command.context, "build context")

@@ -1,0 +1,81 @@
+"""Repositories of the git host, filled through its storage: also with what git would not push."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from pathlib import Path
+
+from dulwich.objects import Blob, Commit, ObjectID, Tree
+from dulwich.refs import Ref
+from dulwich.repo import Repo
+
+from helpers.localcloud.cloud import Cloud
+from helpers.localcloud.git_host.repositories import Repositories
+from helpers.localcloud.tasks.execution.source import fetch
+
+FILE, LINK, SUBMODULE = 0o100644, 0o120000, 0o160000
+REGISTRY = "/subscriptions/s/registries/acme"
+_numbers = itertools.count(1)
+
+
+class Repository:
+    """A repository of the git host, filled through its storage."""
+
+    def __init__(self, cloud: Cloud, *, private: bool = False) -> None:
+        self.owner = cloud.account.github_owner
+        self.name = f"source-{os.getpid()}-{next(_numbers)}"
+        created = Repositories(cloud).create(self.owner, self.name, private=private, description="")
+        self.path = created.path
+        self.url = f"https://github.com/{self.owner}/{self.name}.git"
+
+    def commit(self, branch: str, files: dict[str, tuple[int, str]]) -> str:
+        """Put files (mode, content) as one commit on a branch; paths may name folders.
+
+        The content of a submodule is the id of its commit.
+        """
+        with Repo(str(self.path)) as repo:
+            ref = Ref(f"refs/heads/{branch}".encode())
+            commit = Commit()
+            commit.tree = self._tree(repo, files)
+            commit.parents = [repo.refs[ref]] if ref in repo.refs else []
+            commit.author = commit.committer = b"A <a@example.org>"
+            commit.author_time = commit.commit_time = 1_700_000_000
+            commit.author_timezone = commit.commit_timezone = 0
+            commit.message = b"change"
+            repo.object_store.add_object(commit)
+            repo.refs[ref] = commit.id
+            return commit.id.decode()
+
+    def name_it(self, reference: str, commit: str) -> None:
+        """Let a reference (``refs/tags/v1``) name a commit."""
+        with Repo(str(self.path)) as repo:
+            repo.refs[Ref(reference.encode())] = ObjectID(commit.encode())
+
+    def _tree(self, repo: Repo, files: dict[str, tuple[int, str]]) -> ObjectID:
+        tree = Tree()
+        for top in sorted({path.partition("/")[0] for path in files}):
+            below = {
+                path.partition("/")[2]: value
+                for path, value in files.items()
+                if path.startswith(top + "/")
+            }
+            if below:
+                tree.add(os.fsencode(top), 0o040000, self._tree(repo, below))
+                continue
+            mode, content = files[top]
+            if mode == SUBMODULE:
+                tree.add(os.fsencode(top), mode, ObjectID(content.encode()))
+                continue
+            blob = Blob.from_string(content.encode(errors="surrogateescape"))
+            repo.object_store.add_object(blob)
+            tree.add(os.fsencode(top), mode, blob.id)
+        repo.object_store.add_object(tree)
+        return tree.id
+
+
+def run(cloud: Cloud, context: str, folder: Path, **more: str) -> str:
+    """Fetch a source into ``workspace`` below ``folder``; its commit."""
+    fetched = fetch(cloud, context, folder / "workspace", registry_id=REGISTRY, **more)
+    assert fetched.folder == folder / "workspace"
+    return fetched.commit
