@@ -56,7 +56,7 @@ def test_an_identity_is_not_given_to_a_forwarded_request_or_under_another_name(
         ),
         (ask(resource=management, client_id="other"), "invalid_request", "Identity not found"),
         (ask(resource=management, object_id="other"), "invalid_request", "Identity not found"),
-        (ask(), "invalid_request", "'resource' is missing"),
+        (ask(), "invalid_request", "Required audience parameter not specified"),
         (ask(resource="https://example.org"), "invalid_resource", "AADSTS500011"),
     ]
     for answer, code, message in refusals:

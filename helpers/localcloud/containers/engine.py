@@ -289,7 +289,11 @@ class Session:
         with self._lock:
             if self._network is None:
                 self._network = Network.create(self._cloud)
+                self._furnish(self._network)
             return self._network
+
+    def _furnish(self, network: Network) -> None:
+        """Add what containers find in each network of this host, before any has started."""
 
     def containers(self) -> dict[str, Container]:
         """Containers that run, by name."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..reference import AZURE, DOCKER_HUB_HOSTS
 
 METADATA_HOST = "169.254.169.254"  # instance metadata: link-local, plain HTTP
+IDENTITY_PATH = "/msi/token"  # App Service's form of it
 
 _EXACT = {
     "login.microsoftonline.com": "identity",

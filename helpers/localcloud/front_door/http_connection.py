@@ -49,8 +49,15 @@ class _RefusedError(Exception):
 class HttpConnection(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 connection, over a transport that something else has opened."""
 
-    def __init__(self, config: Config, state: ServerState, connections: Connections) -> None:
+    def __init__(
+        self,
+        config: Config,
+        state: ServerState,
+        connections: Connections,
+        proven: tuple[bytes, bytes] | None = None,
+    ) -> None:
         super().__init__(config, state, app_state={})
+        self._proven = proven  # a header field that holds for every request, whatever it says
         self.logger = _SILENT
         self._early: bytes | None = b""  # None once the transport is here
         self._tcp: socket.socket | None = None
@@ -144,6 +151,9 @@ class HttpConnection(HttpToolsProtocol):
         self._in_body, self._body_bytes, self._body_waited = True, 0, 0.0
         self._heard = time.monotonic()
         self._head = self._fields = self._unclear = 0
+        if self._proven is not None:
+            others = [one for one in self.headers if one[0] != self._proven[0]]
+            self.headers[:] = [*others, self._proven]
         if len(self.pipeline) >= PIPELINED:
             self._stop(_TOO_MANY)
         super().on_headers_complete()
@@ -254,9 +264,12 @@ class HttpConnections:
         self._state = ServerState()
         self._connections = connections
 
-    def open(self) -> HttpConnection:
-        """A connection that waits for its transport."""
-        return HttpConnection(self._config, self._state, self._connections)
+    def open(self, proven: tuple[bytes, bytes] | None = None) -> HttpConnection:
+        """A connection that waits for its transport.
+
+        ``proven`` is a header field that each of its requests has, in the place of its own.
+        """
+        return HttpConnection(self._config, self._state, self._connections, proven)
 
     async def close(self, grace: float) -> None:
         """Ask every connection to end, and give running requests ``grace`` seconds."""

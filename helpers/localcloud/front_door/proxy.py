@@ -1,4 +1,8 @@
-"""The proxy's connections: CONNECT turns into TLS to a service, anything foreign into a 403."""
+"""The proxy's connections: CONNECT turns into TLS to a service, anything foreign into a 403.
+
+To the instance metadata address CONNECT turns into plain HTTP, with the identity that its proxy credential
+proves (RFC 9110, section 9.3.6).
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,8 @@ import ssl
 import time
 from typing import Any, cast
 
-from .hosts import EXPECTED_REFUSALS, refusal, service_for
-from .http_connection import HttpConnections
+from .hosts import EXPECTED_REFUSALS, METADATA_HOST, refusal, service_for
+from .http_connection import HttpConnection, HttpConnections
 from .limits import (
     FIELDS,
     HANDSHAKE_SECONDS,
@@ -25,6 +29,7 @@ from .limits import (
 log = logging.getLogger(__name__)
 
 _ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
+_PROOF = b"proxy-authorization"
 _LONGEST_HOST = 255  # characters (RFC 1035, section 2.3.4)
 
 
@@ -85,16 +90,17 @@ class ProxyConnection(asyncio.Protocol):
         """Do what the head asks for, which ends at ``end``."""
         head = bytes(self._head)
         if not head.startswith(b"CONNECT "):
-            connection = self._plain.open()
-            self._held.replace(self, connection)
-            transport.set_protocol(connection)
-            connection.connection_made(transport)
-            connection.data_received(head)
+            self._hand_over(transport, self._plain.open(), head)
             return
         if head.count(b"\r\n", 0, end) > FIELDS:
             self._refuse(431, f"A request may have {FIELDS} header fields.\n")
             return
         host, port = _target(head)
+        if (host, port) == (METADATA_HOST, "80"):  # who is behind it has said who it is
+            transport.write(_ESTABLISHED)
+            proven = (_PROOF, _field(head[:end], _PROOF))
+            self._hand_over(transport, self._plain.open(proven), head[end + 4 :])
+            return
         if port != "443" or service_for(host) is None:
             if host not in EXPECTED_REFUSALS:
                 log.warning("refused CONNECT %s:%s", host, port)
@@ -104,6 +110,16 @@ class ProxyConnection(asyncio.Protocol):
         transport.pause_reading()  # the next bytes belong to TLS
         transport.write(_ESTABLISHED)
         self._upgrade = asyncio.get_running_loop().create_task(self._start_tls(transport))
+
+    def _hand_over(
+        self, transport: asyncio.Transport, connection: HttpConnection, data: bytes
+    ) -> None:
+        """Let an HTTP connection go on, with what has come for it already."""
+        self._held.replace(self, connection)
+        transport.set_protocol(connection)
+        connection.connection_made(transport)
+        if data:
+            connection.data_received(data)
 
     async def _start_tls(self, transport: asyncio.Transport) -> None:
         connection = self._secure.open()
@@ -157,6 +173,15 @@ def _target(head: bytes) -> tuple[str, str]:
     if not colon:
         host, port = authority, ""
     return _printable(host.lower()), _printable(port)
+
+
+def _field(head: bytes, name: bytes) -> bytes:
+    """The value of a header field; nothing when it is not there."""
+    for line in head.split(b"\r\n")[1:]:
+        key, _, value = line.partition(b":")
+        if key.strip().lower() == name:
+            return value.strip()
+    return b""
 
 
 def _printable(text: str) -> str:

@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import CloudError, failure_of, no_space
-from .hosts import METADATA_HOST, refusal, service_for
+from .hosts import IDENTITY_PATH, METADATA_HOST, refusal, service_for
 from .http_connection import HttpConnections
 from .limits import CHECK_SECONDS, Connections
 from .proxy import ProxyConnection
@@ -110,6 +110,9 @@ class PlainDispatch:
         host = _host(scope)
         if host == METADATA_HOST:
             await self._identity(scope, receive, send)
+        elif _authority(scope) in self._authorities and scope["path"] == IDENTITY_PATH:
+            # Where a workload has no address of its own. It proves with each request who it is.
+            await self._identity(_to(METADATA_HOST, scope), receive, send)
         elif _authority(scope) in self._authorities and scope["path"] in self._own:
             # To the proxy itself, not by way of it to another port.
             await self._own[scope["path"]](scope, receive, send)
@@ -184,6 +187,12 @@ def loopback_listener(port: int) -> socket.socket:
 def _host(scope: Scope) -> str:
     text = _authority(scope)
     return text.rsplit(":", 1)[0] if ":" in text else text
+
+
+def _to(host: str, scope: Scope) -> Scope:
+    """A request as if it were to ``host``."""
+    others = [one for one in scope["headers"] if one[0] != b"host"]
+    return {**scope, "headers": [(b"host", host.encode()), *others]}
 
 
 def _authority(scope: Scope) -> str:

@@ -22,6 +22,8 @@ from ..request_values import basic_credentials
 from ..threads import Threads
 from .login import audience_of
 
+VERSIONS = ("2021-02-01", "2020-10-01", "2018-02-01")
+
 
 def managed_identity(cloud: Cloud, threads: Threads) -> ASGIApp:  # noqa: C901 (all its routes count)
     """The application of the address 169.254.169.254."""
@@ -41,7 +43,7 @@ def managed_identity(cloud: Cloud, threads: Threads) -> ASGIApp:  # noqa: C901 (
                 return _refuse(400, "invalid_request", "Identity not found")
         resource = request.query_params.get("resource")
         if not resource:
-            return _refuse(400, "invalid_request", "Required query variable 'resource' is missing")
+            return _refuse(400, "invalid_request", "Required audience parameter not specified")
         audience = audience_of(resource)
         if audience is None:
             return _refuse(
@@ -68,6 +70,8 @@ def managed_identity(cloud: Cloud, threads: Threads) -> ASGIApp:  # noqa: C901 (
             return _refuse(400, "invalid_request", "Required metadata header not specified")
         if "x-forwarded-for" in request.headers:
             return _refuse(400, "invalid_request", "X-Forwarded-For is not allowed")
+        if "api-version" not in request.query_params:
+            return _no_version()
         return answer(request, cloud.principals.session(_proxy_password(request)))
 
     def app_service(request: Request) -> JSONResponse:
@@ -80,6 +84,8 @@ def managed_identity(cloud: Cloud, threads: Threads) -> ASGIApp:  # noqa: C901 (
     def instance(request: Request) -> JSONResponse:
         if request.headers.get("metadata", "").lower() != "true":
             return _refuse(400, "invalid_request", "Required metadata header not specified")
+        if "api-version" not in request.query_params:
+            return _no_version()
         return JSONResponse(
             {
                 "compute": {
@@ -113,6 +119,14 @@ def managed_identity(cloud: Cloud, threads: Threads) -> ASGIApp:  # noqa: C901 (
 def _proxy_password(request: Request) -> str:
     pair = basic_credentials(request.headers.get("proxy-authorization"))
     return pair[1] if pair is not None else ""
+
+
+def _no_version() -> JSONResponse:
+    message = (
+        "Bad request. api-version was not specified in the request. For more information refer to "
+        "aka.ms/azureimds"
+    )
+    return JSONResponse({"error": message, "newest-versions": VERSIONS}, 400)
 
 
 def _refuse(status: int, error: str, description: str) -> JSONResponse:

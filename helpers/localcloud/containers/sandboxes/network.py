@@ -25,7 +25,7 @@ from ...cloud import Cloud
 from ..errors import SandboxError
 from . import namespace_holder
 from .holder import Holder, start_holder
-from .relay import Relay, patiently
+from .relay import Connect, Relay, patiently
 
 log = logging.getLogger(__name__)
 
@@ -221,15 +221,27 @@ class Network:
     def _serve_proxy(self) -> None:
         door = urlsplit(self._cloud.proxy_url)
         address = (door.hostname or LOOPBACK, door.port or 80)
-        listener = self._listener(LOOPBACK, PROXY_PORT)
 
         async def connect() -> socket.socket:
             return await patiently(
                 address, lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM), 0.0
             )
 
-        self._relaying().serve(listener, connect)
+        self._answer(LOOPBACK, PROXY_PORT, connect)
         self._proxy_url = f"http://{LOOPBACK}:{PROXY_PORT}"
+
+    def answer(self, address: str, port: int, connect: Connect) -> None:
+        """Relay what connects to an address of the network's own to what ``connect`` opens.
+
+        In a chroot it would be the machine's: raises :class:`SandboxError`.
+        """
+        if self.mode == "chroot":
+            raise SandboxError("in a chroot, a container network has no address of its own")
+        with self._lock:
+            self._answer(address, port, connect)
+
+    def _answer(self, address: str, port: int, connect: Connect) -> None:
+        self._relaying().serve(self._listener(address, port), connect)
 
     def add_name(self, name: str) -> None:
         """Let every container of the network reach ``name``. Raises :class:`SandboxError`."""

@@ -30,6 +30,7 @@ from .network import Network
 from .root_file_system import Account, RootFileSystem, UnknownUserError
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+OWN = "localhost,127.0.0.1,169.254.169.254"  # what a container reaches itself
 CA_FILE = "/run/localcloud/ca.pem"
 CA_VARIABLES = (
     *("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
@@ -185,6 +186,7 @@ class _Start:
             url = self.network.proxy_url
             if url:
                 environment |= {"HTTPS_PROXY": url, "https_proxy": url}
+                environment |= {"NO_PROXY": OWN, "no_proxy": OWN}
             if self.cloud.ca_file.exists():
                 environment |= dict.fromkeys(CA_VARIABLES, CA_FILE)
         return environment | dict(self.spec.environment)

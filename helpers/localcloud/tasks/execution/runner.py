@@ -27,6 +27,7 @@ from .docker_config import DockerConfig
 from .folders import folder_of
 from .git_context import SourceError
 from .log import RunLog
+from .run_identity import RunIdentity
 from .session import RunSession
 from .source import Source
 from .steps import Steps
@@ -142,7 +143,8 @@ class _Runner:
         with limits.within(limits.RENDERING, "Rendering and reading the task file"):
             task = self._define(agent, volume)
         config = DockerConfig(self._cloud, home, self._log.masker, self._token)
-        session = RunSession(self._cloud, self._log.masker.cut, config)
+        proof = RunIdentity(self._cloud, identity, self._log.masker.hide)
+        session = RunSession(self._cloud, self._log.masker.cut, config, proof)
         with self._stop.action(agent.cancelled.set), self._stop.action(session.close):
             try:
                 steps = Steps(agent, session, task)

@@ -7,23 +7,33 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from ...cloud import Cloud
 from ...containers.engine import Session
 from ...containers.errors import SandboxError
 from ...containers.sandboxes.container import Container, ContainerSpec, ContainerTimeoutError
+from ...containers.sandboxes.network import Network
 from ...reference import Reference
 from ...registry.credentials import Credential
 from ..tools.server import ToolServer
 from .docker_config import DockerConfig
+from .run_identity import RunIdentity
 
 
 class RunSession(Session):
     """A session whose pushes become the run's output images; each step is a thread of its own."""
 
-    def __init__(self, cloud: Cloud, cut: Callable[[str], int], config: DockerConfig) -> None:
+    def __init__(
+        self,
+        cloud: Cloud,
+        cut: Callable[[str], int],
+        config: DockerConfig,
+        identity: RunIdentity,
+    ) -> None:
         super().__init__(cloud, cut)
         self._config = config
+        self._identity = identity
         self._pushed: dict[Reference, str] = {}
         self._pushed_lock = threading.Lock()
         self._step = threading.local()
@@ -62,6 +72,10 @@ class RunSession(Session):
             tools = self._tools
         if tools is not None:
             tools.close()
+        self._identity.close()
+
+    def _furnish(self, network: Network) -> None:
+        self._identity.serve(network)
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
@@ -91,6 +105,9 @@ class RunSession(Session):
                 f'Conflict. The container name "/{name}" is already in use. You have to remove (or '
                 "rename) that container to be able to reuse that name."
             )
+        if spec.upper is None and spec.proxy and spec.network is not None:  # no RUN of a build
+            given = self._identity.environment(spec.network)
+            spec = replace(spec, environment={**given, **spec.environment})
         left = min(self.time_left(), math.inf if timeout is None else timeout)
         limit = None if math.isinf(left) else left
         try:

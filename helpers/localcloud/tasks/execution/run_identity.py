@@ -1,0 +1,66 @@
+"""The managed identity of a run, as its steps have it: an address, or two environment variables."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from ...cloud import Cloud
+from ...containers.sandboxes import metadata
+from ...containers.sandboxes.network import Network
+from ...principals import Principal
+
+TOKENS = "/msi/token"  # App Service's form, where the secret comes in a header
+
+
+class RunIdentity:
+    """Proves who a run is to the metadata service, while the run lasts. Thread-safe.
+
+    Without a ``principal`` it proves nothing, and the service says what it says to a machine without
+    an identity. ``hide`` is told of the secret.
+    """
+
+    def __init__(
+        self, cloud: Cloud, principal: Principal | None, hide: Callable[[str], None]
+    ) -> None:
+        self._cloud = cloud
+        self._principal = principal
+        self._hide = hide
+        self._lock = threading.Lock()
+        self._secret = ""
+        self._closed = False
+
+    def serve(self, network: Network) -> None:
+        """Let the containers of a network ask at 169.254.169.254, where that address is its own."""
+        if network.mode != "chroot" and self._cloud.proxy_url:
+            metadata.serve(network, self._cloud.proxy_url, self.secret)
+
+    def secret(self) -> str:
+        """What proves the identity; "" without one, or when the run is over."""
+        with self._lock:
+            if self._principal is None or self._closed:
+                return ""
+            if not self._secret:
+                self._secret = self._cloud.principals.open_session(self._principal.object_id)
+                self._hide(self._secret)
+            return self._secret
+
+    def environment(self, network: Network) -> dict[str, str]:
+        """The variables that a container in ``network`` asks for tokens with.
+
+        Source: "How to use managed identities for App Service", REST endpoint reference.
+        """
+        secret = self.secret() if self._cloud.proxy_url else ""
+        if not secret:
+            return {}
+        own = network.mode != "chroot"
+        base = f"http://{metadata.ADDRESS}" if own else self._cloud.proxy_url
+        return {"IDENTITY_ENDPOINT": f"{base}{TOKENS}", "IDENTITY_HEADER": secret}
+
+    def close(self) -> None:
+        """Make what was proved with worthless."""
+        with self._lock:
+            self._closed = True
+            secret, self._secret = self._secret, ""
+        if secret:
+            self._cloud.principals.close_session(secret)

@@ -1,0 +1,198 @@
+"""The managed identity inside a step: who gets which token where, and who gets none."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shlex
+from typing import Any
+
+import jwt
+import pytest
+
+from helpers.localcloud import daemon
+from helpers.localcloud.cloud import Cloud
+from helpers.localcloud.tasks.execution.run_identity import RunIdentity
+from tests.conftest import LocalCloud, start
+from tests.tasks.running import Ended, Registry
+
+URL = "http://169.254.169.254/metadata/identity/oauth2/token"
+VERSION = "api-version=2018-02-01"
+VAULT = "resource=https://vault.azure.net"
+ASK = f"curl -s -H Metadata:true '{URL}?{VERSION}&{VAULT}'"
+APP_SERVICE = (
+    'curl -s -H "X-IDENTITY-HEADER: $IDENTITY_HEADER" '
+    f'"$IDENTITY_ENDPOINT?api-version=2019-08-01&{VAULT}"'
+)
+
+
+def step(script: str, more: str = "") -> str:
+    """A step that runs a script of bash in an image with curl."""
+    command = f"mcr.microsoft.com/azure-cli bash -c {shlex.quote(script)}"
+    return f"  - cmd: {json.dumps(command)}\n" + "".join(f"    {one}\n" for one in more.split("\n"))
+
+
+def task(registry: Registry, name: str, *steps: str) -> dict[str, Any]:
+    text = "version: v1.0.0\nsteps:\n" + "".join(steps)
+    content = base64.b64encode(text.encode()).decode()
+    return registry.task(name, {"type": "EncodedTask", "encodedTaskContent": content})
+
+
+def ended(registry: Registry, name: str) -> Ended:
+    run = registry.wait(registry.start_task(name))
+    assert run.status == "Succeeded", run.log
+    return run
+
+
+def answers(run: Ended) -> list[dict[str, Any]]:
+    """The lines of a run's log that are JSON objects."""
+    return [json.loads(line) for line in run.lines if line.startswith("{")]
+
+
+def who(answer: dict[str, Any]) -> tuple[str, str]:
+    """Whom an answer's token is of, and what it is for."""
+    claims = jwt.decode(answer["access_token"], options={"verify_signature": False})
+    return claims["oid"], claims["aud"]
+
+
+def test_every_container_of_a_step_has_the_identity_of_its_task(registry: Registry) -> None:
+    nested = shlex.quote(f"{ASK}; echo")
+    made = task(
+        registry,
+        "identity",
+        step(f"{ASK}; echo; {APP_SERVICE}; echo"),
+        step(f"HTTPS_PROXY= HTTP_PROXY=$HTTPS_PROXY {ASK}; echo"),
+        step(f"http_proxy=$https_proxy {ASK}; echo"),
+        step(
+            f"curl -s -H Metadata:true '{URL}?{VERSION}&{VAULT}&client_id='$ID; echo", "env: [ID=x]"
+        ),
+        f"  - cmd: {json.dumps(f'docker run --rm mcr.microsoft.com/azure-cli bash -c {nested}')}\n",
+    )
+    found = answers(ended(registry, "identity"))
+    own = (made["identity"]["principalId"], "https://vault.azure.net")
+    refused = {"error": "invalid_request", "error_description": "Identity not found"}
+    assert found.pop(4) == refused
+    assert [who(one) for one in found] == [own] * 5
+    assert {one["resource"] for one in found} == {"https://vault.azure.net"}
+    assert all(3500 < int(one["expires_in"]) < 3600 for one in found)
+
+
+def test_what_is_wrong_with_a_request_is_told_as_azure_does(registry: Registry) -> None:
+    asks = [
+        f"curl -s '{URL}?{VERSION}&{VAULT}'",
+        f"curl -s -H Metadata:true -H X-Forwarded-For:127.0.0.1 '{URL}?{VERSION}&{VAULT}'",
+        f"curl -s -H Metadata:true '{URL}?{VERSION}'",
+        f"curl -s -H Metadata:true '{URL}?{VERSION}&resource=https://example.org'",
+        f"curl -s -H Metadata:true '{URL}?{VAULT}'",
+        f"curl -s -H Metadata:true '{URL}?{VERSION}&{VAULT}&msi_res_id=/subscriptions/x'",
+        'curl -s -H X-IDENTITY-HEADER:wrong "$IDENTITY_ENDPOINT?api-version=2019-08-01"',
+        "curl -s -H Metadata:true http://169.254.169.254/metadata/instance",
+    ]
+    task(registry, "wrong", *(step(f"{ask} -w '\\n%{{http_code}}\\n'") for ask in asks))
+    run = ended(registry, "wrong")
+    found = [
+        (one["error"], one.get("error_description", "").partition(":")[0]) for one in answers(run)
+    ]
+    version = (
+        "Bad request. api-version was not specified in the request. For more information refer to "
+        "aka.ms/azureimds"
+    )
+    assert found == [
+        ("invalid_request", "Required metadata header not specified"),
+        ("invalid_request", "X-Forwarded-For is not allowed"),
+        ("invalid_request", "Required audience parameter not specified"),
+        ("invalid_resource", "AADSTS500011"),
+        (version, ""),
+        ("invalid_request", "Identity not found"),
+        ("unauthorized", "The X-IDENTITY-HEADER is missing or wrong."),
+        (version, ""),
+    ]
+    codes = [line for line in run.lines if re.fullmatch(r"[0-9]{3}", line)]
+    assert codes == ["400"] * 6 + ["401", "400"]
+
+
+def test_a_run_without_an_identity_is_told_so(registry: Registry) -> None:
+    """As is whoever asks the proxy itself, inside of a container with an identity, too."""
+    direct = ASK.replace("curl", "curl -x http://127.0.0.1:47128 --noproxy ''")
+    tunnel = ASK.replace("curl", "curl -p -x http://127.0.0.1:47128 --noproxy ''")
+    script = f"{ASK}; echo; env | grep IDENTITY_; echo none=$?"
+    text = "version: v1.0.0\nsteps:\n" + step(script)
+    run = registry.wait(registry.text(text, platform={"os": "Linux"}))
+    task(registry, "proxied", step(f"{direct}; echo; {tunnel}; echo"))
+    assert run.status == "Succeeded", run.log
+    assert "none=1" in run.lines
+    found = answers(run) + answers(ended(registry, "proxied"))
+    assert [one["error_description"].partition(":")[0] for one in found] == [
+        "Identity not found"
+    ] * 3
+
+
+def test_tasks_side_by_side_have_their_own_and_a_build_none(registry: Registry) -> None:
+    names = ("first", "other")
+    made = {
+        name: task(registry, name, step(f"{ASK}; echo; sleep 1; {ASK}; echo")) for name in names
+    }
+    runs = {name: registry.start_task(name) for name in names}
+    for name, run in runs.items():
+        found = answers(registry.wait(run))
+        assert {who(one)[0] for one in found} == {made[name]["identity"]["principalId"]}
+        assert len(found) == 2
+
+
+def test_the_secret_is_in_no_log_and_ends_with_the_run(registry: Registry) -> None:
+    script = 'echo "secret=$IDENTITY_HEADER"; echo $IDENTITY_HEADER | base64 -w0; echo'
+    task(registry, "secret", step(script), step(f"{APP_SERVICE} -o /dev/null", "network: none"))
+    run = registry.wait(registry.start_task("secret"))
+    assert run.status == "Failed"  # a container without a network reaches nobody
+    assert "secret=***" in run.log
+    assert "IDENTITY_HEADER" not in run.log
+
+
+def test_what_proves_an_identity_is_worthless_when_it_is_closed(
+    cloud: Cloud, local_cloud: LocalCloud
+) -> None:
+    principal = cloud.principals.add("closing", resource_id="/subscriptions/x/tasks/closing")
+    hidden: list[str] = []
+    proof = RunIdentity(cloud, principal, hidden.append)
+    secret = proof.secret()
+    assert hidden == [secret]
+    http = local_cloud.http()
+    url = f"{local_cloud.proxy_url}/msi/token"
+    http.proxies = {}
+
+    def ask(**headers: str) -> int:
+        query = {"api-version": "2019-08-01", "resource": "https://vault.azure.net"}
+        return http.get(url, params=query, headers=headers).status_code
+
+    assert ask(**{"X-IDENTITY-HEADER": secret}) == 200
+    assert ask() == ask(**{"X-IDENTITY-HEADER": "x"}) == 401
+    # At the proxy's own address, a stranger of this machine finds no other way to ask.
+    assert http.get(url.replace("/msi/", "/metadata/identity/oauth2/")).status_code == 403
+    proof.close()
+    assert proof.secret() == ""
+    assert ask(**{"X-IDENTITY-HEADER": secret}) == 401
+
+
+def test_in_a_chroot_only_the_variables_lead_there(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import os
+
+    if os.geteuid() != 0:
+        pytest.skip("a chroot needs root")
+    monkeypatch.setenv("LOCALCLOUD_SANDBOX", "chroot")
+    home = tmp_path / "home"
+    try:
+        registry = Registry(start(home))
+        made = task(
+            registry,
+            "chroot",
+            step(f"{APP_SERVICE}; echo; curl -s -m 5 -H Metadata:true {URL}; echo status=$?"),
+        )
+        run = ended(registry, "chroot")
+        [answer] = answers(run)
+        assert who(answer)[0] == made["identity"]["principalId"]
+        assert "status=0" not in run.lines
+    finally:
+        daemon.down(home)
