@@ -1,8 +1,11 @@
-"""The words of a ``build:`` step: what ``docker build`` understands of them."""
+"""The words of a ``build:`` step: what ``docker build`` and what the dependency scan make of them."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+
+from .dependency_scan import fields, trim_quotes
 
 _VALUES = {
     "-t": "tag",
@@ -14,6 +17,12 @@ _VALUES = {
     "--platform": "platform",
 }
 _SWITCHES = {"--no-cache", "--pull", "--rm", "--force-rm", "-q", "--quiet"}
+# Docker, pkg/urlutil; acr-builder, util/url.go.
+_GIT = re.compile(r"(?:https?://.*\.git(?:#.+)?$|git://|github\.com/|git@)")
+_URL = re.compile(r"(?:https?|oci)://", re.IGNORECASE)
+_AZURE_GIT = re.compile(
+    r"https://(?:[^/]*dev\.azure\.com[^/]*|[^/]*\.visualstudio\.com)/[^?]*/_git/[^?]*$", re.IGNORECASE
+)
 
 
 class BuildCommandError(ValueError):
@@ -25,7 +34,7 @@ class BuildCommand:
     """A build: its context, and what the options say."""
 
     context: str = ""
-    dockerfile: str = ""  # relative to the context; "" = Dockerfile
+    dockerfile: str = ""  # relative to the working directory; "" = Dockerfile in the context
     tags: list[str] = field(default_factory=list)
     build_args: dict[str, str] = field(default_factory=dict)
     bare_args: list[str] = field(default_factory=list)  # whose values are the step's variables
@@ -82,3 +91,46 @@ class BuildCommand:
             self.target = value
         else:
             self.platform = value
+
+
+@dataclass(frozen=True)
+class ScannedCommand:
+    """The build as the dependency scan sees it: by words between spaces, without a shell.
+
+    It knows ``-f``, ``--file``, ``-t``, ``--tag``, ``--target`` and ``--build-arg`` in front of their
+    value alone, as words of their own: ``--file=D`` is none to it. Its context is the last word that
+    is no option and does not follow one, whether that option takes a value or not. Source: acr-builder,
+    builder/parse.go, util/parse.go.
+    """
+
+    dockerfile: str  # relative to the working directory; "" = Dockerfile in the context
+    target: str
+    context: str
+    tags: tuple[str, ...]
+    build_args: tuple[str, ...]
+
+    @classmethod
+    def of(cls, build: str) -> ScannedCommand:
+        """Read the text of ``build:``."""
+        dockerfile, target, context = "", "", "."
+        tags: list[str] = []
+        build_args: list[str] = []
+        before = ""
+        for word in (trim_quotes(field) for field in fields(build)):
+            if before in ("-f", "--file"):
+                dockerfile = word
+            elif before == "--target":
+                target = word
+            elif before in ("-t", "--tag"):
+                tags.append(word)
+            elif before == "--build-arg":
+                build_args.append(word)
+            elif not before.startswith("-") and not word.startswith("-"):
+                context = word
+            before = word
+        return cls(dockerfile, target, context, tuple(tags), tuple(build_args))
+
+
+def is_remote(context: str) -> bool:
+    """Whether a build context is fetched from elsewhere, and not a folder."""
+    return any(pattern.match(context) for pattern in (_GIT, _URL, _AZURE_GIT))

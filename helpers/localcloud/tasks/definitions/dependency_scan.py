@@ -38,8 +38,7 @@ class Bases:
 
     runtime: str
     buildtime: tuple[str, ...]
-    line: int = 0  # of the last FROM
-    ignored: tuple[tuple[int, str], ...] = ()  # words after FROM … AS name, with their lines
+    line: int = 0  # of the runtime
 
 
 def scan(
@@ -76,7 +75,6 @@ def bases(dockerfile: bytes, build_args: Iterable[str] = (), target: str = "") -
     variables = dict(_assignment(one) for one in build_args)
     aliases: dict[str, str] = {}
     origins: dict[str, int] = {}
-    ignored: list[tuple[int, str]] = []
     origin = ""
     for number, line in _lines(dockerfile):
         words = fields(line)
@@ -102,14 +100,12 @@ def bases(dockerfile: bytes, build_args: Iterable[str] = (), target: str = "") -
                 origins.setdefault(image, number)
             if len(words) > 3:
                 aliases[words[3]] = origin
-                if len(words) > 4:
-                    ignored.append((number, " ".join(words[4:])))
                 if target and target == words[3]:
                     break
     if not origins:
         raise ScanError("unexpected dockerfile format")
     others = tuple(one for one in origins if one != origin)
-    return Bases(origin, others, origins.get(origin, 0), tuple(ignored))
+    return Bases(origin, others, origins.get(origin, 0))
 
 
 def _lines(dockerfile: bytes) -> Iterator[tuple[int, str]]:
