@@ -7,9 +7,14 @@ import shlex
 import pytest
 import yaml
 
-from helpers.localcloud.containers.build.builder import BuildResult, BuiltStage
-from helpers.localcloud.tasks.definitions.build_command import BuildCommand, BuildCommandError
-from helpers.localcloud.tasks.definitions.build_dependencies import ImageName, of_build
+from helpers.localcloud.tasks.definitions.build_command import (
+    BuildCommand,
+    BuildCommandError,
+    ScannedCommand,
+    is_remote,
+)
+from helpers.localcloud.tasks.definitions.build_dependencies import BuildDependency
+from helpers.localcloud.tasks.definitions.image_names import ImageName, ImageNameError
 
 DIGEST = "sha256:" + "1" * 64
 

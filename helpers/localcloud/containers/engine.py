@@ -18,7 +18,7 @@ from ..errors import CloudError
 from ..reference import Reference
 from ..registry.client import RegistryClient
 from ..registry.credentials import Credential
-from ..root_folder import RootFolder
+from ..root_folder import FileBelow, RootFolder
 from .build.build_context import BuildContext, ContextError
 from .build.builder import Build, BuildResult
 from .build.dockerfile import parse
@@ -123,7 +123,7 @@ class Session:
         self,
         context: RootFolder | Path,
         *,
-        dockerfile: str = "Dockerfile",
+        dockerfile: str | FileBelow = "Dockerfile",
         tags: Sequence[str] = (),
         build_args: Mapping[str, str] | None = None,
         target: str | None = None,
@@ -134,27 +134,17 @@ class Session:
     ) -> BuildResult:
         """Build an image and tag it, with the classic builder unless ``frontend`` is BuildKit's.
 
-        Raises :class:`BuildError` with file, line and instruction.
+        ``dockerfile`` is in the context, or a file elsewhere. Raises :class:`BuildError` with
+        file, line and instruction.
         """
-        names = [parse_reference(tag) for tag in tags]
+        references = [parse_reference(tag) for tag in tags]
         if platform not in (None, "", "linux", "linux/amd64"):
             raise BuildError(f"the local cloud builds for linux/amd64 only, not for {platform}")
         folder = context if isinstance(context, RootFolder) else RootFolder(context)
-        try:
-            text = folder.read(folder.real(dockerfile, strict=True)).decode()
-        except UnicodeDecodeError:
-            raise BuildError(f"{dockerfile} is not UTF-8 text") from None
-        except OSError as error:
-            if error.errno == errno.EXDEV:
-                raise BuildError(
-                    f"unable to prepare context: the Dockerfile ({dockerfile}) must be within the "
-                    "build context"
-                ) from None
-            raise BuildError(
-                f"unable to prepare context: unable to evaluate symlinks in Dockerfile path: lstat "
-                f"{dockerfile}: no such file or directory"
-            ) from None
-        source = BuildContext(folder, dockerfile)
+        elsewhere = isinstance(dockerfile, FileBelow)
+        name = dockerfile.path if isinstance(dockerfile, FileBelow) else dockerfile
+        text = _text(dockerfile.folder if isinstance(dockerfile, FileBelow) else folder, name)
+        source = BuildContext(folder, "" if elsewhere else name)
         try:
             size = source.size
         except ContextError as error:
@@ -163,7 +153,7 @@ class Session:
         build = Build(
             self._cloud,
             _Host(self),
-            parse(text, dockerfile, frontend),
+            parse(text, name, frontend),
             source,
             log,
             dict(build_args or {}),
@@ -171,9 +161,9 @@ class Session:
             target,
         )
         result = build.run()
-        for name in names:
-            self.images.name(name, result.digest)
-            log(f"Successfully tagged {name.familiar}")
+        for tag in references:
+            self.images.name(tag, result.digest)
+            log(f"Successfully tagged {tag.familiar}")
         return result
 
     # -- running -----------------------------------------------------------------------------
@@ -363,6 +353,24 @@ class _Host:
         log(f"Removing intermediate container {name}")
         assert isinstance(code, int)
         return code
+
+
+def _text(folder: RootFolder, dockerfile: str) -> str:
+    """The text of a Dockerfile. Raises :class:`BuildError`."""
+    try:
+        return folder.read(folder.real(dockerfile, strict=True)).decode()
+    except UnicodeDecodeError:
+        raise BuildError(f"{dockerfile} is not UTF-8 text") from None
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            raise BuildError(
+                f"unable to prepare context: the Dockerfile ({dockerfile}) must be within the "
+                "build context"
+            ) from None
+        raise BuildError(
+            f"unable to prepare context: unable to evaluate symlinks in Dockerfile path: lstat "
+            f"{dockerfile}: no such file or directory"
+        ) from None
 
 
 def human_size(size: float) -> str:

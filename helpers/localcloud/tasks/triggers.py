@@ -24,7 +24,7 @@ from ..events import BranchPushed, ManifestPushed
 from ..reference import DOCKER_HUB, DOCKER_HUB_SCANNED
 from ..resource_types import TASK_TYPE
 from ..store import Resource
-from .definitions.build_dependencies import ImageName
+from .definitions.image_names import ImageName
 from .runs import Run, Runs
 
 log = logging.getLogger(__name__)

@@ -21,7 +21,8 @@ _SWITCHES = {"--no-cache", "--pull", "--rm", "--force-rm", "-q", "--quiet"}
 _GIT = re.compile(r"(?:https?://.*\.git(?:#.+)?$|git://|github\.com/|git@)")
 _URL = re.compile(r"(?:https?|oci)://", re.IGNORECASE)
 _AZURE_GIT = re.compile(
-    r"https://(?:[^/]*dev\.azure\.com[^/]*|[^/]*\.visualstudio\.com)/[^?]*/_git/[^?]*$", re.IGNORECASE
+    r"https://(?:[^/]*dev\.azure\.com[^/]*|[^/]*\.visualstudio\.com)/[^?]*/_git/[^?]*$",
+    re.IGNORECASE,
 )
 
 
@@ -116,7 +117,7 @@ class ScannedCommand:
         tags: list[str] = []
         build_args: list[str] = []
         before = ""
-        for word in (trim_quotes(field) for field in fields(build)):
+        for word in (trim_quotes(one) for one in fields(build)):
             if before in ("-f", "--file"):
                 dockerfile = word
             elif before == "--target":

@@ -6,25 +6,18 @@ import base64
 import binascii
 import contextlib
 import errno
-import threading
 from pathlib import Path
-from secrets import token_hex
 
-from ...containers.build.builder import BuildResult
-from ...containers.build.dockerfile import parse
-from ...containers.build.frontend import NEWEST, chosen
-from ...containers.errors import BuildError
 from ...containers.sandboxes.container import Mount
 from ...errors import CloudError
 from ...root_folder import RootFolder
 from ..definitions import definition
-from ..definitions.build_command import BuildCommand, BuildCommandError
-from ..definitions.build_dependencies import BuildDependency, of_build
+from ..definitions.build_command import BuildCommandError
+from ..definitions.build_dependencies import BuildDependency
 from ..definitions.words import ShellError, split
-from . import source
 from .agent import Agent, StepError
 from .attempts import Attempts, Log, timed_out
-from .git_context import SourceError
+from .build_step import BuildSteps
 from .session import RunSession
 from .step_tools import StepTools, plain_call, tool_of
 
@@ -42,8 +35,7 @@ class StepCommands:
         self._files = RootFolder(agent.workspace)
         self._attempts = Attempts(agent, session, task)
         self._tools = StepTools(agent, session)
-        self._lock = threading.Lock()
-        self._built: dict[str, BuildResult] = {}
+        self._builds = BuildSteps(agent, session, self._attempts)
 
     def run(self, step: definition.Step, timeout: float) -> None:
         """Run the step, as often as its repeat and retries say, for ``timeout`` seconds in all.
@@ -58,99 +50,15 @@ class StepCommands:
                 if step.push:
                     self._push(step)
                 elif step.build:
-                    self._build(step)
+                    self._builds.run(step, self._environment(step))
                 else:
                     self._cmd(step)
         except (ShellError, BuildCommandError) as error:
             raise StepError(str(error)) from None
 
     def dependencies(self, step: definition.Step) -> list[BuildDependency]:
-        """What a build step built, and on what; [] for other steps and for one that failed.
-
-        Of a build with the cache of buildx the engine cannot tell it (acr-builder, issue 522).
-        """
-        with self._lock:
-            result = self._built.get(step.id)
-        if result is None or step.cache.lower() == "enabled":
-            return []
-        tags = BuildCommand.parse(split(str(step.build))).tags
-        return of_build(result, tags, self._agent.source.commit)
-
-    # -- build -------------------------------------------------------------------------------------
-
-    def _build(self, step: definition.Step) -> None:
-        command = BuildCommand.parse(split(str(step.build)))
-        given = self._environment(step)
-        command.build_args |= {name: given[name] for name in command.bare_args if name in given}
-        context, place = self._context(command, step)
-        dockerfile = self._dockerfile(command, place, step)
-        results: list[BuildResult] = []
-        # The builder itself tells what it built on; what can fail early is the parsing.
-        self._log.line("Scanning for dependencies...")
-        _parse(context, dockerfile, command)
-        self._log.line("Successfully scanned dependencies")
-
-        def build(log: Log) -> int:
-            result = self._session.build(
-                context,
-                dockerfile=dockerfile,
-                tags=tuple(command.tags),
-                build_args=command.build_args,
-                target=command.target or None,
-                no_cache=command.no_cache,
-                platform=command.platform or None,
-                frontend=chosen(given, buildx=step.cache.lower() == "enabled"),
-                log=log,
-            )
-            results.append(result)
-            return 0
-
-        self._attempts.run(step, build)
-        with self._lock:
-            self._built[step.id] = results[-1]
-
-    def _context(self, command: BuildCommand, step: definition.Step) -> tuple[RootFolder, str]:
-        """The opened build context, and where in the workspace it is ("" when it is elsewhere).
-
-        It is opened here and stays this folder, whatever a step puts in its place meanwhile.
-        """
-        if "://" in command.context:
-            target = self._agent.folder / f"context-{token_hex(8)}"
-            try:
-                fetched = source.fetch(
-                    self._agent.cloud,
-                    command.context,
-                    target,
-                    registry_id=self._agent.run.registry_id,
-                )
-            except SourceError as error:
-                raise StepError(str(error)) from None
-            return RootFolder(fetched.folder), ""
-        place = self._inside(self._directory(step), command.context, "build context")
-        return self._open(place, command.context, "build context"), place
-
-    def _dockerfile(self, command: BuildCommand, place: str, step: definition.Step) -> str:
-        """The path of the Dockerfile in the build context.
-
-        ``-f`` counts from the working directory (as in docker), of a remote context from it.
-        """
-        name = command.dockerfile or "Dockerfile"
-        if not place or not command.dockerfile:
-            return name
-        outside = StepError(
-            f"the Dockerfile '{name}' lies outside the build context '{command.context}'"
-        )
-        if name.startswith("/"):
-            raise outside
-        try:
-            real = self._files.real(f"{self._directory(step)}/{name}", strict=True)
-        except OSError as error:
-            if error.errno == errno.EXDEV:
-                raise outside from None
-            raise _no_dockerfile(command) from None
-        if place not in (".", real) and not real.startswith(f"{place}/"):
-            raise outside
-        return real if place == "." else real[len(place) + 1 :]
+        """What a build step built, and on what; see :meth:`BuildSteps.dependencies`."""
+        return self._builds.dependencies(step)
 
     def _directory(self, step: definition.Step) -> str:
         """The working directory of a step in the workspace, without links."""
@@ -305,29 +213,6 @@ class StepCommands:
                 if attempt == step.cmd_download_retries:
                     raise
                 self._agent.wait(step.cmd_download_retry_delay)
-
-
-def _parse(context: RootFolder, dockerfile: str, command: BuildCommand) -> None:
-    try:
-        text = context.read(context.real(dockerfile, strict=True)).decode()
-        parse(text, Path(dockerfile).name, NEWEST)
-    except UnicodeDecodeError:
-        raise StepError(f"{Path(dockerfile).name} is not UTF-8 text") from None
-    except OSError as error:
-        if error.errno == errno.EXDEV:
-            raise StepError(
-                f"the Dockerfile '{dockerfile}' lies outside the build context '{command.context}'"
-            ) from None
-        raise _no_dockerfile(command) from None
-    except BuildError as error:
-        raise StepError(f"failed to scan dependencies: {error.message}") from None
-
-
-def _no_dockerfile(command: BuildCommand) -> StepError:
-    return StepError(
-        f"unable to find the Dockerfile '{command.dockerfile or 'Dockerfile'}' in the build context "
-        f"'{command.context}'. Check its name (-f) and the context"
-    )
 
 
 def _command(step: definition.Step) -> list[str]:
