@@ -23,6 +23,13 @@ examples:
 Names of --run are those of {{.Run}}: ID, Commit, Repository, Branch, GitTag, TriggeredBy, Date,
 SharedVolume, OS, OSVersion, Architecture. Files of alias.src are looked for beside FILE."""
 
+_SCAN = """\
+Scans a Dockerfile for dependencies as ACR Tasks does before each build, and shows the images that
+a run would record: what the image is based on (a task's base-image trigger watches it), and what
+else its build uses. The scan is not Docker's parser: it reads FROM and ARG line by line, and what
+it does not understand ends a run before anything is built. That is told on stderr, with the line,
+and the exit status is 1."""
+
 
 def add(commands: Commands) -> None:
     """Add ``task``, and its own commands, to the commands of ``python -m helpers``."""
@@ -32,6 +39,7 @@ def add(commands: Commands) -> None:
     )
     own = task.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_render(own)
+    _add_scan(own)
 
 
 def _add_render(commands: Commands) -> None:
@@ -80,3 +88,27 @@ def _render(options: argparse.Namespace) -> int:
     from . import render
 
     return render.run(options)
+
+
+def _add_scan(commands: Commands) -> None:
+    scan = commands.add_parser(
+        "scan",
+        help="show the images that a build depends on, as the scan of ACR Tasks finds them",
+        description=_SCAN,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    scan.set_defaults(command=_scan)
+    scan.add_argument("file", metavar="DOCKERFILE", help="the Dockerfile; - is standard input")
+    for name, placeholder, what in (
+        ("--build-arg", "NAME=VALUE", "the value of an ARG; it wins over its default"),
+        ("--tag", "IMAGE", "the name of the image that is built"),
+    ):
+        scan.add_argument(name, action="append", default=[], metavar=placeholder, help=what)
+    scan.add_argument("--target", default="", metavar="STAGE", help="the stage to build")
+    scan.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _scan(options: argparse.Namespace) -> int:
+    from . import scan
+
+    return scan.run(options)

@@ -19,6 +19,11 @@ def read(name: str) -> str:
 
     Raises :class:`FileError` for what is no text in UTF-8: with the line and the column.
     """
+    return decode(content(name), name)
+
+
+def content(name: str) -> bytes:
+    """The bytes of a file; ``-`` is standard input. Raises :class:`FileError`."""
     try:
         data = sys.stdin.buffer.read(LARGEST + 1) if name == "-" else _bytes(Path(name))
     except FileNotFoundError:
@@ -31,7 +36,7 @@ def read(name: str) -> str:
         raise FileError(f"{name!r}: it cannot be read ({error})") from None
     if len(data) > LARGEST:
         raise FileError(f"{name}: it has more than {LARGEST >> 20} MB, which is no task file")
-    return decode(data, name)
+    return data
 
 
 def _bytes(path: Path) -> bytes:

@@ -67,9 +67,9 @@ def test_spellings_of_one_image_have_one_key() -> None:
 
 
 def test_dependencies_of_a_build_with_stages() -> None:
-    run, build = BuiltStage("", "acme.azurecr.io/node:15", DIGEST), BuiltStage("b", "go:1", DIGEST)
-    result = BuildResult(DIGEST, (build, run), run, (build,))
-    [found] = of_build(result, ["acme.azurecr.io/app:1"], "c0ffee")
+    run, build = ImageName.of("acme.azurecr.io/node:15", DIGEST), ImageName.of("go:1", DIGEST)
+    image = ImageName.of("acme.azurecr.io/app:1", DIGEST)
+    found = BuildDependency(image, run, (build,), "c0ffee")
     assert yaml.safe_load(yaml.safe_dump(found.describe())) == {
         "image": {
             "registry": "acme.azurecr.io",
@@ -96,8 +96,81 @@ def test_dependencies_of_a_build_with_stages() -> None:
     assert [one["type"] for one in found.base_images()] == ["RunTime", "BuildTime"]
 
 
-def test_build_from_scratch_depends_on_nothing() -> None:
-    result = BuildResult(DIGEST, (BuiltStage("", "scratch", ""),))
-    [found] = of_build(result, [], "")
-    assert found.describe() == {"git": {}}
+def test_build_from_scratch_depends_on_no_image() -> None:
+    found = BuildDependency(None, ImageName.of("scratch"), (), "")
+    assert found.describe() == {
+        "runtime-dependency": {
+            "registry": "registry.hub.docker.com",
+            "repository": "library/scratch",
+            "tag": "latest",
+        },
+        "git": {},
+    }
     assert found.base_images() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("node:", "node:: invalid reference format"),
+        ("", ":latest: invalid reference format"),
+        ("Node:1", "Node:1: repository name must be lowercase"),
+        ("x" * 256, "must not be more than 255 characters"),
+        ("a@sha256:" + "1" * 32, "invalid checksum digest length"),
+        ("a@md5:" + "1" * 32, "unsupported digest algorithm"),
+        ("a@sha256:" + "A" * 64, "invalid checksum digest format"),
+    ],
+)
+def test_what_is_no_image_to_the_scan(text: str, reason: str) -> None:
+    with pytest.raises(
+        ImageNameError, match="Failed to parse image reference, ensure tags"
+    ) as told:
+        ImageName.of(text)
+    assert str(told.value).endswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("build", "dockerfile", "target", "context", "tags", "build_args"),
+    [
+        ("-t a:1 .", "", "", ".", ("a:1",), ()),
+        ("-t=x --file=D --target=base -tx ./app", "", "", ".", (), ()),
+        ("-t x -f D --target base ./app", "D", "base", "./app", ("x",), ()),
+        ("--tag x --file D ./app", "D", "", "./app", ("x",), ()),
+        ("--no-cache ./app", "", "", ".", (), ()),
+        ("./app --no-cache", "", "", "./app", (), ()),
+        ("--build-arg A=1 --build-arg B .", "", "", ".", (), ("A=1", "B")),
+        ("--build-arg 'A=b c' .", "", "", ".", (), ("A=b",)),
+        ("-t x . y", "", "", "y", ("x",), ()),
+        ("-f 'D' -t \"x\" .", "D", "", ".", ("x",), ()),
+        ("  ", "", "", ".", (), ()),
+        ("-f - .", "-", "", ".", (), ()),
+    ],
+)
+def test_the_scan_reads_words_between_spaces(
+    build: str,
+    dockerfile: str,
+    target: str,
+    context: str,
+    tags: tuple[str, ...],
+    build_args: tuple[str, ...],
+) -> None:
+    found = ScannedCommand.of(build)
+    assert found == ScannedCommand(dockerfile, target, context, tags, build_args)
+
+
+@pytest.mark.parametrize(
+    ("context", "remote"),
+    [
+        ("https://github.com/o/r.git#main:app", True),
+        ("https://example.com/context.tar.gz", True),
+        ("https://dev.azure.com/o/p/_git/r", True),
+        ("git@github.com:o/r.git", True),
+        ("github.com/o/r", True),
+        ("oci://r.azurecr.io/a", True),
+        (".", False),
+        ("./github.com", False),
+        ("app.git", False),
+    ],
+)
+def test_what_is_fetched_and_what_is_a_folder(context: str, remote: bool) -> None:
+    assert is_remote(context) is remote

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+import yaml
 
 from tests.tasks.running import Registry
 
@@ -16,6 +17,9 @@ BASE = "docker.io/library/node:15-alpine"
 def location(registry: Registry) -> str:
     """An upload with build contexts and task files."""
     files = {"app/Dockerfile": "FROM scratch\n", "app/Broken": "FRO scratch\n"}
+    files["app/Platform"] = f"FROM --platform=linux/amd64 {BASE}\n"
+    files["app/Python"] = f"FROM {BASE}\nRUN node \\\nfrom x import y\n"
+    files["app/Unused"] = f"FROM {BASE}\nRUN echo \\\nfrom never\n"
     files |= {"outside": "FROM scratch\n", "Binary": "FROM scratch\n", "file": "x"}
     files |= {f"{number}.yaml": HEAD + task for number, (task, _) in enumerate(REFUSED)}
     return registry.upload(files)
@@ -29,20 +33,32 @@ def volume(content: str, mount: str = "/keys", name: str = "keys", file: str = "
 
 
 REFUSED = [
-    ("  - build: -f /etc/passwd app\n", "the Dockerfile '/etc/passwd' lies outside the build"),
-    ("  - build: -f ../../etc app\n", "the Dockerfile '../../etc' lies outside the build"),
-    ("  - build: -f outside app\n", "the Dockerfile 'outside' lies outside the build context"),
-    ("  - build: -f app/Never app\n", "unable to find the Dockerfile 'app/Never' in the build"),
-    ("  - build: -f app/Broken app\n", "failed to scan dependencies: "),
-    ("  - build: /app\n", "the build context '/app' lies outside the source code"),
-    ("  - build: file\n", "the build context 'file' was not found in the source code"),
-    ("  - build: never\n", "the build context 'never' was not found in the source code"),
+    ("  - build: -f /etc/passwd app\n", "the Dockerfile '/etc/passwd' lies outside the source"),
+    ("  - build: -f ../../etc app\n", "the Dockerfile '../../etc' lies outside the source"),
+    (
+        "  - build: -f Dockerfile app\n",
+        "from the working directory of the step, not from the build",
+    ),
+    ("  - build: --file=app/Never .\n", "The scan does not see 'app/Never'"),
+    ("  - build: -f app/Dockerfile --squash app\n", "--squash"),
+    ("  - build: --no-cache app\n", "put 'app' first"),
+    ("  - build: -f app/Broken app\n", "failed to scan dependencies: unexpected dockerfile format"),
+    ("  - build: -f app/Platform app\n", "unable to understand line FROM --platform=linux/amd64"),
+    ("  - build: -f app/Python app\n", "unable to understand line from x import y (app/Python:3)"),
+    ("  - build: -f app/Dockerfile --build-arg B app\n", "B cannot be split into 2 tokens"),
+    (
+        "  - build: -f app/Unused app\n",
+        "failed to query digests, msg: Error: No such object: never",
+    ),
+    ("  - build: /app\n", "the Dockerfile '/app/Dockerfile' lies outside the source code"),
+    ("  - build: -f app/Dockerfile file\n", "the build context 'file' was not found in the source"),
+    ("  - build: never\n", "error opening dockerfile: never/Dockerfile, error: open never/"),
     (
         "  - build: https://github.com/nobody/nothing.git\n",
         "unable to clone https://github.com/nobody/nothing.git: the repository was not found",
     ),
     (
-        "  - build: .\n    workingDirectory: never\n",
+        "  - build: -f /workspace/app/Dockerfile .\n    workingDirectory: never\n",
         "the working directory 'never' was not found in the source code",
     ),
     (
@@ -104,3 +120,32 @@ def test_a_task_step_runs_where_its_working_directory_is_made(registry: Registry
     ended = registry.wait(registry.text(task))
     assert ended.status == "Succeeded", ended.log
     assert "/workspace/new/folder" in ended.lines
+
+
+def test_a_dockerfile_counts_from_the_working_directory_and_may_lie_outside_the_context(
+    registry: Registry,
+) -> None:
+    files = {
+        "hello-world.dockerfile": f"FROM {BASE}\nCOPY inner /inner\nRUN cat /inner\n",
+        "subDirectory/inner": "from the context",
+        "task.yaml": HEAD
+        + "  - build: -t $Registry/hello-world -f hello-world.dockerfile ./subDirectory\n"
+        + "  - build: -t b:1 -f /workspace/hello-world.dockerfile /workspace/subDirectory\n"
+        + "  - build: -t c:1 -f ../hello-world.dockerfile ../../workspace/subDirectory\n"
+        + "    workingDirectory: subDirectory\n"
+        + "  - push: ['$Registry/hello-world']\n",
+    }
+    body = {
+        "type": "FileTaskRunRequest",
+        "taskFilePath": "task.yaml",
+        "sourceLocation": registry.upload(files),
+        "platform": {"os": "Linux"},
+    }
+    ended = registry.wait(registry.schedule(body))
+    assert ended.status == "Succeeded", ended.log
+    assert ended.lines.count("from the context") == 1  # the other two are from the cache
+    told = "\n".join(ended.lines).partition("The following dependencies were found:\n")[2]
+    pushed, unpushed, _ = yaml.safe_load(told.partition("\nRun ID")[0])
+    assert pushed["image"]["digest"] == ended.properties["outputImages"][0]["digest"]
+    assert "digest" not in unpushed["image"]
+    assert unpushed["runtime-dependency"]["digest"] == pushed["runtime-dependency"]["digest"]

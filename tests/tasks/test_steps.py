@@ -180,7 +180,7 @@ def test_a_bare_build_argument_is_a_variable_of_the_step(registry: Registry) -> 
 version: v1.1.0
 env: [ONE=from-the-task]
 steps:
-  - build: --build-arg ONE --build-arg TWO --build-arg THREE -t thing .
+  - build: --build-arg=ONE --build-arg=TWO --build-arg=THREE -t thing .
     env: [TWO=from-the-step]
 """
     args = "ARG ONE\nARG TWO\nARG THREE=default\nRUN echo $ONE $TWO $THREE\n"

@@ -21,15 +21,22 @@ _SPACES = re.compile(f"[{SPACE}]+")
 _LONGEST_LINE = 64 * 1024  # bufio.Scanner gives up at a longer one, and nobody asks it why
 _NAME = re.compile(r"[A-Za-z0-9_]+")
 _SPECIAL = "*#$@!?-0123456789"
+_OF_VARIABLES = (
+    "In FROM it knows $NAME and ${NAME} alone, with the value of --build-arg or the first default of "
+    "an ARG NAME=VALUE on a line of its own"
+)
 
 
 class ScanError(ValueError):
-    """The scan ends the run; ``line`` and ``column`` (from 1) are 0 when no line is to blame."""
+    """The scan ends the run, in the engine's words; ``line`` is 0 when no line is to blame.
 
-    def __init__(self, message: str, line: int = 0, column: int = 0) -> None:
+    ``advice`` says what to write instead.
+    """
+
+    def __init__(self, message: str, line: int = 0, advice: str = "") -> None:
         super().__init__(message)
         self.line = line
-        self.column = column
+        self.advice = advice
 
 
 @dataclass(frozen=True)
@@ -59,14 +66,14 @@ def dependencies(found: Bases, tags: Sequence[str] = ()) -> list[BuildDependency
     try:
         images = [ImageName.of(tag) if tag else None for tag in tags] or [None]
     except ImageNameError as error:
-        raise ScanError(str(error)) from None
+        raise ScanError(str(error), advice="It is a tag (-t) of the build") from None
     try:
         runtime = ImageName.of(found.runtime)
         # library/golang:1 and golang:1 are one. The engine has no order for them.
         names = {normalized(one).removeprefix("library/") for one in found.buildtime}
         buildtime = tuple(ImageName.of(one) for one in sorted(names))
     except ImageNameError as error:
-        raise ScanError(str(error), found.line) from None
+        raise ScanError(str(error), found.line, _OF_VARIABLES) from None
     return [BuildDependency(image, runtime, buildtime, "") for image in images]
 
 
@@ -85,13 +92,14 @@ def bases(dockerfile: bytes, build_args: Iterable[str] = (), target: str = "") -
                     "dockerfile syntax requires ARG directive to have exactly 1 argument. LINE: "
                     + line,
                     number,
+                    "Name the argument on the same line",
                 )
             if "=" in words[1]:
                 name, value = _assignment(words[1])
                 variables.setdefault(name, value)
         elif keyword == "FROM":
             if len(words) in (1, 3) or (len(words) > 3 and words[2].casefold() != "as"):
-                raise ScanError(f"unable to understand line {line}", number)
+                raise ScanError(f"unable to understand line {line}", number, _of_from(words))
             image = expand(trim_quotes(words[1]), variables)
             if image in aliases:
                 origin = aliases[image]
@@ -103,9 +111,20 @@ def bases(dockerfile: bytes, build_args: Iterable[str] = (), target: str = "") -
                 if target and target == words[3]:
                     break
     if not origins:
-        raise ScanError("unexpected dockerfile format")
+        raise ScanError("unexpected dockerfile format", advice="It has found no line with FROM")
     others = tuple(one for one in origins if one != origin)
     return Bases(origin, others, origins.get(origin, 0))
+
+
+def _of_from(words: Sequence[str]) -> str:
+    if len(words) > 1 and words[1].startswith("--"):
+        return f"It knows no flags of FROM: leave {words[1]} out, agents are linux/amd64"
+    if words[-1] in ("\\", "`"):
+        return "It joins no lines: write all of FROM on one line"
+    return (
+        "It takes every line that begins with FROM for an instruction, also where it continues a RUN "
+        "or stands in a here-document: begin the line with another word"
+    )
 
 
 def _lines(dockerfile: bytes) -> Iterator[tuple[int, str]]:
@@ -138,7 +157,11 @@ def trim_quotes(text: str) -> str:
 def _assignment(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise ScanError(f"{text} cannot be split into 2 tokens with '='")
+        raise ScanError(
+            f"{text} cannot be split into 2 tokens with '='",
+            advice=f"Give the value (--build-arg {text}=VALUE), or write --build-arg={text}: docker "
+            "takes it from the step's env then, and the scan does not see it",
+        )
     return name, trim_quotes(value)
 
 

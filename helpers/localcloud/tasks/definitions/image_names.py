@@ -21,6 +21,7 @@ _REFERENCE = re.compile(
 )
 _DIGEST_LENGTHS = {"sha256": 64, "sha384": 96, "sha512": 128}
 _LONGEST_NAME = 255
+SCRATCH = "scratch:latest"  # what FROM scratch is to the scan: no image that there is
 
 
 class ImageNameError(ValueError):
@@ -66,13 +67,14 @@ class ImageName:
             return self.registry, self.repository, self.tag
         return found.registry, found.repository, self.tag
 
-    def describe(self) -> dict[str, str]:
-        """Names and values, without those that are empty."""
+    def describe(self, *, reference: bool = False) -> dict[str, str]:
+        """Names and values, without those that are empty; ``reference`` as the scan prints them."""
         parts = {
             "registry": self.registry,
             "repository": self.repository,
             "tag": self.tag,
             "digest": self.digest,
+            "reference": self.reference if reference else "",
         }
         return {name: value for name, value in parts.items() if value}
 

@@ -19,7 +19,7 @@ from ...root_folder import FileBelow, RootFolder
 from ..definitions.build_command import BuildCommand, ScannedCommand, is_remote
 from ..definitions.build_dependencies import BuildDependency
 from ..definitions.dependency_scan import ScanError, scan
-from ..definitions.image_names import ImageName
+from ..definitions.image_names import SCRATCH, ImageName
 from ..definitions.task_file import Step
 from ..definitions.words import split
 from . import source
@@ -27,8 +27,6 @@ from .agent import Agent, StepError
 from .attempts import Attempts, Log
 from .git_context import SourceError
 from .session import RunSession
-
-_SCRATCH = "scratch:latest"
 
 
 @dataclass
@@ -184,7 +182,7 @@ class BuildSteps:
             found = scan(text, scanned.build_args, scanned.tags, scanned.target)
         except ScanError as error:
             where = f" ({name}:{error.line})" if error.line else ""
-            raise self._refused(f"{error}{where}") from None
+            raise self._refused(f"{error}{where}. {error.advice}") from None
         commit = (fetched or self._agent.source).commit
         return [replace(one, commit=commit) for one in found]
 
@@ -208,7 +206,7 @@ class BuildSteps:
         return [_with_digests(one, lambda name: self._digest(built, name)) for one in built.found]
 
     def _digest(self, built: _Built, name: ImageName) -> str:
-        if name.reference == _SCRATCH or name.digest:
+        if name.reference == SCRATCH or name.digest:
             return name.digest
         if built.buildkit:  # the engine asks the registry, since Docker's store does not have them
             stages = {ImageName.of(one.reference).key: one.digest for one in built.result.stages}
