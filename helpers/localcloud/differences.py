@@ -24,7 +24,32 @@ class Difference:
     cases: tuple[str, ...] = ()
 
 
-DIFFERENCES: tuple[Difference, ...] = ()
+DIFFERENCES: tuple[Difference, ...] = (
+    Difference(
+        "An agent has limits",
+        "A run's agent is a process of its own, on Azure a machine of its own. For what it does "
+        "itself (templates, Dockerfile, source; not its containers) it has 1 GiB of memory, and "
+        "15 s to render and read the task file; a template makes texts up to 4 MiB in at most a "
+        "million steps. A run that takes more is Failed, with the limit's name in its log. "
+        "Cancel, timeout and `down` end a run within a second, whatever it does.",
+    ),
+    Difference(
+        "Builds are reproducible",
+        "The same input has the same digest, and is no update. On Azure a build carries its time, "
+        "and even an unchanged rebuild is one.",
+    ),
+    Difference(
+        "Tools of steps are stand-ins",
+        "`az`, `acr` and `docker` in a task's steps are stand-ins for the subcommands that task "
+        "files use; any other says so. In your own shell, use the real ones. Scripts may call "
+        "`az` in containers of `mcr.microsoft.com/azure-cli`, of the image behind the alias `az` "
+        "(with `entryPoint: bash`, or `cmd: az bash -c '…'`) and of the alias `bash`; of the last "
+        "two nobody documents what Azure's images hold: use `azure-cli` there. It works in steps, "
+        "not while an image is built. `acr purge` is that of acr-cli 0.19 without its counts "
+        "(`--min-tags` and the like), with two differences that delete less: an `--ago` that is "
+        "no duration is refused, and what a locked index refers to stays.",
+    ),
+)
 
 
 def cases_of(suite: str) -> dict[str, Difference]:
