@@ -17,10 +17,12 @@ def no_file(name: str) -> str:
     [
         ("version: v1.1.0\nsteps: []\n", "v1.1.0"),
         ("\n# a comment\n\nversion : v1.1.0\n", "v1.1.0"),
-        ("steps: []\nversion: v1.1.0\n", ""),  # only the first line counts
+        ("steps: []\nversion: v1.1.0\n", "v1.1.0"),  # wherever it stands
+        ("env: [A=1]\n'version':   'v1.1.0' \nversion: v1.0.0\n", "v1.1.0"),  # the first
         (" version: v1.1.0\n", ""),
         ("versions: v1.1.0\n", ""),
-        ('version: "v1.1.0"\n', '"v1.1.0"'),  # not read as YAML: a version before v1.1.0
+        ('"version": "v1.1.0"\n', "v1.1.0"),  # as programs write it
+        ("version: v1.1.0 # as text\n", "v1.1.0 # as text"),  # it is not read as YAML
         ("", ""),
     ],
 )
@@ -59,7 +61,7 @@ steps:
       two
 """
     parts = aliases.split(text)
-    assert parts.alias == "alias:\n  values:\n    one: first"
+    assert parts.alias == "alias:\n  values:\n    one: first\n"
     assert parts.alias_lines == [3, 4, 6]
     assert parts.rest.splitlines() == [
         "version: v1.1.0",
@@ -69,7 +71,7 @@ steps:
         "      one",
         "      two",
     ]
-    assert parts.rest_lines[:7] == [1, 7, 8, 9, 10, 12, 13]
+    assert parts.rest_lines == [1, 7, 8, 9, 10, 12]
 
 
 def test_own_values_win_over_files_and_those_over_presets() -> None:
@@ -106,10 +108,16 @@ def test_presets_without_a_block() -> None:
         ("alias:\n  directive: ab", "can only be overwritten by a single character"),
         ("alias:\n  directive: a", "overwritten directives may not be alphanumeric characters"),
         ("alias:\n  values:\n    a-b: c", "alias key names only support alphanumeric characters"),
-        ("alias:\n  values: [a]", "line 2: cannot unmarshal !!seq into map[string]string"),
-        ("alias:\n  src: one.yaml", "line 2: cannot unmarshal !!str `one.yaml` into []string"),
+        (
+            "alias:\n  values: [a]",
+            "line 2, column 11: cannot unmarshal !!seq into map[string]string",
+        ),
+        (
+            "alias:\n  src: one.yaml",
+            "line 2, column 8: cannot unmarshal !!str `one.yaml` into []string",
+        ),
         ("alias:\n  src: [bad.yaml]", "the alias file 'bad.yaml' cannot be read: yaml: line 1"),
-        ("alias: [", "error during alias unmarshaling: yaml: line 1"),
+        ("alias: [", "error during alias unmarshaling: yaml: line 2"),
     ],
 )
 def test_wrong_blocks(block: str, message: str) -> None:

@@ -37,7 +37,7 @@ def test_the_sample_repositories_are_task_files() -> None:
     base = parse((ROOT / "repos/base-image-node/acr-task.yaml").read_text(), OPTIONS)
     assert base.steps[0].build == (
         "--build-arg REGISTRY_FROM_URL=docker.io/ -t team.azurecr.io/node:15-alpine "
-        "-t team.azurecr.io/node:15-alpine-ca1 ."
+        "-t team.azurecr.io/node:15-alpine-ca1 .\n"
     )
     hello = parse((ROOT / "repos/hello-world/acr-task.yaml").read_text(), OPTIONS)
     login, deploy = hello.steps[2:]
@@ -90,25 +90,31 @@ steps:
         ("- cmd: x\n  repeat: -1", "repeat >= 0"),
         (
             "- cmd: x\n  timeout: soon",
-            "line 4: cannot unmarshal !!str `soon` into int \\(timeout must be a whole number\\)",
+            "line 4, column 14: cannot unmarshal !!str `soon` into int \\(timeout must be a whole number\\)",
         ),
         ("- cmd: x\n  cache: maybe", "invalid value for cache property"),
         ("- cmd: x\n  when: ['-', a]", "immediate execution token"),
-        ("- cmd: [1, 2]", "line 3: cannot unmarshal !!seq into string"),
-        ("- push: a", r"line 3: cannot unmarshal !!str `a` into \[\]string \(push must be a list"),
-        ("- cmd: x\n- just a text", "line 4: cannot unmarshal !!str `just a ...` into graph.Step"),
-        ("-", "step is missing a cmd, build, or push property"),
+        ("- cmd: [1, 2]", "line 3, column 10: cannot unmarshal !!seq into string"),
+        (
+            "- push: a",
+            r"line 3, column 11: cannot unmarshal !!str `a` into \[\]string \(push must be a list",
+        ),
+        (
+            "- cmd: x\n- just a text",
+            "line 4, column 5: cannot unmarshal !!str `just a ...` into graph.Step",
+        ),
+        ("-", "item 1 of 'steps' is empty"),
+        ("- {}", "step is missing a cmd, build, or push property"),
         ("- cmd: x\n  when: [nobody]", "nobody does not exist as a vertex"),
         ("- cmd: x\n bad", "yaml: line"),
-        ("- {<<: x, cmd: y}", "yaml: line 3: expected a mapping or list of mappings for merging"),
-        ("- " + "[" * 5000 + "]" * 5000, "yaml: it is nested too deeply"),
+        ("- {<<: x, cmd: y}", "yaml: line 3: map merge requires map or sequence of maps"),
+        ("- " + "[" * 5000 + "]" * 5000, "cannot unmarshal !!seq into graph.Step"),
         ("- {<<: " + "{<<: " * 500 + "}" * 501, "yaml: it is nested too deeply"),
-        ("- " + "{a: " * 5000, "yaml: it is nested too deeply"),
-        ("- " * 5000 + "x", "yaml: it is nested too deeply"),
-        ("\n".join(" " * n + "- " for n in range(2000)), "yaml: it is nested too deeply"),
-        ("[]", "has no steps"),
+        ("- " + "{a: " * 5000, "yaml: line .*did not find expected"),
+        ("- " * 20000 + "x", "yaml: line .*exceeded max depth of 10000"),
+        ("\n".join(" " * n + "- " for n in range(2000)), "cannot unmarshal !!seq into graph.Step"),
         ('- cmd: "bash \\0"', "cmd must be a text without NUL"),
-        ('- cmd: x\n  env: ["A=\\0"]', "line 4: .*env must be a text without NUL"),
+        ('- cmd: x\n  env: ["A=\\0"]', "line 4, column 11: .*env must be a text without NUL"),
     ],
 )
 def test_wrong_steps_in_the_engines_words(steps: str, message: str) -> None:
@@ -124,7 +130,7 @@ def test_version_and_empty_template() -> None:
     ):
         read("version: v9\nsteps:\n  - cmd: x\n")
     with pytest.raises(TaskError, match="rendered template was empty"):
-        read("{{/* nothing */}}")
+        read("{{- /* nothing */ -}}\n")
 
 
 def test_secrets_are_resolved_between_two_renderings() -> None:
@@ -178,21 +184,26 @@ def test_wrong_secrets_and_volumes_in_the_engines_words() -> None:
         ("secrets:\n  - {id: a b, keyvault: c}\n", "a b: secret ID cannot contain spaces"),
         (secret + "    clientID: me\n", "a: msi client ID is not a valid guid"),
         (secret + secret.partition("\n")[2], "duplicate secret found with ID: a"),
-        ("volumes:\n  - name: v\n", "volume name or values is empty"),
-        ("volumes:\n  - {name: v/w, secret: [a: b]}\n", "volume name is not well formed"),
-        ("volumes:\n  - &v {name: v, secret: [a: b]}\n  - *v\n", "volume with duplicate name"),
+        ("volumes:\n  - name: v\n", "volume v has no 'secret'"),
+        ("volumes:\n  - {name: v, secret: {}}\n", "secret is empty"),
+        ("volumes:\n  - {name: v, secret: [a: b]}\n", "(?s:.*)cannot unmarshal !!seq into map"),
+        ("volumes:\n  - {name: v, secret: {a b: c}}\n", "file name, a b, is not well formed"),
+        ("volumes:\n  - {secret: {a: b}}\n", "volume name is empty"),
+        ("volumes:\n  - {name: v/w, secret: {a: b}}\n", "volume name is not well formed"),
+        ("volumes:\n  - &v {name: v, secret: {a: b}}\n  - *v\n", "volume with duplicate name"),
     ):
         with pytest.raises(TaskError, match=deserialize + ".*" + message):
             read(text + steps)
     mounted = steps + "    volumeMounts: [{name: w, mountPath: /w}]\n"
-    with pytest.raises(TaskError, match="provided mount name does not correspond to a volume"):
-        read("volumes:\n  - {name: v, secret: [a: b]}\n" + mounted)
+    with pytest.raises(TaskError, match="mount name, w, does not correspond to a volume"):
+        read("volumes:\n  - {name: v, secret: {a: b}}\n" + mounted)
 
 
-def test_volumes_in_either_spelling() -> None:
-    for spelling in ("secret: [{a: YQ==}, {b: Yg==}]", "values: [{a: YQ==}, {b: Yg==}]"):
-        task = read(f"volumes:\n  - name: v\n    {spelling}\nsteps:\n  - cmd: x\n")
-        assert task.volumes == [{"name": "v", "secret": {"a": "YQ==", "b": "Yg=="}}]
+def test_a_volume_is_the_files_of_a_secret() -> None:
+    task = read("volumes:\n  - name: v\n    secret: {a: YQ==, b.c-d_e: 5}\nsteps:\n  - cmd: x\n")
+    assert task.volumes == [{"name": "v", "secret": {"a": "YQ==", "b.c-d_e": "5"}}]
+    mounted = "steps:\n  - build: .\n    volumeMounts: [{name: v, mountPath: /v}]\n"
+    assert read("volumes:\n  - {name: v, secret: {a: b}}\n" + mounted).steps[0].volume_mounts
 
 
 def test_environment_of_the_step_wins_and_stands_first() -> None:
@@ -262,7 +273,9 @@ steps:
         "unable to render task: error while rendering templates: "
         'template: gotpl:9: function "nope" not defined in {{nope}}'
     )
-    with pytest.raises(TaskError, match="line 9: cannot unmarshal !!str `soon` into int"):
+    with pytest.raises(
+        TaskError, match="line 9, column 14: cannot unmarshal !!str `soon` into int"
+    ):
         read(text.replace("VALUE", "soon"))
     with pytest.raises(TaskError, match="unable to render alias data: template: gotpl:5: "):
         read(text.replace("two", "{{ nope }}"))
@@ -293,7 +306,7 @@ def test_a_values_file_that_is_none_is_told(values: str) -> None:
     [
         (
             "volumes:\n  - name: v\n    secret: {'': eA==}\nsteps:\n  - cmd: x\n",
-            r"filename provided for value is empty \[volume: v\]$",
+            r"secret name provided for value is empty \[volume: v\]$",
         ),
         (
             "steps:\n  - cmd: x\n    env: [OWN]\nenv: [A=1]\n",
@@ -331,5 +344,5 @@ def test_names_come_from_a_file_of_the_context() -> None:
 def test_an_alias_of_several_lines_leaves_lines_as_they_are_rendered() -> None:
     text = 'version: v1.1.0\nalias:\n  values:\n    two: "a\\n      b"\nsteps:\n  - cmd: $two\n'
     assert read(text).steps[0].cmd == "a b"
-    with pytest.raises(TaskError, match=r"yaml: line 6: "):  # of what is rendered
+    with pytest.raises(TaskError, match=r"yaml: line 6, column 1: "):  # of what is rendered
         read(text + "  bad\n")

@@ -70,14 +70,14 @@ MOUNT = {"name": "v", "mountPath": "/m"}
             Step("a", build=".", cache="maybe"),
             "invalid value for cache property. Valid values are 'enabled', 'disabled'",
         ),
-        (Step("a", build=".", volume_mounts=[MOUNT]), "invalid use of Mounts. Mounts must have"),
+        (Step("a", push=["x"], volume_mounts=[MOUNT]), "invalid use of Mounts. Mounts must have"),
         (
             Step("a", cmd="x", volume_mounts=[MOUNT, MOUNT]),
             "mount with duplicate container file path found",
         ),
         (
             Step("a", cmd="x", volume_mounts=[{"name": "v", "mountPath": ""}]),
-            "mount name or container file path is empty",
+            "mount name or mount path is empty",
         ),
     ],
 )

@@ -68,9 +68,10 @@ REFUSED = [
     ("  - cmd: node:never-there true\n    pull: true\n", "node:never-there"),
     ("  - cmd: UPPER/Case true\n", "must be lowercase"),
     (volume("eA=="[:3]), "the file 'token' of volume 'keys' is not base64"),
-    (volume("eA==", file="a/b"), "volume 'keys': 'a/b' is not the name of a file"),
+    (volume("eA==", file="a/b"), "file name, a/b, is not well formed"),
+    (volume("eA==", file=".."), "volume 'keys': '..' is not the name of a file"),
     (volume("eA==", mount="keys"), "its mountPath 'keys' must be absolute"),
-    (volume("eA==", name="''"), "mount name or container file path is empty"),
+    (volume("eA==", name="''"), "mount name, , does not correspond to a volume"),
 ]
 
 

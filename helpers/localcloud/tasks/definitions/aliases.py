@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..errors import TaskError
+from .task_shapes import ALIASES, NAMES
 from .yaml_values import Document, YamlError
 
 FIRST_VERSION = "v1.1.0"  # compared as text, as the engine does
@@ -28,22 +29,26 @@ IMAGES = {
     "curl": "mcr.microsoft.com/acr/curl:2ff604c",
     "cssc": "mcr.microsoft.com/acr/cssc:2ff604c",
 }
-_COMMENT = re.compile(r"\s*#")
-_ALIAS = re.compile(r"alias\s*:")
-_TOP_LEVEL = re.compile(r"[^\s:]+[^:]*:")
+_COMMENT = re.compile(r"[ \t\f\r]*#")
+_ALIAS = re.compile(r"alias[ \t\f\r]*:")
+_TOP_LEVEL = re.compile(r"[^ \t\n\f\r:]+[^:]*:")
 _NAME = re.compile(r"[a-zA-Z0-9]+")
+_QUOTES = "\"'"
+_LONGEST = 1 << 16  # bytes of a line: the engine's reader stops at a longer one
 
 
 def find_version(text: str) -> str:
-    """The version that a task file names in its first line, comments aside; "" without one.
+    """The version that decides on aliases: the first line ``version: …`` of a task file, else "".
 
-    It is not read as YAML: in quotes, or on a later line, the file is one without aliases.
+    It is not read as YAML: quotes around name and value mean nothing, and the line must begin with
+    them.
     """
-    for line in text.splitlines():
-        if not line.strip() or line.strip().startswith("#"):
+    for line in text.split("\n"):
+        if line.strip().startswith("#"):
             continue
         name, colon, value = line.partition(":")
-        return value.strip() if colon and name.rstrip() == "version" else ""
+        if colon and not name[:1].isspace() and name.strip().strip(_QUOTES) == "version":
+            return value.strip().strip(_QUOTES)
     return ""
 
 
@@ -66,21 +71,32 @@ class Parts:
 
 
 def split(text: str) -> Parts:
-    """Take a task file apart."""
+    """Take a task file of any version apart. Raises :class:`TaskError` for a line that is too long.
+
+    Lines end with a line feed then, whatever they ended with before (SeparateAliasFromRest).
+    """
     alias: list[tuple[int, str]] = []
     rest: list[tuple[int, str]] = []
     inside = False
-    for number, line in enumerate(text.split("\n"), 1):
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    for number, line in enumerate(lines, 1):
+        if len(line) >= _LONGEST // 4 and len(line.encode(errors="replace")) >= _LONGEST:
+            raise TaskError(
+                f"line {number} of the task file has {_LONGEST} bytes or more: the engine stops "
+                "reading there, and drops the rest of the file. Break the line"
+            )
         if _COMMENT.match(line):
             continue
         if not inside and _ALIAS.match(line):
             inside = True
         elif inside and _TOP_LEVEL.match(line):
             inside = False
-        (alias if inside else rest).append((number, line.removesuffix("\r")))
+        (alias if inside else rest).append((number, line.removesuffix("\r") + "\n"))
     return Parts(
-        "\n".join(line for _, line in alias),
-        "\n".join(line for _, line in rest),
+        "".join(line for _, line in alias),
+        "".join(line for _, line in rest),
         [number for number, _ in alias],
         [number for number, _ in rest],
     )
@@ -93,18 +109,14 @@ def definitions(alias_text: str, read: Callable[[str], str]) -> tuple[dict[str, 
     the presets. ``read`` gives the text of a file that ``src`` names. Raises :class:`TaskError`.
     """
     try:
-        document = Document(alias_text)
-        block = document.root("graph.wrapper").mapping("alias", "graph.Alias")
-        sources = block.texts("src")
-        own = dict(block.mapping("values", "map[string]string").all())
-        directive = block.text("directive") or DIRECTIVE
-        document.check()
+        block = Document(alias_text).read(ALIASES).get("alias") or {}
     except YamlError as error:
         raise TaskError(f"error during alias unmarshaling: {error}") from None
+    directive = block.get("directive") or DIRECTIVE
     found = {**PRESETS, **IMAGES}
-    for source in sources:
+    for source in block.get("src") or ():
         found |= _from_file(source, read)
-    found |= own
+    found |= block.get("values") or {}
     if len(directive) != 1:
         raise TaskError(
             "$ directive can only be overwritten by a single character, "
@@ -125,9 +137,7 @@ def definitions(alias_text: str, read: Callable[[str], str]) -> tuple[dict[str, 
 def _from_file(source: str, read: Callable[[str], str]) -> dict[str, str]:
     """The names of a file of ``src``: a plain mapping of names to values."""
     try:
-        document = Document(read(source))
-        names = dict(document.root("map[string]string").all())
-        document.check()
+        names: dict[str, str] = Document(read(source)).read(NAMES)
     except YamlError as error:
         raise TaskError(f"the alias file '{source}' cannot be read: {error}") from None
     return names

@@ -8,8 +8,8 @@ lacks fail the run (tasks/steps.py).
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from ..errors import TaskError
 from ..templating import template
@@ -26,7 +26,8 @@ from .task_file import (
     Step,
     Task,
 )
-from .yaml_values import Document, Properties, YamlError
+from .task_shapes import TASK
+from .yaml_values import Document, YamlError
 
 __all__ = [
     "Network",
@@ -41,8 +42,11 @@ __all__ = [
 
 _UNMARSHAL = "failed to unmarshal task before running: "
 _DESERIALIZE = _UNMARSHAL + "failed to deserialize task and validate: "
+Properties = Mapping[str, Any]
 _VOLUME_NAME = re.compile(r"[a-zA-Z0-9_-]+")
-_LINE = re.compile(r"(?<=\bline )\d+(?=:)")
+_FILE_NAME = re.compile(r"[a-zA-Z0-9_.-]+")
+_LINE = re.compile(r"(?<=\bline )\d+(?=[:,])")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def needs_secrets(text: str) -> bool:
@@ -57,13 +61,14 @@ def parse(text: str, options: RenderOptions) -> Task:
     values. Raises :class:`TaskError` with the engine's message; lines are those of the file.
     """
     names: dict[str, str] = {}
-    lines: Sequence[int] | None = None
+    parts = aliases.split(text)
+    text = parts.rest
+    lines: Sequence[int] = parts.rest_lines
     if aliases.supports_aliases(aliases.find_version(text)):
-        parts = aliases.split(text)
         names, directive = _aliases(parts, options)
-        text, lines = aliases.replace(parts.rest, names, directive), parts.rest_lines
+        text = aliases.replace(text, names, directive)
         if text.count("\n") != parts.rest.count("\n"):
-            lines = None  # an alias of several lines: they cannot be told any more
+            lines = []  # an alias of several lines: they cannot be told any more
     secrets: Mapping[str, str] = {}
     if needs_secrets(text):
         wanted = _deserialize(*_render(text, options, {}, lines)).secrets
@@ -73,7 +78,7 @@ def parse(text: str, options: RenderOptions) -> Task:
             secrets = options.resolve_secrets(wanted)
     rendered, lines = _render(text, options, secrets, lines)
     task = _deserialize(rendered, lines)
-    task.rendered = rendered
+    task.rendered, task.name, task.registry = rendered, options.task_name, options.registry
     try:
         _initialize(task)
     except TaskError as error:
@@ -109,7 +114,7 @@ def render_template(text: str, options: RenderOptions) -> str:
 
     Raises :class:`TaskError`.
     """
-    return _render(text, options, {}, None)[0]
+    return _render_text(text, options, {}, ())
 
 
 def _aliases(parts: aliases.Parts, options: RenderOptions) -> tuple[dict[str, str], str]:
@@ -132,23 +137,31 @@ def _aliases(parts: aliases.Parts, options: RenderOptions) -> tuple[dict[str, st
 
 
 def _render(
-    text: str, options: RenderOptions, secrets: Mapping[str, str], lines: Sequence[int] | None
-) -> tuple[str, Sequence[int] | None]:
-    """The rendered text, and where its lines stood in the file (None: not known)."""
+    text: str, options: RenderOptions, secrets: Mapping[str, str], lines: Sequence[int]
+) -> tuple[str, Sequence[int]]:
+    """The rendered text, and where its lines stood in the file (nothing: not known)."""
+    if not text:  # of a file that has nothing but comments, there is nothing to render
+        return text, lines
+    rendered = _render_text(text, options, secrets, lines)
+    return rendered, lines if rendered.count("\n") == text.count("\n") else ()
+
+
+def _render_text(
+    text: str, options: RenderOptions, secrets: Mapping[str, str], lines: Sequence[int]
+) -> str:
     try:
         rendered = template.render(text, options.data(secrets))
     except template.TemplateError as error:
         told = _told(error, lines)
         raise TaskError(f"unable to render task: error while rendering templates: {told}") from None
-    if not rendered.strip():
+    if not rendered:
         raise TaskError("unable to render task: rendered template was empty")
-    same = lines is not None and rendered.count("\n") == text.count("\n")
-    return rendered, lines if same else None
+    return rendered
 
 
-def _told(error: template.TemplateError, lines: Sequence[int] | None) -> str:
+def _told(error: template.TemplateError, lines: Sequence[int]) -> str:
     """A template's error with the line of the file instead of that of the text rendered."""
-    if lines and error.line <= len(lines):
+    if error.line <= len(lines):
         return str(template.TemplateError(lines[error.line - 1], error.reason))
     return str(error)
 
@@ -156,20 +169,18 @@ def _told(error: template.TemplateError, lines: Sequence[int] | None) -> str:
 # -- reading ---------------------------------------------------------------------------------------
 
 
-def _deserialize(text: str, lines: Sequence[int] | None) -> Task:
+def _deserialize(text: str, lines: Sequence[int]) -> Task:
     """The properties of a rendered file, its secrets and volumes checked (Task.Validate)."""
     try:
-        document = Document(text)
-        task = _task(document.root("graph.Task"))
-        document.check()
+        given = Document(text).read(TASK)
     except YamlError as error:
         told = str(error)
         if lines:
-            known = lines
-            told = _LINE.sub(lambda m: str(known[min(int(m[0]), len(known)) - 1]), told)
+            told = _LINE.sub(lambda m: str(lines[min(int(m[0]), len(lines)) - 1]), told)
         raise TaskError(_DESERIALIZE + told) from None
     try:
-        _check_secrets(task.secrets)
+        task = _task(given)
+        _check_secrets(given.get("secrets") or [])
         _check_volumes(task)
     except TaskError as error:
         raise TaskError(_DESERIALIZE + str(error)) from None
@@ -178,124 +189,151 @@ def _deserialize(text: str, lines: Sequence[int] | None) -> Task:
 
 def _task(given: Properties) -> Task:
     return Task(
-        version=given.text("version"),
-        steps=[_step(one) for one in given.mappings("steps", "graph.Step")],
-        step_timeout=given.number("stepTimeout"),
-        working_directory=given.text("workingDirectory"),
-        env=given.texts("env"),
+        version=given.get("version", ""),
+        steps=[_step(one) for one in _items(given, "steps")],
+        step_timeout=given.get("stepTimeout", 0),
+        working_directory=given.get("workingDirectory", ""),
+        env=given.get("env") or [],
         secrets=[
-            SecretReference(one.text("id"), one.text("keyvault"), one.text("clientID"))
-            for one in given.mappings("secrets", "secretmgmt.Secret")
+            SecretReference(one.get("id", ""), one.get("keyvault", ""), one.get("clientID", ""))
+            for one in _items(given, "secrets")
         ],
         networks=[
             Network(
-                one.text("name"),
-                one.text("driver"),
-                one.flag("isDefault"),
-                one.flag("skipCreation"),
-                one.flag("ipv6"),
+                one.get("name", ""),
+                one.get("driver", ""),
+                one.get("isDefault", False),
+                one.get("skipCreation", False),
+                one.get("ipv6", False),
             )
-            for one in given.mappings("networks", "graph.Network")
+            for one in _items(given, "networks")
         ],
-        # The documentation has "secret", the engine's newest source "values".
         volumes=[
-            {"name": one.text("name"), "secret": dict(one.pairs("secret") + one.pairs("values"))}
-            for one in given.mappings("volumes", "volume.VolumeMount")
+            {"name": one.get("name", ""), "secret": one.get("secret")}
+            for one in _items(given, "volumes")
         ],
+        is_build=given.get("isbuildtask", False),
     )
+
+
+def _items(given: Properties, name: str) -> list[Properties]:
+    items: list[Properties | None] = given.get(name) or []
+    for number, item in enumerate(items, 1):
+        if item is None:  # the engine falls over it
+            raise TaskError(f"item {number} of '{name}' is empty: it must be a mapping")
+    return [item for item in items if item is not None]
 
 
 def _step(given: Properties) -> Step:
     return Step(
-        id=given.text("id"),
-        build=given.text("build").strip(),
-        cmd=given.text("cmd").strip(),
-        push=given.texts("push"),
-        working_directory=given.text("workingDirectory"),
-        entry_point=given.text("entryPoint"),
-        user=given.text("user"),
-        network=given.text("network"),
-        isolation=given.text("isolation"),
-        cpus=given.text("cpus"),
-        cache=given.text("cache"),
-        env=given.texts("env"),
-        expose=given.texts("expose"),
-        ports=given.texts("ports"),
+        id=given.get("id", ""),
+        build=given.get("build", ""),
+        cmd=given.get("cmd", ""),
+        push=given.get("push") or [],
+        working_directory=given.get("workingDirectory", ""),
+        entry_point=given.get("entryPoint", ""),
+        user=given.get("user", ""),
+        network=given.get("network", ""),
+        isolation=given.get("isolation", ""),
+        cpus=given.get("cpus", ""),
+        cache=given.get("cache", ""),
+        env=given.get("env") or [],
+        expose=given.get("expose") or [],
+        ports=given.get("ports") or [],
         volume_mounts=[
-            {"name": one.text("name"), "mountPath": one.text("mountPath")}
-            for one in given.mappings("volumeMounts", "volume.Mount")
+            {"name": one.get("name", ""), "mountPath": one.get("mountPath", "")}
+            for one in _items(given, "volumeMounts")
         ],
-        when=given.texts("when") or None,
-        timeout=given.number("timeout"),
-        start_delay=given.number("startDelay"),
-        retries=given.number("retries"),
-        retry_delay=given.number("retryDelay"),
-        retry_on_errors=given.texts("retryOnErrors"),
-        repeat=given.number("repeat"),
-        cmd_download_retries=given.number("cmdDownloadRetries"),
-        cmd_download_retry_delay=given.number("cmdDownloadRetryDelay"),
-        keep=given.flag("keep"),
-        detach=given.flag("detach"),
-        privileged=given.flag("privileged"),
-        ignore_errors=given.flag("ignoreErrors"),
-        pull=given.flag("pull"),
-        disable_working_directory_override=given.flag("disableWorkingDirectoryOverride"),
+        tags=given.get("tags") or [],
+        when=given.get("when") or None,
+        timeout=given.get("timeout", 0),
+        start_delay=given.get("startDelay", 0),
+        retries=given.get("retries", 0),
+        retry_delay=given.get("retryDelay", 0),
+        retry_on_errors=given.get("retryOnErrors") or [],
+        repeat=given.get("repeat", 0),
+        cmd_download_retries=given.get("cmdDownloadRetries", 0),
+        cmd_download_retry_delay=given.get("cmdDownloadRetryDelay", 0),
+        keep=given.get("keep", False),
+        detach=given.get("detach", False),
+        privileged=given.get("privileged", False),
+        ignore_errors=given.get("ignoreErrors", False),
+        pull=given.get("pull", False),
+        disable_working_directory_override=given.get("disableWorkingDirectoryOverride", False),
     )
 
 
 # -- rules and defaults ----------------------------------------------------------------------------
 
 
-def _check_secrets(secrets: list[SecretReference]) -> None:
+def _check_secrets(secrets: list[Properties]) -> None:
     seen: set[str] = set()
     for secret in secrets:
+        name, identity = secret.get("id", ""), secret.get("clientID", "")
         message = ""
-        if not secret.id:
+        if not name:
             raise TaskError("secret is missing an ID as well as auto-generated ID")
-        if any(character.isspace() for character in secret.id):
+        if any(character.isspace() for character in name):
             message = "secret ID cannot contain spaces"
-        elif not secret.key_vault:
+        elif not secret.get("keyvault") and not secret.get("aadresourceid"):
             message = (
                 "secret should contain either keyvault property for vault secret, or msi "
                 "clientID/aadResourceId for msi authentication"
             )
-        elif secret.client_id and not _is_uuid(secret.client_id):
+        elif identity and not _is_uuid(identity):
             message = "msi client ID is not a valid guid"
         if message:
-            raise TaskError(f"failed to validate secret with ID: {secret.id}: {message}")
-        if secret.id in seen:
-            raise TaskError(f"duplicate secret found with ID: {secret.id}")
-        seen.add(secret.id)
+            raise TaskError(f"failed to validate secret with ID: {name}: {message}")
+        if name in seen:
+            raise TaskError(f"duplicate secret found with ID: {name}")
+        seen.add(name)
 
 
 def _is_uuid(text: str) -> bool:
-    try:
-        return str(uuid.UUID(text)) == text.lower()
-    except ValueError:
-        return False
+    """Whether it is one in any of the spellings of the engine's library (google/uuid, Parse)."""
+    size = len(text.encode(errors="replace"))
+    if size == 32:
+        return re.fullmatch("[0-9a-fA-F]{32}", text) is not None
+    if size == 45 and text[:9].lower() == "urn:uuid:":
+        text = text[9:]
+    elif size == 38:
+        text = text[1:-1]
+    return _UUID.fullmatch(text) is not None
 
 
 def _check_volumes(task: Task) -> None:
     names: set[str] = set()
     for volume in task.volumes:
         name = volume["name"]
-        if not name or not volume["secret"]:
-            raise TaskError("volume name or values is empty")
+        if not name:
+            raise TaskError("volume name is empty")
+        if volume["secret"] is None:
+            raise TaskError(f"volume {name} has no 'secret', the only kind that there is")
         if not _VOLUME_NAME.fullmatch(name):
             raise TaskError(
                 f"volume name is not well formed. Only use alphanumeric and - _ [volume: {name}]"
             )
-        if "" in volume["secret"]:
-            raise TaskError(f"filename provided for value is empty [volume: {name}]")
+        _check_files(name, volume["secret"])
         if name in names:
             raise TaskError(f"volume with duplicate name found [volume: {name}]")
         names.add(name)
     for step in task.steps:
         for mount in step.volume_mounts:
-            if mount["name"] and mount["name"] not in names:
-                raise TaskError(
-                    f"provided mount name does not correspond to a volume [mount: {mount['name']}]"
-                )
+            if mount["name"] not in names:
+                raise TaskError(f"mount name, {mount['name']}, does not correspond to a volume")
+
+
+def _check_files(volume: str, secret: Mapping[str, str]) -> None:
+    if not secret:
+        raise TaskError(f"secret is empty [volume: {volume}]")
+    for name in secret:
+        if not name:
+            raise TaskError(f"secret name provided for value is empty [volume: {volume}]")
+        if not _FILE_NAME.fullmatch(name):
+            raise TaskError(
+                f"file name, {name}, is not well formed. Only use alphanumeric and - _ . "
+                f"[volume: {volume}]"
+            )
 
 
 def _initialize(task: Task) -> None:
@@ -306,9 +344,7 @@ def _initialize(task: Task) -> None:
             f'invalid version specified: "{task.version}", the current version is '
             f'"{DEFAULT_VERSION}" (there are {", ".join(VERSIONS)})'
         )
-    if not task.steps:
-        raise TaskError("the task file has no steps")
-    if not task.networks:
+    if not task.networks and not task.is_build:
         task.networks = [Network(DEFAULT_NETWORK, "bridge", is_default=True)]
     default = next((one.name for one in reversed(task.networks) if one.is_default), "")
     if task.step_timeout <= 0:

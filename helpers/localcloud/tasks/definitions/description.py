@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .graph import ROOT, Graph
+from . import cached_build
+from .graph import Graph
 from .task_file import Network, Step, Task
 
 # Properties of a step, and the fields of :class:`Step` that have them.
@@ -47,7 +48,7 @@ _STEP = {
 
 def describe(task: Task) -> dict[str, Any]:
     """The task, its defaults filled in, as a JSON object."""
-    waits = Graph(task.steps).waits
+    waits = Graph(task.steps).told
     return _without_empty(
         {
             "version": task.version,
@@ -57,15 +58,16 @@ def describe(task: Task) -> dict[str, Any]:
             "env": task.env,
             "secrets": [[one.id, one.key_vault, one.client_id] for one in task.secrets],
             "networks": [_network(one) for one in task.networks],
-            "steps": [_step(one, waits[one.id]) for one in task.steps],
+            "steps": [_step(one, waits[one.id], task) for one in task.steps],
         }
     )
 
 
-def _step(step: Step, waits: set[str]) -> dict[str, Any]:
+def _step(step: Step, waits: list[str], task: Task) -> dict[str, Any]:
     described = {name: getattr(step, field) for name, field in _STEP.items()}
+    described["build"] = cached_build.command_of(step, task.name, task.registry)
     described["mounts"] = [[one["name"], one["mountPath"]] for one in step.volume_mounts]
-    described["waits"] = sorted(waits) or [ROOT]
+    described["waits"] = waits
     return _without_empty(described)
 
 

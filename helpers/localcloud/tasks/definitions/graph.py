@@ -25,6 +25,7 @@ class Graph:
     def __init__(self, steps: Sequence[Step]) -> None:
         self._steps: dict[str, Step] = {}
         self._waits: dict[str, set[str]] = {}
+        self.told: dict[str, list[str]] = {}  # what each waits for, acb_root if for nothing
         previous: str | None = None
         for step in steps:
             check(step)
@@ -38,8 +39,11 @@ class Graph:
             else:
                 waits = set() if previous is None else {previous}
             for name in step.when or ():
+                if not name:
+                    raise TaskError(f"from cannot be empty: an item of 'when' of step {step.id}")
                 if name in waits and name not in self._steps and name != ROOT:
                     raise TaskError(_unknown(name, step.id, steps))
+            self.told[step.id] = sorted(waits) or [ROOT]
             self._waits[step.id] = waits - {ROOT}
             previous = step.id
 
@@ -145,12 +149,13 @@ def check(step: Step) -> None:
         (any(map(str.isspace, step.id)), "step ID cannot contain spaces"),
         (not any(kinds), "step is missing a cmd, build, or push property"),
         (
-            mounts and not step.cmd,
-            "invalid use of Mounts. Mounts must have unique container paths and used for CMD steps",
+            mounts and not step.cmd and not step.build,
+            "invalid use of Mounts. Mounts must have unique container paths and only used for cmd "
+            "or build steps",
         ),
         (
             not all(mount.get("name") and mount.get("mountPath") for mount in mounts),
-            "mount name or container file path is empty",
+            "mount name or mount path is empty",
         ),
         (len(set(paths)) < len(paths), "mount with duplicate container file path found"),
         (

@@ -48,6 +48,7 @@ class Step:
     expose: list[str] = field(default_factory=list)
     ports: list[str] = field(default_factory=list)
     volume_mounts: list[dict[str, str]] = field(default_factory=list)
+    tags: list[str] = field(default_factory=list)  # instead of those that the build names
     when: list[str] | None = None  # None or []: after the step before it
     timeout: int = STEP_TIMEOUT  # when not given, the task's stepTimeout
     start_delay: int = 0
@@ -80,4 +81,7 @@ class Task:
     secrets: list[SecretReference] = field(default_factory=list)
     networks: list[Network] = field(default_factory=list)
     volumes: list[dict[str, Any]] = field(default_factory=list)
+    is_build: bool = False  # no network is made for it
+    name: str = ""  # of the task, and
+    registry: str = ""  # the login server: what the cache of a build is named by
     rendered: str = field(default="", repr=False)  # what was read; it has the values of secrets

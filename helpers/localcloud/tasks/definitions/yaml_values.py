@@ -1,195 +1,194 @@
-"""Values of a YAML text by their types, with the errors that the engine's reader (yaml.v2) has.
+"""Values of a YAML text by the types that the engine reads them into, with its reader's errors.
 
-Scalars keep their spelling where a text is wanted (``yes``, ``1.10``, ``2001-01-01``). What does not
-fit is collected, all of it with its line, and told together; unknown properties are ignored.
+Scalars keep their spelling where a text is wanted (``yes``, ``1.10``, ``2001-01-01``). What does
+not fit is collected, all of it with its place, and told together; unknown properties are ignored.
+
+Source: yaml.v2, decode.go.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-import yaml
-from yaml.constructor import SafeConstructor
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ..templating.yaml_nodes import BINARY, TIMESTAMP, Node, YamlError, read, resolve
 
-_TAGS = "tag:yaml.org,2002:"
-_TRUE = {"y", "yes", "on", "true"}
-_FALSE = {"n", "no", "off", "false"}
-_DEEPEST = 200  # levels that a text may have at most, by its brackets and by where its lines begin
-_LONGEST = 4000  # characters of a line
-_BLOCKS = re.compile(r"^[ \t?:-]*", re.MULTILINE)  # what lines of nested blocks begin with
+__all__ = ["Document", "ListOf", "MapOfTexts", "Scalar", "Shape", "Struct", "YamlError"]
+
 _SHOWN = 10  # characters of a value that an error shows
+_MOST = 1 << 63
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+# How many of the nodes read may be repeated ones, by how many there are (allowedAliasRatio).
+_FEW, _MANY = 400_000, 4_000_000
 
 
-class YamlError(ValueError):
-    """A text that is no YAML, or not of the wanted shape; names the lines."""
+@dataclass(frozen=True)
+class Shape:
+    """A type that a value is read into: its name in an error, and what a reader is told."""
+
+    name: str
+    wanted: str
+
+
+class Scalar(Shape):
+    """A text (``string``), a whole number (``int``), a switch (``bool``), a moment (``time.Time``).
+
+    Of any other name it takes nothing but null; ``anything`` takes all.
+    """
+
+
+@dataclass(frozen=True)
+class ListOf(Shape):
+    """A list; an item is None where it is null and ``pointers``."""
+
+    item: Shape
+    pointers: bool = False
+
+
+@dataclass(frozen=True)
+class MapOfTexts(Shape):
+    """A mapping of names to texts."""
+
+
+@dataclass(frozen=True)
+class Struct(Shape):
+    """A mapping whose properties have types of their own."""
+
+    fields: Mapping[str, Shape]
 
 
 class Document:
-    """A YAML text; call :meth:`check` when everything has been read from it."""
+    """A YAML text that is read into a shape."""
 
     def __init__(self, text: str) -> None:
         self._errors: list[str] = []
+        self._root = read(text)
+        self._decoded = self._repeated = self._depth = 0
+        self._inside: set[int] = set()
+
+    def read(self, shape: Struct | MapOfTexts) -> dict[str, Any]:
+        """The properties that the text has; none that it has not.
+
+        Raises :class:`YamlError` that tells everything that does not fit.
+        """
+        found: dict[str, Any] = {}
         try:
-            # Nothing, as most alias blocks are, is nothing without a parser, too.
-            self._root = _first(text) if text else None
-        except yaml.YAMLError as error:
-            raise YamlError(_where(error)) from None
+            if self._root is not None:
+                self._decode(self._root, shape, "", found)
         except RecursionError:
             raise YamlError("yaml: it is nested too deeply") from None
+        if self._errors:
+            raise YamlError("\n".join(["yaml: unmarshal errors:", *self._errors]))
+        return found
 
-    def root(self, kind: str) -> Properties:
-        """The top-level mapping; ``kind`` is its type in an error."""
-        return self.properties(self._root, kind)
+    def _decode(self, node: Node, shape: Shape, name: str, into: dict[str, Any]) -> Any:
+        self._decoded += 1
+        self._repeated += self._depth > 0
+        if self._repeated > 100 and self._decoded > 1000:
+            share = min(max((self._decoded - _FEW) / (_MANY - _FEW), 0), 1)
+            if self._repeated / self._decoded > 0.99 - 0.89 * share:
+                raise YamlError("yaml: document contains excessive aliasing")
+        if node.target is not None:
+            return self._follow(node, shape, name, into)
+        if shape.name == "anything":
+            return None
+        if node.is_scalar:
+            return self._scalar(node, shape, name)
+        if node.is_sequence and isinstance(shape, ListOf):
+            return [self._item(one, shape, name) for one in node.children]
+        if node.is_mapping and isinstance(shape, (Struct, MapOfTexts)):
+            self._mapping(node, shape, into)
+            return into
+        return self._refuse(node, shape, name)
 
-    def properties(self, node: Node | None, kind: str) -> Properties:
-        """The properties of a mapping; none for a missing or null one."""
-        found: dict[str, Node] = {}
-        if isinstance(node, MappingNode):
-            # Merge keys (<<) need the mapping whole; the method uses nothing of its instance.
-            try:
-                SafeConstructor().flatten_mapping(node)
-            except yaml.YAMLError as error:
-                raise YamlError(_where(error)) from None
-            found = {key.value: value for key, value in node.value if isinstance(key, ScalarNode)}
-        elif node is not None and not _is_null(node):
-            self.refuse(node, kind, "a mapping")
-        return Properties(self, found)
+    def _item(self, node: Node, shape: ListOf, name: str) -> Any:
+        value = self._decode(node, shape.item, name, {})
+        if value is not None or not isinstance(shape.item, Struct):
+            return value
+        written = node.target or node
+        return None if shape.pointers and written.value in ("", "~", "null") else {}
 
-    def refuse(self, node: Node, kind: str, wanted: str, name: str = "") -> None:
+    def _follow(self, node: Node, shape: Shape, name: str, into: dict[str, Any]) -> Any:
+        assert node.target is not None
+        if id(node) in self._inside:
+            raise YamlError(f"yaml: line {node.line}: anchor '{node.value}' value contains itself")
+        self._inside.add(id(node))
+        self._depth += 1
+        value = self._decode(node.target, shape, name, into)
+        self._depth -= 1
+        self._inside.remove(id(node))
+        return value
+
+    def _mapping(self, node: Node, shape: Struct | MapOfTexts, into: dict[str, Any]) -> None:
+        for key, value in node.pairs():
+            if key.is_merge:
+                self._merge(value, shape, into)
+                continue
+            errors = len(self._errors)
+            name = self._decode(key, _TEXT, "a name", {})
+            if len(self._errors) > errors:
+                continue
+            if isinstance(shape, MapOfTexts):
+                text = self._decode(value, _TEXT, name, {})
+                if len(self._errors) == errors:
+                    into[name] = text
+            elif name in shape.fields:
+                field = shape.fields[name]
+                known = into.get(name)  # a mapping that is given again is filled further
+                given = known if isinstance(known, dict) else {}
+                into[name] = self._decode(value, field, name, given)
+            # What nobody asks for is not looked at.
+
+    def _merge(self, node: Node, shape: Struct | MapOfTexts, into: dict[str, Any]) -> None:
+        """``<<``: what it takes over counts from where it stands (decode.go, merge)."""
+        nodes = reversed(node.children) if node.is_sequence else [node]
+        for one in nodes:
+            if not (one.target or one).is_mapping:
+                raise YamlError(
+                    f"yaml: line {one.line}: map merge requires map or sequence of maps as the value"
+                )
+            self._decode(one, shape, "", into)
+
+    def _scalar(self, node: Node, shape: Shape, name: str) -> Any:
+        tag, value = resolve(node)
+        if value is None:
+            return None if isinstance(shape, (Struct, ListOf)) else _zero(shape)
+        if shape.name == "string":
+            text = value if tag == BINARY else node.value
+            if "\0" not in text:
+                return text
+            # No command line, variable or path can hold a NUL.
+            return self._refuse(node, Shape("string", "a text without NUL"), name)
+        if shape.name == "bool" and isinstance(value, bool):
+            return value
+        if shape.name == "int" and isinstance(value, (int, float)) and not isinstance(value, bool):
+            if value < _MOST:  # not so for what is no number at all
+                # What is too small becomes the smallest, as the processor has it.
+                return int(value) if value >= -_MOST else -_MOST
+        elif shape.name == "time.Time":
+            if tag == TIMESTAMP or _RFC3339.fullmatch(node.value):
+                return node.value
+            raise YamlError(f"yaml: line {node.line}: {name}: {node.value!r} is no date")
+        return self._refuse(node, shape, name)
+
+    def _refuse(self, node: Node, shape: Shape, name: str) -> None:
         """Note that a node is not of the wanted type."""
-        tag = "!!" + node.tag.removeprefix(_TAGS)
         shown = ""
-        if isinstance(node, ScalarNode):
+        if node.is_scalar:
             text = node.value
             text = text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
             shown = f" `{text}`"
         what = f"{name} must be" if name else "it must be"
         self._errors.append(
-            f"  line {node.start_mark.line + 1}: cannot unmarshal {tag}{shown} into {kind} "
-            f"({what} {wanted})"
+            f"  line {node.line}, column {node.column}: cannot unmarshal {node.told_tag()}{shown} "
+            f"into {shape.name} ({what} {shape.wanted})"
         )
 
-    def check(self) -> None:
-        """Raise :class:`YamlError` if anything did not fit."""
-        if self._errors:
-            raise YamlError("\n".join(["yaml: unmarshal errors:", *self._errors]))
+
+def _zero(shape: Shape) -> Any:
+    return {"string": "", "int": 0, "bool": False}.get(shape.name)
 
 
-class Properties:
-    """The properties of one mapping; a missing or null one is the empty value of its type."""
-
-    def __init__(self, document: Document, nodes: dict[str, Node]) -> None:
-        self._document = document
-        self._nodes = nodes
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._nodes)
-
-    def _node(self, name: str) -> Node | None:
-        node = self._nodes.get(name)
-        return None if node is None or _is_null(node) else node
-
-    def text(self, name: str) -> str:
-        """A scalar, as it is spelled."""
-        return self._text(self._node(name), name)
-
-    def _text(self, node: Node | None, name: str) -> str:
-        if node is None or _is_null(node):
-            return ""
-        if isinstance(node, ScalarNode) and "\0" not in node.value:
-            return str(node.value)
-        # No command line, variable or path can hold a NUL.
-        wanted = "a text without NUL" if isinstance(node, ScalarNode) else "a text"
-        self._document.refuse(node, "string", wanted, name)
-        return ""
-
-    def texts(self, name: str) -> list[str]:
-        """A list of scalars."""
-        nodes = self._items(name, "[]string", "a list of texts, even of one")
-        return [self._text(node, name) for node in nodes]
-
-    def mappings(self, name: str, kind: str) -> list[Properties]:
-        """A list of mappings; ``kind`` is their type in an error."""
-        nodes = self._items(name, f"[]*{kind}", "a list")
-        return [self._document.properties(node, kind) for node in nodes]
-
-    def mapping(self, name: str, kind: str) -> Properties:
-        """A mapping."""
-        return self._document.properties(self._node(name), kind)
-
-    def pairs(self, name: str) -> list[tuple[str, str]]:
-        """Names and texts of a mapping, or of a list of mappings (or of one)."""
-        node = self._node(name)
-        if node is None or isinstance(node, MappingNode):
-            return self.mapping(name, "map[string]string").all()
-        return [pair for one in self.mappings(name, "map[string]string") for pair in one.all()]
-
-    def all(self) -> list[tuple[str, str]]:
-        """Every property as a text."""
-        return [(name, self.text(name)) for name in self._nodes]
-
-    def _items(self, name: str, kind: str, wanted: str) -> list[Node]:
-        node = self._node(name)
-        if node is None:
-            return []
-        if isinstance(node, SequenceNode):
-            return list(node.value)
-        self._document.refuse(node, kind, wanted, name)
-        return []
-
-    def number(self, name: str) -> int:
-        """A whole number; the fraction of another one is dropped."""
-        node = self._node(name)
-        if node is None:
-            return 0
-        if isinstance(node, ScalarNode) and not node.style:
-            text = node.value.replace("_", "")
-            for base in (0, 8):  # 0x10, 0b1, 0o7; then 012, which Go reads as octal
-                try:
-                    return int(text, base)
-                except ValueError:
-                    continue
-            try:
-                return int(float(text))
-            except (ValueError, OverflowError):
-                pass
-        self._document.refuse(node, "int", "a whole number", name)
-        return 0
-
-    def flag(self, name: str) -> bool:
-        """true or false."""
-        node = self._node(name)
-        if node is None:
-            return False
-        if isinstance(node, ScalarNode) and not node.style and node.value.lower() in _TRUE | _FALSE:
-            return node.value.lower() in _TRUE
-        self._document.refuse(node, "bool", "true or false", name)
-        return False
-
-
-def _first(text: str) -> Node | None:
-    """The first document of a YAML text: read by libyaml, which yaml.v2 was made after.
-
-    It is ten times as fast as the reader in Python. That reads what libyaml refuses, and says where
-    it is wrong; and what could be nested deeply, which libyaml's stack has no limit for.
-    """
-    depth = text.count("[") + text.count("{") + max(map(len, _BLOCKS.findall(text)))
-    longest = max(map(len, text.splitlines()), default=0)
-    if yaml.__with_libyaml__ and depth <= _DEEPEST and longest <= _LONGEST:
-        with suppress(yaml.YAMLError, ValueError):  # a text that is no Unicode is refused below
-            return next(yaml.compose_all(text, yaml.CSafeLoader), None)
-    return next(yaml.compose_all(text, yaml.SafeLoader), None)
-
-
-def _is_null(node: Node) -> bool:
-    return bool(node.tag == _TAGS + "null")
-
-
-def _where(error: yaml.YAMLError) -> str:
-    """What is wrong with a YAML text and where, in one line."""
-    mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
-    return f"yaml: line {mark.line + 1}: {problem}" if mark else f"yaml: {problem}"
+_TEXT = Scalar("string", "a text")

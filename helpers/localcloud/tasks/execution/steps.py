@@ -150,6 +150,11 @@ def _check(step: definition.Step) -> None:
                 f"step ID: {step.id}: the local cloud does not implement the property '{name}': "
                 f"{why}"
             )
+    if step.build and step.volume_mounts:
+        raise StepError(
+            f"step ID: {step.id}: the local cloud does not implement volumeMounts of a build step: "
+            "it works on Azure. A cmd step before it can copy the files into the source"
+        )
     for port in step.ports:
         # Containers of a run share one network: a port is where it is, and cannot be moved.
         outside, _, inside = port.rpartition("/")[0 if "/" in port else 2].rpartition(":")
