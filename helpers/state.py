@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
 from .errors import HelpersError
 from .localcloud import daemon
+from .localcloud.root_folder import remove_tree
 
 # What a state folder has from its first start on; without it, a folder is somebody's own.
 _MARKS = ("account.json", "daemon.json", "daemon.log")
+
+_OTHERS = (
+    "Something may hold it open, or containers have left files to ids of /etc/subuid and /etc/subgid that "
+    "this user no longer has: let an administrator give them back, or delete the folder."
+)
 
 
 class StateError(HelpersError):
@@ -37,20 +42,12 @@ def delete_state(home: Path) -> bool:
                 f"The local cloud in {home} still runs. Stop it, and what uses it: "
                 "python -m helpers down"
             )
-        _unlock(home)
         for path in home.iterdir():
             if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
+                remove_tree(path)
+                if path.exists():
+                    raise StateError(f"{path} cannot be deleted. {_OTHERS}")
             elif path.name != daemon.LOCK:
                 path.unlink()
         shutil.rmtree(home)
     return True
-
-
-def _unlock(home: Path) -> None:
-    """Image layers and overlays have folders that even their owner may not enter or change."""
-    for folder, names, _ in os.walk(home):
-        for name in names:
-            path = Path(folder, name)
-            if not path.is_symlink():
-                path.chmod(0o700)  # before the walk enters it

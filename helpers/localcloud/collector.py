@@ -18,8 +18,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import user_namespace
 from .cloud import Cloud
 from .containers.build.build_cache import BuildCache
+from .containers.sandboxes.ownership import OWNED
 from .events import ManifestsDeleted, ResourceDeleted
 from .registry.manifest_format import references
 from .root_folder import remove_tree
@@ -211,7 +213,7 @@ class Collector:
         folder = self._cloud.folder("layers")
         for path in list(folder.iterdir()):
             name, _, kind = path.name.partition(".")
-            if path.is_dir() and name and not (kind in ("", "flat") and self._has_blobs(path)):
+            if path.is_dir() and name and not (_is_kept(kind) and self._has_blobs(path)):
                 for beside in (".owners", ".whiteouts", ".parts"):
                     path.with_name(name + beside).unlink(missing_ok=True)
                 gone = f".gone-{secrets.token_hex(8)}"
@@ -220,9 +222,10 @@ class Collector:
     def _has_blobs(self, layer: Path) -> bool:
         """Whether the blobs that a folder was unpacked from are stored still."""
         try:
-            digests = [f"sha256:{layer.name}"]
-            if layer.suffix == ".flat":
-                digests = json.loads(layer.with_suffix(".parts").read_text())
+            digests = [f"sha256:{layer.stem}"]
+            parts = layer.with_suffix(".parts")
+            if layer.suffix == ".flat" or parts.exists():
+                digests = json.loads(parts.read_text())
             return all(self._content.has(digest) for digest in digests)
         except (OSError, ValueError, TypeError):
             return False
@@ -231,6 +234,14 @@ class Collector:
         """Delete the unpacked layers that were given up."""
         for path in self._cloud.folder("layers").glob(".gone-*"):
             remove_tree(path)
+
+
+def _is_kept(kind: str) -> bool:
+    """Whether an unpacked layer whose name ends so may be used: as it is, several, or with true owners."""
+    if not kind.startswith(OWNED):
+        return kind in ("", "flat")
+    users = user_namespace.available()
+    return users is not None and kind == f"{OWNED}{users.identities.key}"
 
 
 def start(cloud: Cloud) -> Collector:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from . import resolution
+from . import resolution, user_namespace
 from .resolution import BENEATH, IN_ROOT, LINKS, NO_MAGIC_LINKS, NO_SYMLINKS, parts_of
 
 _PATH = os.O_PATH | os.O_CLOEXEC
@@ -321,7 +321,21 @@ def _empty(folder: int, top: int) -> list[str]:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a folder if it is there, also what a container made unwritable in it."""
+    """Remove a folder if it is there, also what a container made unwritable or gave to others in it."""
+    _remove_tree(folder)
+    if os.geteuid() != 0 and os.path.lexists(folder):
+        users = user_namespace.available()
+        if users is not None:
+            with contextlib.suppress(OSError):
+                users.call(f"{__name__}:remove_as_root", {"folder": str(folder.absolute())})
+
+
+def remove_as_root(folder: str) -> None:
+    """As :func:`remove_tree`, in the namespace that the files of containers belong to."""
+    _remove_tree(Path(folder))
+
+
+def _remove_tree(folder: Path) -> None:
     try:
         parent = os.open(folder.parent, _PATH | os.O_DIRECTORY)
     except OSError:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from ...root_folder import remove_tree
-from ..images.layers import changes
 from ..sandboxes.container import Mount, signal_of
 from ..sandboxes.root_file_system import RootFileSystem
 from .copying import Copy
@@ -262,7 +261,7 @@ def _run(build: BuildState, stage: Stage, instruction: Instruction) -> None:
         if upper.exists():
             account = RootFileSystem(lowers).account(stage.settings.get("User") or "")
             owners = build.images.owners(stage.layers)
-            layer = build.store(owners.give(changes(upper), (account.uid, account.gid)))
+            layer = build.store(owners.written(upper, (account.uid, account.gid)))
     finally:
         remove_tree(scratch)
     build.cache.put(key, layer)

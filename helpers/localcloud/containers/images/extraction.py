@@ -35,7 +35,8 @@ def extract(
     """Unpack a layer into ``root``; ``onto`` applies it to what lower layers left there.
 
     Without ``onto`` deletions become overlay's whiteouts; False when this user cannot make them.
-    ``owners`` gets the user and group of every path that is not root's.
+    ``owners`` gets the user and group of every path that is not root's; it may hold those of lower
+    layers.
     Raises :class:`LayerError`, naming the layer, for an archive that is damaged, too large, writes
     outside its root or holds devices.
     """
@@ -52,6 +53,8 @@ def extract(
                     path = extraction.member(source, member)
                     if owners is not None and (member.uid or member.gid):
                         owners[path] = (member.uid, member.gid)
+                    elif owners is not None:
+                        owners.pop(path, None)  # a lower layer's, or an earlier member's
             extraction.finish()
         except (ArchiveError, OverflowError) as error:
             raise LayerError(f"layer {name} is not a readable archive: {error}") from None

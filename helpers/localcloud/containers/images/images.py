@@ -222,10 +222,14 @@ class ImageStore:
                 fresh = self._folder / f"{chain}.new"
                 remove_tree(fresh)
                 fresh.mkdir(mode=0o755)
+                owners: dict[str, Owner] = {}
                 try:
                     digests = [str(one["digest"]) for one in descriptors]
                     for digest in digests:
-                        extraction.extract(self._archive(digest), fresh, digest, onto=True)
+                        extraction.extract(
+                            self._archive(digest), fresh, digest, onto=True, owners=owners
+                        )
+                    write_owners(target, owners)
                     target.with_suffix(".parts").write_text(json.dumps(digests))
                 except BaseException:
                     remove_tree(fresh)

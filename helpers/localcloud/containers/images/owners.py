@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from ...user_namespace import available
+from ..sandboxes.ownership import ROOT, Owner, read_owners, taken_over, write_owners
 from ..sandboxes.root_file_system import RootFileSystem
-from .layers import WHITEOUT, Entry
+from .layers import WHITEOUT, Entry, changes
 
-Owner = tuple[int, int]  # user id, group id
-ROOT: Owner = (0, 0)
+__all__ = ["ROOT", "Owner", "Owners", "write_owners"]
 
 
 class Owners:
@@ -19,7 +19,7 @@ class Owners:
 
     def __init__(self, layers: Sequence[Path]) -> None:
         self._root = RootFileSystem(layers)
-        self._owners = {layer: _read(layer) for layer in layers}
+        self._owners = {layer: read_owners(layer) for layer in layers}
 
     def of(self, path: PurePosixPath) -> Owner | None:
         """Who owns ``path``, relative to the root and without links; None when it is not there."""
@@ -29,10 +29,25 @@ class Owners:
         layer = next(one for one in self._owners if found.is_relative_to(one))
         return self._owners[layer].get(str(path), ROOT)
 
+    def written(self, upper: Path, creator: Owner) -> list[Entry]:
+        """What a container has changed, as entries of a layer with owners. Raises OSError.
+
+        ``creator`` is who it ran as; see :meth:`give`. Where containers have several users, the
+        files say whose they are.
+        """
+        owners = taken_over(upper, available())
+        if owners is None:
+            return self.give(changes(upper), creator)
+        return [
+            replace(entry, uid=uid, gid=gid)
+            for entry in changes(upper)
+            for uid, gid in [owners.get(str(entry.path), ROOT)]
+        ]
+
     def give(self, entries: Iterable[Entry], creator: Owner) -> list[Entry]:
         """The entries of a layer with owners: what was there keeps its own, ``creator`` has the rest.
 
-        A container knows one user only, so its files do not say whose they are.
+        Of a container that knows one user only, whose files do not say whose they are.
         """
         given = []
         for entry in entries:
@@ -41,22 +56,3 @@ class Owners:
                 uid, gid = self.of(entry.path) or creator
             given.append(replace(entry, uid=uid, gid=gid))
         return given
-
-
-def write_owners(layer: Path, owners: dict[str, Owner]) -> None:
-    """Keep the owners of an unpacked layer's files that are not root's."""
-    if owners:
-        _file(layer).write_text(json.dumps(owners))
-
-
-def _file(layer: Path) -> Path:
-    return layer.with_name(f"{layer.name}.owners")
-
-
-def _read(layer: Path) -> dict[str, Owner]:
-    try:
-        return {
-            path: (uid, gid) for path, (uid, gid) in json.loads(_file(layer).read_text()).items()
-        }
-    except FileNotFoundError:
-        return {}

@@ -44,16 +44,22 @@ class Descriptors:
         return str(PASSED + len(self.passed) - 1)
 
 
-def namespaces(account: Account, hostname: str) -> list[str]:
-    """Namespaces of its own, its user and its capabilities."""
+def namespaces(account: Account, hostname: str, *, several: bool) -> list[str]:
+    """Namespaces of its own, its user and its capabilities.
+
+    With ``several`` users bubblewrap is started in a user namespace of the container already, as its
+    root; what it starts becomes another user by itself, and so loses the capabilities.
+    """
     options = [
-        *("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts"),
+        *("--unshare-pid", "--unshare-ipc", "--unshare-uts"),
         *("--die-with-parent", "--new-session", "--hostname", hostname),
-        *("--uid", str(account.uid), "--gid", str(account.gid), "--info-fd", str(TOLD)),
+        *("--info-fd", str(TOLD)),
         # The holder of the network is root in its namespace: bubblewrap would hand all of it on.
         *("--cap-drop", "ALL"),
     ]
-    for capability in CAPABILITIES if account.uid == 0 else ():
+    if not several:
+        options += ["--unshare-user", "--uid", str(account.uid), "--gid", str(account.gid)]
+    for capability in CAPABILITIES if account.uid == 0 or several else ():
         options += ["--cap-add", capability]
     return options
 

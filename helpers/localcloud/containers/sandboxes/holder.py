@@ -49,12 +49,16 @@ import sys, types
 package = sys.modules["holder"] = types.ModuleType("holder")
 package.__path__ = [{str(Path(__file__).parent)!r}]
 from holder.namespace_holder import hold
-hold([int(sys.argv[1])], policy=sys.argv[2])
+hold([int(word) for word in sys.argv[2:]], policy=sys.argv[1])
 """
 
 
-def start_holder(control: socket.socket, policy: str) -> Holder:
-    """Have it forked, or start it where there is no fork server. Raises :class:`SandboxError`."""
+def start_holder(control: socket.socket, policy: str, users: int | None = None) -> Holder:
+    """Have it forked, or start it where there is no fork server. Raises :class:`SandboxError`.
+
+    ``users`` is the descriptor of a user namespace for it, with several ids.
+    """
+    descriptors = [control.fileno(), *([users] if users is not None else [])]
     server = fork_server.current()
     if server is not None:
         try:
@@ -62,7 +66,7 @@ def start_holder(control: socket.socket, policy: str) -> Holder:
             child = server.fork(
                 f"{namespace_holder.__name__}:hold",
                 {"policy": policy},
-                [control.fileno()],
+                descriptors,
                 name="network",
                 dies_with_server=False,
                 bare=True,
@@ -72,8 +76,8 @@ def start_holder(control: socket.socket, policy: str) -> Holder:
         return _Forked(child)
     return _Started(
         subprocess.Popen(
-            [*(sys.executable, "-I", "-S", "-c", _PROGRAM), str(control.fileno()), policy],
-            pass_fds=(control.fileno(),),
+            [*(sys.executable, "-I", "-S", "-c", _PROGRAM, policy), *map(str, descriptors)],
+            pass_fds=descriptors,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
             cwd="/",

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from ...root_folder import remove_tree
+from .ownership import ROOT, Owner, write_owners
 from .root_file_system import RootFileSystem
 
 KEPT = 128  # layers that containers share; further ones are of one container each
@@ -21,7 +22,7 @@ class InitialLayer:
     """One with text ``files``, ``directories`` and ``mounts`` for an image.
 
     Mounts are pairs: whether it is a directory, and its target. Directories that the image has keep
-    their mode; links of the image are followed.
+    their mode and their owner; links of the image are followed.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class InitialLayer:
         self._image = image
         self._wanted = files, directories, mounts
         self._entries: dict[PurePosixPath, tuple[int, str | None]] = {}
+        self._owners: dict[str, Owner] = {}
 
     def _found(self) -> dict[PurePosixPath, tuple[int, str | None]]:
         """What it holds, by path: modes, and the text of files (None: a directory)."""
@@ -67,6 +69,9 @@ class InitialLayer:
                 existing = self._image.find(str(directory))
                 mode = existing.stat().st_mode & 0o7777 if existing is not None else 0o755
                 self._entries[directory] = mode, None
+                owner = self._image.owner(directory)
+                if owner != ROOT:
+                    self._owners[str(directory.relative_to("/"))] = owner
         return resolved
 
     def write(self, folder: Path) -> None:
@@ -80,6 +85,7 @@ class InitialLayer:
                 target.write_text(text)
         for path, (mode, _) in reversed(found.items()):
             (folder / path.relative_to("/")).chmod(mode)
+        write_owners(folder, self._owners)
 
     def shared(self, folder: Path, image: Sequence[Path] | None = None) -> Path | None:
         """Where it is in ``folder``, which it is written to unless it is there already.
@@ -90,6 +96,7 @@ class InitialLayer:
         known: list[object] = []
         if image is None:
             known += ([str(path), entry] for path, entry in self._found().items())
+            known.append(self._owners)
         else:
             known += [[str(path) for path in image], *self._wanted]
         target = folder / hashlib.sha256(json.dumps(known).encode()).hexdigest()
@@ -100,6 +107,7 @@ class InitialLayer:
         temporary = Path(tempfile.mkdtemp(dir=folder))
         try:
             self.write(temporary / "layer")
+            write_owners(target, self._owners)
             (temporary / "layer").rename(target)
         except OSError:
             if not target.exists():  # another container was first

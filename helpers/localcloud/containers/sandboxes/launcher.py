@@ -4,7 +4,8 @@ A command line is public (/proc/PID/cmdline), and bubblewrap's stays while the c
 can take options from a file, but not the command. So the command stands in a program that is made
 for it, which knows nothing but chdir(2) and execve(2): folder, arguments and environment are its
 data. It goes to the working directory when the rest of bubblewrap has let go of its descriptors:
-one of them is the /proc of the host, and a path through /proc/PID/fd would lead there. It is a whole
+one of them is the /proc of the host, and a path through /proc/PID/fd would lead there. Where a
+container has several users, it becomes one of them then (bubblewrap cannot). It is a whole
 ELF file (System V ABI; "ELF for the Arm 64-bit Architecture"), in memory, for x86_64 and aarch64.
 """
 
@@ -18,13 +19,35 @@ from dataclasses import dataclass
 
 _BASE = 0x400000  # where the file lies in memory
 _HEADERS = 64 + 56  # bytes of the ELF header and its one program header
-_CODE = 512  # bytes that the code may have
+_CODE = 1024  # bytes that the code may have
 _MACHINES = {"x86_64": 62, "aarch64": 183}  # EM_X86_64, EM_AARCH64
 _REASON = 64  # bytes of one text of an error
 _ERRORS = 134  # errno values of Linux (asm-generic/errno.h)
 _HELD = b"/proc/1/fd/3"  # bubblewrap's descriptor of the host's /proc, while it is there
 _PATIENCE = 1 << 20  # looks at it
+_CAPABILITIES = 0x800405FB  # those of bubblewrap.CAPABILITIES (linux/capability.h)
 _MFD_EXEC = 0x10  # linux/memfd.h, since Linux 6.3
+
+
+@dataclass(frozen=True)
+class Become:
+    """Whom the command is run as: user, group, and the groups that it has besides."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class _IdentityAddresses:
+    """User and group, and where the groups are and the words of failures."""
+
+    uid: int
+    gid: int
+    groups: int
+    number: int
+    prefix: int
+    prefix_size: int
 
 
 @dataclass(frozen=True)
@@ -32,6 +55,7 @@ class _Addresses:
     """Where the data is: folder, candidates for the path, arguments, environment, words of failures."""
 
     held: int
+    identity: _IdentityAddresses | None
     folder: int
     folder_prefix: int
     folder_prefix_size: int
@@ -49,12 +73,17 @@ def supported() -> bool:
 
 
 def make(
-    argv: Sequence[str], environment: Mapping[str, str], working_dir: str, descriptor: int
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    working_dir: str,
+    descriptor: int,
+    become: Become | None = None,
 ) -> int:
     """A descriptor of the program; it is to be inherited as ``descriptor``, and run from there.
 
     It goes to ``working_dir``, looks for the command as execvp(3) does, in the PATH of
-    ``environment``, and tells a failure in bubblewrap's words, with exit status 1. Raises OSError.
+    ``environment``, and tells a failure in bubblewrap's words, with exit status 1. ``become`` is whom
+    it becomes, which takes CAP_SETUID and CAP_SETGID. Raises OSError.
     """
     name = argv[0]
     search = environment.get("PATH", "/bin:/usr/bin").split(":")
@@ -65,6 +94,7 @@ def make(
         [os.fsencode(f"{key}={value}") for key, value in environment.items()],
         os.fsencode(working_dir),
         descriptor,
+        become,
     )
     try:
         made = os.memfd_create("command", os.MFD_CLOEXEC | _MFD_EXEC)
@@ -81,6 +111,7 @@ def _program(
     environment: list[bytes],
     folder: bytes,
     descriptor: int,
+    become: Become | None,
 ) -> bytes:
     data = bytearray()
     begin = _BASE + _HEADERS + _CODE
@@ -96,8 +127,17 @@ def _program(
 
     prefix = b"bwrap: execvp " + argv[0] + b": "
     folder_prefix = b"bwrap: Can't chdir to " + folder + b": "
+    identity = None
+    if become is not None:
+        groups = (become.gid, *(one for one in become.groups if one != become.gid))
+        failed = f"bwrap: Can't become user {become.uid}:{become.gid}: ".encode()
+        identity = _IdentityAddresses(
+            *(become.uid, become.gid, add(struct.pack(f"<{len(groups)}I", *groups)), len(groups)),
+            *(add(failed), len(failed)),
+        )
     addresses = _Addresses(
         add(_HELD + b"\0"),
+        identity,
         add(folder + b"\0"),
         add(folder_prefix),
         len(folder_prefix),
@@ -110,6 +150,7 @@ def _program(
     )
     machine = platform.machine()
     code = (_code_x86_64 if machine == "x86_64" else _code_aarch64)(addresses, descriptor)
+    assert len(code) <= _CODE
     size = _HEADERS + _CODE + len(data)
     identification = b"\x7fELF\x02\x01\x01" + bytes(9)  # 64 bit, little endian, System V
     header = identification + struct.pack(
@@ -121,7 +162,8 @@ def _program(
 
 
 def _code_x86_64(at: _Addresses, descriptor: int) -> bytes:
-    """Linux's calls: close 3, access 21, sched_yield 24, chdir 80, execve 59, write 1, exit_group 231.
+    """Linux's calls: close 3, access 21, sched_yield 24, chdir 80, execve 59, write 1, exit_group 231,
+    setgroups 116, setresgid 119, setresuid 117.
 
     Source: asm/unistd_64.h.
     """
@@ -153,13 +195,44 @@ def _code_x86_64(at: _Addresses, descriptor: int) -> bytes:
         + (b"\xbb" + word(at.paths))  # mov ebx
         + (b"\x41\xbd" + word(2))  # mov r13d, ENOENT
     )
-    go = (
-        (b"\xb8" + word(80) + b"\xbf" + word(at.folder) + call)
-        + b"\xf7\xd8\x41\x89\xc5\x85\xc0"  # neg eax; mov r13d, eax; test eax, eax
-        + (b"\x0f\x85" + word(len(prepare) + len(attempt)))  # jnz failed
-        + prepare
-        + attempt
-    )
+    go = prepare + attempt
+
+    def checked(request: bytes, before: bytes) -> bytes:
+        """A call whose failure ends everything, before the rest."""
+        tested = b"\xf7\xd8\x41\x89\xc5\x85\xc0"  # neg eax; mov r13d, eax; test eax, eax
+        return request + call + tested + b"\x0f\x85" + word(len(before)) + before  # jnz failed
+
+    if at.identity is not None:
+        who = at.identity
+        for number, one in ((117, who.uid), (119, who.gid)):
+            given = b"\xb8" + word(number)
+            given += b"\xbf" + word(one) + b"\xbe" + word(one) + b"\xba" + word(one)
+            go = checked(given, go)
+        groups = b"\xb8" + word(116) + b"\xbf" + word(who.number) + b"\xbe" + word(who.groups)
+        # Bubblewrap leaves root's bounding set as it is (capabilities(7)): prctl 157, CAPBSET_DROP 24.
+        bound = (
+            b"\x41\xbc"
+            + word(63)
+            + b"\xbd"
+            + word(_CAPABILITIES)  # mov r12d; mov ebp
+            + b"\x4c\x0f\xa3\xe5\x72\x17"  # next: bt rbp, r12; jc kept
+            + b"\xb8"
+            + word(157)
+            + b"\xbf"
+            + word(24)
+            + b"\x44\x89\xe6\x31\xd2\x4d\x31\xd2\x4d\x31\xc0"  # mov esi, r12d; xor edx, r10, r8
+            + call
+            + b"\x41\xff\xcc\x79\xde"  # kept: dec r12d; jns next
+        )
+        go = (
+            bound
+            + b"\x41\xbe"
+            + word(who.prefix)
+            + b"\x41\xbf"
+            + word(who.prefix_size)
+            + checked(groups, go)
+        )
+    go = checked(b"\xb8" + word(80) + b"\xbf" + word(at.folder), go)
     return b"".join(
         (
             b"\xb8" + word(3) + b"\xbf" + word(descriptor) + call,
@@ -182,7 +255,8 @@ def _code_x86_64(at: _Addresses, descriptor: int) -> bytes:
 
 
 def _code_aarch64(at: _Addresses, descriptor: int) -> bytes:
-    """Linux's calls: close 57, faccessat 48, sched_yield 124, chdir 49, execve 221, write 64, …
+    """Linux's calls: close 57, faccessat 48, sched_yield 124, chdir 49, execve 221, write 64, …,
+    setgroups 159, setresgid 149, setresuid 147.
 
     Source: asm-generic/unistd.h.
     """
@@ -209,18 +283,42 @@ def _code_aarch64(at: _Addresses, descriptor: int) -> bytes:
         *compare(13, 16),
     ]
     go = [
-        *load(8, 49),
-        *load(0, at.folder),
-        call,
-        0x4B0003E0,  # neg w0, w0
-        0x2A0003F4,  # mov w20, w0
-        0x35000000 | (9 + len(attempt)) << 5,  # cbnz w0, failed
         *load(21, at.prefix),
         *load(22, at.prefix_size),
         *load(19, at.paths),
         *load(20, 2),
         *attempt,
     ]
+
+    def checked(request: list[int], before: list[int]) -> list[int]:
+        """A call whose failure ends everything, before the rest."""
+        # neg w0, w0; mov w20, w0; cbnz w0, failed
+        tested = [0x4B0003E0, 0x2A0003F4, 0x35000000 | (1 + len(before)) << 5]
+        return [*request, call, *tested, *before]
+
+    if at.identity is not None:
+        who = at.identity
+        for number, one in ((147, who.uid), (149, who.gid)):
+            go = checked([*load(8, number), *load(0, one), *load(1, one), *load(2, one)], go)
+        go = checked([*load(8, 159), *load(0, who.number), *load(1, who.groups)], go)
+        # Bubblewrap leaves root's bounding set as it is (capabilities(7)): prctl 167, CAPBSET_DROP 24.
+        bound = [
+            *load(24, 63),
+            *load(25, _CAPABILITIES),
+            0x9AD82720,  # next: lsr x0, x25, x24
+            0x37000000 | 13 << 5,  # tbnz w0, #0, kept
+            *load(8, 167),
+            *load(0, 24),
+            0x2A1803E1,  # mov w1, w24
+            *load(2, 0),
+            *load(3, 0),
+            *load(4, 0),
+            call,
+            0x71000718,  # kept: subs w24, w24, #1
+            0x54000005 | (-15 & 0x7FFFF) << 5,  # b.pl next
+        ]
+        go = [*bound, *load(21, who.prefix), *load(22, who.prefix_size), *go]
+    go = checked([*load(8, 49), *load(0, at.folder)], go)
     code = [
         *load(8, 57),
         *load(0, descriptor),

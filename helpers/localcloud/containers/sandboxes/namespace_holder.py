@@ -91,22 +91,31 @@ class _Running:
 _running: dict[int, _Running] = {}  # by process id
 
 
-def enter_namespaces() -> None:
+def enter_namespaces(users: int | None = None) -> None:
     """Move this process into a user and a network namespace of its own, with ``lo`` up.
 
-    Raises OSError when the kernel refuses.
+    ``users`` is a user namespace with several ids to enter instead. Raises OSError when the kernel
+    refuses.
     """
     uid, gid = os.geteuid(), os.getegid()
-    if _libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
-    write_kernel_file("/proc/self/setgroups", "deny")  # before gid_map: user_namespaces(7)
-    write_kernel_file("/proc/self/uid_map", f"0 {uid} 1")
-    write_kernel_file("/proc/self/gid_map", f"0 {gid} 1")
+    if users is not None:
+        _check(_libc.setns(users, CLONE_NEWUSER))
+        _check(_libc.unshare(CLONE_NEWNET))
+    else:
+        _check(_libc.unshare(CLONE_NEWUSER | CLONE_NEWNET))
+        write_kernel_file("/proc/self/setgroups", "deny")  # before gid_map: user_namespaces(7)
+        write_kernel_file("/proc/self/uid_map", f"0 {uid} 1")
+        write_kernel_file("/proc/self/gid_map", f"0 {gid} 1")
     bring_loopback_up()
     # Docker does the same: a server in a container may listen on port 80 whoever it runs as.
     with contextlib.suppress(OSError):
         write_kernel_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0")
+
+
+def _check(result: int) -> None:
+    if result != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
 
 
 def bring_loopback_up() -> None:
@@ -135,6 +144,7 @@ def start_sandboxed(request: dict[str, Any], descriptors: list[int]) -> int:
     command = request["command"]
     watch = Watch(request["limits"]) if "limits" in request else None
     read_init, write_init = os.pipe()
+    ours, theirs = socket.socketpair()
     process = os.fork()
     if process == 0:
         try:
@@ -142,6 +152,11 @@ def start_sandboxed(request: dict[str, Any], descriptors: list[int]) -> int:
             if watch is not None:
                 watch.prepare()
             protect_host(request.get("writable", []))
+            if "maps" in request:
+                _check(_libc.unshare(CLONE_NEWUSER))
+                theirs.send(b"?")
+                ours.close()
+                theirs.recv(1)
             for number, descriptor in enumerate([write_init, *passed], TOLD):
                 os.dup2(descriptor, number, inheritable=True)
             os.dup2(arguments, ARGUMENTS, inheritable=True)
@@ -153,9 +168,23 @@ def start_sandboxed(request: dict[str, Any], descriptors: list[int]) -> int:
             os._exit(125)
     for descriptor in (arguments, output, write_init, *passed):
         os.close(descriptor)
+    theirs.close()
+    with ours:
+        if "maps" in request and ours.recv(1):
+            _map(process, request["maps"])
     os.set_blocking(read_init, False)
     _running[process] = _Running(status, watch, told=read_init)
     return process
+
+
+def _map(process: int, maps: list[str]) -> None:
+    """Give the user namespace that a process has just made its users and groups.
+
+    Without them bubblewrap has no ids, and says so.
+    """
+    for kind, text in zip(("uid", "gid"), maps, strict=True):
+        with contextlib.suppress(OSError):
+            write_kernel_file(f"/proc/{process}/{kind}_map", text)
 
 
 def start_chrooted(request: dict[str, Any], descriptors: list[int]) -> int:
@@ -379,8 +408,12 @@ def end_all(patience: float = 5.0) -> None:
 
 
 def hold(descriptors: list[int], *, policy: str) -> None:
-    """Enter the namespaces, say how it went, serve; the one descriptor is the socket."""
+    """Enter the namespaces, say how it went, serve.
+
+    Descriptors: the socket, and a user namespace with several ids where there is one.
+    """
     control = socket.socket(fileno=descriptors[0])
+    users = descriptors[1] if len(descriptors) > 1 else None
     os.chdir("/")
     with contextlib.suppress(PermissionError):  # it has begun one
         os.setsid()
@@ -396,9 +429,11 @@ def hold(descriptors: list[int], *, policy: str) -> None:
         hello = {"mode": "chroot", "error": "asked for by LOCALCLOUD_SANDBOX=chroot"}
     else:
         try:
-            enter_namespaces()
+            enter_namespaces(users)
         except OSError as error:
             hello = {"mode": "chroot", "error": error.strerror}
+    if users is not None:
+        os.close(users)
     _namespaces = hello["mode"] == "namespaces"
     control.sendmsg([json.dumps(hello).encode()])
     try:

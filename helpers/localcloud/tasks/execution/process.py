@@ -39,6 +39,7 @@ def main(descriptors: list[int], *, home: str) -> int:
     cloud.outbox.wake = lambda: _tell(control, {"event": True})
     cloud.store.changed = lambda: _tell(control, {"changed": True})
     limits.watch = lambda seconds, message: _tell(control, {"within": [seconds, message]})
+    network.prepare()
     data = _heard(control)
     if not data:
         return 0

@@ -92,7 +92,7 @@ def rehearse() -> None:
 class _Holder:
     """Answers as a process that holds a network does; what it is asked to start has ended at once."""
 
-    def __init__(self, control: socket.socket, _: str) -> None:
+    def __init__(self, control: socket.socket, *_: object) -> None:
         self._control = control.dup()
         self._thread = threading.Thread(target=self._answer)
         self._thread.start()
@@ -116,13 +116,13 @@ class _Holder:
 
 @contextlib.contextmanager
 def _no_processes() -> Iterator[None]:
-    usual, known = network.holders, network.usable()
-    network.holders = _Holder
+    usual, known = (network.holders, network.identities), network.usable()
+    network.holders, network.identities = _Holder, lambda: (None, "nothing is run")
     network.assume(True)
     try:
         yield
     finally:
-        network.holders = usual
+        network.holders, network.identities = usual
         network.assume(known)
 
 

@@ -1,0 +1,126 @@
+"""Whose files are: kept beside a layer, and made true on disk for containers that have several users.
+
+A layer that was unpacked belongs to the user of the local cloud, who has to read it. Where files of it are
+others', containers get a copy with true owners; the folder that keeps what a container has written is taken
+over when it has ended.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from ... import user_namespace_process
+from ...file_lock import locked
+from ...root_folder import remove_tree
+from ...user_namespace import UserNamespace
+
+Owner = tuple[int, int]  # user id, group id
+ROOT: Owner = (0, 0)
+OWNED = "owned-"  # in the name of a copy with true owners, before the key of the identities
+_PROCESS = user_namespace_process.__name__
+
+
+def write_owners(layer: Path, owners: Mapping[str, Owner]) -> None:
+    """Keep the owners of an unpacked layer's files that are not root's, by their paths in it."""
+    if owners:
+        _file(layer).write_text(json.dumps(owners))
+
+
+def read_owners(layer: Path) -> Mapping[str, Owner]:
+    """What :func:`write_owners` has kept."""
+    try:
+        status = _file(layer).stat()
+    except FileNotFoundError:
+        return {}
+    return _read(_file(layer), status.st_mtime_ns, status.st_ino)
+
+
+@lru_cache(maxsize=64)
+def _read(file: Path, *_: int) -> Mapping[str, Owner]:
+    try:
+        return {path: (uid, gid) for path, (uid, gid) in json.loads(file.read_text()).items()}
+    except FileNotFoundError:
+        return {}
+
+
+def _file(layer: Path) -> Path:
+    return layer.with_name(f"{layer.name.partition('.')[0]}.owners")
+
+
+def owned(layer: Path, users: UserNamespace) -> Path:
+    """The layer with true owners: itself, or a copy beside it that is made once. Raises OSError."""
+    if not _file(layer).exists():
+        return layer
+    stem = layer.name.partition(".")[0]
+    target = layer.with_name(f"{stem}.{OWNED}{users.identities.key}")
+    if target.exists():
+        return target
+    with locked(layer.with_name(f".lock-{stem[:1]}")):
+        if not target.exists():
+            fresh = layer.with_name(f"{target.name}.new")
+            remove_tree(fresh)
+            fresh.mkdir(mode=0o755)
+            users.call(
+                f"{_PROCESS}:copy",
+                {
+                    "source": str(layer.absolute()),
+                    "target": str(fresh.absolute()),
+                    "owners": str(_file(layer).absolute()),
+                    "last": users.identities.count - 1,
+                },
+            )
+            fresh.rename(target)
+    return target
+
+
+def note(upper: Path, uid: int, gid: int, users: UserNamespace) -> None:
+    """Note that what a container, which runs as ``uid`` and ``gid``, writes has true owners."""
+    last = users.identities.count - 1
+    _note(upper).write_text(json.dumps({"last": last, "uid": uid, "gid": gid}))
+
+
+def taken_over(upper: Path, users: UserNamespace | None) -> Mapping[str, Owner] | None:
+    """Whose the files were that a container has written to ``upper``; now they are this user's.
+
+    Those of root are left out. None where containers have one user, and nobody knows. Raises OSError.
+    """
+    try:
+        noted = json.loads(_note(upper).read_text())
+    except FileNotFoundError:
+        return None
+    if users is None or not _foreign(upper):
+        return {}
+    found = users.call(f"{_PROCESS}:take_over", {"folder": str(upper.absolute())})
+    last = noted["last"]
+    # A number beyond those that there are has had the last one.
+    last_user, last_group = max(last, noted["uid"]), max(last, noted["gid"])
+    return {
+        path: (last_user if uid == last else uid, last_group if gid == last else gid)
+        for path, (uid, gid) in found.items()
+    }
+
+
+def _note(upper: Path) -> Path:
+    return upper.with_name(f"{upper.name}.users")
+
+
+def _foreign(folder: Path) -> bool:
+    """Whether anything below is another user's."""
+    own = os.geteuid(), os.getegid()
+    pending = [str(folder)]
+    while pending:
+        try:
+            with os.scandir(pending.pop()) as entries:
+                for entry in entries:
+                    status = entry.stat(follow_symlinks=False)
+                    if (status.st_uid, status.st_gid) != own:
+                        return True
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(entry.path)
+        except PermissionError:
+            return True
+    return False
