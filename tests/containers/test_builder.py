@@ -10,6 +10,7 @@ import pytest
 
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers.build.build_cache import BuildCache
+from helpers.localcloud.containers.build.frontend import BUILDKIT
 from helpers.localcloud.containers.engine import Engine, Session, human_size
 from helpers.localcloud.containers.errors import BuildError
 from helpers.localcloud.containers.images.images import ImageStore
@@ -79,7 +80,7 @@ WORKDIR a/../sub/
 EXPOSE 80 443/UDP 8000-8001
 VOLUME ["/data"]
 STOPSIGNAL SIGINT
-HEALTHCHECK --interval=30s --start-interval=5s --retries=2 CMD test -f /x
+HEALTHCHECK --interval=30s --start-period=5s --retries=2 CMD test -f /x
 SHELL ["/bin/sh", "-ec"]
 USER 1000:1000
 MAINTAINER somebody
@@ -97,7 +98,7 @@ CMD ["a", "b"]
     assert config["Healthcheck"] == {
         "Test": ["CMD-SHELL", "test -f /x"],
         "Interval": 30_000_000_000,
-        "StartInterval": 5_000_000_000,
+        "StartPeriod": 5_000_000_000,
         "Retries": 2,
     }
     assert config["Shell"] == ["/bin/sh", "-ec"]
@@ -142,7 +143,7 @@ RUN echo $TAG > /tag
     assert result.runtime is not None
     assert (result.runtime.reference, result.buildtime) == ("node:15", ())
     assert result.runtime.digest.startswith("sha256:")
-    for target in ("builder", "BUILDER", "1"):
+    for target in ("builder", "BUILDER"):
         context.build(text, target=target, tag="test:2")
         assert context.run("cat", "/out/file", image="test:2")[1] == "built"
         assert "Step 6/11" not in "\n".join(context.log)
@@ -169,7 +170,8 @@ ARG TARGETPLATFORM
 RUN echo "$TARGETPLATFORM" > /platform
 RUN --network=none env > /without
 RUN rm /etc/nsswitch.conf && rm -r /srv && mkdir /srv && touch /srv/new
-"""
+""",
+        frontend=BUILDKIT,
     )
     written = context.run("cat", "/node", "/shift", "/platform")[1]
     assert written == "/dev/pipes/EOF4\nlinux/amd64"
@@ -205,31 +207,35 @@ def test_on_build_runs_in_the_image_that_is_built_on_it(context: Context) -> Non
         ("FROM {}\nADD https://example.org/x /x", "nothing leaves this machine"),
         ("FROM {}\nRUN echo before; exit 3", "echo before; exit 3' returned a non-zero code: 3"),
         ("FROM {}\nCOPY --from=7 a /x", "invalid from flag value 7"),
-        ("FROM {}\nCOPY --chmod=abc a /x", "should be octal"),
+        ("FROM {}\nCOPY --chmod=644 a /x", "the --chmod option requires BuildKit"),
         ("FROM {}\nCOPY --chown=nobody-here a /x", "unable to find user nobody-here"),
-        ("FROM {}\nEXPOSE eighty", "invalid containerPort"),
-        ("FROM {}\nENV A", "A needs a value"),
+        ("FROM {}\nEXPOSE eighty", "Invalid containerPort"),
+        ("FROM {}\nENV A", "Dockerfile:2: failed to parse Dockerfile: ENV must have two arguments"),
         ("FROM {}\nSHELL /bin/sh", "SHELL requires"),
         ("FROM {}\nONBUILD FROM x", "isn't allowed as an ONBUILD trigger"),
         ("FROM {}\nRUN --mount=type=cache,target=/x true", "requires BuildKit"),
-        ("FROM --platform=windows/amd64 {}", "builds for linux/amd64 only"),
+        ("FROM --platform=zork {}", "failed to parse platform zork"),
+        ("FROM --platform=$BUILDPLATFORM {}", "only BuildKit gives automatic"),
         ("FROM node:nothing", "Dockerfile:1: .*manifest for node:nothing not found"),
         ("FROM nowhere.azurecr.io/a:1", "there is no registry nowhere.azurecr.io"),
         ("FROM ghcr.io/a/b:1", "the local cloud refuses ghcr.io"),
         ("ARG X\nFROM $X", "should not be blank"),
         ("FROM {} AS", "either one or three arguments"),
-        ("FROM {} AS 1a", "Dockerfile:1: .*invalid name for build stage: '1a'"),
+        ("FROM {} AS 1a", 'Dockerfile:1: .*invalid name for build stage: "1a"'),
         ("FROM {0} AS a\nFROM {0} AS A", "Dockerfile:2: .*a stage name already used"),
         ("FROM {} AS a\nCOPY --from=b /x /", "Dockerfile:2: .*manifest for b:latest not found"),
         ("FROM {}\nCOPY leaking/secret /x", "forbidden path outside the build context: leaking"),
         ("FROM {}\nCOPY loop /x", "Dockerfile:2: .*symbolic links"),
         ("FROM {}\nCOPY folder /etc/passwd", "cannot copy to non-directory: /etc/passwd"),
         ("FROM {}\nWORKDIR /etc/passwd", "not a directory"),
-        ("FROM {}\nHEALTHCHECK --retries=x CMD true", "Dockerfile:2: .*must be a number"),
-        ("FROM {}\nHEALTHCHECK --interval=x CMD true", "invalid duration 'x'"),
+        (
+            "FROM {}\nHEALTHCHECK --retries=x CMD true",
+            'Dockerfile:2: .*line 2: strconv.ParseInt: parsing "x"',
+        ),
+        ("FROM {}\nHEALTHCHECK --interval=x CMD true", 'time: invalid duration "x"'),
         ("FROM {}\nSTOPSIGNAL NOPE", "Invalid signal: NOPE"),
-        ("FROM {}\nEXPOSE 80/http", "invalid proto: http"),
-        ("FROM {}\nEXPOSE 90-80", "invalid containerPort"),
+        ("FROM {}\nEXPOSE 80/http", "Invalid proto: http"),
+        ("FROM {}\nEXPOSE 90-80", "Invalid containerPort"),
         ('FROM {}\nVOLUME [""]', "can not be an empty string"),
         ("FROM {}\nENV =x", "names can not be blank"),
         ("FROM {}\nRUN []", "Dockerfile:2: .*no command to run"),

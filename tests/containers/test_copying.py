@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from helpers.localcloud.cloud import Cloud
+from helpers.localcloud.containers.build.frontend import BUILDKIT
 from helpers.localcloud.containers.errors import BuildError
 
 from .building import BASE, Context
@@ -42,7 +43,8 @@ ENV is $PATH
 one
 second
 two
-"""
+""",
+        frontend=BUILDKIT,
     )
     code, output = context.run("find", "/w", "/many", "/renamed", "/docs", "-type", "f")
     assert code == 0
@@ -185,7 +187,8 @@ COPY key /srv/u/new/second
 RUN echo more >> /srv/u/new/key && echo roots > /srv/u/new/roots
 USER u
 RUN echo mine > /srv/u/new/mine && ln /srv/u/new/mine /srv/u/new/same
-"""
+""",
+        frontend=BUILDKIT,
     )
     for path, expected in {
         "key": (0o600, 0, 0),
@@ -204,4 +207,7 @@ RUN echo mine > /srv/u/new/mine && ln /srv/u/new/mine /srv/u/new/same
         assert context.entry(result, path) == expected, path
     assert context.run("stat", "-c", "%h", "/srv/u/new/same", image="test:1")[1][-1] == "2"
     (context.folder / "key").chmod(0o644)
-    assert context.build((context.folder / "Dockerfile").read_text()).digest != result.digest
+    assert (
+        context.build((context.folder / "Dockerfile").read_text(), frontend=BUILDKIT).digest
+        != result.digest
+    )

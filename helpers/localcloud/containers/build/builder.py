@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ...errors import CloudError, words_of
 from ..errors import BuildError
@@ -13,19 +12,10 @@ from ..images.images import Image
 from .build_context import ContextError
 from .dockerfile import Instruction, parse
 from .instructions import apply
+from .platforms import PLATFORM_ARGUMENTS, normal_platform
 from .stage import Stage
 from .state import PREDEFINED, BuildState
-from .variables import VariableError, expand, pairs, split
-
-# Dockerfile reference, "Automatic platform ARGs in the global scope".
-PLATFORM = {
-    f"{side}{part}": value
-    for side in ("TARGET", "BUILD")
-    for part, value in (
-        *(("PLATFORM", "linux/amd64"), ("OS", "linux"), ("ARCH", "amd64"), ("VARIANT", "")),
-    )
-}
-_STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
+from .variables import VariableError, expand
 
 
 @dataclass(frozen=True)
@@ -55,13 +45,16 @@ class Build(BuildState):
     def run(self) -> BuildResult:
         """Build every stage that is needed. Raises :class:`BuildError`."""
         known = [i for i in self.dockerfile.instructions if i.name == "FROM"]
-        names = [words[2] if len(words := one.rest.split()) == 3 else "" for one in known]
+        names = [one.words[2] if len(one.words) == 3 else "" for one in known]
         if self.target and not any(self._is_target(*one) for one in enumerate(names)):
             raise BuildError(
                 f"failed to reach build target {self.target} in {self.dockerfile.name}"
             )
         total = len(self.dockerfile.instructions)
-        arguments = {name: self.build_args.get(name, value) for name, value in PLATFORM.items()}
+        arguments = self.given_predefined()
+        if self.frontend.buildkit:
+            automatic = PLATFORM_ARGUMENTS.items()
+            arguments |= {name: self.build_args.get(name, value) for name, value in automatic}
         stage: Stage | None = None
         for number, instruction in enumerate(self.dockerfile.instructions, 1):
             if instruction.name == "FROM":
@@ -83,7 +76,11 @@ class Build(BuildState):
         return self._finish(stage)
 
     def _is_target(self, index: int, name: str) -> bool:
-        return bool(self.target) and str(self.target).lower() in (name.lower(), str(index))
+        """Whether the build ends with this stage; the classic builder knows names only."""
+        wanted = (self.target or "").lower()
+        return bool(wanted) and (
+            wanted == name.lower() or (self.frontend.buildkit and wanted == str(index))
+        )
 
     @contextmanager
     def _guard(self, instruction: Instruction) -> Iterator[None]:
@@ -98,41 +95,48 @@ class Build(BuildState):
             raise self.dockerfile.error(instruction, words_of(error)) from None
 
     def _begin(self, instruction: Instruction, arguments: Mapping[str, str]) -> Stage:
-        words = [
-            expand(word, arguments, self.dockerfile.escape) for word in split(instruction.rest)
-        ]
-        if len(words) not in (1, 3) or (len(words) == 3 and words[1].lower() != "as"):
-            raise VariableError("FROM requires either one or three arguments")
-        base, name = words[0], words[2].lower() if len(words) == 3 else ""
-        if len(words) == 3 and not _STAGE_NAME.fullmatch(name):
-            raise VariableError(
-                f"invalid name for build stage: {words[2]!r}, name can't start with a number or "
-                "contain symbols"
-            )
+        words = instruction.words
+        base = self._expanded(words[0], arguments)
+        name = words[2].lower() if len(words) == 3 else ""
         if name and any(earlier.name == name for earlier in self.stages):
             raise VariableError(f"{name} stage name already used")
+        platform = self._platform(instruction, arguments)
         if not base:
             raise VariableError(
-                f"base name ({instruction.rest}) should not be blank: give its argument a value "
+                f"base name ({words[0]}) should not be blank: give its argument a value "
                 "(--build-arg NAME=VALUE), or a default"
             )
-        platform = expand(instruction.flags.get("platform", ""), arguments)
-        if platform not in ("", "linux/amd64", "linux/x86_64"):
-            raise VariableError(f"the local cloud builds for linux/amd64 only, not for {platform}")
         index = len(self.stages)
-        earlier = next(
-            (s for s in self.stages if base.lower() in (s.name, str(s.index)) and s.name), None
-        )
-        if base == "scratch":
-            stage = Stage.begin(name, index, base, None)
-        elif earlier is not None:
+        earlier = next((s for s in self.stages if s.name and s.name == base.lower()), None)
+        if earlier is not None:
             image = Image("", earlier.config, tuple(earlier.layers), earlier.id)
             stage = Stage.begin(name, index, earlier.base, image, earlier.index)
             stage.base_digest = earlier.base_digest
+        elif base == "scratch":
+            stage = Stage.begin(name, index, base, None)
         else:
             stage = Stage.begin(name, index, base, self.host.resolve(base, self.log))
+            if platform and platform != stage.platform:
+                self.log(
+                    f"WARNING: the image {base} is for {stage.platform}, not for the requested "
+                    f"{platform}: the local cloud has no other"
+                )
         self.stages.append(stage)
         return stage
+
+    def _expanded(self, word: str, arguments: Mapping[str, str]) -> str:
+        return expand(word, arguments, self.dockerfile.escape, self.frontend)
+
+    def _platform(self, instruction: Instruction, arguments: Mapping[str, str]) -> str:
+        """The platform that FROM asks for, as os/architecture; "" without one."""
+        given = instruction.flags.get("platform", "")
+        text = self._expanded(given, arguments)
+        if given and not text:
+            raise VariableError(
+                f'failed to parse platform {text}: "{text}" is an invalid component of "{text}": '
+                f"the value of {given} is empty (only BuildKit gives automatic platform arguments)"
+            )
+        return normal_platform(text) if text else ""
 
     def _triggers(
         self, stage: Stage, instruction: Instruction, arguments: Mapping[str, str]
@@ -145,21 +149,13 @@ class Build(BuildState):
             [inner] = parse(
                 f"FROM scratch\n{text}", self.dockerfile.name, self.frontend
             ).instructions[1:]
-            moved = Instruction(
-                inner.name,
-                inner.rest,
-                inner.flags,
-                instruction.line,
-                inner.text,
-                inner.here_documents,
-            )
-            self._step(stage, moved, arguments)
+            self._step(stage, replace(inner, line=instruction.line), arguments)
 
     def _global_argument(self, instruction: Instruction, arguments: dict[str, str]) -> None:
-        for name, default in declared(instruction, arguments, self.dockerfile.escape).items():
+        for name, default in self._declared(instruction, arguments).items():
+            self.used_args.add(name)
             if name in self.build_args:
                 arguments[name] = self.build_args[name]
-                self.used_args.add(name)
             elif default is not None:
                 arguments[name] = default
 
@@ -174,16 +170,28 @@ class Build(BuildState):
         self.log(f" ---> {stage.short_id}")
 
     def _argument(self, stage: Stage, instruction: Instruction, outer: Mapping[str, str]) -> None:
-        found = declared(instruction, stage.variables, self.dockerfile.escape)
-        for name, default in found.items():
+        for name, default in self._declared(instruction, self.variables(stage)).items():
+            self.used_args.add(name)
             if name in self.build_args:
                 stage.arguments[name] = self.build_args[name]
-                self.used_args.add(name)
             elif default is not None:
                 stage.arguments[name] = default
             elif name in outer:
                 stage.arguments[name] = outer[name]
+            else:
+                stage.arguments.pop(name, None)
         self.metadata(stage, f"ARG {instruction.rest}")
+
+    def _declared(
+        self, instruction: Instruction, variables: Mapping[str, str]
+    ) -> dict[str, str | None]:
+        """Names of an ARG with their defaults; None without one."""
+        found: dict[str, str | None] = {}
+        for word in instruction.words:
+            name, equals, value = word.partition("=")
+            default = self._expanded(value, variables) if equals else None
+            found[self._expanded(name, variables)] = default
+        return found
 
     # -- the end -----------------------------------------------------------------------------
 
@@ -201,16 +209,3 @@ class Build(BuildState):
         runtime = next((built[s.index] for s in bases if s is origin), None)
         others = tuple(built[s.index] for s in bases if s is not origin)
         return BuildResult(image.digest, built, runtime, others)
-
-
-def declared(
-    instruction: Instruction, variables: Mapping[str, str], escape: str
-) -> dict[str, str | None]:
-    """Names of an ARG with their defaults; None without one."""
-    found: dict[str, str | None] = {}
-    for word in split(instruction.rest, escape):
-        if "=" in word:
-            found.update(pairs(word, variables, escape, old_form=False))
-        else:
-            found[word] = None
-    return found

@@ -5,12 +5,13 @@ Source: Dockerfile reference, "Format", "Parser directives", "Here-documents".
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 
 from ..errors import BuildError
 from .frontend import CLASSIC, Frontend
+from .operands import BLANKS, OperandError, check, checked_flags, flags_of, words_of
+from .variables import SPACES
 
 INSTRUCTIONS = frozenset(
     (
@@ -19,15 +20,10 @@ INSTRUCTIONS = frozenset(
         "WORKDIR",
     )
 )
-FLAGS = {
-    "FROM": {"platform"},
-    "COPY": {"from", "chown", "chmod", "link"},
-    "ADD": {"chown", "chmod", "link"},
-    "RUN": {"network", "security", "mount"},
-    "HEALTHCHECK": {"interval", "timeout", "start-period", "start-interval", "retries"},
-}
+BLANK = "".join(SPACES)
 _DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*")
-_FLAG = re.compile(r"--([a-z-]+)(?:=(\S*))?\s*")
+_DIRECTIVES = ("escape", "syntax")
+_LONGEST_LINE = 64 * 1024 - 1  # bytes; bufio.MaxScanTokenSize of Go
 # A word of its own, as BuildKit reads it: the shift in $((1<<X)) is none.
 _HEREDOC = re.compile(r"""(?:^|(?<=\s))\d*<<(-?)(?:"(\w+)"|'(\w+)'|(\w+))""")
 
@@ -51,19 +47,13 @@ class Instruction:
     line: int
     text: str
     here_documents: tuple[HereDocument, ...] = field(default=())
+    words: tuple[str, ...] = field(default=())  # names and values of ENV and LABEL take turns
+    json: bool = False
 
     @property
     def exec_form(self) -> list[str] | None:
         """The words of the JSON form, or None for the shell form."""
-        if not self.rest.startswith("["):
-            return None
-        try:
-            words = json.loads(self.rest)
-        except ValueError:
-            return None
-        if isinstance(words, list) and all(isinstance(word, str) for word in words):
-            return words
-        return None
+        return list(self.words) if self.json else None
 
 
 @dataclass(frozen=True)
@@ -84,89 +74,160 @@ class Dockerfile:
 
 def parse(text: str, name: str = "Dockerfile", frontend: Frontend = CLASSIC) -> Dockerfile:
     """Read the text of a Dockerfile. Raises :class:`BuildError` with file, line and instruction."""
-    lines = text.replace("\r\n", "\n").removeprefix("\ufeff").split("\n")
-    escape = _escape(lines, name)
-    found: list[Instruction] = []
-    position = 0
-    while position < len(lines):
-        start = position
-        logical, position = _logical_line(lines, position, escape)
-        if not logical:
-            continue
-        instruction, position = _instruction(name, logical, start + 1, lines, position)
-        if not found and instruction.name not in ("FROM", "ARG"):
+    if not text:
+        raise BuildError(f"the Dockerfile ({name}) cannot be empty")
+    return _Reader(text.removeprefix("\ufeff"), name, frontend).read()
+
+
+class _Reader:
+    """Line after line of one Dockerfile."""
+
+    def __init__(self, text: str, name: str, frontend: Frontend) -> None:
+        self._lines = [line.removesuffix("\r") for line in text.split("\n")]
+        if not self._lines[-1]:
+            self._lines.pop()
+        self._name = name
+        self._frontend = frontend
+        self._escape = "\\"
+        self._position = 0
+        self._directives: set[str] | None = set()  # those seen; None where none may follow
+
+    def read(self) -> Dockerfile:
+        """All of it: first what can be read at all, then what each instruction takes."""
+        found = []
+        while (logical := self._logical_line()) is not None:
+            line, start = logical
+            if line.strip():
+                found.append(self._instruction(line.strip(), start))
+        if not found:
+            raise self._unread(len(self._lines), "file with no instructions")
+        checked: list[Instruction] = []
+        for instruction, given in found:
+            self._check(instruction, given)
+            if not checked and instruction.name not in ("FROM", "ARG"):
+                raise BuildError(
+                    f"{self._name}:{instruction.line}: {instruction.text}: no build stage in "
+                    "current context: the first instruction must be FROM (or ARG)"
+                )
+            checked.append(instruction)
+        if not any(one.name == "FROM" for one in checked):
             raise BuildError(
-                f"{name}:{start + 1}: {instruction.text}: no build stage in current context: the "
-                "first instruction must be FROM (or ARG)"
+                f"{self._name}: No image was generated. Is your Dockerfile empty? It has no FROM "
+                "instruction, so nothing to build"
             )
-        found.append(instruction)
-    if not any(one.name == "FROM" for one in found):
-        raise BuildError(f"{name}: the Dockerfile has no FROM instruction, so nothing to build")
-    return Dockerfile(name, escape, tuple(found), frontend)
+        return Dockerfile(self._name, self._escape, tuple(checked), self._frontend)
 
+    # -- lines -------------------------------------------------------------------------------
 
-def _escape(lines: list[str], name: str) -> str:
-    escape = "\\"
-    for number, line in enumerate(lines, 1):
-        match = _DIRECTIVE.fullmatch(line.strip())
-        if match is None:
-            break
-        if match[1].lower() == "escape":
-            if match[2] not in ("\\", "`"):
-                raise BuildError(f"{name}:{number}: invalid ESCAPE '{match[2]}': must be ` or \\")
-            escape = match[2]
-    return escape
+    def _next(self) -> str:
+        line = self._lines[self._position]
+        self._position += 1
+        if len(line) > _LONGEST_LINE or len(line.encode(errors="replace")) > _LONGEST_LINE:
+            raise self._unread(
+                self._position,
+                f"dockerfile line greater than max allowed size of {_LONGEST_LINE}",
+            )
+        self._directive(line.lstrip(BLANK))
+        return line
 
-
-def _logical_line(lines: list[str], position: int, escape: str) -> tuple[str, int]:
-    """Join continued lines; comments and empty lines in between are dropped."""
-    joined = ""
-    while position < len(lines):
-        line = lines[position]
-        position += 1
-        stripped = line.strip()
-        if stripped.startswith("#") or not stripped:
-            if joined:
+    def _logical_line(self) -> tuple[str, int] | None:
+        """Continued lines as one, without comments and empty lines in between; and its number."""
+        if self._position >= len(self._lines):
+            return None
+        line = self._next().lstrip(BLANK)
+        start = self._position
+        joined, goes_on = self._continued("" if line.startswith("#") else line)
+        parts = [joined]
+        while goes_on and self._position < len(self._lines):
+            line = self._next()
+            if line.lstrip(BLANK).startswith("#") or not line.lstrip(BLANK):
                 continue
-            return "", position
-        bare = line.rstrip()
-        if bare.endswith(escape) and not bare.endswith(escape * 2):
-            joined += bare[:-1] if joined else bare[:-1].lstrip()
-            continue
-        return (joined + line).strip(), position
-    return joined.strip(), position
+            line, goes_on = self._continued(line)
+            parts.append(line)
+        if not goes_on and parts == [""]:
+            return "", start
+        return "".join(parts) or self._escape, start
 
+    def _continued(self, line: str) -> tuple[str, bool]:
+        """The line without the escape character at its end, and whether it has one."""
+        bare = line.rstrip(" \t")
+        if not bare.endswith(self._escape):
+            return line, False
+        if bare.endswith(self._escape * 2):
+            return line, False  # escaped itself
+        return bare[:-1], True
 
-def _instruction(
-    file: str, logical: str, number: int, lines: list[str], position: int
-) -> tuple[Instruction, int]:
-    word, _, rest = logical.partition(" ") if " " in logical else (logical, "", "")
-    parts = logical.split(None, 1)
-    word, rest = parts[0], parts[1] if len(parts) > 1 else ""
-    name = word.upper()
-    where = f"{file}:{number}: {logical}"
-    if name not in INSTRUCTIONS:
-        raise BuildError(
-            f"{file}:{number}: dockerfile parse error: unknown instruction: {word}. It knows "
-            f"{', '.join(sorted(INSTRUCTIONS))}"
+    def _directive(self, line: str) -> None:
+        if self._directives is None:
+            return
+        match = _DIRECTIVE.fullmatch(line)
+        key = match[1].lower() if match else ""
+        if match is None or key not in _DIRECTIVES:
+            self._directives = None
+            return
+        if key in self._directives:
+            raise self._unread(self._position, f"only one {key} parser directive can be used")
+        self._directives.add(key)
+        if key == "escape":
+            if match[2] not in ("\\", "`"):
+                raise self._unread(
+                    self._position,
+                    f"invalid escape token '{match[2]}' does not match ` or \\",
+                )
+            self._escape = match[2]
+
+    # -- instructions ------------------------------------------------------------------------
+
+    def _instruction(self, line: str, start: int) -> tuple[Instruction, list[str]]:
+        """An instruction that is read, not checked, and its flags as they are written."""
+        parts = BLANKS.split(line, maxsplit=1)
+        name = parts[0].upper()
+        given, rest = flags_of(parts[1]) if len(parts) > 1 else ([], "")
+        rest = rest.strip(BLANK)
+        try:
+            words, is_json = self._words(name, rest)
+        except OperandError as error:
+            raise self._unread(start, str(error)) from None
+        documents = []
+        if name in ("RUN", "COPY", "ADD") and self._frontend.has(1, 4):
+            for match in _HEREDOC.finditer(_outside_quotes(rest)):
+                document, self._position = _here_document(
+                    self._name, start, self._lines, self._position, match
+                )
+                documents.append(document)
+        return (
+            Instruction(name, rest, {}, start, line, tuple(documents), tuple(words), is_json),
+            given,
         )
-    if not rest:
-        raise BuildError(f"{where}: {name} requires at least one argument")
-    documents: list[HereDocument] = []
-    if name in ("RUN", "COPY", "ADD"):
-        for match in _HEREDOC.finditer(_outside_quotes(rest)):
-            document, position = _here_document(file, number, lines, position, match)
-            documents.append(document)
-    flags: dict[str, str] = {}
-    while name in FLAGS:
-        flag = _FLAG.match(rest)
-        if flag is None:
-            break
-        if flag[1] not in FLAGS[name]:
-            raise BuildError(f"{where}: unknown flag: {flag[1]}")
-        flags[flag[1]] = flag[2] or ""
-        rest = rest[flag.end() :]
-    return Instruction(name, rest, flags, number, logical, tuple(documents)), position
+
+    def _words(self, name: str, rest: str) -> tuple[list[str], bool]:
+        if name != "ONBUILD" or not rest:
+            return words_of(name, rest, self._escape)
+        inner = BLANKS.split(rest, maxsplit=1)
+        below, _ = self._words(
+            inner[0].upper(), flags_of(inner[1])[1].strip(BLANK) if len(inner) > 1 else ""
+        )
+        return [inner[0], *below], False
+
+    def _check(self, instruction: Instruction, given: list[str]) -> None:
+        where = f"{self._name}:{instruction.line}: dockerfile parse error line {instruction.line}"
+        if instruction.name not in INSTRUCTIONS:
+            raise BuildError(
+                f"{where}: unknown instruction: {instruction.name}. It knows "
+                f"{', '.join(sorted(INSTRUCTIONS))}"
+            )
+        try:
+            instruction.flags.update(checked_flags(instruction.name, given, self._frontend))
+            check(
+                *(instruction.name, instruction.words),
+                is_json=instruction.json,
+                flags=instruction.flags,
+            )
+        except OperandError as error:
+            raise BuildError(f"{where}: {error}") from None
+
+    def _unread(self, line: int, message: str) -> BuildError:
+        return BuildError(f"{self._name}:{line}: failed to parse Dockerfile: {message}")
 
 
 def _outside_quotes(text: str) -> str:

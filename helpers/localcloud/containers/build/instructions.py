@@ -14,14 +14,18 @@ from ...root_folder import remove_tree
 from ..sandboxes.container import Mount, signal_of
 from ..sandboxes.root_file_system import RootFileSystem
 from .copying import Copy
-from .dockerfile import Instruction, parse
+from .dockerfile import Instruction
+from .durations import nanoseconds
+from .exposed_ports import exposed
 from .stage import Stage
 from .state import BuildState
-from .variables import VariableError, expand, pairs, split
+from .variables import VariableError, expand, expand_words
 
 _URL = re.compile(r"(https?://|git@|git://)")
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
-_PORTS = re.compile(r"([0-9]+)(?:-([0-9]+))?(?:/(\w*))?")
+_REQUIRES = (
+    "the --{} option requires BuildKit. Refer to https://docs.docker.com/go/buildkit/ to learn how "
+    "to build images with BuildKit enabled"
+)
 _SHEBANG = "#!"
 
 
@@ -31,17 +35,22 @@ def apply(build: BuildState, stage: Stage, instruction: Instruction) -> None:
 
 
 def _expanded(build: BuildState, stage: Stage, text: str) -> str:
-    return expand(text, stage.variables, build.dockerfile.escape)
+    return expand(text, build.variables(stage), build.dockerfile.escape, build.frontend)
+
+
+def _pairs(build: BuildState, stage: Stage, instruction: Instruction) -> dict[str, str]:
+    words = [_expanded(build, stage, word) for word in instruction.words]
+    return dict(zip(words[::2], words[1::2], strict=True))
 
 
 def _env(build: BuildState, stage: Stage, instruction: Instruction) -> None:
-    values = pairs(instruction.rest, stage.variables, build.dockerfile.escape, old_form=True)
+    values = _pairs(build, stage, instruction)
     stage.set_environment(values)
     build.metadata(stage, "ENV " + " ".join(f"{k}={v}" for k, v in values.items()))
 
 
 def _label(build: BuildState, stage: Stage, instruction: Instruction) -> None:
-    values = pairs(instruction.rest, stage.variables, build.dockerfile.escape, old_form=True)
+    values = _pairs(build, stage, instruction)
     stage.settings["Labels"] = {**(stage.settings.get("Labels") or {}), **values}
     build.metadata(stage, "LABEL " + " ".join(f"{k}={v}" for k, v in values.items()))
 
@@ -51,36 +60,40 @@ def _maintainer(build: BuildState, stage: Stage, instruction: Instruction) -> No
     build.metadata(stage, f"MAINTAINER {instruction.rest}")
 
 
-def _command(build: BuildState, stage: Stage, instruction: Instruction) -> None:
+def _command_line(stage: Stage, instruction: Instruction) -> list[str]:
+    """The words of the JSON form, or the shell with what it is to run; none without any."""
     words = instruction.exec_form
-    stage.settings["Cmd"] = [*stage.shell, instruction.rest] if words is None else words
-    stage.has_command = True
+    if words is None and not instruction.words:
+        return []
+    return [*stage.shell, instruction.rest] if words is None else words
+
+
+def _command(build: BuildState, stage: Stage, instruction: Instruction) -> None:
+    stage.settings["Cmd"] = _command_line(stage, instruction)
+    if instruction.words:
+        stage.has_command = True
     build.metadata(stage, f"CMD {json.dumps(stage.settings['Cmd'])}")
 
 
 def _entrypoint(build: BuildState, stage: Stage, instruction: Instruction) -> None:
-    words = instruction.exec_form
-    stage.settings["Entrypoint"] = [*stage.shell, instruction.rest] if words is None else words
+    stage.settings["Entrypoint"] = _command_line(stage, instruction)
     if not stage.has_command:
         stage.settings.pop("Cmd", None)  # an ENTRYPOINT resets what CMD the base image had
     build.metadata(stage, f"ENTRYPOINT {json.dumps(stage.settings['Entrypoint'])}")
 
 
 def _shell(build: BuildState, stage: Stage, instruction: Instruction) -> None:
-    words = instruction.exec_form
-    if not words:
-        raise VariableError("SHELL requires the arguments to be in JSON form")
-    stage.settings["Shell"] = words
-    build.metadata(stage, f"SHELL {json.dumps(words)}")
+    stage.settings["Shell"] = list(instruction.words)
+    build.metadata(stage, f"SHELL {json.dumps(stage.settings['Shell'])}")
 
 
 def _user(build: BuildState, stage: Stage, instruction: Instruction) -> None:
-    stage.settings["User"] = _expanded(build, stage, instruction.rest)
+    stage.settings["User"] = _expanded(build, stage, instruction.words[0])
     build.metadata(stage, f"USER {stage.settings['User']}")
 
 
 def _stop_signal(build: BuildState, stage: Stage, instruction: Instruction) -> None:
-    text = _expanded(build, stage, instruction.rest)
+    text = _expanded(build, stage, instruction.words[0])
     if signal_of(text) is None:
         raise VariableError(f"Invalid signal: {text}")
     stage.settings["StopSignal"] = text
@@ -88,76 +101,53 @@ def _stop_signal(build: BuildState, stage: Stage, instruction: Instruction) -> N
 
 
 def _expose(build: BuildState, stage: Stage, instruction: Instruction) -> None:
-    exposed = dict(stage.settings.get("ExposedPorts") or {})
-    for word in split(_expanded(build, stage, instruction.rest)):
-        match = _PORTS.fullmatch(word)
-        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-        if match is None or not first <= last <= 65535:
-            raise VariableError(f"invalid containerPort: {word}")
-        protocol = (match[3] or "tcp").lower()
-        if protocol not in ("tcp", "udp", "sctp"):
-            raise VariableError(f"invalid proto: {protocol}")
-        for number in range(first, last + 1):
-            exposed[f"{number}/{protocol}"] = {}
-    stage.settings["ExposedPorts"] = exposed
-    build.metadata(stage, f"EXPOSE {instruction.rest}")
+    variables, escape = build.variables(stage), build.dockerfile.escape
+    words = [
+        word
+        for text in sorted(instruction.words)
+        for word in expand_words(text, variables, escape, build.frontend)
+    ]
+    ports: dict[str, dict[str, str]] = {port: {} for word in words for port in exposed(word)}
+    stage.settings["ExposedPorts"] = {**(stage.settings.get("ExposedPorts") or {}), **ports}
+    build.metadata(stage, f"EXPOSE {' '.join(words)}")
 
 
 def _volume(build: BuildState, stage: Stage, instruction: Instruction) -> None:
-    words = instruction.exec_form or split(instruction.rest)
-    paths = [_expanded(build, stage, word) for word in words]
-    if not all(path.strip() for path in paths):
+    paths = [_expanded(build, stage, word.strip()) for word in instruction.words]
+    if not all(paths):
         raise VariableError("VOLUME specified can not be an empty string")
     stage.settings["Volumes"] = {**(stage.settings.get("Volumes") or {}), **{p: {} for p in paths}}
     build.metadata(stage, f"VOLUME {json.dumps(paths)}")
 
 
 def _health_check(build: BuildState, stage: Stage, instruction: Instruction) -> None:
-    kind, _, rest = instruction.rest.partition(" ")
-    if kind.upper() == "NONE":
-        check: dict[str, object] = {"Test": ["NONE"]}
-    elif kind.upper() == "CMD" and rest.strip():
-        inner = Instruction("CMD", rest.strip(), {}, instruction.line, instruction.text)
-        words = inner.exec_form
-        check = {"Test": ["CMD", *words] if words is not None else ["CMD-SHELL", rest.strip()]}
-    else:
-        raise VariableError(f"unknown type {kind!r} in HEALTHCHECK (try CMD)")
+    kind, *command = instruction.words
+    test = [kind.upper(), *command]
+    if kind.upper() == "CMD" and not instruction.json:
+        test[0] = "CMD-SHELL"
+    check: dict[str, object] = {"Test": test}
     for flag, name in (
         ("interval", "Interval"),
         ("timeout", "Timeout"),
         ("start-period", "StartPeriod"),
         ("start-interval", "StartInterval"),
     ):
-        if flag in instruction.flags:
-            check[name] = _nanoseconds(instruction.flags[flag])
-    retries = instruction.flags.get("retries", "")
-    if retries:
-        if not re.fullmatch(r"[0-9]+", retries):
-            raise VariableError(f"--retries must be a number of at least 1, not {retries!r}")
-        check["Retries"] = int(retries)
+        duration = nanoseconds(instruction.flags.get(flag, ""))
+        if duration:
+            check[name] = duration
+    if instruction.flags.get("retries"):
+        check["Retries"] = int(instruction.flags["retries"])
     stage.settings["Healthcheck"] = check
     build.metadata(stage, f"HEALTHCHECK {json.dumps(check)}")
 
 
-def _nanoseconds(text: str) -> int:
-    match = _DURATION.fullmatch(text)
-    if not match or not text:
-        raise VariableError(f"time: invalid duration {text!r}: write it like 30s or 1m30s")
-    hours, minutes, seconds, milliseconds = (float(part or 0) for part in match.groups())
-    return int(((hours * 60 + minutes) * 60 + seconds) * 1e9 + milliseconds * 1e6)
-
-
 def _on_build(build: BuildState, stage: Stage, instruction: Instruction) -> None:
-    word = instruction.rest.split(None, 1)[0].upper()
-    if word in ("ONBUILD", "FROM", "MAINTAINER"):
-        raise VariableError(f"{word} isn't allowed as an ONBUILD trigger")
-    parse(f"FROM scratch\n{instruction.rest}", build.dockerfile.name, build.frontend)
-    stage.settings.setdefault("OnBuild", []).append(instruction.rest)
+    stage.settings["OnBuild"] = [*(stage.settings.get("OnBuild") or []), instruction.rest]
     build.metadata(stage, f"ONBUILD {instruction.rest}")
 
 
 def _working_dir(build: BuildState, stage: Stage, instruction: Instruction) -> None:
-    path = _expanded(build, stage, instruction.rest)
+    path = _expanded(build, stage, instruction.words[0])
     whole = os.path.normpath(str(PurePosixPath("/", stage.working_dir, path)))
     lowers = build.images.unpacked(stage.layers)
     stage.settings["WorkingDir"] = whole
@@ -173,12 +163,10 @@ def _working_dir(build: BuildState, stage: Stage, instruction: Instruction) -> N
 
 
 def _copy(build: BuildState, stage: Stage, instruction: Instruction) -> None:
-    words = instruction.exec_form or split(instruction.rest, build.dockerfile.escape)
-    words = [_expanded(build, stage, word) for word in words]
-    if len(words) < 2:
-        raise VariableError(
-            f"{instruction.name} requires at least two arguments: sources and a destination"
-        )
+    for flag in ("chmod", "link"):
+        if instruction.flags.get(flag) and not build.frontend.buildkit:
+            raise VariableError(_REQUIRES.format(flag))
+    words = [_expanded(build, stage, word) for word in instruction.words]
     *sources, destination = words
     documents = {document.name: document for document in instruction.here_documents}
     flags = {name: _expanded(build, stage, text) for name, text in instruction.flags.items()}
@@ -197,7 +185,10 @@ def _copy(build: BuildState, stage: Stage, instruction: Instruction) -> None:
             document = documents[name]
             text = document.content
             if document.expand:
-                text = expand(text, stage.variables, build.dockerfile.escape, keep_quotes=True)
+                text = expand(
+                    *(text, build.variables(stage), build.dockerfile.escape, build.frontend),
+                    keep_quotes=True,
+                )
             copy.add_text(name, text, destination)
         elif _URL.match(source):
             raise VariableError(
@@ -216,11 +207,9 @@ def _copy(build: BuildState, stage: Stage, instruction: Instruction) -> None:
 
 
 def _run(build: BuildState, stage: Stage, instruction: Instruction) -> None:
-    for flag in ("mount", "security"):
-        if flag in instruction.flags:
-            raise VariableError(
-                f"the --{flag} option requires BuildKit, which the local cloud lacks"
-            )
+    for flag in instruction.flags:
+        if not build.frontend.buildkit or flag != "network":
+            raise VariableError(_REQUIRES.format(flag))
     network = instruction.flags.get("network", "default")
     if network not in ("default", "none"):
         raise VariableError("the local cloud has no --network=host: containers never see the host")

@@ -65,11 +65,6 @@ class Stage:
         return dict(entry.partition("=")[::2] for entry in self.settings.get("Env") or [])
 
     @property
-    def variables(self) -> Mapping[str, str]:
-        """What instructions may refer to: arguments, over which ENV wins."""
-        return {**self.arguments, **self.environment}
-
-    @property
     def working_dir(self) -> str:
         """Working directory, / by default."""
         return self.settings.get("WorkingDir") or "/"

@@ -69,11 +69,17 @@ class BuildState:
         """Which builder this is."""
         return self.dockerfile.frontend
 
+    def given_predefined(self) -> dict[str, str]:
+        """The arguments that need no ARG, as far as they were given."""
+        return {name: self.build_args[name] for name in PREDEFINED & set(self.build_args)}
+
+    def variables(self, stage: Stage) -> dict[str, str]:
+        """What instructions may refer to: arguments, over which ENV wins."""
+        return {**self.given_predefined(), **stage.arguments, **stage.environment}
+
     def run_environment(self, stage: Stage) -> dict[str, str]:
         """What a RUN sees: arguments, predefined ones that were given, and the image's variables."""
-        given = {name: self.build_args[name] for name in PREDEFINED & set(self.build_args)}
-        self.used_args |= set(given)
-        return {**given, **stage.arguments, **stage.environment}
+        return self.variables(stage)
 
     def metadata(self, stage: Stage, created_by: str) -> None:
         """An instruction that changes the configuration only."""

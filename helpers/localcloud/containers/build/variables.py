@@ -1,143 +1,245 @@
-"""Words and variables of Dockerfile instructions: quotes, escapes, ``${NAME:-default}``.
+"""Variables in the words of a Dockerfile: quotes, escapes, ``${NAME:-default}``.
 
-Source: Dockerfile reference, "Environment replacement".
+Source: Dockerfile reference, "Environment replacement"; the lexer of moby/buildkit
+(frontend/dockerfile/shell) tells what it does with everything else.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+from .frontend import BUILDKIT, Frontend
+
+# Go's unicode.IsSpace: Python's str.isspace knows some more.
+SPACES = frozenset(
+    "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000"
+    + "".join(map(chr, range(0x2000, 0x200B)))
+)
+_SPECIAL = frozenset("@*#?-$!0")
+_DEEPEST = 100  # substitutions inside of substitutions
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\v": "\\v"}
 
 
 class VariableError(ValueError):
     """A substitution that is malformed or refuses to go on."""
 
 
-def split(text: str, escape: str = "\\") -> list[str]:
-    """Words separated by blanks, with their quotes and escapes still in them."""
-    words: list[str] = []
-    current = ""
-    quote = ""
-    position = 0
-    while position < len(text):
-        character = text[position]
-        if character == escape and quote != "'" and position + 1 < len(text):
-            current += text[position : position + 2]
-            position += 2
-            continue
-        if quote:
-            quote = "" if character == quote else quote
-        elif character in "\"'":
-            quote = character
-        elif character.isspace():
-            if current:
-                words.append(current)
-                current = ""
-            position += 1
-            continue
-        current += character
-        position += 1
-    if quote:
-        raise VariableError(f"unexpected end of statement while looking for matching {quote}")
-    return [*words, current] if current else words
+def quoted(text: str) -> str:
+    """The text as Go's %q shows it."""
+    return '"' + "".join(_ESCAPES.get(one, one) for one in text) + '"'
 
 
 def expand(
-    word: str, variables: Mapping[str, str], escape: str = "\\", *, keep_quotes: bool = False
+    word: str,
+    variables: Mapping[str, str],
+    escape: str = "\\",
+    frontend: Frontend = BUILDKIT,
+    *,
+    keep_quotes: bool = False,
 ) -> str:
-    """The word with its variables replaced and its quotes and escapes taken away."""
-    result = ""
-    quote = ""
-    position = 0
-    while position < len(word):
-        character = word[position]
-        following = word[position + 1 : position + 2]
-        if character == escape and quote != "'":
-            if (quote == '"' and following not in ('"', "$", escape)) or (
-                keep_quotes and following not in ("$", escape)
-            ):
-                result += character
-            result += following
-            position += 2
-        elif character in "\"'" and quote in ("", character):
-            quote = "" if quote else character
-            result += character if keep_quotes else ""
-            position += 1
-        elif character == "$" and quote != "'":
-            value, position = _variable(word, position + 1, variables, escape)
-            result += value
+    """The word with its variables replaced and its quotes and escapes taken away.
+
+    Raises :class:`VariableError` in Docker's words.
+    """
+    return _Reader(word, variables, escape, frontend, keep_quotes=keep_quotes).read()
+
+
+def expand_words(
+    text: str, variables: Mapping[str, str], escape: str = "\\", frontend: Frontend = BUILDKIT
+) -> list[str]:
+    """As :func:`expand`, then split at blanks that are not quoted, those of values, too."""
+    reader = _Reader(text, variables, escape, frontend)
+    reader.read()
+    return reader.words
+
+
+class _Reader:
+    """One word from its beginning to its end; ``words`` are its pieces between blanks."""
+
+    def __init__(
+        self,
+        source: str,
+        variables: Mapping[str, str],
+        escape: str,
+        frontend: Frontend,
+        *,
+        keep_quotes: bool = False,
+    ) -> None:
+        self._source = source
+        self._variables = variables
+        self._escape = escape
+        self._frontend = frontend
+        self._keep = keep_quotes
+        self._position = 0
+        self._depth = 0
+        self.words: list[str] = []
+
+    def read(self) -> str:
+        """The whole word, expanded."""
+        try:
+            return self._until("")
+        except VariableError as error:
+            raise VariableError(f"failed to process {quoted(self._source)}: {error}") from None
+
+    def _peek(self) -> str:
+        return self._source[self._position : self._position + 1]
+
+    def _next(self) -> str:
+        character = self._peek()
+        self._position += len(character)
+        return character
+
+    def _until(self, stop: str) -> str:
+        """Everything up to ``stop``, "" for the end."""
+        result: list[str] = []
+        words = _Words()
+        while character := self._peek():
+            if character == stop:
+                self._position += 1
+                break
+            if character == "$":
+                value = self._dollar()
+                words.add(value)
+            elif character in "\"'":
+                value = self._single() if character == "'" else self._double()
+                words.add_raw(value)
+            elif character == self._escape:
+                value = self._escaped()
+                words.add_raw(value)
+            else:
+                value = self._next()
+                words.add(value)
+            result.append(value)
         else:
-            result += character
-            position += 1
-    return result
+            if stop:
+                raise VariableError(
+                    f"unexpected end of statement while looking for matching {stop}"
+                )
+        if not stop:
+            self.words = words.end()
+        return "".join(result)
 
+    def _escaped(self) -> str:
+        escape, character = self._next(), self._next()
+        if self._keep and character not in ("$", self._escape):
+            return escape + character
+        return character
 
-def _variable(
-    text: str, position: int, variables: Mapping[str, str], escape: str
-) -> tuple[str, int]:
-    """The value of the variable whose name starts at ``position``, and where the text goes on."""
-    if not text.startswith("{", position):
-        match = _NAME.match(text, position)
-        if match is None:
-            return "$", position
-        return variables.get(match[0], ""), match.end()
-    match = _NAME.match(text, position + 1)
-    if match is None:
-        raise VariableError(f"bad substitution in {text!r}")
-    name, position = match[0], match.end()
-    if text.startswith("}", position):
-        return variables.get(name, ""), position + 1
-    colon = text.startswith(":", position)
-    position += colon
-    operator = text[position : position + 1]
-    end = _closing(text, position + 1)
-    word = text[position + 1 : end]
-    value = variables.get(name)
-    given = value is not None and (bool(value) or not colon)
-    if operator == "-":
-        return (value or "" if given else expand(word, variables, escape)), end + 1
-    if operator == "+":
-        return (expand(word, variables, escape) if given else ""), end + 1
-    if operator == "?":
-        if not given:
-            raise VariableError(f"{name}: {word or 'not set'}")
-        return value or "", end + 1
-    raise VariableError(f"unsupported modifier ({operator}) in substitution of {name}")
-
-
-def _closing(text: str, position: int) -> int:
-    depth = 1
-    for index in range(position, len(text)):
-        if text[index] == "{":
-            depth += 1
-        elif text[index] == "}":
-            depth -= 1
-            if depth == 0:
-                return index
-    raise VariableError(f"unterminated substitution in {text!r}")
-
-
-def pairs(
-    rest: str, variables: Mapping[str, str], escape: str, *, old_form: bool
-) -> dict[str, str]:
-    """``NAME=value …`` of ENV, LABEL and ARG; ``old_form`` also takes ``NAME the whole rest``."""
-    words = split(rest, escape)
-    if old_form and "=" not in words[0]:
-        name, _, value = rest.strip().partition(" ")
-        if not value.strip():
-            raise VariableError(f"{name} needs a value: {name}=value")
-        return {expand(name, variables, escape): expand(value.strip(), variables, escape)}
-    found: dict[str, str] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals:
+    def _single(self) -> str:
+        start = self._position
+        end = self._source.find("'", start + 1)
+        if end < 0:
             raise VariableError(
-                f"syntax error - can't find = in {word!r}. Must be of the form: name=value"
+                "unexpected end of statement while looking for matching single-quote"
             )
-        name = expand(name, variables, escape)
-        if not name:
-            raise VariableError(f"names can not be blank: {word!r}")
-        found[name] = expand(value, variables, escape)
-    return found
+        self._position = end + 1
+        return self._source[start : end + 1] if self._keep else self._source[start + 1 : end]
+
+    def _double(self) -> str:
+        result = [self._next()] if self._keep else [self._next()][1:]
+        while character := self._peek():
+            if character == "$":
+                result.append(self._dollar())
+                continue
+            self._position += 1
+            if character == '"':
+                return "".join([*result, '"'] if self._keep else result)
+            if character == self._escape:
+                following = self._peek()
+                if not following:
+                    break
+                if following in ('"', "$", self._escape):
+                    self._position += 1
+                    character = self._escape + following if self._keep else following
+            result.append(character)
+        raise VariableError("unexpected end of statement while looking for matching double-quote")
+
+    def _dollar(self) -> str:
+        self._position += 1
+        if self._peek() != "{":
+            name = self._name()
+            return self._variables.get(name, "") if name else "$"
+        self._position += 1
+        following = self._peek()
+        if not following:
+            raise VariableError("syntax error: missing '}'")
+        if following in "{}:":
+            raise VariableError("syntax error: bad substitution")
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise VariableError(f"more than {_DEEPEST} substitutions inside of each other")
+        try:
+            return self._substitution(self._name())
+        finally:
+            self._depth -= 1
+
+    def _substitution(self, name: str) -> str:
+        operator = self._next()
+        value = self._variables.get(name)
+        if operator == "}":
+            return value or ""
+        colon = operator == ":"
+        if colon:
+            operator = self._next()
+        elif operator not in (("+", "-", "?") if self._frontend.buildkit else ("?",)):
+            if self._frontend.buildkit:
+                raise VariableError(f"unsupported modifier ({operator}) in substitution")
+            raise VariableError("missing ':' in substitution")
+        try:
+            word = self._until("}")
+        except VariableError:
+            if self._peek():
+                raise
+            raise VariableError("syntax error: missing '}'") from None
+        given = value is not None and (bool(value) or not colon)
+        if operator == "-":
+            return value or "" if given else word
+        if operator == "+":
+            return word if given else ""
+        if operator == "?":
+            if given:
+                return value or ""
+            state = "unset" if value is None else "empty"
+            raise VariableError(f"{name}: {word or f'is not allowed to be {state}'}")
+        shown = f":{operator}" if colon and self._frontend.buildkit else operator
+        raise VariableError(f"unsupported modifier ({shown}) in substitution")
+
+    def _name(self) -> str:
+        """A name, a number, or one of the shell's special parameters; "" for none of them."""
+        start = self._position
+        first = self._peek()
+        if first.isdecimal():
+            while self._peek().isdecimal():
+                self._position += 1
+        elif first in _SPECIAL:
+            self._position += 1
+        else:
+            while (one := self._peek()) and (one.isalpha() or one.isdecimal() or one == "_"):
+                self._position += 1
+        return self._source[start : self._position]
+
+
+class _Words:
+    """Words of what is added: blanks end them, unless they are quoted."""
+
+    def __init__(self) -> None:
+        self._words: list[str] = []
+        self._word: list[str] = []
+
+    def add(self, text: str) -> None:
+        """Text whose blanks separate words."""
+        for character in text:
+            if character not in SPACES:
+                self._word.append(character)
+            elif self._word:
+                self._words.append("".join(self._word))
+                self._word = []
+
+    def add_raw(self, text: str) -> None:
+        """Text that stays in one word."""
+        if text:
+            self._word.append(text)
+
+    def end(self) -> list[str]:
+        """All words."""
+        return [*self._words, "".join(self._word)] if self._word else self._words
