@@ -247,7 +247,7 @@ steps:
     ("task", "named"),
     [
         ("version: v1.1.0\nsteps:\n  - cmd: bash -c true > file\n", "a redirection"),
-        ("version: v1.1.0\nsteps:\n  - cmd: --rm bash\n", "'--rm' of docker run"),
+        ("version: v1.1.0\nsteps:\n  - cmd: --frob bash\n", "exit status 125"),
         ("version: v1.1.0\nsteps:\n  - cmd: bash\n    privileged: true\n", "'privileged'"),
         ("version: v1.1.0\nsteps:\n  - build: ../..\n", "outside the source code"),
         ("version: v1.1.0\nsteps:\n  - build: .\n", "error opening dockerfile: ./Dockerfile"),
@@ -366,7 +366,7 @@ steps:
         )
     )
     assert ended.status == "Succeeded", ended.log
-    in_order(ended.lines, r"\*\*\*", r"18")
+    in_order(ended.lines, r"\*\*\*", r"19")  # and a line break
 
 
 def test_failure_ends_the_steps_beside_it(registry: Registry) -> None:

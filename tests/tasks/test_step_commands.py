@@ -65,13 +65,23 @@ REFUSED = [
         "  - cmd: mcr.microsoft.com/acr/cssc:1 patch\n",
         "the local cloud does not implement the tool image mcr.microsoft.com/acr/cssc:1",
     ),
-    ("  - cmd: node:never-there true\n    pull: true\n", "node:never-there"),
+    ("  - cmd: node:never-there true\n", "node:never-there"),
     ("  - cmd: UPPER/Case true\n", "must be lowercase"),
     (volume("eA=="[:3]), "the file 'token' of volume 'keys' is not base64"),
     (volume("eA==", file="a/b"), "file name, a/b, is not well formed"),
     (volume("eA==", file=".."), "volume 'keys': '..' is not the name of a file"),
-    (volume("eA==", mount="keys"), "its mountPath 'keys' must be absolute"),
     (volume("eA==", name="''"), "mount name, , does not correspond to a volume"),
+    (volume("eA==", mount="keys"), "invalid mount path: 'keys' mount path must be absolute"),
+    (
+        "  - cmd: bash true\n    env: ['A=hello world']\n",
+        "Unable to find image 'world:latest' locally",
+    ),
+    ("  - cmd: bash true\n    isolation: process\n", 'Invalid isolation: "process" - linux only'),
+    ("  - cmd: bash true\n    env: [A=$(date)]\n", "a command substitution"),
+    (
+        "  - cmd: bash true\n    workingDirectory: 'a b'\n",
+        "Unable to find image 'b:latest' locally",
+    ),
 ]
 
 
@@ -87,7 +97,9 @@ def test_what_a_step_cannot_do_fails_the_run_and_is_told(
     }
     ended = registry.wait(registry.schedule(body))
     assert ended.status == "Failed", ended.log
-    assert REFUSED[number][1] in ended.properties["runErrorMessage"], ended.log
+    assert REFUSED[number][1] in ended.log
+    told = ended.properties["runErrorMessage"]
+    assert REFUSED[number][1] in told or "exit status 125" in told, ended.log
 
 
 def test_a_download_is_tried_again_as_often_as_the_step_says(registry: Registry) -> None:
@@ -95,7 +107,8 @@ def test_a_download_is_tried_again_as_often_as_the_step_says(registry: Registry)
     task = f"{HEAD}  - cmd: nosuch.azurecr.io/never:1 true\n    pull: true\n{more}"
     ended = registry.wait(registry.text(task))
     assert ended.status == "Failed", ended.log
-    assert "nosuch.azurecr.io" in ended.properties["runErrorMessage"]
+    assert "exit status 1" in ended.properties["runErrorMessage"]
+    assert "nosuch.azurecr.io" in ended.log
     begun, over = (
         datetime.fromisoformat(ended.properties[name][:19]) for name in ("startTime", "finishTime")
     )
@@ -117,7 +130,7 @@ def test_an_explicit_pull_of_an_image_and_of_a_tool(registry: Registry) -> None:
 
 
 def test_a_task_step_runs_where_its_working_directory_is_made(registry: Registry) -> None:
-    task = f"{HEAD}  - cmd: {BASE} pwd\n    workingDirectory: /new/./folder\n"
+    task = f"{HEAD}  - cmd: {BASE} pwd\n    workingDirectory: new/./folder\n"
     ended = registry.wait(registry.text(task))
     assert ended.status == "Succeeded", ended.log
     assert "/workspace/new/folder" in ended.lines
@@ -150,3 +163,32 @@ def test_a_dockerfile_counts_from_the_working_directory_and_may_lie_outside_the_
     assert pushed["image"]["digest"] == ended.properties["outputImages"][0]["digest"]
     assert "digest" not in unpushed["image"]
     assert unpushed["runtime-dependency"]["digest"] == pushed["runtime-dependency"]["digest"]
+
+
+def test_what_a_step_says_of_itself_is_read_by_the_agents_shell(registry: Registry) -> None:
+    task = f"""{HEAD}
+  - cmd: --rm -it -e LEAD=lead -w /tmp {BASE} sh -c 'echo "$A|$B|$C|$D|$LEAD|$PWD|$0"' name
+    env: ["A='hello world'", 'B="x  y"', C=$HOME, D=$MISSING]
+  - cmd: {BASE} -c pwd
+    entryPoint: "'sh'"
+    workingDirectory: "'a b'"
+    user: "'0'"
+  - cmd: {BASE} pwd
+    workingDirectory: /workspace/../tmp
+"""
+    ended = registry.wait(registry.text(task))
+    assert ended.status == "Succeeded", ended.log
+    for line in (
+        "hello world|x  y|/root||lead|/tmp|name",
+        "/workspace/a b",
+        "/tmp",
+    ):
+        assert line in ended.lines
+
+
+def test_the_errors_of_a_repeated_step_are_joined(registry: Registry) -> None:
+    task = f"{HEAD}  - cmd: bash -c 'exit 3'\n    repeat: 2\n"
+    ended = registry.wait(registry.text(task))
+    assert ended.status == "Failed"
+    told = "failed to run step ID: acb_step_0: exit status 3, exit status 3, exit status 3"
+    assert told in ended.lines

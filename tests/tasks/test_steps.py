@@ -12,18 +12,23 @@ BUILD = "FROM docker.io/library/node:15-alpine\nRUN echo begun; sleep 300\n"
 
 
 def test_a_step_out_of_time_ends_the_run_in_the_engines_words(registry: Registry) -> None:
-    step = "  - id: hangs\n    cmd: bash -c 'sleep 300'\n    timeout: 1\n    retries: 3\n"
+    step = "  - id: hangs\n    cmd: bash -c 'sleep 300'\n    timeout: 1\n    retries: 2\n"
+    step += "    retryDelay: 1\n"
     ended = registry.wait(registry.text(HEAD + step), 20)
     assert (ended.status, ended.complete) == ("Failed", "failed")
     in_order(
         ended.lines,
         r"Executing step ID: hangs\. Timeout\(sec\): 1, Working directory: '', .*",
         r"Launching container with name: hangs",
+        r"Container failed during run: hangs, waiting 1 seconds before retrying\.\.\.",
+        r"Launching container with name: hangs",
+        r"Container failed during run: hangs, waiting 1 seconds before retrying\.\.\.",
+        r"Launching container with name: hangs",
         r"Container failed during run: hangs\. No retries remaining\.",
         r"failed to run step ID: hangs: timed out .*",
         rf"Run ID: {ended.id} failed after \d+s\. Error: failed during run, err: exit status 1",
     )
-    assert ended.log.count("Launching container") == 1
+    assert ended.log.count("its container was killed") == 1  # afterwards nothing is begun
 
 
 def test_a_detached_step_says_its_last_words_without_a_line_end(registry: Registry) -> None:

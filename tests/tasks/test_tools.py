@@ -88,6 +88,15 @@ def test_docker_build_and_run(tools: Tools) -> None:
     )
     assert (status, text) == (0, "shared1")
     assert tools.docker("run", "made", "sh", "-c", "exit 7")[0] == 7
+    (tools.workspace / "variables").write_text("# none\nA=from file\n\nGIVEN\nNOT_GIVEN\n")
+    words = ("-it", "--rm", "--env-file=variables", "-eB=b=c", "-w", "/tmp", "-vkept:/k")
+    script = "echo $A $GIVEN $B ${NOT_GIVEN-unset} $PWD; cat /k/x 2>/dev/null; echo put > /k/x"
+    assert tools.docker("run", *words, "made", "sh", "-c", script) == (
+        0,
+        "from file value b=c unset /tmp",
+    )
+    assert tools.docker("run", *words, "made", "sh", "-c", script)[1].splitlines()[1] == "put"
+    assert tools.docker("run", "--entrypoint", "node", "made", "-p", "6*7") == (0, "42")
     status, text = tools.docker("run", "made", "nothing-here")
     assert (status, "executable file not found" in text) == (127, True)
 
@@ -103,11 +112,23 @@ def test_docker_build_and_run(tools: Tools) -> None:
         (["tag", "nothing", "x"], 1, "No such image: nothing"),
         (["build", "../outside"], 125, "lies outside /workspace"),
         (["build", "missing"], 125, "does not exist"),
-        (["run", "-it", BASE], 125, "a task step has no terminal"),
+        (["run", "--frob", BASE], 125, "unknown flag: --frob"),
+        (["run", "-x", BASE], 125, "unknown shorthand flag: 'x' in -x"),
+        (["run", "--name"], 125, "flag needs an argument: --name"),
+        (["run", "-w", "here", BASE], 125, "the working directory 'here' is invalid"),
+        (["run", "--rm=perhaps", BASE], 125, 'parsing "perhaps": invalid syntax'),
+        (["run", "--gpus", "all", BASE], 125, "does not implement the option --gpus of docker run"),
+        (["run", "--env-file", "never", BASE], 125, "open never: no such file or directory"),
+        (["run", "-e", "=x", BASE], 125, "invalid environment variable: =x"),
+        (["run", "--memory", "1k", BASE], 125, "Minimum memory limit allowed is 6MB"),
+        (["run", "--pull", "perhaps", BASE], 125, "invalid pull option: 'perhaps'"),
+        (["run", "--pull", "never", "node:never"], 125, "No such image: node:never"),
+        (["run", "node:never"], 125, "Unable to find image 'node:never' locally"),
         (["run", "-v", "/etc:/x", BASE], 125, "lies outside /workspace"),
-        (["run", "-v", "named:/x", BASE], 125, "no named volumes"),
+        (["run", "-v", "named:x", BASE], 125, "mount path must be absolute"),
+        (["run", "-v", "-n:/x", BASE], 125, "invalid characters for a local volume name"),
         (["run", "--network", "host", BASE], 125, "the host is never shown"),
-        (["run"], 125, "requires at least 1 argument"),
+        (["run"], 1, '"docker run" requires at least 1 argument.'),
         (["login", "-u", "x", "--password-stdin", "a.azurecr.io"], 125, "no standard input"),
         (["login", "-u", "x", "-p", "y", "nowhere.azurecr.io"], 1, "there is no registry"),
         (["Node"], 1, "is not a docker command"),

@@ -20,12 +20,16 @@ COMMANDS = [
     "word # a comment",
     "no#comment",
     "az login \\\n  --identity",
+    "A='hello world' B=hello world C=\"$NAME\" D=$NAME",
+    "$1abc $# $? ${1} [$*]",
+    '${NAME:-x} ${MISSING:-a b} "${MISSING:-a b}" ${MISSING-} ${NAME:+set} ${MISSING:+set}',
+    "~ ~/x a~ ~nobody-here x=~",
 ]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_words_are_those_of_sh(command: str) -> None:
-    environment = {"NAME": "two words"}
+    environment = {"NAME": "two words", "HOME": "/home of/somebody"}
     script = f"printf '%s\\0' {command}\n"
     expected = subprocess.run(
         ["/bin/sh", "-c", script], capture_output=True, env=environment, check=True, text=True
@@ -44,7 +48,8 @@ def test_words_are_those_of_sh(command: str) -> None:
         ('echo "`date`"', "command substitution"),
         ("a\nb", "line break"),
         ("echo 'open", "not closed"),
-        ("echo ${A:-b}", "parameter expansion"),
+        ("echo ${A%b}", "parameter expansion"),
+        ("echo ${A:-$B}", "parameter expansion"),
     ],
 )
 def test_operators_of_the_agents_shell_are_refused_by_name(command: str, named: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -27,12 +28,13 @@ from .build.stage import Stage
 from .errors import BuildError, SandboxError
 from .images.images import Image, ImageStore
 from .images.local_images import LocalImages, parse_reference
-from .sandboxes.container import Container, ContainerSpec, ContainerTimeoutError, Mount
+from .sandboxes.container import Container, ContainerSpec, ContainerTimeoutError, Limits, Mount
 from .sandboxes.network import IN_A_CHROOT, Network
 from .sandboxes.output import LineSplitter
 from .sandboxes.sandbox import Sandbox
 
 Log = Callable[[str], None]
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 
 
 class Engine:
@@ -166,6 +168,11 @@ class Session:
             log(f"Successfully tagged {tag.familiar}")
         return result
 
+    @staticmethod
+    def is_valid_name(name: str) -> bool:
+        """Whether docker takes it as the name of a container."""
+        return bool(_NAME.fullmatch(name))
+
     # -- running -----------------------------------------------------------------------------
 
     def run(  # noqa: PLR0913 (the options of docker run)
@@ -183,6 +190,7 @@ class Session:
         log: Log,
         timeout: float | None = None,
         detach: bool = False,
+        memory: int = 0,
     ) -> int | Container:
         """Run a container; its exit status, or the container itself when it is detached.
 
@@ -190,8 +198,12 @@ class Session:
         :class:`SandboxError` when it cannot run, ContainerTimeoutError after ``timeout`` seconds.
         """
         image = self._available(reference, log)
-        command = list(arguments) if arguments else ([] if entrypoint else image.command)
-        argv = [*([entrypoint] if entrypoint else image.entrypoint), *command]
+        # As in docker, an entry point of the caller takes the image's command away, even an empty one.
+        command = (
+            list(arguments) if arguments else ([] if entrypoint is not None else image.command)
+        )
+        own = image.entrypoint if entrypoint is None else [entrypoint] if entrypoint else []
+        argv = [*own, *command]
         if not argv:
             raise CloudError(
                 400,
@@ -213,6 +225,7 @@ class Session:
             proxy=network != "none",
             platform=image.platform,
             volumes=image.volumes,
+            limits=Limits(memory=memory) if memory else Limits(),
         )
         if spec.foreign:
             log(

@@ -23,7 +23,12 @@ _NAMES = {
     "\n": "a line break",
     "$(": "a command substitution ('$(')",
 }
-_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+_SPECIAL = {"#": "0", "?": "0", "0": "/bin/sh", "$": "1", "-": ""}  # of a shell without arguments
+_VARIABLE = re.compile(rf"\$(?:({_NAME}|[0-9#?$@*!-])|\{{({_NAME}|[0-9]+|[#?$@*!-])\}})")
+_DEFAULT = re.compile(rf"\$\{{({_NAME}|[0-9]+)(:?)([-+])")
+# What the agent's shell knows before a step has said anything.
+AGENT = {"HOME": "/root", "PWD": "/workspace", "IFS": " \t\n", "OPTIND": "1", "PPID": "0"}
 
 
 class ShellError(ValueError):
@@ -33,9 +38,10 @@ class ShellError(ValueError):
 def split(command: str, environment: Mapping[str, str] | None = None) -> list[str]:
     """The words of ``command``; ``$NAME`` comes from ``environment``, "" where it is not set.
 
-    Raises :class:`ShellError` that names the operator and where it stands.
+    Without an environment it is that of the agent. Raises :class:`ShellError` that names the operator
+    and where it stands.
     """
-    return _Words(command.strip(), environment or {}).split()
+    return _Words(command.strip(), AGENT if environment is None else environment).split()
 
 
 class _Words:
@@ -62,6 +68,8 @@ class _Words:
                 self._variable(quoted=False)
             elif character == "#" and self._word is None:
                 self._at = self._line()
+            elif character == "~" and self._word is None:
+                self._tilde()
             elif character in _OPERATORS or character == "\n":
                 raise self._refuse(character)
             else:
@@ -117,30 +125,55 @@ class _Words:
             self._add(following or "\\")
         self._at += 2
 
+    def _tilde(self) -> None:
+        """The home directory, where a word begins with ``~`` or ``~/`` (POSIX 2.6.1)."""
+        at_end = self._text[self._at + 1 : self._at + 2] in ("", "/", " ", "\t", "\r", "\n")
+        self._add(self._environment.get("HOME", "~") if at_end else "~")
+        self._at += 1
+
     def _variable(self, *, quoted: bool) -> None:
         if self._text.startswith("$(", self._at):
             raise self._refuse("$(")
         match = _VARIABLE.match(self._text, self._at)
         if match is None:
             if self._text.startswith("${", self._at):
-                raise ShellError(
-                    "it uses a parameter expansion of the shell on the agent ('${…}'), which the "
-                    'local cloud does not have: run a shell in the container, like bash -c "…"'
-                )
+                self._default(quoted=quoted)
+                return
             self._add("$")
             self._at += 1
             return
-        value = self._environment.get(match[1] or match[2], "")
+        name = match[1] or match[2]
         self._at = match.end()
+        self._value(self._environment.get(name, _SPECIAL.get(name, "")), quoted=quoted)
+
+    def _value(self, value: str, *, quoted: bool) -> None:
         if quoted:
             self._add(value)
             return
         # Outside quotes the value is split at white space, and an empty one leaves no word.
-        parts = value.split()
+        parts = re.split("[ \t\n]+", value)
         for index, part in enumerate(parts):
             if index:
                 self._finish()
-            self._add(part)
+            if part:
+                self._add(part)
+
+    def _default(self, *, quoted: bool) -> None:
+        """``${NAME:-word}`` and its kin (POSIX 2.6.2), where the word holds no further expansion."""
+        match = _DEFAULT.match(self._text, self._at)
+        end = self._text.find("}", self._at)
+        if match is None or end < 0 or set(self._text[match.end() : end]) & set("$`'\"\\"):
+            raise ShellError(
+                "it uses a parameter expansion of the shell on the agent ('${…}'), which the "
+                'local cloud does not have: run a shell in the container, like bash -c "…"'
+            )
+        name, colon, kind = match.groups()
+        value = self._environment.get(name, _SPECIAL.get(name))
+        known = bool(value) if colon else value is not None
+        word = self._text[match.end() : end]
+        self._at = end + 1
+        chosen = (word if known else "") if kind == "+" else (value or "") if known else word
+        self._value(chosen, quoted=quoted)
 
     def _refuse(self, operator: str) -> ShellError:
         words = len(self._words) + 1

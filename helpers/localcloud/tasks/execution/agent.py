@@ -42,6 +42,7 @@ class Agent:
     folder: Path  # holds everything of the run; removed with it
     identity: Principal | None
     started: float = field(default_factory=time.time)
+    volume: str = ""  # the name of the volume that the workspace is
     # Set when the run is to stop, and when one of its steps has failed: the others end, too.
     cancelled: threading.Event = field(default_factory=threading.Event)
 

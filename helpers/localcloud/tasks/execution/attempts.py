@@ -5,7 +5,6 @@ Source: acr-builder, pkg/procmanager/procmanager.go.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from ...containers.errors import BuildError, SandboxError
@@ -16,8 +15,6 @@ from .session import RunSession
 
 Log = Callable[[str], None]
 
-# What docker takes as a container's name; a step's id is one.
-_CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 _DOCKERS_NETWORKS = ("bridge", "host", "none")
 
 
@@ -31,62 +28,65 @@ class Attempts:
         self._networks = {one.name for one in task.networks if not one.skip_creation}
 
     def run(self, step: Step, action: Callable[[Log], int]) -> None:
-        """Repeat and retry ``action``, which gives the exit status. Raises :class:`StepError`."""
-        failures: list[StepError] = []
+        """Repeat and retry ``action``, which gives the exit status. Raises :class:`StepError`.
+
+        The step's time counts for all of it: what is begun after its end fails at once.
+        """
+        failures: list[str] = []
         for _ in range(step.repeat + 1):
             try:
                 self._retry(step, action)
             except StepError as error:
-                failures.append(error)
-                if not self._session.time_left():
-                    break
+                self._agent.check()
+                failures.append(str(error))
         if failures:
-            raise failures[0]
+            raise StepError(", ".join(failures))
 
     def _retry(self, step: Step, action: Callable[[Log], int]) -> None:
         for attempt in range(step.retries + 1):
             self._agent.check()
             self._log.line(f"Launching container with name: {step.id}")
             output = _Output(self._log.output, step.retry_on_errors)
-            failure = self._attempt(step, action, output)
+            failure = self._attempt(step, action, output) if self._session.time_left() else None
             self._agent.check()
+            if not self._session.time_left():
+                failure = timed_out(step)
             if failure is None:
                 self._log.line(f"Successfully executed container: {step.id}")
                 return
-            late = not self._session.time_left()
-            if late or attempt == step.retries or not output.is_retried:
+            if attempt == step.retries or not output.is_retried:
                 self._log.line(f"Container failed during run: {step.id}. No retries remaining.")
-                raise timed_out(step) if late else failure
+                raise failure
             self._log.line(
                 f"Container failed during run: {step.id}, waiting {step.retry_delay} seconds "
                 "before retrying..."
             )
-            self._agent.wait(min(step.retry_delay, self._session.time_left()))
+            self._agent.wait(step.retry_delay)
 
     def _attempt(self, step: Step, action: Callable[[Log], int], log: Log) -> StepError | None:
         try:
-            self._check(step)
-            status = action(log)
+            status = self._refused(step, log) or action(log)
         except BuildError as error:
             log(error.message)
             status = error.exit_status
         except (CloudError, SandboxError) as error:
             log(str(error))
-            return StepError(str(error))
+            status = 1
         return StepError(f"exit status {status}") if status else None
 
-    def _check(self, step: Step) -> None:
-        """What docker refuses of a container's name and network."""
-        if not _CONTAINER_NAME.fullmatch(step.id):
-            raise SandboxError(
-                f"docker: Error response from daemon: Invalid container name ({step.id}), only "
-                "[a-zA-Z0-9][a-zA-Z0-9_.-] are allowed. Give the step another id."
+    def _refused(self, step: Step, log: Log) -> int:
+        """125 for what docker refuses of a container's name and network; else 0."""
+        text = ""
+        if not self._session.is_valid_name(step.id):
+            text = (
+                f"Invalid container name ({step.id}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed. "
+                "Give the step another id"
             )
-        if step.network and step.network not in (*self._networks, *_DOCKERS_NETWORKS):
-            raise SandboxError(
-                f"docker: Error response from daemon: network {step.network} not found. Name one "
-                "of the task's networks."
-            )
+        elif step.network and step.network not in (*self._networks, *_DOCKERS_NETWORKS):
+            text = f"network {step.network} not found. Name one of the task's networks"
+        if text:
+            log(f"docker: Error response from daemon: {text}.")
+        return 125 if text else 0
 
 
 def timed_out(step: Step) -> StepError:

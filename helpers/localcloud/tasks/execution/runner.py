@@ -139,6 +139,7 @@ class _Runner:
             home=home,
             folder=self._folder,
             identity=identity,
+            volume=volume,
         )
         with limits.within(limits.RENDERING, "Rendering and reading the task file"):
             task = self._define(agent, volume)

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import contextlib
-import errno
-from pathlib import Path
 
-from ...containers.sandboxes.container import Mount
 from ...errors import CloudError
-from ...root_folder import RootFolder
-from ..definitions import definition
+from ..definitions import agent_command, definition
 from ..definitions.build_command import BuildCommandError
 from ..definitions.build_dependencies import BuildDependency
-from ..definitions.words import ShellError, split
+from ..definitions.words import AGENT, ShellError, split
+from ..tools import docker, docker_run
+from ..tools.arguments import UsageError
 from .agent import Agent, StepError
 from .attempts import Attempts, Log, timed_out
 from .build_step import BuildSteps
 from .session import RunSession
-from .step_tools import StepTools, plain_call, tool_of
+from .step_tools import StepTools, tool_of
+from .step_volumes import prepare
 
 PUSH_ATTEMPTS = 3
 
@@ -32,7 +29,6 @@ class StepCommands:
         self._session = session
         self._task = task
         self._log = agent.log
-        self._files = RootFolder(agent.workspace)
         self._attempts = Attempts(agent, session, task)
         self._tools = StepTools(agent, session)
         self._builds = BuildSteps(agent, session, self._attempts)
@@ -56,34 +52,13 @@ class StepCommands:
         except (ShellError, BuildCommandError) as error:
             raise StepError(str(error)) from None
 
+    def prepare_volumes(self) -> None:
+        """Make the volumes of the task file. Raises :class:`StepError`."""
+        prepare(self._agent, self._task, self._tools.volumes)
+
     def dependencies(self, step: definition.Step) -> list[BuildDependency]:
         """What a build step built, and on what; see :meth:`BuildSteps.dependencies`."""
         return self._builds.dependencies(step)
-
-    def _directory(self, step: definition.Step) -> str:
-        """The working directory of a step in the workspace, without links."""
-        return self._inside(".", step.working_directory.lstrip("/"), "working directory")
-
-    def _inside(self, folder: str, name: str, what: str) -> str:
-        """A folder of the workspace, without links. Raises :class:`StepError`."""
-        outside = StepError(f"the {what} '{name}' lies outside the source code")
-        if name.startswith("/"):
-            raise outside
-        try:
-            real = self._files.real(f"{folder}/{name}", strict=True)
-        except OSError as error:
-            if error.errno == errno.EXDEV:
-                raise outside from None
-            real = ""
-        if not real or not self._files.is_folder(real, links=False):
-            raise StepError(f"the {what} '{name}' was not found in the source code")
-        return real
-
-    def _open(self, place: str, name: str, what: str) -> RootFolder:
-        try:
-            return self._files.folder(place, links=False)
-        except OSError:  # it was there a moment ago
-            raise StepError(f"the {what} '{name}' was not found in the source code") from None
 
     # -- push --------------------------------------------------------------------------------------
 
@@ -110,119 +85,48 @@ class StepCommands:
     # -- cmd ---------------------------------------------------------------------------------------
 
     def _cmd(self, step: definition.Step) -> None:
-        words = _command(step)
-        tool = tool_of(words[0])
-        if tool == "cssc":
-            raise StepError(
-                f"the local cloud does not implement the tool image {words[0]} ({tool}): of those "
-                "that have aliases it has acr, az, bash and curl. It works on Azure"
-            )
-        call = None if step.entry_point else plain_call(words)
-        if call is not None:
-            self._attempts.run(step, lambda log: self._tool(*call, step, log))
-        else:
-            self._attempts.run(step, lambda log: self._container(step, words, log))
+        words = self._line(step)
+        with contextlib.suppress(UsageError):  # docker says so itself
+            image = docker_run.parse(words, {}).image
+            if tool_of(image) == "cssc":
+                raise StepError(
+                    f"the local cloud does not implement the tool image {image} (cssc): of those "
+                    "that have aliases it has acr, az, bash and curl. It works on Azure"
+                )
+        self._attempts.run(step, lambda log: self._docker(step, ["run", *words], log))
 
-    def _tool(self, tool: str, words: list[str], step: definition.Step, log: Log) -> int:
-        workspace = self._open(self._directory(step), step.working_directory, "working directory")
-        return self._tools.run(tool, words, self._environment(step), workspace, log)
+    def _line(self, step: definition.Step) -> list[str]:
+        """The words after ``docker run`` that the agent's shell makes of a step."""
+        return split(agent_command.of_step(step))[2:]
+
+    def _docker(self, step: definition.Step, words: list[str], log: Log) -> int:
+        """Run a docker command as the agent does, outside of any container."""
+        context = self._tools.context(AGENT, log)
+        context.downloads = lambda image, show: self._download(step, image, show)
+        return docker.run(words, context)
 
     def _environment(self, step: definition.Step) -> dict[str, str]:
-        """The step's own variables win over the task's; a bare NAME is empty."""
-        pairs = [*self._task.env, *step.env]
-        merged = {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
-        return {"HOME": "/acb/home", **merged}
-
-    def _container(self, step: definition.Step, words: list[str], log: Log) -> int:
-        image = words[0]
-        if self._session.images.inspect(image) is None:
-            self._pull(step, image, log)
-        directory = None
-        if not step.disable_working_directory_override:
-            directory = self._container_directory(step)
-        mounts = [
-            Mount(self._agent.workspace, "/workspace"),
-            Mount(self._agent.home, "/acb/home"),
-        ]
-        mounts += [self._volume(step, one) for one in step.volume_mounts]
-        mounts += self._tools.mount(image, self._environment(step), self._files)
-        result = self._session.run(
-            image,
-            arguments=words[1:] or None,
-            entrypoint=step.entry_point or None,
-            environment=self._environment(step),
-            working_dir=directory,
-            user=step.user or None,
-            mounts=tuple(mounts),
-            network=step.network or None,
-            name=step.id,
-            log=log,
-            detach=step.detach,
-        )
-        return result if isinstance(result, int) else 0
-
-    def _container_directory(self, step: definition.Step) -> str:
-        """The container's working directory; docker makes one that is not there."""
-        parts = [part for part in Path(step.working_directory.lstrip("/")).parts if part != "."]
-        with contextlib.suppress(OSError):  # the container tells why it cannot go there
-            self._files.make_folders("/".join(parts))
-        return "/".join(["/workspace", *parts])
-
-    def _volume(self, step: definition.Step, mount: dict[str, str]) -> Mount:
-        """A volume of the task file: files whose content is given in base64."""
-        name, target = mount.get("name", ""), mount.get("mountPath", "")
-        found = next((one for one in self._task.volumes if one.get("name") == name), None)
-        if found is None or not target.startswith("/"):
-            raise StepError(
-                f"invalid use of Mounts. '{name}' must be one of the task's volumes, and its "
-                f"mountPath '{target}' must be absolute"
-            )
-        place = f"volumes/{step.id}/{target.replace('/', '-')}"
-        files: dict[str, bytes] = {}
-        for file, content in (found.get("secret") or {}).items():
-            try:
-                decoded = base64.b64decode(str(content), validate=True)
-            except binascii.Error:
-                raise StepError(f"the file '{file}' of volume '{name}' is not base64") from None
-            self._log.masker.hide(decoded.decode(errors="ignore"))
-            if not file or "/" in file or file in (".", ".."):
-                raise StepError(f"volume '{name}': '{file}' is not the name of a file")
-            files[file] = decoded
-        with RootFolder(self._agent.folder) as folder:
-            folder.remove(place)  # an earlier try of the step may have put links into it
-            folder.make_folders(place, 0o700)
-            for file, decoded in files.items():
-                folder.write(f"{place}/{file}", decoded)
-        return Mount(self._agent.folder / place, target)
+        """The variables of a build step's docker, as the agent's shell reads them."""
+        try:
+            return docker_run.parse(self._line(step), AGENT).environment
+        except UsageError as error:
+            self._log.raw(str(error))
+            raise StepError("exit status 125") from None
 
     def _explicit_pull(self, step: definition.Step) -> None:
-        image = _command(step)[0]
-        if not step.entry_point and plain_call(_command(step)) is not None:
+        image = step.cmd.partition(" ")[0]
+        if tool_of(image) is not None:
             return  # what stands for it is part of the local cloud
-        try:
-            self._pull(step, image, self._log.raw)
-        except CloudError as error:
-            raise StepError(str(error)) from None
+        status = self._docker(step, ["pull", image], self._log.raw)
+        if status:
+            raise StepError(f"exit status {status}")
 
-    def _pull(self, step: definition.Step, image: str, log: Log) -> None:
+    def _download(self, step: definition.Step, image: str, log: Log) -> str:
         for attempt in range(step.cmd_download_retries + 1):
             try:
-                self._session.pull(image, log)
-                return
+                return self._session.pull(image, log)
             except CloudError:
-                if attempt == step.cmd_download_retries:
+                if attempt >= step.cmd_download_retries:
                     raise
                 self._agent.wait(step.cmd_download_retry_delay)
-
-
-def _command(step: definition.Step) -> list[str]:
-    """The words of a cmd: an image, and what it is given."""
-    words = split(step.cmd)
-    if not words:
-        raise StepError("its cmd is empty")
-    if words[0].startswith("-"):
-        raise StepError(
-            f"its cmd begins with the option '{words[0]}' of docker run, which the local cloud "
-            "does not implement: use the step's properties (env, ports, detach, user, …)"
-        )
-    return words
+        raise AssertionError("it was tried")

@@ -12,8 +12,10 @@ from ...containers.sandboxes.container import Mount
 from ...errors import CloudError
 from ...reference import DOCKER_HUB, Reference
 from ...root_folder import RootFolder
+from ..definitions import agent_command
 from ..tools import ToolContext, az, docker
 from ..tools.server import Call
+from ..tools.volumes import Volumes
 from .agent import Agent
 from .attempts import Log
 from .session import RunSession
@@ -76,22 +78,28 @@ class StepTools:
         self._agent = agent
         self._session = session
         self._lock = threading.Lock()
+        self._workspace = RootFolder(agent.workspace)
+        self.volumes = Volumes(agent.folder / "docker-volumes")
+        for name in (agent_command.WORKSPACE_VOLUME, agent.volume):
+            self.volumes.give(name, agent.workspace)
+        self.volumes.give(agent_command.HOME_VOLUME, agent.home)
+
+    def call(self, words: list[str]) -> tuple[str, list[str]] | None:
+        """See :class:`~..tools.ToolImages`."""
+        return plain_call(words)
 
     def run(
         self,
         tool: str,
         words: list[str],
         environment: Mapping[str, str],
-        workspace: RootFolder,
+        directory: str,
         log: Log,
     ) -> int:
         """Run a tool with its output in the log; returns its exit status."""
-        context = self._context(environment, workspace, log)
-        return _TOOLS[tool](words, context)
+        return _TOOLS[tool](words, self.context(environment, log, directory))
 
-    def mount(
-        self, image: str, environment: Mapping[str, str], workspace: RootFolder
-    ) -> list[Mount]:
+    def mount(self, image: str, environment: Mapping[str, str]) -> list[Mount]:
         """What lets a container of ``image`` call the tools that its image has; [] without any."""
         found = self._session.images.inspect(image)
         labels = (found or {}).get("Config", {}).get("Labels") or {}
@@ -105,7 +113,7 @@ class StepTools:
                 return 127
             given = {**environment, **call.settings}
             context = replace(
-                self._context(given, workspace, call.output),
+                self.context(given, call.output),
                 error=call.error,
                 cancelled=lambda: call.cancelled() or self._agent.cancelled.is_set(),
             )
@@ -121,17 +129,19 @@ class StepTools:
             folder.write(place, f"{server.port} {key}\n".encode())
         return [Mount(self._agent.folder / place, tool_client.ADDRESS_FILE, read_only=True)]
 
-    def _context(
-        self, environment: Mapping[str, str], workspace: RootFolder, log: Log
-    ) -> ToolContext:
+    def context(self, environment: Mapping[str, str], log: Log, directory: str = "") -> ToolContext:
+        """What a tool that a step calls may use."""
         return ToolContext(
             session=self._session,
             cloud=self._agent.cloud,
             identity=self._agent.identity,
             state=self._agent.folder,
-            workspace=workspace,
+            workspace=self._workspace,
             environment=dict(environment),
             log=log,
             registry=self._agent.server,
             cancelled=lambda: self._agent.cancelled.is_set() or not self._session.time_left(),
+            directory=directory,
+            tools=self,
+            given_volumes=self.volumes,
         )

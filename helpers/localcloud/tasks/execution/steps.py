@@ -107,6 +107,7 @@ class Steps:
                     f"failed to login, ran out of retries: failed to set docker credentials: {error}"
                 ) from None
             self._log.line(f"Successfully logged into {server}")
+        self._commands.prepare_volumes()
 
     def _end_others(self) -> None:
         self._agent.cancelled.set()
@@ -154,18 +155,6 @@ def _check(step: definition.Step) -> None:
         raise StepError(
             f"step ID: {step.id}: the local cloud does not implement volumeMounts of a build step: "
             "it works on Azure. A cmd step before it can copy the files into the source"
-        )
-    for port in step.ports:
-        # Containers of a run share one network: a port is where it is, and cannot be moved.
-        outside, _, inside = port.rpartition("/")[0 if "/" in port else 2].rpartition(":")
-        if outside.rpartition(":")[2] not in ("", inside):
-            raise StepError(
-                f"step ID: {step.id}: the local cloud does not implement publishing a port under "
-                f"another number ({port}): other steps reach it at {step.id}:{inside}"
-            )
-    if step.isolation and step.isolation != "default":
-        raise StepError(
-            f"step ID: {step.id}: the local cloud does not implement isolation '{step.isolation}'"
         )
 
 

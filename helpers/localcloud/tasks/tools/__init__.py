@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 from ...cloud import Cloud
 from ...containers.engine import Session
+from ...containers.sandboxes.container import Mount
 from ...principals import Principal
 from ...root_folder import RootFolder
+from .volumes import Volumes
+
+Log = Callable[[str], None]
+
+
+class ToolImages(Protocol):
+    """The images that the local cloud has programs for, as the steps of one run use them."""
+
+    def call(self, words: list[str]) -> tuple[str, list[str]] | None:
+        """The tool and its words, where an image and its command are nothing but a call of it."""
+
+    def run(
+        self, tool: str, words: list[str], environment: Mapping[str, str], directory: str, log: Log
+    ) -> int:
+        """Run a tool in ``directory`` of the workspace; its exit status."""
+
+    def mount(self, image: str, environment: Mapping[str, str]) -> list[Mount]:
+        """What lets a container of ``image`` call the tools that its image has."""
 
 
 @dataclass
@@ -20,12 +41,25 @@ class ToolContext:
     cloud: Cloud
     identity: Principal | None
     state: Path  # what a tool keeps for later steps of the run, out of reach of their containers
-    workspace: RootFolder  # the step's working directory
+    workspace: RootFolder  # /workspace of the step
     environment: dict[str, str]
-    log: Callable[[str], None]
+    log: Log
     cancelled: Callable[[], bool] = lambda: False  # whether the step is to end
     registry: str = ""  # the login server of the run's registry
-    error: Callable[[str], None] | None = None  # standard error, where it is kept apart
+    error: Log | None = None  # standard error, where it is kept apart
+    directory: str = ""  # the working directory, in the workspace
+    tools: ToolImages | None = None
+    downloads: Callable[[str, Log], str] | None = None  # how the step pulls an image
+    given_volumes: Volumes | None = None  # those of the run
+
+    @cached_property
+    def volumes(self) -> Volumes:
+        """The named volumes that ``docker`` knows."""
+        return self.given_volumes or Volumes(self.state / "docker-volumes")
+
+    def pull(self, image: str, log: Log) -> str:
+        """Pull an image as often as the step says; its digest. Raises :class:`CloudError`."""
+        return (self.downloads or self.session.pull)(image, log)
 
     def tell(self, text: str) -> None:
         """Print what is no result: an error, a warning."""

@@ -7,7 +7,15 @@ from typing import NoReturn
 
 
 class UsageError(Exception):
-    """A command line that the tool does not understand."""
+    """A command line that the tool does not understand; ``status`` is what docker exits with."""
+
+    status = 125
+
+
+class ArgumentsError(UsageError):
+    """Too few or too many arguments."""
+
+    status = 1
 
 
 class Parser(argparse.ArgumentParser):

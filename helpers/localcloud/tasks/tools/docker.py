@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import shlex
 from argparse import Namespace
 from collections.abc import Callable
-from pathlib import PurePosixPath
 
 from ...containers.build.build_context import ContextError
 from ...containers.build.frontend import chosen
 from ...containers.engine import human_size
 from ...containers.errors import BuildError, SandboxError
-from ...containers.sandboxes.container import Mount
 from ...errors import CloudError
 from ...reference import DOCKER_HUB, InvalidReferenceError
 from ...registry.credentials import Credential
-from ...root_folder import FileBelow
-from . import ToolContext
+from . import ToolContext, docker_run
 from .arguments import Parser, UsageError
+from .files import inside
+
+DAEMON = "docker: Error response from daemon: "
 
 _GROUPS = {
     "image": ("pull", "push", "tag", "build", "inspect", "ls", "rm"),
@@ -52,8 +50,8 @@ def run(arguments: list[str], context: ToolContext) -> int:
     try:
         return command(words, context)
     except UsageError as error:
-        context.log(f"docker {name}: {error}")
-        return 125
+        context.log(f"{error}\nSee 'docker {name} --help'.")
+        return error.status
     except BuildError as error:
         context.log(error.message)
         return error.exit_status
@@ -64,7 +62,8 @@ def run(arguments: list[str], context: ToolContext) -> int:
         context.log(prefix + error.message)
         return 125 if name == "run" else 1
     except (SandboxError, ContextError, InvalidReferenceError) as error:
-        context.log(f"docker: Error response from daemon: {error}")
+        text = str(error).removeprefix(DAEMON)
+        context.log(f"{DAEMON}{text}")
         return 125
 
 
@@ -85,7 +84,7 @@ def _pull(words: list[str], context: ToolContext) -> int:
 
     options = _parse("pull", words, define)
     quiet: Callable[[str], None] = lambda line: None  # noqa: E731, ARG005
-    context.session.pull(options.image, quiet if options.quiet else context.log)
+    context.pull(options.image, quiet if options.quiet else context.log)
     found = context.session.images.inspect(options.image)
     if found:
         digest = found["RepoDigests"][0]
@@ -127,10 +126,10 @@ def _build(words: list[str], context: ToolContext) -> int:
             parser.add_argument(name, action="store_true")
 
     options = _parse("build", words, define)
-    place = _inside(context, options.context)
+    place = inside(context, options.context)
     file = options.file
     if file:
-        real = _inside(context, file)
+        real = inside(context, file)
         if place != "." and not real.startswith(f"{place}/"):
             raise UsageError(f"the Dockerfile must be within the build context: {file}")
         file = real if place == "." else real[len(place) + 1 :]
@@ -154,21 +153,6 @@ def _build(words: list[str], context: ToolContext) -> int:
         log=context.log,
     )
     return 0
-
-
-def _inside(context: ToolContext, name: str) -> str:
-    """A path of the workspace, given as the step sees it, without links."""
-    plain = PurePosixPath(name)
-    relative = plain.relative_to("/workspace") if plain.is_relative_to("/workspace") else plain
-    outside = UsageError(f"{name} lies outside /workspace, and a run never sees its host")
-    if relative.is_absolute():
-        raise outside
-    try:
-        return context.workspace.real(str(relative), strict=True)
-    except OSError as error:
-        if error.errno == errno.EXDEV:
-            raise outside from None
-        raise UsageError(f"{name} does not exist in /workspace") from None
 
 
 def _images(words: list[str], context: ToolContext) -> int:
@@ -237,65 +221,6 @@ def _logout(words: list[str], context: ToolContext) -> int:
     return 0
 
 
-def _run(words: list[str], context: ToolContext) -> int:
-    parser = Parser("docker run")
-    for repeated in (("-e", "--env"), ("-v", "--volume")):
-        parser.add_argument(*repeated, action="append", default=[])
-    for name in ("--entrypoint", "--name", "--network"):
-        parser.add_argument(name)
-    parser.add_argument("-w", "--workdir")
-    parser.add_argument("-u", "--user")
-    parser.add_argument("-d", "--detach", action="store_true")
-    parser.add_argument("--rm", action="store_true")
-    flags, rest = _before_image(words, parser)
-    options = parser.parse_args(flags)
-    if not rest:
-        raise UsageError("'docker run' requires at least 1 argument: an image")
-    environment = {}
-    for pair in options.env:
-        key, equals, value = pair.partition("=")
-        environment[key] = value if equals else context.environment.get(key, "")
-    result = context.session.run(
-        rest[0],
-        arguments=rest[1:] or None,
-        entrypoint=options.entrypoint,
-        environment=environment,
-        working_dir=options.workdir,
-        user=options.user,
-        mounts=[_mount(context, text) for text in options.volume],
-        network=options.network,
-        name=options.name or "",
-        log=context.log,
-        detach=options.detach,
-    )
-    if isinstance(result, int):
-        return result
-    context.log(result.name)
-    return 0
-
-
-def _before_image(words: list[str], parser: Parser) -> tuple[list[str], list[str]]:
-    """The options in front of the image, and the image with its command."""
-    with_value = {
-        name for action in parser._actions if action.nargs != 0 for name in action.option_strings
-    }
-    position = 0
-    while position < len(words) and words[position].startswith("-"):
-        if words[position] in ("-it", "-i", "-t"):
-            raise UsageError(f"unknown flag: {words[position]}: a task step has no terminal")
-        position += 2 if words[position] in with_value else 1
-    return words[:position], words[position:]
-
-
-def _mount(context: ToolContext, text: str) -> Mount:
-    source, _, rest = text.partition(":")
-    target, _, mode = rest.partition(":")
-    if not source.startswith(("/", ".", "$")) or not target:
-        raise UsageError(f"the local cloud has no named volumes: {shlex.quote(text)}")
-    place = FileBelow(context.workspace, _inside(context, source))
-    return Mount(place, target, mode == "ro")
-
-
 def _remove_image(words: list[str], context: ToolContext) -> int:
     def define(parser: Parser) -> None:
         parser.add_argument("names", nargs="+")
@@ -337,7 +262,7 @@ _COMMANDS: dict[str, Callable[[list[str], ToolContext], int]] = {
     "pull": _pull,
     "push": _push,
     "rmi": _remove_image,
-    "run": _run,
+    "run": docker_run.execute,
     "tag": _tag,
     "version": _version,
 }

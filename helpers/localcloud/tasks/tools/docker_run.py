@@ -1,0 +1,318 @@
+"""``docker run``: its options, and what they make of an image. Also how every step of a task begins."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from ...containers.sandboxes.container import Container, Mount
+from ...errors import CloudError
+from ...reference import InvalidReferenceError, Reference
+from ...root_folder import FileBelow
+from . import ToolContext
+from .arguments import UsageError
+from .files import WORKSPACE, inside
+from .flags import Options, Read
+
+_UNIT = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_BYTES = re.compile(r"(\d+(?:\.\d+)?) ?([bkmgt]?)b?", re.IGNORECASE)
+_MEMORY_LEAST = 6 << 20  # bytes; Docker's
+_RIGHTS = "containers of the local cloud never get more rights than their run"
+_PROCESSORS = "it does not limit processors"
+_LINUX = "containers are kept apart in one way"
+_DEVICES = "containers see no devices of this machine"
+
+OPTIONS = Options(
+    "run",
+    values=(
+        "--add-host",
+        *("-e --env", "--env-file", "--entrypoint", "--expose", "-h --hostname"),
+        *("--isolation", "-l --label", "-m --memory", "--name", "--net --network"),
+        *("--net-alias --network-alias", "-p --publish", "--platform", "--pull"),
+        *("--pids-limit", "--stop-signal", "--stop-timeout", "-u --user", "-v --volume"),
+        *("-w --workdir", "--mount", "--cidfile"),
+    ),
+    switches=("-d --detach", "--rm", "-q --quiet", "-P --publish-all"),
+    # They tell Docker how to do what is done here anyway, or limit what no step can see.
+    ignored_values=(
+        *("-a --attach", "--memory-swap", "--memory-reservation", "--memory-swappiness"),
+        *(
+            "--detach-keys",
+            "--log-driver",
+            "--log-opt",
+            "--oom-score-adj",
+            "--shm-size",
+            "--ulimit",
+        ),
+    ),
+    ignored_switches=(
+        *("-t --tty", "-i --interactive", "--init", "--disable-content-trust", "--sig-proxy"),
+        *("--no-healthcheck", "--oom-kill-disable"),
+    ),
+    missing={
+        "--privileged": _RIGHTS,
+        "--cap-add": _RIGHTS,
+        "--security-opt": _RIGHTS,
+        "--userns": _RIGHTS,
+        "--cap-drop": "containers have the capabilities that they begin with",
+        **dict.fromkeys(
+            (
+                *("--cpus", "-c --cpu-shares", "--cpu-period", "--cpu-quota", "--cpuset-cpus"),
+                *("--cpuset-mems", "--cpu-rt-period", "--cpu-rt-runtime"),
+            ),
+            _PROCESSORS,
+        ),
+        **dict.fromkeys(("--device", "--gpus", "--device-cgroup-rule"), _DEVICES),
+        **dict.fromkeys(("--ipc", "--pid", "--uts", "--cgroupns", "--runtime"), _LINUX),
+        **dict.fromkeys(
+            (
+                *("--blkio-weight", "--blkio-weight-device", "--device-read-bps"),
+                *("--device-read-iops", "--device-write-bps", "--device-write-iops"),
+                *("--cgroup-parent", "--dns", "--dns-opt --dns-option", "--dns-search"),
+                *("--domainname", "--group-add", "--health-cmd", "--health-interval"),
+                *("--health-retries", "--health-start-period", "--health-timeout", "--ip"),
+                *("--ip6", "--kernel-memory", "--label-file", "--link", "--link-local-ip"),
+                *("--mac-address", "--read-only", "--restart", "--storage-opt", "--sysctl"),
+                *("--tmpfs", "--volume-driver", "--volumes-from"),
+            ),
+            "",
+        ),
+    },
+    interspersed=False,
+)
+
+
+@dataclass
+class Run:
+    """A container to run: what the words after ``docker run`` say."""
+
+    image: str
+    arguments: list[str]
+    read: Read
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def entrypoint(self) -> str | None:
+        """What is to be started instead of the image's own; "" takes that away."""
+        return self.read.last("entrypoint") if "entrypoint" in self.read.given else None
+
+    @property
+    def directory(self) -> str:
+        """Its working directory."""
+        return self.read.last("workdir")
+
+
+def parse(words: list[str], context: Mapping[str, str], files: ToolContext | None = None) -> Run:
+    """Read the words after ``docker run``; variables without a value come from ``context``.
+
+    Raises :class:`UsageError` in Docker's words.
+    """
+    read = OPTIONS.read(words)
+    read.need("run", 1)
+    isolation = read.last("isolation")
+    if isolation not in ("", "default"):
+        raise refused(f"Invalid isolation: \"{isolation}\" - linux only supports 'default'")
+    environment: dict[str, str] = {}
+    for name in read.all("env-file"):
+        environment |= _environment_file(name, context, files)
+    for pair in read.all("env"):
+        key, equals, value = pair.partition("=")
+        if not key:
+            raise UsageError(
+                f'invalid argument "{pair}" for "-e, --env" flag: invalid environment variable: '
+                f"{pair}"
+            )
+        if equals:
+            environment[key] = value
+        elif key in context:  # one that docker itself has not got is not there
+            environment[key] = context[key]
+    return Run(read.arguments[0], read.arguments[1:], read, environment)
+
+
+def refused(text: str) -> UsageError:
+    """What Docker's daemon refuses, in its frame."""
+    return UsageError(f"docker: Error response from daemon: {text}.")
+
+
+def _environment_file(
+    name: str, context: Mapping[str, str], files: ToolContext | None
+) -> dict[str, str]:
+    if files is None:
+        raise UsageError(f"docker: open {name}: no such file or directory.")
+    try:
+        text = files.workspace.read(inside(files, name)).decode()
+    except (OSError, UsageError):
+        raise UsageError(f"docker: open {name}: no such file or directory.") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"docker: {name} is not UTF-8 text.") from None
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        pair = line.lstrip()
+        key, equals, value = pair.partition("=")
+        if not pair or pair.startswith("#"):
+            continue
+        if not key or re.search(r"\s", key):
+            raise UsageError(f"docker: poorly formatted environment: variable '{key}' contains "
+                             "whitespaces." if key else f"docker: poorly formatted environment: no "
+                             f"variable name on line '{pair}'.")  # fmt: skip
+        if equals:
+            found[key] = value
+        elif key in context:
+            found[key] = context[key]
+    return found
+
+
+def execute(words: list[str], context: ToolContext) -> int:
+    """Run a container; its exit status, 125 where it could not be run at all."""
+    run = parse(words, context.environment, context)
+    _make_directory(run.directory, context)
+    tools = context.tools
+    call = None if tools is None or run.entrypoint else tools.call([run.image, *run.arguments])
+    if call is not None and tools is not None:
+        directory = inside(context, run.directory or "/workspace")
+        return tools.run(*call, run.environment, directory, context.log)
+    fetched = _fetch(run, context)
+    if fetched:
+        return fetched
+    mounts = volumes(run, context)
+    if tools is not None:
+        mounts += tools.mount(run.image, run.environment)
+    directory = run.directory
+    if directory and not directory.startswith("/"):
+        raise refused(
+            f"the working directory '{directory}' is invalid, it needs to be an absolute path"
+        )
+    name = run.read.last("name")
+    if name and not context.session.is_valid_name(name):
+        raise refused(
+            f"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
+        )
+    result = context.session.run(
+        run.image,
+        arguments=run.arguments or None,
+        entrypoint=run.entrypoint,
+        environment=run.environment,
+        working_dir=directory or None,
+        user=run.read.last("user") or None,
+        mounts=mounts,
+        network=run.read.last("network") or None,
+        name=name,
+        log=context.log,
+        detach=run.read.is_set("detach"),
+        memory=memory(run.read.last("memory")),
+    )
+    if isinstance(result, Container):
+        context.log(result.name)
+        return 0
+    return result
+
+
+def _make_directory(name: str, context: ToolContext) -> None:
+    """Docker makes a working directory that is not there; one in the workspace stays."""
+    with contextlib.suppress(OSError, ValueError):  # the container tells why it cannot go there
+        context.workspace.make_folders(str(PurePosixPath(name).relative_to(WORKSPACE)))
+
+
+def _fetch(run: Run, context: ToolContext) -> int:
+    """Pull the image where it is not here, as ``--pull`` says; 125 when it cannot be had."""
+    when = run.read.last("pull", "missing")
+    if when not in ("always", "missing", "never"):
+        raise UsageError(
+            f'docker: invalid pull option: \'{when}\': must be one of "always", "missing" or '
+            '"never".'
+        )
+    if not run.image or re.search(r"\s", run.image):
+        raise refused_image(f"invalid reference format: {run.image!r}")
+    try:
+        Reference.parse(run.image)
+    except InvalidReferenceError as error:
+        raise refused_image(str(error)) from None
+    here = context.session.images.inspect(run.image) is not None
+    if here and when != "always":
+        return 0
+    if not here and when == "never":
+        context.log(f"docker: Error response from daemon: No such image: {run.image}.")
+        return 125
+    quiet = run.read.is_set("quiet")
+    if not here and not quiet:
+        context.log(f"Unable to find image '{_full(run.image)}' locally")
+    try:
+        context.pull(run.image, (lambda _: None) if quiet else context.log)
+    except CloudError as error:
+        context.log(f"docker: Error response from daemon: {error.message}")
+        return 125
+    return 0
+
+
+def refused_image(text: str) -> UsageError:
+    """What docker says of a name that is none."""
+    return UsageError(f"docker: {text}.")
+
+
+def _full(image: str) -> str:
+    return Reference.parse(image).familiar
+
+
+def memory(text: str) -> int:
+    """Bytes of ``--memory``, 0 where none is given. Raises :class:`UsageError`."""
+    if not text:
+        return 0
+    match = _BYTES.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(
+            f'invalid argument "{text}" for "-m, --memory" flag: invalid size: \'{text}\''
+        )
+    size = int(float(match[1]) * _UNIT[match[2].lower()])
+    if 0 < size < _MEMORY_LEAST:
+        raise refused("Minimum memory limit allowed is 6MB")
+    return size
+
+
+def volumes(run: Run, context: ToolContext) -> list[Mount]:
+    """What ``--volume`` and ``--mount`` say. Raises :class:`UsageError`."""
+    found = []
+    for text in run.read.all("volume"):
+        parts = text.split(":")
+        if len(parts) == 1:
+            parts = ["", *parts]
+        source, target, mode = (*parts, "")[:3]
+        if len(parts) > 3 or not target.startswith("/"):
+            raise refused(
+                f"invalid volume specification: '{text}'"
+                + ("" if target.startswith("/") else f": invalid mount config for type \"volume\": "
+                   f"invalid mount path: '{target}' mount path must be absolute")
+            )  # fmt: skip
+        read_only = "ro" in mode.split(",")
+        if target == "/var/run/docker.sock":
+            continue  # what speaks to it is part of the local cloud
+        found.append(_mount(context, source, target, read_only))
+    for text in run.read.all("mount"):
+        found.append(_long_mount(context, text))
+    return found
+
+
+def _mount(context: ToolContext, source: str, target: str, read_only: bool) -> Mount:
+    if source.startswith(("/", ".", "~")):
+        return Mount(FileBelow(context.workspace, inside(context, source)), target, read_only)
+    return Mount(context.volumes.place(source), target, read_only)
+
+
+def _long_mount(context: ToolContext, text: str) -> Mount:
+    given = {}
+    for part in text.split(","):
+        key, _, value = part.partition("=")
+        given[key.lower()] = value
+    kind = given.get("type", "volume")
+    target = given.get("target") or given.get("destination") or given.get("dst") or ""
+    source = given.get("source") or given.get("src") or ""
+    if kind not in ("bind", "volume"):
+        raise UsageError(
+            f"the local cloud does not implement docker run --mount type={kind}. It works on Azure"
+        )
+    if not target:
+        raise UsageError(f'invalid argument "{text}" for "--mount" flag: target is required')
+    read_only = any(given.get(key) in ("", "true", "1") for key in ("readonly", "ro"))
+    return _mount(context, source, target, read_only)
