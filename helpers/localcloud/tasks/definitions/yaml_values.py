@@ -101,6 +101,8 @@ class Document:
         if node.is_mapping and isinstance(shape, (Struct, MapOfTexts)):
             self._mapping(node, shape, into)
             return into
+        if node.is_mapping and shape.name == "time.Time":
+            return None  # of whose fields none can be set
         return self._refuse(node, shape, name)
 
     def _item(self, node: Node, shape: ListOf, name: str) -> Any:

@@ -51,7 +51,8 @@ _DATE = re.compile(
 )
 _LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 _DEEPEST = 10_000  # levels
-_ESCAPES = 200  # a text is read so many times at most
+_REPAIRS = 200  # a text is read so many times at most
+_COLON = "\ue000"  # stands for a colon that is text
 
 
 class YamlError(ValueError):
@@ -115,21 +116,34 @@ class Node:
 
 def read(text: str) -> Node | None:
     """The first document of a text; None when it has none. Raises :class:`YamlError`."""
-    for _ in range(_ESCAPES):
+    colon = _COLON if _COLON not in text else ""
+    for _ in range(_REPAIRS):
         try:
-            return _compose(_LOADER(text))
+            return _compose(_LOADER(text), colon)
         except yaml.MarkedYAMLError as error:
             told, mark = _told(error), error.problem_mark
         except yaml.YAMLError as error:
             raise YamlError(_told(error)) from None
         except UnicodeError:  # half a surrogate pair
             raise YamlError("yaml: the text is no Unicode") from None
-        # yaml.v2 takes \' in double quotes for an apostrophe; libyaml knows no such escape.
-        at = _offset(text, mark) if mark and "unknown escape" in told else -1
-        if at < 0 or text[at : at + 2] != "\\'":
+        repaired = _repaired(text, _offset(text, mark), told, colon) if mark else None
+        if repaired is None:
             raise YamlError(told)
-        text = text[:at] + text[at + 1 :]
-    raise YamlError(f"yaml: more than {_ESCAPES} escapes \\' in double quotes")
+        text = repaired
+    raise YamlError(f"yaml: more than {_REPAIRS} places that only the engine's reader takes")
+
+
+def _repaired(text: str, at: int, told: str, colon: str) -> str | None:
+    """``text`` where libyaml is stricter than yaml.v2: made so that both read the same.
+
+    yaml.v2 takes \\' in double quotes for an apostrophe, and the colon of ``[PATH=/bin:]`` for a
+    part of the text.
+    """
+    if "unknown escape character" in told and text[at : at + 2] == "\\'":
+        return text[:at] + text[at + 1 :]
+    if "found unexpected ':'" in told and text[at : at + 1] == ":" and colon:
+        return text[:at] + colon + text[at + 1 :]
+    return None
 
 
 def _offset(text: str, mark: Any) -> int:
@@ -137,7 +151,7 @@ def _offset(text: str, mark: Any) -> int:
     return sum(map(len, lines[: mark.line])) + int(mark.column)
 
 
-def _compose(loader: Any) -> Node | None:
+def _compose(loader: Any, colon: str) -> Node | None:
     anchors: dict[str, Node] = {}
     root: list[Node] = []
     open_nodes: list[list[Node]] = [root]
@@ -149,6 +163,8 @@ def _compose(loader: Any) -> Node | None:
             open_nodes.pop()
         elif isinstance(event, (ScalarEvent, SequenceStartEvent, MappingStartEvent, AliasEvent)):
             node = _node(event)
+            if colon and colon in node.value:
+                node.value = node.value.replace(colon, ":")
             if isinstance(event, AliasEvent):
                 node.target = anchors.get(event.anchor or "")
                 if node.target is None:
