@@ -117,7 +117,7 @@ def test_presets_without_a_block() -> None:
             "line 2, column 8: cannot unmarshal !!str `one.yaml` into []string",
         ),
         ("alias:\n  src: [bad.yaml]", "the alias file 'bad.yaml' cannot be read: yaml: line 1"),
-        ("alias: [", "error during alias unmarshaling: yaml: line 2"),
+        ("alias: [", "error during alias unmarshaling: yaml: line 1, column 9: did not find"),
     ],
 )
 def test_wrong_blocks(block: str, message: str) -> None:

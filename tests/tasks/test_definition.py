@@ -344,5 +344,5 @@ def test_names_come_from_a_file_of_the_context() -> None:
 def test_an_alias_of_several_lines_leaves_lines_as_they_are_rendered() -> None:
     text = 'version: v1.1.0\nalias:\n  values:\n    two: "a\\n      b"\nsteps:\n  - cmd: $two\n'
     assert read(text).steps[0].cmd == "a b"
-    with pytest.raises(TaskError, match=r"yaml: line 6, column 1: "):  # of what is rendered
+    with pytest.raises(TaskError, match=r"yaml: line 5, column 6: "):  # of what is rendered
         read(text + "  bad\n")

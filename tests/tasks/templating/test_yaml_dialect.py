@@ -84,10 +84,10 @@ def test_what_may_be_empty_or_aliased(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("- a", r"line 1: cannot unmarshal !!seq into templating\.Values"),
+        ("- a", r"line 1, column 1: cannot unmarshal !!seq into templating\.Values"),
         ("hello world", "cannot unmarshal !!str `hello w...`"),
         ("a: [", "yaml: line 1"),
-        ("a: *x", "alias"),
+        ("a: *x", "line 1, column 4: unknown anchor 'x' referenced"),
         ("a: &x [*x]", "contains itself"),
         ("k: {[a]: b}", "invalid map key"),
         ("[a]: b", "cannot unmarshal !!seq into string"),

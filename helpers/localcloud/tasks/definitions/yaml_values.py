@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..templating.yaml_nodes import BINARY, TIMESTAMP, Node, YamlError, read, resolve
+from ..templating.yaml_nodes import BINARY, TIMESTAMP, Node, YamlError, read, resolve, shortened
 
 __all__ = ["Document", "ListOf", "MapOfTexts", "Scalar", "Shape", "Struct", "YamlError"]
 
-_SHOWN = 10  # characters of a value that an error shows
 _MOST = 1 << 63
+_UNUSABLE = re.compile("[\0\ud800-\udfff]")
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 # How many of the nodes read may be repeated ones, by how many there are (allowedAliasRatio).
 _FEW, _MANY = 400_000, 4_000_000
@@ -159,9 +159,9 @@ class Document:
             return None if isinstance(shape, (Struct, ListOf)) else _zero(shape)
         if shape.name == "string":
             text = value if tag == BINARY else node.value
-            if "\0" not in text:
+            if not _UNUSABLE.search(text):
                 return text
-            # No command line, variable or path can hold a NUL.
+            # No command line, variable or path can hold a NUL, or what is no Unicode.
             return self._refuse(node, Shape("string", "a text without NUL"), name)
         if shape.name == "bool" and isinstance(value, bool):
             return value
@@ -179,9 +179,7 @@ class Document:
         """Note that a node is not of the wanted type."""
         shown = ""
         if node.is_scalar:
-            text = node.value
-            text = text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
-            shown = f" `{text}`"
+            shown = f" `{shortened(node.value)}`"
         what = f"{name} must be" if name else "it must be"
         self._errors.append(
             f"  line {node.line}, column {node.column}: cannot unmarshal {node.told_tag()}{shown} "

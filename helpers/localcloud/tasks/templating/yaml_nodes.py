@@ -50,6 +50,7 @@ _DATE = re.compile(
     r"| \d\d?:\d\d?:\d\d?(?:\.\d+)?)?"
 )
 _LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+_SHOWN = 10  # characters of a value that an error shows
 _DEEPEST = 10_000  # levels
 _REPAIRS = 200  # a text is read so many times at most
 _COLON = "\ue000"  # stands for a colon that is text
@@ -121,9 +122,9 @@ def read(text: str) -> Node | None:
         try:
             return _compose(_LOADER(text), colon)
         except yaml.MarkedYAMLError as error:
-            told, mark = _told(error), error.problem_mark
+            told, mark = _told(error, text), error.problem_mark
         except yaml.YAMLError as error:
-            raise YamlError(_told(error)) from None
+            raise YamlError(_told(error, text)) from None
         except UnicodeError:  # half a surrogate pair
             raise YamlError("yaml: the text is no Unicode") from None
         repaired = _repaired(text, _offset(text, mark), told, colon) if mark else None
@@ -239,17 +240,26 @@ def _binary(node: Node) -> str:
     try:
         # Go's reader passes over line breaks, and nothing else.
         data = b64decode(node.value.replace("\n", "").replace("\r", ""), validate=True)
-        return data.decode(errors="replace")
+        return data.decode(errors="surrogateescape")
     except (binascii.Error, ValueError):
         raise YamlError(
             f"yaml: line {node.line}: !!binary value contains invalid base64 data"
         ) from None
 
 
-def _told(error: yaml.YAMLError) -> str:
+def shortened(text: str) -> str:
+    """A value as an error shows it."""
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+
+
+def _told(error: yaml.YAMLError, text: str) -> str:
     """What is wrong with a YAML text and where, in one line."""
-    mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
+    mark = getattr(error, "problem_mark", None)
     if mark is None:
         return f"yaml: {problem}"
-    return f"yaml: line {mark.line + 1}, column {mark.column + 1}: {problem}"
+    line, column = mark.line + 1, mark.column + 1
+    lines = text.rstrip("\n").split("\n")
+    if line > len(lines):  # where the text ends
+        line, column = len(lines), len(lines[-1]) + 1
+    return f"yaml: line {line}, column {column}: {problem}"
