@@ -34,6 +34,12 @@ DIFFERENCES: tuple[Difference, ...] = (
         "Cancel, timeout and `down` end a run within a second, whatever it does.",
     ),
     Difference(
+        "A task file is read whole, or refused",
+        "The engine stops reading at a line of 64 KB and runs what stands above it, and takes a "
+        "text with a NUL, which no command line can hold; both are refused, with their line. A "
+        "file of `alias.src` is one of the source: no URL is fetched.",
+    ),
+    Difference(
         "Builds are reproducible",
         "The same input has the same digest, and is no update. On Azure a build carries its time, "
         "and even an unchanged rebuild is one.",

@@ -117,6 +117,7 @@ class Node:
 
 def read(text: str) -> Node | None:
     """The first document of a text; None when it has none. Raises :class:`YamlError`."""
+    text = text.removeprefix("\ufeff")
     colon = _COLON if _COLON not in text else ""
     for _ in range(_REPAIRS):
         try:
@@ -127,7 +128,7 @@ def read(text: str) -> Node | None:
             raise YamlError(_told(error, text)) from None
         except UnicodeError:  # half a surrogate pair
             raise YamlError("yaml: the text is no Unicode") from None
-        repaired = _repaired(text, _offset(text, mark), told, colon) if mark else None
+        repaired = _repaired(text, mark.index, told, colon) if mark else None
         if repaired is None:
             raise YamlError(told)
         text = repaired
@@ -145,11 +146,6 @@ def _repaired(text: str, at: int, told: str, colon: str) -> str | None:
     if "found unexpected ':'" in told and text[at : at + 1] == ":" and colon:
         return text[:at] + colon + text[at + 1 :]
     return None
-
-
-def _offset(text: str, mark: Any) -> int:
-    lines = re.split(r"(?<=\n)|(?<=\r)(?!\n)|(?<=[\x85\u2028\u2029])", text)
-    return sum(map(len, lines[: mark.line])) + int(mark.column)
 
 
 def _compose(loader: Any, colon: str) -> Node | None:
