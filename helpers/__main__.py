@@ -26,6 +26,7 @@ _REPOSITORIES = {
 }
 _MISUSE = 2
 _INTERRUPTED = 130  # 128 and SIGINT's number, as shells have it
+_NO_READER = 141  # 128 and SIGPIPE's: `| head` has read enough
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,6 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _MISUSE
     try:
         status: int = options.command(options)
+        sys.stdout.flush()  # here, where a reader that has gone away can still be told from a fault
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left of it
+        return _NO_READER
     except WaitInterruptedError as error:
         print(error, file=sys.stderr)
         return _INTERRUPTED

@@ -30,14 +30,15 @@ def text() -> str:
     try:
         cloud, problem = parameters.made({}).cloud, ""
     except HelpersError as error:
-        cloud, problem = "local", f"**The settings are not right yet.** {error}"
+        cloud, problem = "local", "**The settings are not right yet:**" + _verbatim(str(error))
     done: dict[str, bool] | None = None
     running = ""
     if cloud == "local":
         try:
             found = daemon.status(daemon.default_home())
         except DaemonError as error:
-            found, problem = None, problem or str(error)
+            found = None
+            problem = problem or f"**The local cloud is not right:**{_verbatim(str(error))}"
         running = (
             f"process {found.pid}. Its state is in `{found.home}`."
             if found is not None
@@ -64,6 +65,11 @@ def _page(cloud: str, done: Mapping[str, bool] | None, problem: str, running: st
         note=problem or (_NOT_ASKED if done is None else _asked(chapters, found)),
         running=running,
     )
+
+
+def _verbatim(message: str) -> str:
+    """A message as an indented block: what settings and paths hold is no Markdown and no HTML there."""
+    return "\n\n" + "\n".join(f"    {line}" for line in message.splitlines())
 
 
 def _asked(chapters: Iterable[str], found: Container[str]) -> str:

@@ -41,12 +41,9 @@ class ChangeBox(Moving):
 
     def draw(self, state: CloudState) -> ChangePicture:
         """What would be pushed now."""
-        known = self._current()
         seen = self._choose(self._color)
         starts = self._starts() if not state.problem else []
-        problem: str = known.get("problem") or seen["problem"]
-        if not problem and not self._color:
-            problem = f"The background is {known['current']}. Choose another colour to change it."
+        problem: str = self._current().get("problem") or seen["problem"]
         message = _message("", self._color) if seen["diff"] else ""
         return ChangePicture(self.title, seen["diff"], message, starts, problem, self._color)
 
@@ -82,7 +79,7 @@ class ChangeBox(Moving):
         with self._working:
             self._considered = None
             if not color:
-                return {"diff": [], "problem": ""}
+                return {"diff": [], "problem": self._unchosen()}
             change, problem = self._tried(lambda: forks.color_change(self._connection, color))
             if change is None:  # which parameter it was is no matter in a form of one
                 return {"diff": [], "problem": problem.removeprefix("color=")}
@@ -116,6 +113,13 @@ class ChangeBox(Moving):
     def _current(self) -> dict[str, Any]:
         found, problem = self._tried(lambda: forks.color(self._connection))
         return {"current": found} if found else {"current": "", "problem": problem}
+
+    def _unchosen(self) -> str:
+        known = self._current()
+        problem: str = known.get("problem", "")
+        return (
+            problem or f"The background is {known['current']}. Choose another colour to change it."
+        )
 
     def _starts(self) -> list[str]:
         """The tasks with a trigger for commits to the fork, and their registries."""

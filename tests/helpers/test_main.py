@@ -110,6 +110,16 @@ def test_a_shell_talks_to_the_cloud_after_env(home: Path) -> None:
     assert running.account.client_secret not in done.stdout + done.stderr
 
 
+def test_a_reader_that_has_read_enough_is_no_fault(home: Path) -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    own = environment(LOCALCLOUD_HOME=str(home))
+    command = [sys.executable, "-m", "helpers", "names"]
+    done = subprocess.run(command, env=own, stdout=writes, stderr=subprocess.PIPE, check=False)
+    os.close(writes)
+    assert (done.returncode, done.stderr) == (141, b"")  # as what SIGPIPE ends
+
+
 def test_env_holds_what_clients_need(home: Path) -> None:
     printed = run(home, "env").stdout
     for name in (

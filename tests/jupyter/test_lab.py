@@ -23,6 +23,7 @@ import pytest
 import requests
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+from helpers import parameters
 from helpers.jupyter import contents, launch, start_page
 from helpers.localcloud import daemon
 from helpers.tutorial import NOTEBOOKS, ROOT, chapters
@@ -353,6 +354,16 @@ def test_the_start_page_tells_where_one_stopped_and_what_azure_costs() -> None:
     assert "Three Premium registries and a container instance cost" in text
     assert "each notebook finds out when it begins" in text
     assert "line 7: wrong" in start_page._page("local", None, "line 7: wrong", "")
+
+
+def test_what_settings_hold_is_no_markup_of_the_start_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text('registry = "<img src=x onerror=alert(1)> [here](javascript:alert(2))"\n')
+    monkeypatch.setattr(parameters, "FILE", str(settings))  # wins over the folder
+    [wrong] = [line for line in start_page.text().splitlines() if "onerror" in line]
+    assert wrong.startswith("    "), wrong  # an indented block: Markdown reads nothing in it
 
 
 def test_a_terminal_finds_the_environment_before_what_the_readers_shell_puts_first(
