@@ -16,9 +16,15 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from .conftest import Browser
 
+# A page of a second tab has no current widget until somebody clicks into it.
+_PANEL = """
+const shell = window.jupyterapp.shell;
+const panel = shell.currentWidget ?? shell.widgets("main").next().value;
+"""
 # JupyterLab draws only the cells in sight; all of them are in its model.
-_CELLS = """
-const panel = window.jupyterapp.shell.currentWidget;
+_CELLS = (
+    _PANEL
+    + """
 const found = [];
 for (const cell of panel.content.model.cells) {
   const one = cell.toJSON();
@@ -27,13 +33,17 @@ for (const cell of panel.content.model.cells) {
 }
 return {cells: found, status: panel.sessionContext.session?.kernel?.status ?? "none"};
 """
-_SCROLL = """
-const content = window.jupyterapp.shell.currentWidget.content;
+)
+_SCROLL = (
+    _PANEL
+    + """
+const content = panel.content;
 const index = content.widgets.findIndex(one => one.model.id === arguments[0]);
 content.activeCellIndex = index;
 content.scrollToItem(index, "start");
 return content.widgets[index].node;
 """
+)
 _THEME = "return window.jupyterapp.commands.execute('apputils:change-theme', {theme: arguments[0]})"
 
 Outputs = dict[str, list[dict[str, Any]]]
@@ -47,12 +57,17 @@ class Laboratory:
     url: str
     token: str
 
-    def open(self, path: str, *, dark: bool = False) -> None:
+    def open(self, path: str, *, dark: bool = False, workspace: str = "") -> None:
         """Open a notebook by its path, in a workspace of its own, and wait for its kernel."""
-        workspace = f"{self.url}/lab/workspaces/{path[:2]}"
-        self.browser.open(f"{workspace}/tree/{path}?reset&token={self.token}")
+        place = f"{self.url}/lab/workspaces/{workspace or path[:2]}"
+        self.browser.open(f"{place}/tree/{path}?reset&token={self.token}")
         self.until(lambda: self.look()["status"] == "idle")
         self.browser.script(_THEME, "JupyterLab Dark" if dark else "JupyterLab Light")
+
+    def load_again(self) -> None:
+        """Load the page of the browser again, and wait for the kernel of its notebook."""
+        self.browser.driver.refresh()
+        self.until(lambda: self.look()["status"] == "idle")
 
     def menu(self, *labels: str) -> None:
         """Choose from the menu bar: ``menu("Run", "Run All Cells")``."""

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -31,6 +32,7 @@ from helpers.localcloud import daemon
 
 from .conftest import Browser
 from .laboratory import Laboratory, is_error
+from .wire import Wire
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
@@ -252,6 +254,52 @@ def test_strange_words_of_a_commit_are_shown_and_do_nothing(walk: Walk) -> None:
     push.click()
     walk.shows("site", "Orchid")
     assert walk.browser.script("return window.hacked") is None
+
+
+def test_a_page_that_is_loaded_again_shows_the_pictures_and_can_go_on(walk: Walk) -> None:
+    walk.lab.menu("File", "Save Notebook")
+    walk.lab.load_again()
+    assert not re.search("model not found|Loading widget", walk.shows("pipeline", "node-public"))
+    walk.lab.run("pipeline")  # in the kernel that has lived on
+    walk.push_by_git("Wheat")
+    walk.shows("pipeline", "Wheat")
+
+
+def test_two_tabs_on_one_notebook_both_move(walk: Walk) -> None:
+    first = walk.browser.driver.current_window_handle
+    walk.browser.driver.switch_to.new_window("tab")
+    second = walk.browser.driver.current_window_handle
+    try:
+        walk.lab.open("live.ipynb", workspace="second")
+        for cell in ("setup", "pipeline"):
+            walk.lab.run(cell)
+        walk.push_by_git("Plum")
+        for tab in (second, first):
+            walk.browser.driver.switch_to.window(tab)
+            walk.shows("pipeline", "Plum")
+    finally:
+        walk.browser.driver.switch_to.window(second)
+        walk.browser.driver.close()
+        walk.browser.driver.switch_to.window(first)
+
+
+def test_a_browser_whose_network_was_gone_sees_what_happened_meanwhile(walk: Walk) -> None:
+    with Wire(int(walk.lab.url.rpartition(":")[2])) as wire:
+        far = Walk(replace(walk.lab, url=f"http://127.0.0.1:{wire.port}"), walk.folder)
+        far.lab.open("live.ipynb")
+        for cell in ("setup", "pipeline", "list"):
+            far.lab.run(cell)
+        far.shows("pipeline", "node-public")
+        wire.cut()
+        walk.push_by_git("Khaki")
+        time.sleep(3)  # longer than the pushed change takes to come
+        assert "Khaki" not in far.text_of("pipeline")
+        wire.mend()
+        far.shows("pipeline", "Khaki")
+        far.lab.run("list")
+        far.shows("list", "publicregistry")
+    walk.lab.open("live.ipynb")
+    assert not [out for found in walk.lab.run_all().values() for out in found if is_error(out)]
 
 
 def test_a_cloud_that_is_killed_is_told_in_a_sentence(walk: Walk) -> None:
