@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,9 @@ def test_an_unknown_host_is_refused_with_the_reason(local_cloud: LocalCloud) -> 
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         connection.sendall(b"CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n")
         answer = b"".join(iter(lambda: connection.recv(4096), b"")).decode()
-    assert answer.startswith("HTTP/1.1 403 Forbidden\r\n")
+    told = "Forbidden by the local cloud: nothing leaves this machine"
+    assert answer.startswith(f"HTTP/1.1 403 {told}\r\n")
+    assert f"\r\nnpm-notice: {told}\r\n" in answer
     assert "refuses example.org:443" in answer
     assert "nothing leaves this machine" in answer
 
@@ -141,3 +144,19 @@ def test_a_broken_request_head_does_not_hang(local_cloud: LocalCloud) -> None:
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         connection.sendall(b"A" * 70_000)
         assert connection.recv(4096).startswith(b"HTTP/1.1 431 ")
+
+
+def test_what_pip_shows_of_a_refusal_names_the_local_cloud(
+    local_cloud: LocalCloud, tmp_path: Path
+) -> None:
+    words = ["download", "--isolated", "--retries=1", "--index-url=https://packages.example.org/", "x"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "pip", *words],
+        env={**local_cloud.env, "PIP_CONFIG_FILE": "/dev/null"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode != 0
+    assert "Forbidden by the local cloud: nothing leaves this machine" in ended.stderr

@@ -34,6 +34,9 @@ class Slow:
     def has(self, registry: str, repository: str, tag: str) -> bool:
         return (registry, repository) == ("docker.io", "library/slow")
 
+    def names(self, registry: str) -> list[str]:
+        return []
+
     def provide(self, cloud: Cloud, registry: str, repository: str, tag: str) -> str:
         self.begun += 1
         assert self.go_on.wait(30)

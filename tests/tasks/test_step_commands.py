@@ -192,3 +192,48 @@ def test_the_errors_of_a_repeated_step_are_joined(registry: Registry) -> None:
     assert ended.status == "Failed"
     told = "failed to run step ID: acb_step_0: exit status 3, exit status 3, exit status 3"
     assert told in ended.lines
+
+
+def test_a_refused_way_out_names_the_local_cloud(registry: Registry) -> None:
+    npm = f"FROM {BASE}\nRUN npm view something --registry=https://packages.example.org/\n"
+    built = registry.upload({"Dockerfile": npm, "task.yaml": f"{HEAD}  - build: .\n"})
+    body = {
+        "type": "FileTaskRunRequest",
+        "taskFilePath": "task.yaml",
+        "sourceLocation": built,
+        "platform": {"os": "Linux"},
+    }
+    runs = [registry.schedule(body)]
+    runs += [
+        registry.text(f"{HEAD}  - cmd: {command}\n")
+        for command in ("curl -sS https://example.org/", "curl -sS http://example.org/")
+    ]
+    ended = [registry.wait(run) for run in runs]
+    assert {one.status for one in ended} == {"Failed"}
+    for one in ended:
+        assert any("That is the local cloud's limit" in line for line in one.lines), one.log
+    assert any("npm notice Forbidden by the local cloud" in line for line in ended[0].lines)
+
+
+def test_an_image_that_is_not_here_is_told_with_the_way_out(registry: Registry) -> None:
+    hub = registry.text(f"{HEAD}  - cmd: ubuntu:22.04 true\n")
+    other = registry.text(f"{HEAD}  - cmd: mcr.microsoft.com/hello-world\n")
+    log = registry.wait(hub).log
+    assert "the local cloud cannot reach Docker Hub" in log
+    assert "It has stand-ins for node:15-alpine" in log
+    assert "Publish your own: push any image under this name" in log
+    log = registry.wait(other).log
+    assert "the local cloud cannot reach mcr.microsoft.com for mcr.microsoft.com/hello-world" in log
+    assert "It has stand-ins for mcr.microsoft.com/acr/bash" in log
+
+
+def test_a_vault_that_is_named_by_no_value_is_told(registry: Registry) -> None:
+    vault = "https://{{.Values.KEYVAULT}}.vault.azure.net/secrets/user"
+    task = f"secrets:\n  - id: user\n    keyvault: {vault}\n"
+    task = f"version: v1.1.0\n{task}steps:\n  - cmd: bash -c true\n"
+    ended = registry.wait(registry.text(task))
+    assert ended.status == "Failed"
+    told = (
+        "It is made with {{.Values.KEYVAULT}}, which has no value: give it one (--set KEYVAULT=…)"
+    )
+    assert told in ended.properties["runErrorMessage"]

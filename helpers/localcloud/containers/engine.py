@@ -29,6 +29,7 @@ from .errors import BuildError, SandboxError
 from .images.images import Image, ImageStore
 from .images.local_images import LocalImages, parse_reference
 from .sandboxes.container import Container, ContainerSpec, ContainerTimeoutError, Limits, Mount
+from .sandboxes.egress import EgressWatch
 from .sandboxes.network import IN_A_CHROOT, Network
 from .sandboxes.output import LineSplitter
 from .sandboxes.sandbox import Sandbox
@@ -243,7 +244,8 @@ class Session:
         *,
         detach: bool = False,
     ) -> int | Container:
-        lines = LineSplitter(log, self._cut)
+        watch = EgressWatch(log)
+        lines = LineSplitter(watch, self._cut)
         with self._lock:
             if self._closed:
                 raise SandboxError("the run was stopped")
@@ -274,6 +276,7 @@ class Session:
             lines.close()
             with self._lock:
                 self._containers.pop(container.name, None)
+        watch.explain(code)
         return code
 
     def listen(self) -> socket.socket:

@@ -41,6 +41,10 @@ def service_for(host: str) -> str | None:
     return None
 
 
+# The first line of a refusal: pip, apt, wget and npm show that line, and not what follows.
+REFUSED = "Forbidden by the local cloud: nothing leaves this machine"
+
+
 def refusal(host: str) -> str:
     """What a client that asked for a foreign host is told."""
     return (

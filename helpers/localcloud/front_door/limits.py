@@ -127,11 +127,14 @@ def _give_memory_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def answer(status: int, reason: str, *headers: str) -> bytes:
-    """A whole HTTP answer in plain text, after which the connection is closed."""
+def answer(status: int, reason: str, *headers: str, phrase: str = "") -> bytes:
+    """A whole HTTP answer in plain text, after which the connection is closed.
+
+    ``phrase`` goes into its first line, which is all that some clients show of it.
+    """
     body = reason.encode()
     lines = [
-        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        f"HTTP/1.1 {status} {phrase or HTTPStatus(status).phrase}",
         "Content-Type: text/plain; charset=utf-8",
         f"Content-Length: {len(body)}",
         "Connection: close",

@@ -12,7 +12,7 @@ import ssl
 import time
 from typing import Any, cast
 
-from .hosts import EXPECTED_REFUSALS, METADATA_HOST, refusal, service_for
+from .hosts import EXPECTED_REFUSALS, METADATA_HOST, REFUSED, refusal, service_for
 from .http_connection import HttpConnection, HttpConnections
 from .limits import (
     FIELDS,
@@ -104,7 +104,7 @@ class ProxyConnection(asyncio.Protocol):
         if port != "443" or service_for(host) is None:
             if host not in EXPECTED_REFUSALS:
                 log.warning("refused CONNECT %s:%s", host, port)
-            self._refuse(403, refusal(f"{host}:{port}"))
+            self._refuse(403, refusal(f"{host}:{port}"), f"npm-notice: {REFUSED}", phrase=REFUSED)
             return
         self.waits_since = None
         transport.pause_reading()  # the next bytes belong to TLS
@@ -145,10 +145,10 @@ class ProxyConnection(asyncio.Protocol):
         self._held.replace(self, connection)
         connection.connection_made(secured)
 
-    def _refuse(self, status: int, reason: str, *headers: str) -> None:
+    def _refuse(self, status: int, reason: str, *headers: str, phrase: str = "") -> None:
         assert self._transport is not None
         self.waits_since, self._head = None, bytearray()
-        self._farewell = Farewell(self._transport, answer(status, reason, *headers))
+        self._farewell = Farewell(self._transport, answer(status, reason, *headers, phrase=phrase))
 
     def check(self, now: float) -> None:
         """Refuse a head that does not come to its end; a client that says nothing is let go."""

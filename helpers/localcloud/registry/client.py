@@ -94,6 +94,14 @@ class RegistryClient:
         digest: str | None,
         platform: Platform | None,
     ) -> str:
+        if digest is None and registry.is_hub:
+            raise CloudError(
+                404,
+                "MANIFEST_UNKNOWN",
+                f"manifest for {reference.familiar} not found: manifest unknown: the local cloud "
+                f"cannot reach Docker Hub, and nobody has published this image in it. "
+                f"{supply.told_of(DOCKER_HUB)}",
+            )
         if digest is None:
             missing = unknown_manifest(reference.repository, reference.version)
             raise CloudError(
@@ -196,8 +204,8 @@ class RegistryClient:
             raise CloudError(
                 403,
                 "DENIED",
-                f'Get "https://{server}/v2/": Forbidden: the local cloud refuses {server}; it '
-                "answers for *.azurecr.io and docker.io only, and nothing leaves this machine.",
+                f'Get "https://{server}/v2/": Forbidden: the local cloud cannot reach {server} '
+                f"for {reference.familiar}: nothing leaves this machine. {supply.told_of(server)}",
             )
         if server != DOCKER_HUB and not server.endswith(AZURE):
             return Registry(server, None)

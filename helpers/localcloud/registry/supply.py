@@ -28,6 +28,9 @@ class Supplier(Protocol):
     def has(self, registry: str, repository: str, tag: str) -> bool:
         """Whether it has that image; answers at once."""
 
+    def names(self, registry: str) -> list[str]:
+        """The images of a registry that it has, as people write them."""
+
     def provide(self, cloud: Cloud, registry: str, repository: str, tag: str) -> str:
         """Put that image into the registry; returns its digest. May take long.
 
@@ -48,6 +51,21 @@ def register(supplier: Supplier) -> None:
 def has(registry: str, repository: str, tag: str) -> bool:
     """Whether somebody supplies that public image."""
     return any(one.has(registry, repository, tag) for one in _suppliers)
+
+
+def told_of(registry: str) -> str:
+    """What to do about an image of a public registry that is not here."""
+    names = [name for one in _suppliers for name in one.names(registry)]
+    there = f"It has stand-ins for {', '.join(names)}. " if names else ""
+    if registry == DOCKER_HUB:
+        return (
+            f"{there}Publish your own: push any image under this name, from a shell with the local "
+            "cloud's environment (python -m helpers env) or by a task"
+        )
+    return (
+        f"{there}Publish what you need in a registry of this cloud, or under a name of docker.io, "
+        "and name that one"
+    )
 
 
 def answers_for(reference: Reference) -> bool:

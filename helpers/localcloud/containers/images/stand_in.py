@@ -73,6 +73,18 @@ class StandIn:
         """The name that it is remembered by."""
         return self.name or self.repository.rpartition("/")[2]
 
+    @property
+    def images(self) -> list[str]:
+        """Their names, as people write them; without a tag where it has any."""
+        at = "" if self.registry == DOCKER_HUB else f"{self.registry}/"
+        name = f"{at}{self.repository.removeprefix('library/')}"
+        plain = [tag.replace("\\", "") for tag in self.tags]
+        return (
+            [name]
+            if any(set(tag) & set("*+?[(|") for tag in plain)
+            else [f"{name}:{tag}" for tag in plain]
+        )
+
     def serves(self, registry: str, repository: str, tag: str) -> bool:
         """Whether it stands in for that image."""
         return (self.registry, self.repository) == (registry, repository) and any(
@@ -86,6 +98,10 @@ class StandIns:
     def has(self, registry: str, repository: str, tag: str) -> bool:
         """Whether there is a stand-in for that public image."""
         return _stand_in(registry, repository, tag) is not None
+
+    def names(self, registry: str) -> list[str]:
+        """The images of a registry that there are stand-ins for, as people write them."""
+        return [name for one in STAND_INS if one.registry == registry for name in one.images]
 
     def provide(self, cloud: Cloud, registry: str, repository: str, tag: str) -> str:
         """Assemble it when it is not there yet. What somebody has pushed under that name stays.

@@ -110,13 +110,17 @@ class Agent:
             task_name=self.run.task,
             values={one["name"]: str(one.get("value") or "") for one in values},
             values_file=values_file,
-            resolve_secrets=self._resolve,
+            resolve_secrets=lambda wanted: self._resolve(
+                wanted, secrets.unset(text, options.data({})["Values"])
+            ),
             read_file=self._read_alias,
         )
         return definition.parse(text, options)
 
-    def _resolve(self, wanted: list[definition.SecretReference]) -> Mapping[str, str]:
-        values = secrets.resolve(self.cloud, self.identity, wanted)
+    def _resolve(
+        self, wanted: list[definition.SecretReference], lacking: list[str]
+    ) -> Mapping[str, str]:
+        values = secrets.resolve(self.cloud, self.identity, wanted, lacking)
         self.log.masker.hide(*values.values())
         return values
 

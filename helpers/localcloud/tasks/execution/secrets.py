@@ -5,7 +5,9 @@ Source: acr-builder, secretmgmt/secrets.go and vaults/azurekeyvault.go.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from ...cloud import Cloud
 from ...errors import CloudError
@@ -18,6 +20,8 @@ _FAILURE = (
     "unable to render task: failed to resolve secrets in the task with error: timeout in fetching "
     "secrets. please check permissions are valid"
 )
+_VAULT = re.compile(r"^\s*(?:-\s+)?[\"']?keyvault[\"']?\s*:(.*)$", re.IGNORECASE | re.MULTILINE)
+_VALUE = re.compile(r"\.Values\.(\w+)")
 
 
 class SecretError(TaskError):
@@ -46,10 +50,22 @@ def fetch(cloud: Cloud, identity: Principal | None, url: str) -> str:
         raise SecretError(f"the secret {url} could not be read: {error.message}") from None
 
 
+def unset(text: str, values: Mapping[str, Any]) -> list[str]:
+    """The names of values that are in a task file's addresses of vaults, and that have none."""
+    used = [name for line in _VAULT.findall(text) for name in _VALUE.findall(line)]
+    return [name for name in dict.fromkeys(used) if values.get(name) in (None, "")]
+
+
 def resolve(
-    cloud: Cloud, identity: Principal | None, secrets: Iterable[SecretReference]
+    cloud: Cloud,
+    identity: Principal | None,
+    secrets: Iterable[SecretReference],
+    lacking: Sequence[str] = (),
 ) -> dict[str, str]:
-    """The values of the file's ``secrets`` by their ids. Raises :class:`SecretError`."""
+    """The values of the file's ``secrets`` by their ids; ``lacking`` are values that are not set.
+
+    Raises :class:`SecretError`.
+    """
     found: dict[str, str] = {}
     for secret in secrets:
         if secret.client_id:
@@ -60,5 +76,13 @@ def resolve(
         try:
             found[secret.id] = fetch(cloud, identity, secret.key_vault)
         except SecretError as error:
-            raise SecretError(f"{_FAILURE}\nsecret '{secret.id}': {error}") from None
+            unknown = SecretIdentifier.parse(secret.key_vault) is None
+            reason = f". {_set(lacking)}" if lacking and unknown else ""
+            raise SecretError(f"{_FAILURE}\nsecret '{secret.id}': {error}{reason}") from None
     return found
+
+
+def _set(names: Sequence[str]) -> str:
+    given = " ".join(f"--set {name}=…" for name in names)
+    named = ", ".join(f"{{{{.Values.{name}}}}}" for name in names)
+    return f"It is made with {named}, which has no value: give it one ({given})"
