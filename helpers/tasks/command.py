@@ -30,6 +30,15 @@ else its build uses. The scan is not Docker's parser: it reads FROM and ARG line
 it does not understand ends a run before anything is built. That is told on stderr, with the line,
 and the exit status is 1."""
 
+_LINT = """\
+Looks for what will surprise on Azure, in a task file and the Dockerfiles that it builds, in one
+Dockerfile, or in all of a folder: a Dockerfile that the dependency scan refuses, BuildKit's syntax
+while BuildKit is off, an env that the agent's shell takes apart, aliases in a file whose version
+has none, a base image that no trigger can watch, and images that this machine has not got. Each
+finding has its place, what will happen, the way out, and the name of its rule. The exit status is
+1 when a run would fail, 0 when there are warnings alone. Nothing runs, and no local cloud is
+needed. Paths count from the folder, or from that of the task file: the source of the run."""
+
 
 def add(commands: Commands) -> None:
     """Add ``task``, and its own commands, to the commands of ``python -m helpers``."""
@@ -40,6 +49,7 @@ def add(commands: Commands) -> None:
     own = task.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_render(own)
     _add_scan(own)
+    _add_lint(own)
 
 
 def _add_render(commands: Commands) -> None:
@@ -112,3 +122,36 @@ def _scan(options: argparse.Namespace) -> int:
     from . import scan
 
     return scan.run(options)
+
+
+def _add_lint(commands: Commands) -> None:
+    lint = commands.add_parser(
+        "lint",
+        help="find what will surprise on Azure, in task files and Dockerfiles",
+        description=_LINT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    lint.set_defaults(command=_lint)
+    lint.add_argument("file", metavar="FILE|FOLDER", help="a task file, a Dockerfile or a folder")
+    lint.add_argument("--values", default="", metavar="FILE", help="a file of values (YAML)")
+    lint.add_argument(
+        "--set",
+        dest="values_set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="one value, as {{.Values.NAME}}",
+    )
+    lint.add_argument(
+        "--registry",
+        default="myregistry.azurecr.io",
+        metavar="HOST",
+        help="the login server of the registry (myregistry.azurecr.io)",
+    )
+    lint.add_argument("--json", action="store_true", help="print one JSON list")
+
+
+def _lint(options: argparse.Namespace) -> int:
+    from . import lint
+
+    return lint.run(options)

@@ -149,7 +149,13 @@ def test_a_broken_request_head_does_not_hang(local_cloud: LocalCloud) -> None:
 def test_what_pip_shows_of_a_refusal_names_the_local_cloud(
     local_cloud: LocalCloud, tmp_path: Path
 ) -> None:
-    words = ["download", "--isolated", "--retries=1", "--index-url=https://packages.example.org/", "x"]
+    words = [
+        "download",
+        "--isolated",
+        "--retries=1",
+        "--index-url=https://packages.example.org/",
+        "x",
+    ]
     ended = subprocess.run(
         [sys.executable, "-m", "pip", *words],
         env={**local_cloud.env, "PIP_CONFIG_FILE": "/dev/null"},

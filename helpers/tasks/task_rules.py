@@ -1,0 +1,284 @@
+"""Rules of ``task lint`` for task files: what the engine, the agent's shell and the scan make of them."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..localcloud.containers.build.frontend import chosen
+from ..localcloud.containers.errors import BuildError
+from ..localcloud.tasks.definitions import aliases, definition
+from ..localcloud.tasks.definitions.build_command import (
+    BuildCommand,
+    BuildCommandError,
+    ScannedCommand,
+    is_remote,
+)
+from ..localcloud.tasks.definitions.image_names import normalized
+from ..localcloud.tasks.definitions.task_file import Step, Task
+from ..localcloud.tasks.definitions.words import ShellError, split
+from ..localcloud.tasks.errors import TaskError
+from ..localcloud.tasks.templating.render_options import RenderOptions
+from . import dockerfile_rules
+from .dockerfile_rules import UNKNOWN, Build
+from .findings import ERROR, WARNING, Finding
+
+_VALUE = re.compile(r"\.Values\.(\w+)", re.ASCII)
+_COMMAND = re.compile(r"""^(\s*(?:-\s+)?)["']?(?:build|cmd|push)["']?\s*:""", re.MULTILINE)
+_LINE = re.compile(r"\bline (\d+)")
+_SECRET_NAME = re.compile(r"passw|secret|token|api_?key|credential|\bpat\b|_pat\b", re.IGNORECASE)
+_HIDDEN = "0secret0"  # stands for the value of a secret
+_TOOLS = {"docker", *aliases.IMAGES}
+
+
+@dataclass
+class TaskFile:
+    """A task file, where its source begins, and what is given with it."""
+
+    name: str
+    text: str
+    root: Path
+    values: Mapping[str, str] = field(default_factory=dict)
+    values_file: str = ""
+    registry: str = "myregistry.azurecr.io"
+    built: set[str] = field(default_factory=set)  # Dockerfiles that its steps build, as resolved
+
+
+def check(file: TaskFile) -> Iterator[Finding]:
+    """Everything that the rules find in a task file and the Dockerfiles that it builds."""
+    yield from _secrets_of_set(file)
+    yield from _aliases_off(file)
+    try:
+        task = _read(file)
+    except TaskError as error:
+        told = str(error)
+        line = _LINE.search(told)
+        yield Finding(
+            *(file.name, int(line[1]) if line else 1, 1, ERROR, "task-refused"),
+            f"ACR Tasks refuses the file: {told.splitlines()[0].rstrip('.')}",
+            "See what it makes of it: python -m helpers task render",
+        )
+        return
+    places = _places(file.text, len(task.steps))
+    made = {normalized(tag) for step in task.steps if step.build for tag in _tags(step)}
+    changed = False  # whether an earlier step may have made files
+    for step, place in zip(task.steps, places, strict=True):
+        yield from _environment(file, task, step, place)
+        if step.build:
+            yield from _build(file, step, place, frozenset(made), changed=changed)
+        elif step.cmd:
+            yield from _command(file, step, place, made)
+            changed = True
+
+
+def _read(file: TaskFile) -> Task:
+    """The task, with a mark for each value that only the run will have, else without them."""
+    unknown = {name: UNKNOWN for name in _VALUE.findall(file.text) if name not in file.values}
+    try:
+        return definition.parse(file.text, _options(file, {**unknown, **file.values}))
+    except TaskError:  # a number may be wanted where the mark is
+        return definition.parse(file.text, _options(file, file.values))
+
+
+def _options(file: TaskFile, values: Mapping[str, str]) -> RenderOptions:
+    def beside(name: str) -> str:
+        try:
+            return (file.root / name).read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise TaskError(f"the alias source '{name}' cannot be read: {error}") from None
+
+    return RenderOptions(
+        run_id="ca1",
+        commit="0" * 40,
+        repository="https://github.com/owner/name",
+        branch="main",
+        git_tag="",
+        triggered_by="Manual",
+        registry=file.registry,
+        date="20260101-000000z",
+        shared_volume="acb_home_vol",
+        task_name="task",
+        values=values,
+        values_file=file.values_file,
+        resolve_secrets=lambda wanted: {one.id: _HIDDEN for one in wanted},
+        read_file=beside,
+    )
+
+
+def _places(text: str, steps: int) -> list[tuple[int, int]]:
+    """Line and column of the command of each step."""
+    found = [
+        (
+            text.count("\n", 0, one.start(1)) + 1 + one[1].count("\n"),
+            len(one[1].split("\n")[-1]) + 1,
+        )
+        for one in _COMMAND.finditer(text)
+        if not text[one.start() : one.end()].lstrip().startswith("#")
+    ]
+    if len(found) == steps:
+        return found
+    before = text.find("\nsteps:")  # a template makes more or fewer of them
+    return [(text.count("\n", 0, before + 1) + 1 if before >= 0 else 1, 1)] * steps
+
+
+def _secrets_of_set(file: TaskFile) -> Iterator[Finding]:
+    for name in file.values:
+        if _SECRET_NAME.search(name):
+            at = file.text.find(f".Values.{name}")
+            line = file.text.count("\n", 0, at) + 1 if at >= 0 else 1
+            yield Finding(
+                *(file.name, line, 1, WARNING, "secret-in-set"),
+                f"--set {name} looks like a secret, and what --set gives is shown with the task",
+                f"Give it with --set-secret {name}=…, or read it from a vault (secrets:)",
+            )
+
+
+def _aliases_off(file: TaskFile) -> Iterator[Finding]:
+    version = aliases.find_version(file.text)
+    if aliases.supports_aliases(version):
+        return
+    what = f"version {version}" if version else "no version"
+    names = "|".join(aliases.PRESETS)
+    for number, line in enumerate(file.text.split("\n"), 1):
+        if line.lstrip().startswith("#"):
+            continue
+        used = re.search(rf"\$({names})\b", line)
+        if used:
+            yield Finding(
+                *(file.name, number, used.start() + 1, ERROR, "aliases-off"),
+                f"${used[1]} stays as it is: a file with {what} has no aliases",
+                "Begin the file with version: v1.1.0",
+            )
+
+
+def _environment(
+    file: TaskFile, task: Task, step: Step, place: tuple[int, int]
+) -> Iterator[Finding]:
+    own = [pair for pair in step.env if pair not in task.env or step is task.steps[0]]
+    for pair in own:
+        name, _, value = pair.partition("=")
+        line, column = _find(file.text, name, value, place)
+        try:
+            words = split(pair, {})
+        except ShellError as error:
+            words = []
+            problem = f"the agent's shell cannot read it: {error}"
+        else:
+            problem = f"to the agent's shell it is {len(words)} words, and docker takes the second "
+            problem += "for the image"
+        quote = f"Quote it for the shell: {name}='…'"
+        if len(words) != 1 and value:
+            yield Finding(
+                *(file.name, line, column, ERROR, "env-unquoted"),
+                f"env {name} ends the command line: {problem}",
+                quote,
+            )
+        elif _HIDDEN in value and not re.search(rf"""['"][^'"]*{_HIDDEN}""", value):
+            yield Finding(
+                *(file.name, line, column, WARNING, "env-unquoted"),
+                f"env {name} is a secret without quotes: a space or a $ in it breaks the command line",
+                quote,
+            )
+
+
+def _find(text: str, name: str, value: str, default: tuple[int, int]) -> tuple[int, int]:
+    """Where an env stands in the file: as it is written, or at least its name."""
+    for wanted in (f"{name}={value}", f"{name}="):
+        at = text.find(wanted)
+        if at >= 0:
+            return text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+    return default
+
+
+def _command(
+    file: TaskFile, step: Step, place: tuple[int, int], made: set[str]
+) -> Iterator[Finding]:
+    try:
+        words = split(step.cmd)
+    except ShellError as error:
+        yield Finding(
+            *(file.name, *place, WARNING, "agent-shell"),
+            f"step {step.id}: {str(error).rstrip('.')}",
+            "Put it into the container: bash -c '…'",
+        )
+        return
+    if not words or words[0].startswith("-") or words[0].partition(":")[0] in _TOOLS:
+        return
+    if normalized(words[0]) not in made:
+        yield from dockerfile_rules.missing(file.name, place, words[0])
+
+
+def _tags(step: Step) -> list[str]:
+    try:
+        return BuildCommand.parse(split(step.build)).tags
+    except (ShellError, BuildCommandError):
+        return []
+
+
+def _build(
+    file: TaskFile,
+    step: Step,
+    place: tuple[int, int],
+    made: frozenset[str],
+    *,
+    changed: bool,
+) -> Iterator[Finding]:
+    scanned = ScannedCommand.of(step.build)
+    try:
+        command = BuildCommand.parse(split(step.build))
+        buildkit = chosen(
+            dict(pair.split("=", 1) for pair in step.env if "=" in pair),
+            buildx=step.cache.lower() == "enabled",
+        ).buildkit
+    except (ShellError, BuildCommandError, BuildError) as error:
+        told = error.message if isinstance(error, BuildError) else str(error)
+        yield Finding(
+            *(file.name, *place, ERROR, "build-refused"),
+            f"step {step.id}: {told.rstrip('.')}",
+            "Change the words after build:",
+        )
+        return
+    if is_remote(scanned.context) or is_remote(command.context):
+        return
+    looked = scanned.dockerfile or posixpath.join(scanned.context, "Dockerfile")
+    meant = command.dockerfile or posixpath.join(command.context, "Dockerfile")
+    target = _path(file.root, step, looked)
+    if posixpath.normpath(looked) != posixpath.normpath(meant):
+        there = target is not None and target.is_file()
+        yield Finding(
+            *(file.name, *place, WARNING if there else ERROR, "option-unseen"),
+            f"step {step.id}: the dependency scan reads '{looked}', while '{meant}' is built"
+            + ("" if there else ", and that it cannot open it ends the run"),
+            "To the scan every option is a word of its own before its value (-f NAME), and the "
+            "context comes first or after a value",
+        )
+    if target is None or UNKNOWN in looked:
+        return
+    if not target.is_file():
+        if not changed and posixpath.normpath(looked) == posixpath.normpath(meant):
+            yield Finding(
+                *(file.name, *place, ERROR, "dockerfile-missing"),
+                f"step {step.id}: there is no file '{looked}' for the dependency scan to open",
+                "-f counts from the step's workingDirectory, not from the build context",
+            )
+        return
+    file.built.add(str(target.resolve()))
+    build = Build(scanned.build_args, scanned.target, buildkit, known=True, ignored=made)
+    yield from dockerfile_rules.check(_shown(file, target), target.read_bytes(), build)
+
+
+def _path(root: Path, step: Step, name: str) -> Path | None:
+    """A file of the source by the path that a build has for it; None outside of the source."""
+    full = posixpath.normpath(posixpath.join("/workspace", step.working_directory, name))
+    return root / full.removeprefix("/workspace/") if full.startswith("/workspace/") else None
+
+
+def _shown(file: TaskFile, target: Path) -> str:
+    folder = Path(file.name).parent
+    try:
+        return str(folder / target.relative_to(folder))
+    except ValueError:
+        return str(target)
