@@ -301,7 +301,7 @@ def test_the_task_files_of_the_notebooks_are_clean(
 
 
 def test_there_are_task_files_in_notebooks() -> None:
-    assert len(task_files()) > 2
+    assert task_files()
 
 
 def test_a_secret_in_a_set_and_one_without_quotes(
@@ -329,9 +329,10 @@ def test_a_folder_is_told_file_by_file_and_as_text(
     assert [line.rpartition("[")[2] for line in lines] == [
         "base-image-unwatched]",
         "image-not-here]",
+        "dockerfile-refused]",
         "scan-refuses]",
     ]
-    assert lines[2].startswith(f"{tmp_path}/sub/service.Dockerfile:1:1: error: ")
+    assert lines[3].startswith(f"{tmp_path}/sub/service.Dockerfile:1:1: error: ")
 
 
 def test_what_cannot_be_read_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
