@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from helpers.localcloud.containers.build.dockerfile import parse
-from helpers.localcloud.containers.build.frontend import BUILDKIT, CLASSIC
+from helpers.localcloud.containers.build.frontend import BUILDKIT, CLASSIC, NEWEST
 from helpers.localcloud.containers.build.variables import (
     VariableError,
     expand,
@@ -114,7 +114,7 @@ def test_errors_name_the_line(text: str, message: str) -> None:
     ],
 )
 def test_variables(word: str, expected: str) -> None:
-    assert expand(word, {"A": "1", "E": ""}) == expected
+    assert expand(word, {"A": "1", "E": ""}, frontend=NEWEST) == expected
 
 
 def test_pairs_and_words() -> None:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import re
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,10 @@ from ..registry.credentials import Credential
 from ..root_folder import FileBelow, RootFolder
 from .build.build_context import BuildContext, ContextError
 from .build.builder import Build, BuildResult
+from .build.buildkit import build_by_buildkit
 from .build.dockerfile import parse
 from .build.frontend import CLASSIC, Frontend
+from .build.resources import NOTHING, Resources
 from .build.stage import Stage
 from .errors import BuildError, SandboxError
 from .images.images import Image, ImageStore
@@ -133,12 +137,13 @@ class Session:
         no_cache: bool = False,
         platform: str | None = None,
         frontend: Frontend = CLASSIC,
+        resources: Resources = NOTHING,
         log: Log,
     ) -> BuildResult:
         """Build an image and tag it, with the classic builder unless ``frontend`` is BuildKit's.
 
-        ``dockerfile`` is in the context, or a file elsewhere. Raises :class:`BuildError` with
-        file, line and instruction.
+        ``dockerfile`` is in the context, or a file elsewhere; ``resources`` are for BuildKit alone.
+        Raises :class:`BuildError` with file, line and instruction.
         """
         references = [parse_reference(tag) for tag in tags]
         if platform not in (None, "", "linux", "linux/amd64"):
@@ -152,6 +157,11 @@ class Session:
             size = source.size
         except ContextError as error:
             raise BuildError(f"unable to prepare context: {error}") from None
+        arguments = dict(build_args or {})
+        if frontend.buildkit:
+            parts = (self._cloud, _Host(self), source, log, arguments, no_cache, target)
+            names = tuple((str(one), partial(self.images.name, one)) for one in references)
+            return build_by_buildkit(text, name, frontend, resources, *parts, names)
         log(f"Sending build context to Docker daemon  {human_size(size)}")
         build = Build(
             self._cloud,
@@ -159,7 +169,7 @@ class Session:
             parse(text, name, frontend),
             source,
             log,
-            dict(build_args or {}),
+            arguments,
             no_cache,
             target,
         )
@@ -279,6 +289,10 @@ class Session:
         watch.explain(code)
         return code
 
+    def time_left(self) -> float:
+        """Seconds that whoever calls has for what it does."""
+        return math.inf
+
     def listen(self) -> socket.socket:
         """A listening socket that the containers of this host reach on their loopback address.
 
@@ -332,7 +346,12 @@ class _Host:
         """The image of a FROM."""
         return self._session._available(reference, log)
 
-    def execute(
+    def check(self) -> None:
+        """End a build that waits when its run was stopped or has no time left."""
+        if self._session._closed or not self._session.time_left():
+            raise BuildError("the run was stopped")
+
+    def execute(  # noqa: PLR0913 (all that decides what a RUN does)
         self,
         stage: Stage,
         lowers: list[Path],
@@ -343,18 +362,20 @@ class _Host:
         *,
         network: str = "default",
         mounts: Sequence[Mount] = (),
+        hostname: str = "",
     ) -> int:
-        """A RUN."""
+        """A RUN; with a ``hostname`` it is BuildKit's, whose log tells of no container."""
         session = self._session
         name = stage.short_id
-        log(f" ---> Running in {name}")
+        if not hostname:
+            log(f" ---> Running in {name}")
         spec = ContainerSpec(
             lowers=tuple(lowers),
             argv=argv,
             environment=environment,
             working_dir=stage.working_dir,
             user=stage.settings.get("User") or "",
-            hostname=name,
+            hostname=hostname or name,
             upper=upper,
             mounts=tuple(mounts),
             network=None if network == "none" else session._own_network(),
@@ -366,7 +387,8 @@ class _Host:
             code = session._start(spec, name, log, None)
         except SandboxError as error:
             raise BuildError(str(error)) from None
-        log(f"Removing intermediate container {name}")
+        if not hostname:
+            log(f"Removing intermediate container {name}")
         assert isinstance(code, int)
         return code
 

@@ -43,6 +43,18 @@ class _IgnorePattern:
         return self._expression.search(path) is not None
 
 
+class Excluded:
+    """What ``--exclude`` leaves out of a COPY or ADD: patterns as in an ignore file."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._matcher = PatternMatcher([])
+        self._matcher.patterns = [one for one in map(_IgnorePattern, lines) if one.dirs]
+
+    def has(self, path: str) -> bool:
+        """Whether a path, relative to the source that is copied, is left out."""
+        return bool(self._matcher.patterns) and bool(self._matcher.matches(path))
+
+
 class BuildContext:
     """The folder of a build. No path, and no symbolic link, leads out of it, whoever swaps them."""
 
@@ -62,7 +74,7 @@ class BuildContext:
                 text = self.folder.read(self.folder.real(name, strict=True))
             except OSError:
                 continue
-            lines = text.decode(errors="replace").splitlines()
+            lines = text.decode("utf-8-sig", errors="replace").splitlines()
             patterns = [line.strip() for line in lines]
             patterns = [line for line in patterns if line and not line.startswith("#")]
             break
@@ -121,8 +133,11 @@ class BuildContext:
                 total += -(-status.st_size // 512) * 512
         return total
 
-    def find(self, pattern: str) -> list[str]:
-        """Relative paths that a source names, with Go's wildcards. Raises :class:`ContextError`."""
+    def find(self, pattern: str, *, empty: bool = False) -> list[str]:
+        """Relative paths that a source names, with Go's wildcards. Raises :class:`ContextError`.
+
+        ``empty``: wildcards may match nothing (BuildKit).
+        """
         wanted = clean(pattern)
         if wanted == ".":
             return ["."]
@@ -131,7 +146,7 @@ class BuildContext:
             wanted = str(PurePosixPath(self._real(folder), name))
         if _is_pattern(wanted):
             found = sorted(path for path in self._known if matches(path, wanted))
-            if not found:
+            if not found and not empty:
                 raise ContextError("no source files were specified: nothing matches " + pattern)
             return found
         if wanted not in self._known:
@@ -174,9 +189,9 @@ class BuildContext:
                 yield name[len(prefix) :], FileBelow(self.folder, name)
 
     @staticmethod
-    def directory_mode(status: os.stat_result) -> int:  # noqa: ARG004 - the same for all
-        """The mode of a copied directory: 755, for its own depends on the umask of a checkout."""
-        return 0o755
+    def directory_mode(status: os.stat_result) -> int:
+        """The mode of a copied directory: as it is in the context."""
+        return stat.S_IMODE(status.st_mode)
 
 
 class ImageTree:
@@ -186,8 +201,8 @@ class ImageTree:
         self._layers = [RootFolder(layer) for layer in lowers]
         self._root = RootFileSystem(lowers) if lowers else None
 
-    def find(self, pattern: str) -> list[str]:
-        """Paths relative to the root that a source names."""
+    def find(self, pattern: str, *, empty: bool = False) -> list[str]:
+        """Paths relative to the root that a source names; ``empty``: it may be none."""
         wanted = clean(pattern)
         if _is_pattern(wanted):
             parent = str(PurePosixPath(wanted).parent)
@@ -197,7 +212,7 @@ class ImageTree:
                 for name in names
                 if matches(str(PurePosixPath(parent) / name), wanted)
             )
-            if not found:
+            if not found and not empty:
                 raise ContextError("no source files were specified: nothing matches " + pattern)
             return found
         if wanted != "." and (self._root is None or self._root.find("/" + wanted) is None):

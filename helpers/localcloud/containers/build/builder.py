@@ -152,7 +152,7 @@ class Build(BuildState):
             self._step(stage, replace(inner, line=instruction.line), arguments)
 
     def _global_argument(self, instruction: Instruction, arguments: dict[str, str]) -> None:
-        for name, default in self._declared(instruction, arguments).items():
+        for name, default in self.declared(instruction, arguments).items():
             self.used_args.add(name)
             if name in self.build_args:
                 arguments[name] = self.build_args[name]
@@ -170,7 +170,7 @@ class Build(BuildState):
         self.log(f" ---> {stage.short_id}")
 
     def _argument(self, stage: Stage, instruction: Instruction, outer: Mapping[str, str]) -> None:
-        for name, default in self._declared(instruction, self.variables(stage)).items():
+        for name, default in self.declared(instruction, self.variables(stage)).items():
             self.used_args.add(name)
             if name in self.build_args:
                 stage.arguments[name] = self.build_args[name]
@@ -181,17 +181,6 @@ class Build(BuildState):
             else:
                 stage.arguments.pop(name, None)
         self.metadata(stage, f"ARG {instruction.rest}")
-
-    def _declared(
-        self, instruction: Instruction, variables: Mapping[str, str]
-    ) -> dict[str, str | None]:
-        """Names of an ARG with their defaults; None without one."""
-        found: dict[str, str | None] = {}
-        for word in instruction.words:
-            name, equals, value = word.partition("=")
-            default = self._expanded(value, variables) if equals else None
-            found[self._expanded(name, variables)] = default
-        return found
 
     # -- the end -----------------------------------------------------------------------------
 

@@ -9,14 +9,16 @@ import stat
 import tarfile
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from ...archive import ArchiveError, open_archive
 from ...root_folder import FileBelow
 from ..images.layers import Entry
 from ..images.owners import ROOT, Owners
 from ..sandboxes.root_file_system import RootFileSystem, UnknownUserError
-from .build_context import BuildContext, ContextError, ImageTree
+from .build_context import BuildContext, ContextError, Excluded, ImageTree
 from .frontend import CLASSIC, Frontend
 
 Source = BuildContext | ImageTree
@@ -35,6 +37,7 @@ class Copy:
         mode: str = "",
         frontend: Frontend = CLASSIC,
     ) -> None:
+        self.check_mode(mode, frontend)
         self._root = RootFileSystem(lowers) if lowers else None
         self._owners = owners
         self._frontend = frontend
@@ -42,9 +45,19 @@ class Copy:
         self._entries: dict[PurePosixPath, Entry] = {}
         self._chown = bool(owner)
         self._uid, self._gid = self._owner(owner)
-        if mode and not re.fullmatch(r"[0-7]{3,4}", mode):
-            raise ContextError(f"invalid chmod parameter: '{mode}'. it should be octal string")
-        self._mode = int(mode, 8) if mode else None
+        # BuildKit takes no setuid, setgid or sticky bit from it.
+        bits = 0o777 if frontend.buildkit else 0o7777
+        self._mode = int(mode, 8) & bits if mode else None
+
+    @staticmethod
+    def check_mode(mode: str, frontend: Frontend) -> None:
+        """Raise :class:`ContextError` for a ``--chmod`` that is no mode."""
+        known = r"[0-7]{1,5}" if frontend.buildkit else r"[0-7]{3,4}"
+        if mode and not (re.fullmatch(known, mode) and int(mode, 8) <= 0o7777):
+            raise ContextError(
+                f"invalid chmod parameter: '{mode}'. it should be octal string and between 0 and "
+                "07777"
+            )
 
     @property
     def entries(self) -> list[Entry]:
@@ -62,6 +75,8 @@ class Copy:
         try:
             account = self._root.account(owner)
         except UnknownUserError as error:
+            if self._frontend.buildkit:  # who is unknown is root
+                return 0, 0
             raise ContextError(str(error)) from None
         return account.uid, account.gid
 
@@ -74,38 +89,89 @@ class Copy:
         destination: str,
         *,
         unpack_in: Path | None = None,
+        parents: bool = False,
+        exclude: Sequence[str] = (),
     ) -> None:
         """Copy what the patterns name. Raises :class:`ContextError` in Docker's words.
 
         ``unpack_in`` is a folder for what archives hold; without it they are copied as they are.
+        ``parents`` keeps the folders above what is copied, ``exclude`` are patterns to leave out.
         """
-        found = [name for pattern in patterns for name in source.find(pattern)]
-        if len(found) > 1 and not destination.endswith("/") and destination not in (".", "./"):
+        buildkit = self._frontend.buildkit
+        found = [name for pattern in patterns for name in source.find(pattern, empty=buildkit)]
+        into = destination.endswith("/") or destination in (".", "./")
+        if len(found) > 1 and not into and not buildkit:
             raise ContextError(
                 "When using COPY or ADD with more than one source file, the destination must be a "
                 "directory and end with a /"
             )
+        left_out = Excluded(exclude)
         for name in found:
             path = source.path(name)
+            above = PurePosixPath(name).parent if parents else PurePosixPath()
+            if above.parts:
+                self._with_parents(source, destination, above)
+            goal = f"{destination.rstrip('/')}/{above}/" if above.parts else destination
             if stat.S_ISDIR(path.stat().st_mode):
-                target = self._target(destination)
+                target = self._target(goal if not parents else f"{goal.rstrip('/')}/{path.name}")
                 self._directory(target)
                 for below, item in source.below(name):
-                    self._item(source, target / below, item)
+                    if not left_out.has(below):
+                        self._item(source, target / below, item)
+            elif left_out.has(path.name):
+                continue
             elif unpack_in is not None and _is_archive(path):
                 try:
                     self._unpack(path, self._target(destination), unpack_in)
                 except (ArchiveError, KeyError) as error:
                     raise ContextError(f"{name} is a damaged archive: {error}") from None
             else:
-                self._item(source, self._file_target(destination, name), path)
+                self._item(source, self._file_target(goal, name), path)
+
+    def _with_parents(self, source: Source, destination: str, above: PurePosixPath) -> None:
+        """The folders above a source of ``COPY --parents``, with their modes."""
+        for folder in [*reversed(above.parents), above][1:]:
+            target = self._target(f"{destination.rstrip('/')}/{folder}")
+            mode = source.directory_mode(source.path(str(folder)).stat())
+            self._directory(target, mode if self._mode is None else self._mode)
 
     def add_text(self, name: str, content: str, destination: str) -> None:
         """A here-document as a file."""
         path = self._file_target(destination, name)
         self._parents(path)
-        mode = 0o644 if self._mode is None else self._mode
+        plain = 0o664 if self._frontend.buildkit and not self._frontend.has(1, 6) else 0o644
+        mode = plain if self._mode is None else self._mode
         self._put(Entry(path, mode, source=content.encode(), uid=self._uid, gid=self._gid))
+
+    def add_tree(self, source: Source, wanted: str) -> None:
+        """Copy one file or folder, as it is, to the root (a bind mount)."""
+        [name] = source.find(wanted or ".")
+        path = source.path(name)
+        if stat.S_ISDIR(path.stat().st_mode):
+            for below, item in source.below(name):
+                self._item(source, PurePosixPath(below), item)
+        else:
+            self._item(source, PurePosixPath(), path)
+
+    def write(self, target: Path) -> None:
+        """Write what was copied to ``target``, which is not there yet: a folder, or one file."""
+        if PurePosixPath() not in self._entries:
+            target.mkdir(mode=0o755)
+        for path in sorted(self._entries, key=lambda one: one.parts):
+            entry = self._entries[path]
+            place = target / path
+            if entry.kind == "directory":
+                place.mkdir()
+            elif entry.kind == "link":
+                place.symlink_to(entry.target)
+            elif isinstance(entry.source, bytes):
+                place.write_bytes(entry.source)
+            else:
+                with _opened(entry.source) as file, place.open("xb") as copy:
+                    shutil.copyfileobj(file, copy, 1 << 20)
+        for path in sorted(self._entries, key=lambda one: one.parts, reverse=True):
+            if self._entries[path].kind != "link":
+                (target / path).chmod(self._entries[path].mode)
 
     def make_directory(self, destination: str) -> None:
         """WORKDIR: a directory, when it is not there yet."""
@@ -192,12 +258,17 @@ class Copy:
                     continue
                 self._parents(path)
                 mode = member.mode & 0o7777
-                uid, gid = (self._uid, self._gid) if self._chown else (member.uid, member.gid)
+                uid, gid = member.uid, member.gid
+                if self._chown and (not self._frontend.buildkit or self._frontend.has(1, 17)):
+                    uid, gid = self._uid, self._gid
                 if member.isdir():
                     self._put(Entry(path, mode, "directory", uid=uid, gid=gid))
                 elif member.issym():
                     self._put(Entry(path, 0o777, "link", target=member.linkname, uid=uid, gid=gid))
-                elif member.isreg() or member.islnk():
+                elif member.islnk():
+                    given = Entry(path, mode, uid=uid, gid=gid)
+                    self._linked(archive, path, target / member.linkname, given)
+                elif member.isreg():
                     content = source.extractfile(member)
                     assert content is not None
                     # On disk: archives of whole root file systems are larger than memory should be.
@@ -207,6 +278,23 @@ class Copy:
                     self._put(Entry(path, mode, source=Path(file), uid=uid, gid=gid))
                 else:
                     raise ContextError(f"{archive.name} holds the special file {member.name}")
+
+    def _linked(
+        self, archive: FileBelow, path: PurePosixPath, target: PurePosixPath, given: Entry
+    ) -> None:
+        """Another name of a file that the archive had before: its mode and owner are both's."""
+        first = self._entries.get(target)
+        if first is None or first.kind != "file":
+            raise ContextError(
+                f"{archive.name} is a damaged archive: the link {path} has no target {target}"
+            )
+        first = replace(first, mode=given.mode, uid=given.uid, gid=given.gid)
+        self._put(first)
+        self._put(replace(first, path=path))
+
+
+def _opened(source: FileBelow | Path) -> BinaryIO:
+    return source.open("rb") if isinstance(source, Path) else source.open()
 
 
 def _is_archive(item: FileBelow) -> bool:

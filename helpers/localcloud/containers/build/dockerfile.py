@@ -6,11 +6,12 @@ Source: Dockerfile reference, "Format", "Parser directives", "Here-documents".
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ..errors import BuildError
-from .frontend import CLASSIC, Frontend
-from .operands import BLANKS, OperandError, check, checked_flags, flags_of, words_of
+from .frontend import CLASSIC, Frontend, of_syntax
+from .operands import BLANKS, REPEATED, OperandError, check, checked_flags, flags_of, words_of
 from .variables import SPACES
 
 INSTRUCTIONS = frozenset(
@@ -25,7 +26,7 @@ _DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*")
 _DIRECTIVES = ("escape", "syntax")
 _LONGEST_LINE = 64 * 1024 - 1  # bytes; bufio.MaxScanTokenSize of Go
 # A word of its own, as BuildKit reads it: the shift in $((1<<X)) is none.
-_HEREDOC = re.compile(r"""(?:^|(?<=\s))\d*<<(-?)(?:"(\w+)"|'(\w+)'|(\w+))""")
+_HEREDOC = re.compile(r"""(?:^|(?<=\s))\d*<<(-?)(?:"([^\s<"]+)"|'([^\s<']+)'|([^\s<"']+))""")
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class Instruction:
     here_documents: tuple[HereDocument, ...] = field(default=())
     words: tuple[str, ...] = field(default=())  # names and values of ENV and LABEL take turns
     json: bool = False
+    repeated: tuple[tuple[str, str], ...] = field(default=())  # --mount and --exclude, in order
+    end: int = 0  # its last line
 
     @property
     def exec_form(self) -> list[str] | None:
@@ -162,12 +165,15 @@ class _Reader:
             return
         match = _DIRECTIVE.fullmatch(line)
         key = match[1].lower() if match else ""
-        if match is None or key not in _DIRECTIVES:
+        known = (*_DIRECTIVES, "check") if self._frontend.has(1, 8) else _DIRECTIVES
+        if match is None or key not in known:
             self._directives = None
             return
         if key in self._directives:
             raise self._unread(self._position, f"only one {key} parser directive can be used")
         self._directives.add(key)
+        if key == "syntax" and self._frontend.buildkit:
+            self._frontend = of_syntax(match[2], self._frontend)
         if key == "escape":
             if match[2] not in ("\\", "`"):
                 raise self._unread(
@@ -189,14 +195,20 @@ class _Reader:
         except OperandError as error:
             raise self._unread(start, str(error)) from None
         documents = []
-        if name in ("RUN", "COPY", "ADD") and self._frontend.has(1, 4):
+        if name in ("RUN", "COPY", "ADD") and self._frontend.has(
+            1, 3 if self._frontend.labs else 4
+        ):
             for match in _HEREDOC.finditer(_outside_quotes(rest)):
                 document, self._position = _here_document(
                     self._name, start, self._lines, self._position, match
                 )
                 documents.append(document)
         return (
-            Instruction(name, rest, {}, start, line, tuple(documents), tuple(words), is_json),
+            Instruction(
+                *(name, rest, {}, start, line, tuple(documents), tuple(words), is_json),
+                repeated=tuple(_repeated(given)),
+                end=self._position,
+            ),
             given,
         )
 
@@ -230,16 +242,18 @@ class _Reader:
         return BuildError(f"{self._name}:{line}: failed to parse Dockerfile: {message}")
 
 
+def _repeated(given: list[str]) -> Iterator[tuple[str, str]]:
+    for word in given:
+        flag, _, value = word[2:].partition("=")
+        if flag in REPEATED:
+            yield flag, value
+
+
 def _outside_quotes(text: str) -> str:
     """``text`` with everything blanked that is quoted, unless it is the name of a here-document."""
-    kept = re.sub(r"""<<(-?)(["'])(\w+)\2""", r"<<\1\3", text)
-    quoted = {match[3] for match in re.finditer(r"""<<(-?)(["'])(\w+)\2""", text)}
+    kept = re.sub(r"""(<<-?)(["'])([^\s<"']+)\2""", r"\1\3\0", text)
     blank = re.sub(r"""(["'])(?:\\.|(?!\1).)*\1""", lambda m: " " * len(m[0]), kept)
-    return re.sub(
-        r"<<(-?)(\w+)",
-        lambda m: f"<<{m[1]}'{m[2]}'" if m[2] in quoted else m[0],
-        blank.replace("<<<", "   "),
-    )
+    return re.sub(r"(<<-?)([^\s<\0]+)\0", r"\1'\2'", blank.replace("<<<", "   "))
 
 
 def _here_document(

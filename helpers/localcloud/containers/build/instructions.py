@@ -17,6 +17,7 @@ from .copying import Copy
 from .dockerfile import Instruction
 from .durations import nanoseconds
 from .exposed_ports import exposed
+from .running import execute, run_words
 from .stage import Stage
 from .state import BuildState
 from .variables import VariableError, expand, expand_words
@@ -26,7 +27,6 @@ _REQUIRES = (
     "the --{} option requires BuildKit. Refer to https://docs.docker.com/go/buildkit/ to learn how "
     "to build images with BuildKit enabled"
 )
-_SHEBANG = "#!"
 
 
 def apply(build: BuildState, stage: Stage, instruction: Instruction) -> None:
@@ -213,7 +213,7 @@ def _run(build: BuildState, stage: Stage, instruction: Instruction) -> None:
     network = instruction.flags.get("network", "default")
     if network not in ("default", "none"):
         raise VariableError("the local cloud has no --network=host: containers never see the host")
-    argv, shown, script = _run_words(stage, instruction)
+    argv, shown, script = run_words(stage, instruction)
     if not argv or any("\0" in word for word in argv):
         raise VariableError("there is no command to run, or it holds a zero byte")
     environment = build.run_environment(stage)
@@ -228,56 +228,26 @@ def _run(build: BuildState, stage: Stage, instruction: Instruction) -> None:
         return
     scratch = Path(tempfile.mkdtemp(prefix="build-", dir=build.cloud.scratch))
     try:
-        upper = scratch / "upper"
-        lowers = build.images.unpacked(stage.layers)
-        if not lowers:
-            raise VariableError("the stage is empty (FROM scratch): there is nothing to run")
         mounts = []
         if script:
             file = scratch / "script"
             file.write_text(script)
             file.chmod(0o755)
             mounts.append(Mount(file, argv[0], read_only=True))
-        status = build.host.execute(
-            *(stage, lowers, upper, argv, environment, build.log), network=network, mounts=mounts
+        status, layer = execute(
+            *(build, stage, argv, environment, scratch / "upper", build.log),
+            network=network,
+            mounts=mounts,
         )
         if status != 0:
             command = shlex.join(argv) if instruction.exec_form else " ".join(argv)
             raise build.dockerfile.error(
                 instruction, f"The command '{command}' returned a non-zero code: {status}", status
             )
-        layer = None
-        if upper.exists():
-            account = RootFileSystem(lowers).account(stage.settings.get("User") or "")
-            owners = build.images.owners(stage.layers)
-            layer = build.store(owners.written(upper, (account.uid, account.gid)))
     finally:
         remove_tree(scratch)
     build.cache.put(key, layer)
     stage.record(shown, layer)
-
-
-def _run_words(stage: Stage, instruction: Instruction) -> tuple[list[str], str, str]:
-    """The command of a RUN, how the history shows it, and the script that the command names.
-
-    A here-document that begins with ``#!`` is a program, at the place where BuildKit puts it.
-    """
-    words = instruction.exec_form
-    if words is not None:
-        return words, shlex.join(words), ""
-    if not instruction.here_documents:
-        return [*stage.shell, instruction.rest], " ".join([*stage.shell, instruction.rest]), ""
-    first = instruction.here_documents[0]
-    if instruction.rest.split() and re.fullmatch(
-        r"""<<-?["']?\w+["']?""", instruction.rest.strip()
-    ):
-        text = first.content
-        if text.startswith(_SHEBANG):
-            return [f"/dev/pipes/{first.name}"], f"RUN <<{first.name}", text
-    else:
-        bodies = "".join(f"{d.content}{d.name}\n" for d in instruction.here_documents)
-        text = f"{instruction.rest}\n{bodies}"
-    return [*stage.shell, text], f"RUN {instruction.rest}", ""
 
 
 _HANDLERS: dict[str, Callable[[BuildState, Stage, Instruction], None]] = {

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from .durations import nanoseconds
-from .frontend import Frontend
+from .frontend import Frontend, buildkit_flags
 from .variables import SPACES, quoted
 
 BLANKS = re.compile(r"[\t\v\f\r ]+")
@@ -19,6 +19,7 @@ _HALF = re.compile(r"[\ud800-\udfff]")  # half of a surrogate pair: no character
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9\-_.]*")
 _INTERVALS = ("interval", "timeout", "start-period", "start-interval")
 _MILLISECOND = 1_000_000
+REPEATED = ("mount", "exclude")
 _BOOLEAN_FLAGS = frozenset(("link", "parents", "keep-git-dir", "unpack"))
 _CLASSIC_FLAGS = {
     "FROM": {"platform"},
@@ -26,13 +27,6 @@ _CLASSIC_FLAGS = {
     "ADD": {"chown", "chmod"},
     "RUN": {"mount"},
     "HEALTHCHECK": {"interval", "timeout", "start-period", "retries"},
-}
-_BUILDKIT_FLAGS = {
-    **_CLASSIC_FLAGS,
-    "COPY": {"from", "chown", "chmod", "link"},
-    "ADD": {"chown", "chmod", "link"},
-    "RUN": {"network", "security", "mount"},
-    "HEALTHCHECK": {*_INTERVALS, "retries"},
 }
 _WITHOUT_FLAGS = ("ARG", "STOPSIGNAL")  # they do not look at them
 _ONE_ARGUMENT = ("MAINTAINER", "WORKDIR", "USER", "STOPSIGNAL")
@@ -184,13 +178,13 @@ def checked_flags(name: str, given: Sequence[str], frontend: Frontend) -> dict[s
     """Flags by their names. Raises :class:`OperandError` for one that the instruction lacks."""
     if name in _WITHOUT_FLAGS:
         return {}
-    known = (_BUILDKIT_FLAGS if frontend.buildkit else _CLASSIC_FLAGS).get(name, set())
+    known = buildkit_flags(frontend, name) if frontend.buildkit else _CLASSIC_FLAGS.get(name, ())
     flags: dict[str, str] = {}
     for word in given:
         flag, equals, value = word[2:].partition("=")
         if flag not in known:
-            raise OperandError(f"{'u' if frontend.buildkit else 'U'}nknown flag: {flag}")
-        if flag in flags and flag != "mount":
+            raise OperandError(f"{'u' if frontend.has(1, 11) else 'U'}nknown flag: {flag}")
+        if flag in flags and flag not in REPEATED:
             raise OperandError(f"Duplicate flag specified: {flag}")
         if flag in _BOOLEAN_FLAGS:
             flags[flag] = _boolean(flag, equals, value)

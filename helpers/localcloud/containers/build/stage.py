@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...content import digest_of
@@ -83,6 +83,11 @@ class Stage:
     def short_id(self) -> str:
         """Twelve digits of the id, as docker prints them."""
         return self.id.removeprefix("sha256:")[:12]
+
+    def snapshot(self) -> Stage:
+        """As it is now: what comes later changes its settings no more, its layers still."""
+        config = {**self.config, "config": copy.deepcopy(self.settings)}
+        return replace(self, config=config, arguments=dict(self.arguments))
 
     def set_environment(self, values: Mapping[str, str]) -> None:
         """Set variables, in place where they exist."""

@@ -15,9 +15,10 @@ from ..images.layers import Entry, pack
 from ..sandboxes.container import Mount
 from .build_cache import BuildCache
 from .build_context import BuildContext, ContextError, ImageTree
-from .dockerfile import Dockerfile
+from .dockerfile import Dockerfile, Instruction
 from .frontend import Frontend
 from .stage import Stage
+from .variables import expand
 
 Log = Callable[[str], None]
 _PREDEFINED = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
@@ -30,7 +31,7 @@ class Host(Protocol):
     def resolve(self, reference: str, log: Log) -> Image:
         """The image of a FROM or ``--from``, pulled when it is not there."""
 
-    def execute(
+    def execute(  # noqa: PLR0913 (all that decides what a RUN does)
         self,
         stage: Stage,
         lowers: list[Path],
@@ -41,8 +42,12 @@ class Host(Protocol):
         *,
         network: str = "default",
         mounts: Sequence[Mount] = (),
+        hostname: str = "",
     ) -> int:
         """Run a command on the layers of a stage; what it writes goes to ``upper``."""
+
+    def check(self) -> None:
+        """Raise :class:`SandboxError` when the run was stopped, or its time is over."""
 
 
 @dataclass
@@ -80,6 +85,21 @@ class BuildState:
     def run_environment(self, stage: Stage) -> dict[str, str]:
         """What a RUN sees: arguments, predefined ones that were given, and the image's variables."""
         return self.variables(stage)
+
+    def expanded(self, word: str, variables: Mapping[str, str]) -> str:
+        """A word with its variables replaced. Raises :class:`VariableError`."""
+        return expand(word, variables, self.dockerfile.escape, self.frontend)
+
+    def declared(
+        self, instruction: Instruction, variables: Mapping[str, str]
+    ) -> dict[str, str | None]:
+        """Names of an ARG with their defaults; None without one."""
+        found: dict[str, str | None] = {}
+        for word in instruction.words:
+            name, equals, value = word.partition("=")
+            default = self.expanded(value, variables) if equals else None
+            found[self.expanded(name, variables)] = default
+        return found
 
     def metadata(self, stage: Stage, created_by: str) -> None:
         """An instruction that changes the configuration only."""

@@ -6,6 +6,7 @@ Source: Dockerfile reference, "Environment replacement"; the lexer of moby/build
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from .frontend import BUILDKIT, Frontend
@@ -181,16 +182,13 @@ class _Reader:
         colon = operator == ":"
         if colon:
             operator = self._next()
-        elif operator not in (("+", "-", "?") if self._frontend.buildkit else ("?",)):
-            if self._frontend.buildkit:
+        elif self._frontend.has(1, 7) and operator in ("#", "%", "/"):
+            return self._changed(operator, value or "")
+        elif operator not in (("+", "-", "?") if self._frontend.has(1, 6) else ("?",)):
+            if self._frontend.has(1, 6):
                 raise VariableError(f"unsupported modifier ({operator}) in substitution")
             raise VariableError("missing ':' in substitution")
-        try:
-            word = self._until("}")
-        except VariableError:
-            if self._peek():
-                raise
-            raise VariableError("syntax error: missing '}'") from None
+        word = self._part("}")
         given = value is not None and (bool(value) or not colon)
         if operator == "-":
             return value or "" if given else word
@@ -203,6 +201,34 @@ class _Reader:
             raise VariableError(f"{name}: {word or f'is not allowed to be {state}'}")
         shown = f":{operator}" if colon and self._frontend.buildkit else operator
         raise VariableError(f"unsupported modifier ({shown}) in substitution")
+
+    def _changed(self, operator: str, value: str) -> str:
+        """``${X#p}``, ``${X%p}`` (twice the sign: the longest match), ``${X/p/r}``, ``${X//p/r}``."""
+        longest = self._peek() == operator
+        if longest:
+            self._position += 1
+        if operator != "/":
+            return trimmed(value, self._pattern("}"), operator, longest=longest)
+        pattern = self._pattern("/")
+        replacement = self._part("}")
+        expression = re.compile(expression_of(pattern), re.DOTALL)
+        return expression.sub(lambda _found: replacement, value, count=0 if longest else 1)
+
+    def _pattern(self, stop: str) -> str:
+        """A pattern as it is written: escapes in it are its own."""
+        keep, self._keep = self._keep, True
+        try:
+            return self._part(stop)
+        finally:
+            self._keep = keep
+
+    def _part(self, stop: str) -> str:
+        try:
+            return self._until(stop)
+        except VariableError:
+            if self._peek():
+                raise
+            raise VariableError("syntax error: missing '}'") from None
 
     def _name(self) -> str:
         """A name, a number, or one of the shell's special parameters; "" for none of them."""
@@ -217,6 +243,33 @@ class _Reader:
             while (one := self._peek()) and (one.isalpha() or one.isdecimal() or one == "_"):
                 self._position += 1
         return self._source[start : self._position]
+
+
+def expression_of(pattern: str) -> str:
+    """A shell pattern as a regular expression: ``*`` and ``?`` are wild, a backslash quotes."""
+    found = ""
+    position = 0
+    while position < len(pattern):
+        character = pattern[position]
+        position += 1
+        if character in "*?":
+            found += ".*" if character == "*" else "."
+            continue
+        if character == "\\" and position < len(pattern):
+            character = pattern[position]
+            position += 1
+        found += re.escape(character)
+    return found
+
+
+def trimmed(value: str, pattern: str, side: str, *, longest: bool) -> str:
+    """``value`` without what the pattern matches at its beginning (#) or end (%)."""
+    expression = re.compile(expression_of(pattern), re.DOTALL)
+    for length in range(len(value), -1, -1) if longest else range(len(value) + 1):
+        piece = value[:length] if side == "#" else value[len(value) - length :]
+        if expression.fullmatch(piece):
+            return value[length:] if side == "#" else value[: len(value) - length]
+    return value
 
 
 class _Words:

@@ -1,0 +1,82 @@
+"""What the instructions of a build by BuildKit share while they are planned, and then done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..images.images import Descriptor
+from .build_context import BuildContext, ImageTree
+from .copying import Copy, Source
+from .dockerfile import Instruction
+from .plan import Act, Operation, PlannedStage
+from .progress import Progress
+from .resources import NOTHING, Resources
+from .stage import CREATED, Stage
+from .state import BuildState
+
+
+@dataclass
+class BuildKitState(BuildState):
+    """``text`` is the Dockerfile's, ``current`` the stage that is being planned."""
+
+    progress: Progress = field(default_factory=lambda: Progress(silent))
+    resources: Resources = NOTHING
+    text: str = ""
+    current: PlannedStage | None = None
+
+    def metadata(self, stage: Stage, created_by: str) -> None:  # noqa: ARG002 - the current one's
+        """An instruction that changes the configuration only."""
+        assert self.current is not None
+        self.current.history.append(
+            {
+                "created": CREATED,
+                "created_by": created_by,
+                "comment": "buildkit.dockerfile.v0",
+                "empty_layer": True,
+            }
+        )
+
+    def add(self, one: PlannedStage, instruction: Instruction, created_by: str, act: Act) -> None:
+        entry = {
+            "created": CREATED,
+            "created_by": f"{created_by} # buildkit",
+            "comment": "buildkit.dockerfile.v0",
+        }
+        one.history.append(entry)
+        sources = one.sources.get(instruction.line, [])
+        one.operations.append(Operation(instruction.text, instruction, act, entry, sources))
+
+    def copying(
+        self, stage: Stage, lowers: list[Path], working_dir: str, owner: str = "", mode: str = ""
+    ) -> Copy:
+        owners = self.images.owners(stage.layers)
+        return Copy(lowers, working_dir, owners, owner=owner, mode=mode, frontend=self.frontend)
+
+    def origin(self, one: PlannedStage, instruction: Instruction, name: str) -> Source:
+        """The files of ``--from`` or ``from=``: another stage, a named context, or an image."""
+        if not name:
+            return self.context
+        for source in one.sources.get(instruction.line, []):
+            if name.lower() == source.name or name == str(source.index):
+                assert source.stage is not None
+                return ImageTree(self.images.unpacked(source.stage.layers))
+        given = self.resources.contexts.get(name, name)
+        if not isinstance(given, str):
+            return BuildContext(given)
+        if name == "scratch":
+            return ImageTree([])
+        return ImageTree(self.images.lowers(self.host.resolve(given, silent)))
+
+    def known(
+        self, layer: Descriptor | None, stage: Stage, instruction: Instruction
+    ) -> tuple[Descriptor | None, bool]:
+        below = [known["digest"] for known in stage.layers]
+        key = self.cache.key("copy", below, instruction.name, layer and layer["digest"])
+        known, _ = self.cache.get(key)
+        self.cache.put(key, layer)
+        return layer, known and not self.no_cache
+
+
+def silent(_line: str) -> None:
+    """What a pull tells has no place in this log."""

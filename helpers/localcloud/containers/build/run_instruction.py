@@ -1,0 +1,193 @@
+"""RUN as BuildKit does it: with mounts, which are made when it runs and gone afterwards."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path, PurePosixPath
+
+from ...root_folder import remove_tree
+from ..errors import BuildError
+from ..images.images import Descriptor
+from ..images.layers import Entry
+from ..sandboxes.container import Mount
+from ..sandboxes.root_file_system import RootFileSystem
+from .buildkit_state import BuildKitState
+from .cache_mounts import CacheMounts
+from .copying import Copy
+from .dockerfile import Instruction
+from .progress import Vertex
+from .run_mounts import RunMount, parse_mount
+from .running import execute, run_words
+from .stage import Stage
+from .variables import VariableError
+
+HOSTNAME = "buildkitsandbox"
+_ENGINES = ("proc", "dev", "sys")
+
+
+class RunInstruction:
+    """One RUN, read and checked; :meth:`act` does it. Raises :class:`VariableError`."""
+
+    def __init__(self, build: BuildKitState, stage: Stage, instruction: Instruction) -> None:
+        self._build = build
+        self._stage = stage
+        self._then = stage.snapshot()
+        self._instruction = instruction
+        assert build.current is not None
+        self._planned = build.current
+        variables = build.variables(stage)
+        self._mounts = [
+            parse_mount(text, lambda word: build.expanded(word, variables), build.frontend)
+            for flag, text in instruction.repeated
+            if flag == "mount"
+        ]
+        self._places = [mount.place(stage.working_dir) for mount in self._mounts]
+        self._network = self._checked_network()
+        if instruction.flags.get("security", "sandbox") != "sandbox":
+            kind = instruction.flags["security"]
+            if kind != "insecure":
+                raise VariableError(f'security "{kind}" is not valid')
+            raise VariableError("security.insecure is not allowed")
+        self._argv, _, self._script = run_words(stage, instruction)
+        if not self._argv or any("\0" in word for word in self._argv):
+            raise VariableError("there is no command to run, or it holds a zero byte")
+        self._environment = build.run_environment(stage)
+        self.shown = "RUN " + " ".join(self._argv)
+
+    def _checked_network(self) -> str:
+        given = self._instruction.flags.get("network", "default")
+        if given not in ("default", "none", "host"):
+            raise VariableError(f'unsupported network mode: "{given}"')
+        if given == "host":
+            raise VariableError("network.host is not allowed")
+        if self._build.resources.network == "none":
+            return "none"
+        return given
+
+    # -- doing it --------------------------------------------------------------------------------
+
+    def act(self, vertex: Vertex) -> tuple[Descriptor | None, bool]:
+        """Run it, or take its layer from the cache: the layer, and whether it was known."""
+        build = self._build
+        secrets = self._secrets()
+        key = self._key()
+        known, layer = build.cache.get(key)
+        if known and not build.no_cache:
+            return layer, True
+        scratch = Path(tempfile.mkdtemp(prefix="build-", dir=build.cloud.scratch))
+        try:
+            with ExitStack() as stack:
+                mounts = self._made(scratch, secrets, stack)
+                environment = dict(self._environment)
+                for mount, place in zip(self._mounts, self._places, strict=True):
+                    if mount.variable and mount.secret_id in secrets:
+                        value = secrets[mount.secret_id].decode(errors="surrogateescape")
+                        environment[mount.variable] = value
+                    del place
+                status, layer = execute(
+                    *(build, self._then, self._argv, environment, scratch / "upper"),
+                    vertex.output,
+                    network=self._network,
+                    mounts=mounts,
+                    hostname=HOSTNAME,
+                    more=lambda root: self._left(root, mounts),
+                )
+        finally:
+            remove_tree(scratch)
+        if status != 0:
+            words = " ".join(self._argv)
+            raise BuildError(f"executor failed running [{words}]: exit code: {status}", status)
+        build.cache.put(key, layer)
+        return layer, False
+
+    def _key(self) -> str:
+        """What decides about its layer: never the value of a secret, nor what a cache holds."""
+        build = self._build
+        read = []
+        for mount in self._mounts:
+            content = ""
+            if mount.type == "bind":
+                copy = self._copied(mount)
+                stored = build.store(copy.entries)
+                content = stored["digest"] if stored else ""
+            read.append([repr(mount), content])
+        return build.cache.key(
+            "run",
+            [layer["digest"] for layer in self._stage.layers],
+            json.dumps([self._argv, self._script, self._network, read]),
+            json.dumps(self._environment, sort_keys=True),
+            self._then.working_dir,
+            self._then.settings.get("User") or "",
+        )
+
+    def _secrets(self) -> dict[str, bytes]:
+        """The secrets that it mounts and that were given."""
+        found = {}
+        for mount in self._mounts:
+            if mount.type == "ssh" and mount.required:
+                raise VariableError(f"unset ssh forward key {mount.secret_id}")
+            if mount.type == "secret":
+                value = self._build.resources.secrets.get(mount.secret_id)
+                if value is not None:
+                    found[mount.secret_id] = value
+                elif mount.required:
+                    raise VariableError(f"secret {mount.secret_id} not found: not found")
+        return found
+
+    def _made(self, scratch: Path, secrets: dict[str, bytes], stack: ExitStack) -> list[Mount]:
+        """The mounts, outer ones first."""
+        made: list[Mount] = []
+        if self._script:
+            file = scratch / "script"
+            file.write_text(self._script)
+            file.chmod(0o755)
+            made.append(Mount(file, self._argv[0], read_only=True))
+        for number, (mount, place) in enumerate(zip(self._mounts, self._places, strict=True)):
+            folder = scratch / f"mount-{number}"
+            if mount.type == "secret":
+                if mount.secret_id in secrets and place:
+                    folder.touch(mode=0o600)
+                    folder.write_bytes(secrets[mount.secret_id])
+                    folder.chmod(mount.mode if mount.mode is not None else 0o400)
+                    made.append(Mount(folder, place, read_only=True))
+            elif mount.type == "tmpfs":
+                folder.mkdir(mode=0o755)
+                made.append(Mount(folder, place, read_only=mount.read_only))
+            elif mount.type == "cache":
+                made.append(Mount(self._cache(mount, place, stack), place, mount.read_only))
+            elif mount.type == "bind":
+                self._copied(mount).write(folder)
+                made.append(Mount(folder, place, read_only=mount.read_only))
+        return sorted(made, key=lambda one: len(PurePosixPath(one.target).parts))
+
+    def _cache(self, mount: RunMount, place: str, stack: ExitStack) -> Path:
+        filled = self._copied(mount) if mount.origin else None
+        caches = CacheMounts(self._build.cloud, self._build.host.check)
+        return stack.enter_context(caches.taken(mount, mount.id or place, filled))
+
+    def _copied(self, mount: RunMount) -> Copy:
+        """What a bind mount shows, as it is in the context, a stage or an image."""
+        build = self._build
+        origin = build.origin(self._planned, self._instruction, mount.origin)
+        copy = build.copying(self._stage, [], "/")
+        copy.add_tree(origin, mount.source)
+        return copy
+
+    def _left(self, root: RootFileSystem, mounts: list[Mount]) -> list[Entry]:
+        """The directories that were made to mount on: they stay in the layer, files do not."""
+        entries: dict[PurePosixPath, Entry] = {}
+        targets = [str(root.resolve(mount.target)) for mount in mounts]
+        for mount, target in zip(mounts, targets, strict=True):
+            place = PurePosixPath(target)
+            is_folder = isinstance(mount.source, Path) and mount.source.is_dir()
+            for folder in [*reversed(place.parents), *([place] if is_folder else [])][1:]:
+                inside = any(
+                    folder.is_relative_to(other) and str(folder) != other for other in targets
+                )
+                if inside or folder.parts[1] in _ENGINES or root.find(str(folder)) is not None:
+                    continue
+                path = folder.relative_to("/")
+                entries[path] = Entry(path, 0o755, "directory")
+        return list(entries.values())

@@ -1,0 +1,77 @@
+"""The command of a RUN on the layers of a stage, and the layer of what it has changed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from ..images.images import Descriptor
+from ..images.layers import Entry
+from ..sandboxes.container import Mount
+from ..sandboxes.root_file_system import RootFileSystem
+from .dockerfile import Instruction
+from .stage import Stage
+from .state import BuildState
+from .variables import VariableError
+
+_SHEBANG = "#!"
+
+
+def execute(  # noqa: PLR0913 (all that decides what a RUN does)
+    build: BuildState,
+    stage: Stage,
+    argv: list[str],
+    environment: Mapping[str, str],
+    upper: Path,
+    log: Callable[[str], None],
+    *,
+    network: str = "default",
+    mounts: Sequence[Mount] = (),
+    hostname: str = "",
+    more: Callable[[RootFileSystem], list[Entry]] = lambda _root: [],
+) -> tuple[int, Descriptor | None]:
+    """Run a command: its exit status, and the layer of its changes (None: there are none).
+
+    ``more`` gives entries that the layer has beside the changes.
+    """
+    lowers = build.images.unpacked(stage.layers)
+    if not lowers:
+        raise VariableError("the stage is empty (FROM scratch): there is nothing to run")
+    status = build.host.execute(
+        *(stage, lowers, upper, argv, environment, log),
+        network=network,
+        mounts=mounts,
+        hostname=hostname,
+    )
+    root = RootFileSystem(lowers)
+    entries = more(root) if status == 0 else []
+    if status != 0 or not (upper.exists() or entries):
+        return status, None
+    account = root.account(stage.settings.get("User") or "")
+    if upper.exists():
+        owners = build.images.owners(stage.layers)
+        entries = [*entries, *owners.written(upper, (account.uid, account.gid))]
+    return status, build.store(entries)
+
+
+def run_words(stage: Stage, instruction: Instruction) -> tuple[list[str], str, str]:
+    """The command of a RUN, how the history shows it, and the script that the command names.
+
+    A here-document that begins with ``#!`` is a program, at the place where BuildKit puts it.
+    """
+    words = instruction.exec_form
+    if words is not None:
+        return words, shlex.join(words), ""
+    if not instruction.here_documents:
+        return [*stage.shell, instruction.rest], " ".join([*stage.shell, instruction.rest]), ""
+    first = instruction.here_documents[0]
+    if re.fullmatch(r"""<<-?["']?[^\s<"']+["']?""", instruction.rest.strip()):
+        text = first.content
+        if text.startswith(_SHEBANG):
+            return [f"/dev/pipes/{first.name}"], f"RUN <<{first.name}", text
+    else:
+        bodies = "".join(f"{d.content}{d.name}\n" for d in instruction.here_documents)
+        text = f"{instruction.rest}\n{bodies}"
+    return [*stage.shell, text], f"RUN {instruction.rest}", ""
