@@ -21,7 +21,7 @@ from pathlib import Path
 from . import user_namespace
 from .cloud import Cloud
 from .containers.build.build_cache import BuildCache
-from .containers.sandboxes.ownership import OWNED
+from .containers.sandboxes.ownership import OWNED, RESTRICTED
 from .events import ManifestsDeleted, ResourceDeleted
 from .registry.manifest_format import references
 from .root_folder import remove_tree
@@ -213,8 +213,8 @@ class Collector:
         folder = self._cloud.folder("layers")
         for path in list(folder.iterdir()):
             name, _, kind = path.name.partition(".")
-            if path.is_dir() and name and not (_is_kept(kind) and self._has_blobs(path)):
-                for beside in (".owners", ".whiteouts", ".parts"):
+            if path.is_dir() and name and not ((whole := self._has_blobs(path)) and _is_kept(kind)):
+                for beside in () if whole else (".owners", ".whiteouts", ".parts"):
                     path.with_name(name + beside).unlink(missing_ok=True)
                 gone = f".gone-{secrets.token_hex(8)}"
                 path.rename(path.with_name(gone))  # deleted when there is time
@@ -237,11 +237,11 @@ class Collector:
 
 
 def _is_kept(kind: str) -> bool:
-    """Whether an unpacked layer whose name ends so may be used: as it is, several, or with true owners."""
-    if not kind.startswith(OWNED):
-        return kind in ("", "flat")
+    """Whether an unpacked layer whose name ends so may be used: itself, several, or a copy for containers."""
     users = user_namespace.available()
-    return users is not None and kind == f"{OWNED}{users.identities.key}"
+    if kind.startswith(OWNED):
+        return users is not None and kind == f"{OWNED}{users.identities.key}"
+    return kind in ("", "flat") or (users is None and kind.startswith(RESTRICTED))
 
 
 def start(cloud: Cloud) -> Collector:

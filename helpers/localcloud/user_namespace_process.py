@@ -139,7 +139,7 @@ def copy(*, source: str, target: str, owners: str, last: int) -> None:
         raise OSError(0, f"{source} cannot be copied")
     with open(owners, encoding="utf-8") as file:
         wanted = json.load(file)
-    for path, status in _below(target):
+    for path, status in below(target):
         owner = wanted.get(path)
         if owner is not None:
             _give(f"{target}/{path}", status, *(min(number, last) for number in owner))
@@ -148,14 +148,14 @@ def copy(*, source: str, target: str, owners: str, last: int) -> None:
 def take_over(*, folder: str) -> dict[str, tuple[int, int]]:
     """Give what is below to root, and tell whose the rest was. Raises OSError."""
     found = {}
-    for path, status in _below(folder):
+    for path, status in below(folder):
         if status.st_uid or status.st_gid:
             found[path] = status.st_uid, status.st_gid
             _give(f"{folder}/{path}", status, 0, 0)
     return found
 
 
-def _below(folder: str) -> Iterator[tuple[str, os.stat_result]]:
+def below(folder: str) -> Iterator[tuple[str, os.stat_result]]:
     """All that a folder holds, links not followed; nobody else may be at work there."""
     pending = [""]
     while pending:

@@ -14,6 +14,7 @@ from helpers.localcloud import user_namespace
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers.engine import Engine, Session
 from helpers.localcloud.containers.images.owners import Owners, write_owners
+from helpers.localcloud.containers.sandboxes.account import Account
 from helpers.localcloud.containers.sandboxes.container import ContainerSpec, Mount
 from helpers.localcloud.containers.sandboxes.network import Network
 from helpers.localcloud.containers.sandboxes.sandbox import Sandbox
@@ -57,6 +58,10 @@ def accounts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (layer / "etc").mkdir(parents=True)
     (layer / "etc/passwd").write_text(PASSWD)
     (layer / "etc/group").write_text(GROUP)
+    (layer / "etc/closed").write_text("closed")
+    (layer / "etc/closed").chmod(0o600)
+    (layer / "etc/shared").write_text("shared")
+    (layer / "etc/shared").chmod(0o664)
     (layer / "home/node").mkdir(parents=True)
     (layer / "home/node").chmod(0o700)
     (layer / "tmp").mkdir()
@@ -215,7 +220,8 @@ def test_what_is_written_has_true_owners(
     )
     assert sh(cloud, accounts, script, network=network, upper=upper) == (0, "")
     entries = {
-        str(entry.path): entry for entry in Owners([base_layer(), accounts]).written(upper, (0, 0))
+        str(entry.path): entry
+        for entry in Owners([base_layer(), accounts]).written(upper, Account(0, 0, "root", "/root"))
     }
     assert {path: (entry.uid, entry.gid) for path, entry in entries.items()} == {
         "d": (7, 8),
@@ -245,6 +251,61 @@ def test_one_id_says_once_why_and_what_it_means(cloud: Cloud, accounts: Path, on
     assert text.count("container runs as user 1000:1000") == 1
     assert text.count("no file can be given to another user") == 1
     assert text.count("nobody has granted any") == 2
+
+
+@pytest.fixture(params=["one id", "chroot"])
+def without_ids(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that grants none: in namespaces, and in a chroot."""
+    if request.param == "one id":
+        monkeypatch.setitem(user_namespace._known, os.getpid(), "nobody has granted any")
+        return
+    if os.geteuid() != 0:
+        pytest.skip("a chroot needs root")
+    monkeypatch.setenv("LOCALCLOUD_SANDBOX", "chroot")
+
+
+@pytest.mark.parametrize("user", ["node", "4711:4712"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        "touch /x",
+        "touch /etc/x",
+        "echo x >> /etc/passwd",
+        "rm /etc/group",
+        "mv /etc/group /tmp",
+        "mkdir /home/other",
+        "cat /etc/closed",
+        "echo x > /etc/shared",
+    ],
+)
+def test_without_ids_what_is_root_s_is_refused(
+    cloud: Cloud, accounts: Path, without_ids: None, user: str, script: str
+) -> None:
+    code, text = sh(cloud, accounts, script, user=user)
+    assert code != 0
+    assert "Permission denied" in text
+
+
+def test_without_ids_a_user_s_own_is_its_own_and_modes_stay(
+    cloud: Cloud, accounts: Path, tmp_path: Path, without_ids: None
+) -> None:
+    upper = tmp_path / "made" / "upper"
+    script = "touch ~/mine /tmp/mine && id -u && cat /etc/passwd > ~/copy"
+    code, _ = sh(cloud, accounts, script, user="node", upper=upper)
+    assert code == 0
+    account = Account(1000, 1000, "node", "")
+    found = {
+        str(entry.path): (entry.mode, entry.uid)
+        for entry in Owners([base_layer(), accounts]).written(upper, account)
+    }
+    assert found == {
+        "home": (0o755, 0),
+        "home/node": (0o700, 1000),
+        "home/node/copy": (0o644, 1000),
+        "home/node/mine": (0o644, 1000),
+        "tmp": (0o1777, 0),
+        "tmp/mine": (0o644, 1000),
+    }
 
 
 def _build(session: Session, folder: Path, text: str, log: list[str]) -> str:

@@ -52,7 +52,7 @@ def execute(  # noqa: PLR0913 (all that decides what a RUN does)
     account = root.account(stage.settings.get("User") or "")
     if upper.exists():
         owners = build.images.owners(stage.layers)
-        entries = [*entries, *owners.written(upper, (account.uid, account.gid))]
+        entries = [*entries, *owners.written(upper, account)]
     return status, build.store(entries)
 
 

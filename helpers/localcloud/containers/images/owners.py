@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import stat
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from ...user_namespace import available
-from ..sandboxes.ownership import ROOT, Owner, read_owners, taken_over, write_owners
+from ..sandboxes.account import Account
+from ..sandboxes.ownership import (
+    ROOT,
+    Owner,
+    effective_mode,
+    read_owners,
+    taken_over,
+    write_owners,
+)
 from ..sandboxes.root_file_system import RootFileSystem
 from .layers import WHITEOUT, Entry, changes
 
@@ -29,30 +38,33 @@ class Owners:
         layer = next(one for one in self._owners if found.is_relative_to(one))
         return self._owners[layer].get(str(path), ROOT)
 
-    def written(self, upper: Path, creator: Owner) -> list[Entry]:
-        """What a container has changed, as entries of a layer with owners. Raises OSError.
+    def written(self, upper: Path, account: Account) -> list[Entry]:
+        """What a container that ran as ``account`` has changed, as entries of a layer. Raises OSError.
 
-        ``creator`` is who it ran as; see :meth:`give`. Where containers have several users, the
-        files say whose they are.
+        Where containers have several users, the files say whose they are. Else what was there keeps
+        its owner, and ``account`` has the rest.
         """
         owners = taken_over(upper, available())
         if owners is None:
-            return self.give(changes(upper), creator)
+            return [self._given(entry, account) for entry in changes(upper)]
         return [
             replace(entry, uid=uid, gid=gid)
             for entry in changes(upper)
             for uid, gid in [owners.get(str(entry.path), ROOT)]
         ]
 
-    def give(self, entries: Iterable[Entry], creator: Owner) -> list[Entry]:
-        """The entries of a layer with owners: what was there keeps its own, ``creator`` has the rest.
-
-        Of a container that knows one user only, whose files do not say whose they are.
-        """
-        given = []
-        for entry in entries:
-            uid, gid = ROOT
-            if not entry.path.name.startswith(WHITEOUT):
-                uid, gid = self.of(entry.path) or creator
-            given.append(replace(entry, uid=uid, gid=gid))
-        return given
+    def _given(self, entry: Entry, account: Account) -> Entry:
+        """An entry of a container that knows one user, with the owner that it has by the layers."""
+        if entry.path.name.startswith(WHITEOUT):
+            return entry
+        owner = self.of(entry.path)
+        if owner is None:
+            return replace(entry, uid=account.uid, gid=account.gid)
+        found = self._root.entry(PurePosixPath("/", entry.path))
+        mode = entry.mode
+        if found is not None and entry.kind in ("file", "directory"):
+            before = stat.S_IMODE(found.lstat().st_mode)
+            # What it saw was a copy with fewer rights; see ownership.restricted.
+            if mode == effective_mode(before, owner, account):
+                mode = before
+        return replace(entry, mode=mode, uid=owner[0], gid=owner[1])

@@ -2,14 +2,18 @@
 
 A layer that was unpacked belongs to the user of the local cloud, who has to read it. Where files of it are
 others', containers get a copy with true owners; the folder that keeps what a container has written is taken
-over when it has ended.
+over when it has ended. A container that has one id and is not root gets a copy whose modes let the owner do
+what they would let it do.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Mapping
+import stat
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,10 +21,12 @@ from ... import user_namespace_process
 from ...file_lock import locked
 from ...root_folder import remove_tree
 from ...user_namespace import UserNamespace
+from .account import Account
 
 Owner = tuple[int, int]  # user id, group id
 ROOT: Owner = (0, 0)
 OWNED = "owned-"  # in the name of a copy with true owners, before the key of the identities
+RESTRICTED = "as-"  # in that of a copy for one user, before a key of the account
 _PROCESS = user_namespace_process.__name__
 
 
@@ -51,12 +57,69 @@ def _file(layer: Path) -> Path:
     return layer.with_name(f"{layer.name.partition('.')[0]}.owners")
 
 
+def seen(layers: Sequence[Path], users: UserNamespace | None, account: Account) -> tuple[Path, ...]:
+    """Layers as a container may see them: with true owners, or what ``account`` may do. Raises OSError."""
+    if users is not None:
+        return tuple(owned(layer, users) for layer in layers)
+    if account.uid == 0:
+        return tuple(layers)
+    return tuple(restricted(layer, account) for layer in layers)
+
+
 def owned(layer: Path, users: UserNamespace) -> Path:
     """The layer with true owners: itself, or a copy beside it that is made once. Raises OSError."""
     if not _file(layer).exists():
         return layer
+    last = users.identities.count - 1
+
+    def fill(fresh: Path) -> None:
+        places = {
+            "source": str(layer.absolute()),
+            "target": str(fresh.absolute()),
+            "owners": str(_file(layer).absolute()),
+        }
+        users.call(f"{_PROCESS}:copy", {**places, "last": last})
+
+    return _copy(layer, f"{OWNED}{users.identities.key}", fill)
+
+
+def restricted(layer: Path, account: Account) -> Path:
+    """A copy of the layer in which ``account``, as the owner of all, may do what it may do. Raises OSError.
+
+    It may change modes, as owners may; rights that it has not got are refused unless it does.
+    """
+    owners = read_owners(layer)
+
+    def fill(fresh: Path) -> None:
+        # What nobody may read is left out: the account could not read it either.
+        subprocess.run(
+            ["cp", "-a", "--reflink=auto", f"{layer}/.", str(fresh)],
+            check=False,
+            capture_output=True,
+        )
+        found = list(user_namespace_process.below(str(fresh)))
+        for path, status in reversed(found):  # a folder after what is in it
+            mode = stat.S_IMODE(status.st_mode)
+            less = effective_mode(mode, owners.get(path, ROOT), account)
+            if less != mode and stat.S_IFMT(status.st_mode) in (stat.S_IFREG, stat.S_IFDIR):
+                (fresh / path).chmod(less)
+
+    who = json.dumps([account.uid, account.gid, sorted(account.groups)])
+    return _copy(layer, f"{RESTRICTED}{hashlib.sha256(who.encode()).hexdigest()[:12]}", fill)
+
+
+def effective_mode(mode: int, owner: Owner, account: Account) -> int:
+    """The mode that gives the owner what ``mode`` gives ``account`` of a file that is ``owner``'s."""
+    if account.uid in (0, owner[0]):
+        return mode
+    allowed = mode >> 3 if owner[1] in (account.gid, *account.groups) else mode
+    return mode & ~stat.S_IRWXU | (allowed & 0o7) << 6
+
+
+def _copy(layer: Path, kind: str, fill: Callable[[Path], None]) -> Path:
+    """The copy of a layer beside it, made once."""
     stem = layer.name.partition(".")[0]
-    target = layer.with_name(f"{stem}.{OWNED}{users.identities.key}")
+    target = layer.with_name(f"{stem}.{kind}")
     if target.exists():
         return target
     with locked(layer.with_name(f".lock-{stem[:1]}")):
@@ -64,15 +127,7 @@ def owned(layer: Path, users: UserNamespace) -> Path:
             fresh = layer.with_name(f"{target.name}.new")
             remove_tree(fresh)
             fresh.mkdir(mode=0o755)
-            users.call(
-                f"{_PROCESS}:copy",
-                {
-                    "source": str(layer.absolute()),
-                    "target": str(fresh.absolute()),
-                    "owners": str(_file(layer).absolute()),
-                    "last": users.identities.count - 1,
-                },
-            )
+            fill(fresh)
             fresh.rename(target)
     return target
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from ...resolution import LINKS
 from ...root_folder import FileBelow, RootFolder
+from .account import Account, UnknownUserError
 from .overlay import is_opaque, is_whiteout
 from .ownership import ROOT, Owner, read_owners
 
@@ -17,20 +18,7 @@ _LARGEST = 1 << 20  # bytes of a file of an image that are read: it may be spars
 LARGEST_ID = (1 << 31) - 1  # of a user or group, as Docker takes it
 _MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
-
-@dataclass(frozen=True)
-class Account:
-    """A user as ``/etc/passwd`` of the image, or a plain number, names it."""
-
-    uid: int
-    gid: int
-    name: str
-    home: str
-    groups: tuple[int, ...] = ()  # that it is a member of besides
-
-
-class UnknownUserError(ValueError):
-    """The image has no such user or group."""
+__all__ = ["Account", "RootFileSystem", "UnknownUserError"]
 
 
 class RootFileSystem:

@@ -149,14 +149,17 @@ class _Start:
         if account.uid != 0 and self.network.mode == "namespaces" and self.network.users is None:
             self.say_once(
                 f"localcloud: the container runs as user {account.uid}:{account.gid}, but only one "
-                f"user is mapped into it: every file appears to be its own ({self.network.one_id})\n"
+                f"user is mapped into it: every file appears to be its own, with the rights that it "
+                f"would have ({self.network.one_id})\n"
             )
         read_output, write_output = os.pipe()
         read_status, write_status = os.pipe()
         try:
             if self.network.mode == "chroot":
                 container.pid = self._start_chrooted(
-                    initial, mounts, working_dir, environment, write_output, write_status
+                    account,
+                    *(initial, mounts, working_dir, environment),
+                    *(write_output, write_status),
                 )
             else:
                 container.pid = self._start_sandboxed(
@@ -236,13 +239,16 @@ class _Start:
             self.work = spec.upper.parent / f".work-{secrets.token_hex(6)}"
             self.work.mkdir(mode=0o700)
         passed = bubblewrap.Descriptors()
-        users, lowers = self.network.users, (*spec.lowers, initial)
-        if users is not None:
-            lowers = tuple(ownership.owned(layer, users) for layer in lowers)
-            if spec.upper is not None:
-                ownership.note(spec.upper, account.uid, account.gid, users)
+        users, lowers = (
+            self.network.users,
+            ownership.seen((*spec.lowers, initial), self.network.users, account),
+        )
+        if users is not None and spec.upper is not None:
+            ownership.note(spec.upper, account.uid, account.gid, users)
         options = bubblewrap.namespaces(account, self.hostname, several=users is not None)
         options += bubblewrap.root(lowers, spec.upper, self.work)
+        if users is None and account.uid != 0:
+            options += ["--chmod", "0555", "/"]  # which it owns, too
         hosts = bubblewrap.checked_target(self._in_etc("hosts"))
         options += ["--ro-bind", str(self.network.hosts_file), hosts]
         name = passed.add(self._memory("hostname", f"{self.hostname}\n".encode()))
@@ -304,8 +310,9 @@ class _Start:
     def _in_etc(self, name: str) -> str:
         return str(self.image.resolve("/etc") / name)
 
-    def _start_chrooted(
+    def _start_chrooted(  # noqa: PLR0917 (as above)
         self,
+        account: Account,
         initial: Path,
         mounts: list[OpenedMount],
         working_dir: str,
@@ -314,10 +321,13 @@ class _Start:
         status: int,
     ) -> int:
         user = unused_user()
-        self.tree = ChangedTree(self.folder / "root", (*self.spec.lowers, initial), self.spec.upper)
+        layers = ownership.seen((*self.spec.lowers, initial), None, account)
+        self.tree = ChangedTree(self.folder / "root", layers, self.spec.upper)
         self.tree.write(self._in_etc("hosts"), self.network.hosts_file.read_bytes())
         self.tree.write(self._in_etc("hostname"), f"{self.hostname}\n".encode())
         self.tree.prepare([(m.descriptor, m.target, m.read_only) for m in mounts], user)
+        if account.uid != 0:
+            self.tree.root.chmod(0o555)
         request = {
             "root": str(self.tree.root),
             "command": list(self.spec.argv),
