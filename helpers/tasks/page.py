@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
+from ..localcloud.reference import InvalidReferenceError, Reference
 from ..localcloud.tasks.definitions import description
 from ..localcloud.tasks.definitions.graph import ROOT
 from ..localcloud.tasks.definitions.task_file import Task
 
 _FIRST = ("build", "cmd", "push")
-_APART = {"id", "waits", *_FIRST}
+_APART = {"id", "waits", "args", "parsed", "tags", "buildArgs", *_FIRST}
 _SECONDS = {"timeout", "startDelay", "retryDelay"}
 
 
@@ -55,9 +57,23 @@ def _step(number: int, step: dict[str, Any]) -> Iterator[str]:
             first, *rest = told.rstrip("\n").split("\n")
             yield f"     {kind}: {first}"
             yield from (f"       {line}" for line in rest)
+    if images := _images(step):
+        yield f"     in full: {', '.join(images)}"
     for name, value in step.items():
         if name not in _APART:
             yield f"     {name}: {_shown(name, value)}"
+
+
+def _images(step: dict[str, Any]) -> list[str]:
+    """The images that a step runs, makes or pushes, in full where they are not named so.
+
+    What a shell must find out first is left out.
+    """
+    images = []
+    for name in [*step.get("tags", ()), *step.get("push", ()), *step.get("cmd", "").split()[:1]]:
+        with suppress(InvalidReferenceError):
+            images.append((name, str(Reference.parse(name))))
+    return [full for name, full in images if full != name]
 
 
 def _shown(name: str, value: Any) -> str:

@@ -15,6 +15,7 @@ from helpers.localcloud.tasks.definitions.definition import (
 )
 from helpers.localcloud.tasks.definitions.graph import Graph
 from helpers.localcloud.tasks.errors import TaskError
+from helpers.localcloud.tasks.execution.runner import docker_task
 
 ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = RenderOptions(
@@ -339,6 +340,24 @@ def test_names_come_from_a_file_of_the_context() -> None:
     text = "version: v1.1.0\nalias:\n  src: [names.yaml]\nsteps:\n  - cmd: $tool $one\n"
     files = {"names.yaml": "tool: a.azurecr.io/tool\none: first\n"}
     assert read(text, read_file=files.__getitem__).steps[0].cmd == "a.azurecr.io/tool first"
+
+
+def test_a_build_argument_of_several_lines_has_no_comments() -> None:
+    argument = {"name": "SCRIPT", "value": "#!/bin/sh\n# told\n  # and told\n"}
+    text = docker_task({"dockerFilePath": "Dockerfile", "arguments": [argument]}, "t.azurecr.io")
+    assert f"SCRIPT={argument['value']}" in read(text).steps[0].build
+
+
+def test_a_task_without_steps_is_one() -> None:
+    for text in ("", "\n\n", "# nothing\n", "steps: []\n", "steps:\n"):
+        assert read(text).steps == []
+
+
+def test_a_line_that_the_engine_would_stop_at_is_refused() -> None:
+    long = "x" * (1 << 16)
+    with pytest.raises(TaskError, match="line 2 of the task file has 65536 bytes or more"):
+        read(f"steps:\n# {long}\n  - cmd: x\n")
+    assert read(f"steps:\n# {long[3:]}\n  - cmd: x\n").steps
 
 
 def test_an_alias_of_several_lines_leaves_lines_as_they_are_rendered() -> None:

@@ -268,3 +268,10 @@ def test_an_image_may_have_the_same_layer_twice(registry: Registry) -> None:
     ended = registry.wait(registry.schedule(body))
     assert ended.status == "Succeeded", ended.log
     assert {"it is the same", "same"} <= set(ended.lines)
+
+
+@pytest.mark.parametrize("text", ["steps: []\n", "# nothing\n"])
+def test_a_task_without_steps_succeeds(registry: Registry, text: str) -> None:
+    ended = registry.wait(registry.text(text))
+    assert ended.status == "Succeeded", ended.log
+    assert not any("Executing step" in line for line in ended.lines)

@@ -77,6 +77,16 @@ def test_the_same_as_one_object(task_file: Path) -> None:
     assert json.loads(template.stdout) == {"rendered": "LINUX"}
 
 
+def test_images_are_named_in_full() -> None:
+    task = b"steps: [{cmd: node:15 -v}, {build: -t a/b .}, {push: [b, x.io/c:1]}, {cmd: $X a}]"
+    told = run("render", "-", stdin=task).stdout.decode()
+    assert [line.strip() for line in told.splitlines() if "in full:" in line] == [
+        "in full: docker.io/library/node:15",
+        "in full: docker.io/a/b:latest",
+        "in full: docker.io/library/b:latest",
+    ]
+
+
 def test_a_file_of_aliases_is_beside_the_task_file(tmp_path: Path) -> None:
     (tmp_path / "tools.yaml").write_text("tool: some/tool:1\n")
     task = tmp_path / "t.yaml"

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from .dependency_scan import fields
 from .task_file import Step
 
 QUICK_RUN = "quickrun"  # the name of a task that has none
-_TAGS = ("-t", "--tag")
 _PART = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
 _DOMAIN = rf"{_PART}(?:\.{_PART})*(?::[0-9]+)?"
 _COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-*)[a-z0-9]+)*"
@@ -27,7 +27,7 @@ def command_of(step: Step, task: str, registry: str) -> str:
     """The words of a build as the engine runs it, where the step keeps its layers."""
     if step.cache.lower() != "enabled" or not step.build:
         return step.build
-    image = _image(_tags(step), registry)
+    image = _image(tags_of(step), registry)
     cache = f"{image}:cache_{task or QUICK_RUN}_{step.id}"
     if not image or not _CACHE.fullmatch(cache):
         return step.build
@@ -35,10 +35,14 @@ def command_of(step: Step, task: str, registry: str) -> str:
     return f"--load --cache-to={place},mode=max --cache-from={place} {step.build}"
 
 
-def _tags(step: Step) -> list[str]:
-    words = step.build.split()
-    named = [word for before, word in pairwise(words) if before in _TAGS]
-    return step.tags or named
+def tags_of(step: Step) -> list[str]:
+    """The images that a build names, or that the step has instead (util/parse.go)."""
+    return step.tags or following(step.build, "-t", "--tag")
+
+
+def following(build: str, *options: str) -> list[str]:
+    """The words that follow these options, between spaces."""
+    return [word for before, word in pairwise(fields(build)) if before in options]
 
 
 def _image(tags: list[str], registry: str) -> str:

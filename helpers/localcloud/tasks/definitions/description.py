@@ -1,14 +1,17 @@
 """A task as data: the language of ``task render --json``. What is empty, false or 0 is left out.
 
 Names are those of a task file; ``waits`` are the steps that one waits for (``acb_root``: none),
-``mounts`` name and path of a step's volumes, a secret is its id, its address, and the identity.
+``mounts`` name and path of a step's volumes, a secret is its id, its address, and the identity;
+``args`` is the command line that the agent runs for a cmd, ``parsed`` Dockerfile, target and context of
+a build.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from . import cached_build
+from . import agent_command, cached_build
+from .build_command import ScannedCommand
 from .graph import Graph
 from .task_file import Network, Step, Task
 
@@ -65,10 +68,25 @@ def describe(task: Task) -> dict[str, Any]:
 
 def _step(step: Step, waits: list[str], task: Task) -> dict[str, Any]:
     described = {name: getattr(step, field) for name, field in _STEP.items()}
-    described["build"] = cached_build.command_of(step, task.name, task.registry)
+    if step.build:
+        described |= _build(step, task)
+    elif step.cmd:
+        described["args"] = ["/bin/sh", "-c", agent_command.of_step(step)]
     described["mounts"] = [[one["name"], one["mountPath"]] for one in step.volume_mounts]
     described["waits"] = waits
     return _without_empty(described)
+
+
+def _build(step: Step, task: Task) -> dict[str, Any]:
+    """What the engine makes of a build, by its own reading of the words."""
+    build = cached_build.command_of(step, task.name, task.registry)
+    scanned = ScannedCommand.of(build)
+    return {
+        "build": build,
+        "parsed": [scanned.dockerfile, scanned.target, scanned.context],
+        "tags": cached_build.tags_of(step),
+        "buildArgs": cached_build.following(step.build, "--build-arg"),
+    }
 
 
 def _network(network: Network) -> dict[str, Any]:

@@ -231,7 +231,19 @@ def docker_task(step: dict[str, Any], server: str) -> str:
     steps: list[dict[str, Any]] = [build]
     if images and step.get("isPushEnabled", True):
         steps.append({"id": "push", "push": images, "when": ["build"], "timeout": PUSH_TIMEOUT})
-    return yaml.safe_dump({"version": "v1.0.0", "steps": steps}, width=100_000, sort_keys=False)
+    task = {"version": "v1.0.0", "steps": steps}
+    return str(yaml.dump(task, Dumper=_OneLine, width=100_000, sort_keys=False))
+
+
+class _OneLine(yaml.SafeDumper):
+    """Texts of several lines in one: a line of them could be taken for a comment."""
+
+    def represent_text(self, text: str) -> yaml.ScalarNode:
+        style = '"' if "\n" in text else None
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_OneLine.add_representer(str, _OneLine.represent_text)
 
 
 def _qualified(image: str, server: str) -> str:
