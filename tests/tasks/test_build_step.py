@@ -31,10 +31,23 @@ def test_options_of_a_build() -> None:
     assert (build.dockerfile, build.target, build.no_cache) == ("sub/Dockerfile", "final", True)
 
 
+def test_everyday_options_of_a_build() -> None:
+    words = shlex.split(
+        "--label a=b --label=c='d e' --label bare --network=none -m 512m --cache-from x --rm=false "
+        "--progress=plain --force-rm --compress --ulimit nofile=10 -c 5 --quiet ."
+    )
+    build = BuildCommand.parse(words)
+    assert build.labels == {"a": "b", "c": "d e", "bare": ""}
+    assert (build.network, build.memory, build.context) == ("none", 512 << 20, ".")
+
+
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (["--squash", "."], "--squash"),
+        (["--squash", "."], "--squash: Docker has it with experimental features alone"),
+        (["--network", "mine", "."], "network mine not found"),
+        (["--memory", "much", "."], "'much' is no size"),
+        (["--never-heard-of", "."], "the local cloud does not implement the build option --never"),
         (["-t"], "-t needs a value"),
         (["-t", "a"], "exactly one context"),
         (["a", "b"], "it has 2: a b"),

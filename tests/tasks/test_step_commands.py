@@ -237,3 +237,31 @@ def test_a_vault_that_is_named_by_no_value_is_told(registry: Registry) -> None:
         "It is made with {{.Values.KEYVAULT}}, which has no value: give it one (--set KEYVAULT=…)"
     )
     assert told in ended.properties["runErrorMessage"]
+
+
+def test_labels_network_and_memory_of_a_build(registry: Registry) -> None:
+    quoted = """--label a=b --label 'c=d "e" $f'"""
+    dockerfile = f"FROM {BASE} AS one\nFROM {BASE} AS two\nLABEL a=0 z=1\nRUN false\n"
+    files = {
+        "Dockerfile": dockerfile,
+        "reach": f"FROM {BASE}\nRUN node -e 'fetch(\"https://management.azure.com\")'\n",
+        "use": f"FROM {BASE}\nRUN node -e 'Buffer.alloc(2**28, 1); setTimeout(() => 1, 2000)'\n",
+        "task.yaml": HEAD
+        + f"  - build: -t x:1 --target one {quoted} .\n"
+        + "  - cmd: docker inspect x:1\n"
+        + "  - build: -f reach --network none .\n    ignoreErrors: true\n"
+        + "  - build: -f use --memory 128m .\n    ignoreErrors: true\n",
+    }
+    body = {
+        "type": "FileTaskRunRequest",
+        "taskFilePath": "task.yaml",
+        "sourceLocation": registry.upload(files),
+        "platform": {"os": "Linux"},
+    }
+    ended = registry.wait(registry.schedule(body))
+    assert ended.status == "Succeeded", ended.log
+    assert '"c": "d \\"e\\" $f"' in ended.log
+    assert '"z"' not in ended.log
+    refused = [line for line in ended.lines if "but is set to ignore errors" in line]
+    assert len(refused) == 2
+    assert "137" in refused[1]

@@ -27,6 +27,7 @@ from .build.builder import Build, BuildResult
 from .build.buildkit import build_by_buildkit
 from .build.dockerfile import parse
 from .build.frontend import CLASSIC, Frontend
+from .build.labels import labelled
 from .build.resources import NOTHING, Resources
 from .build.stage import Stage
 from .errors import BuildError, SandboxError
@@ -138,6 +139,9 @@ class Session:
         platform: str | None = None,
         frontend: Frontend = CLASSIC,
         resources: Resources = NOTHING,
+        labels: Mapping[str, str] | None = None,
+        network: str = "default",
+        memory: int = 0,
         log: Log,
     ) -> BuildResult:
         """Build an image and tag it, with the classic builder unless ``frontend`` is BuildKit's.
@@ -152,6 +156,7 @@ class Session:
         elsewhere = isinstance(dockerfile, FileBelow)
         name = dockerfile.path if isinstance(dockerfile, FileBelow) else dockerfile
         text = _text(dockerfile.folder if isinstance(dockerfile, FileBelow) else folder, name)
+        text = labelled(text, labels or {}, target, frontend, name)
         source = BuildContext(folder, "" if elsewhere else name)
         try:
             size = source.size
@@ -159,13 +164,21 @@ class Session:
             raise BuildError(f"unable to prepare context: {error}") from None
         arguments = dict(build_args or {})
         if frontend.buildkit:
-            parts = (self._cloud, _Host(self), source, log, arguments, no_cache, target)
+            parts = (
+                self._cloud,
+                _Host(self, network, memory),
+                source,
+                log,
+                arguments,
+                no_cache,
+                target,
+            )
             names = tuple((str(one), partial(self.images.name, one)) for one in references)
             return build_by_buildkit(text, name, frontend, resources, *parts, names)
         log(f"Sending build context to Docker daemon  {human_size(size)}")
         build = Build(
             self._cloud,
-            _Host(self),
+            _Host(self, network, memory),
             parse(text, name, frontend),
             source,
             log,
@@ -339,8 +352,10 @@ class Session:
 class _Host:
     """What a build uses of its session."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, network: str = "default", memory: int = 0) -> None:
         self._session = session
+        self._network = network
+        self._limits = Limits(memory=memory) if memory else Limits()
 
     def resolve(self, reference: str, log: Log) -> Image:
         """The image of a FROM."""
@@ -366,6 +381,7 @@ class _Host:
     ) -> int:
         """A RUN; with a ``hostname`` it is BuildKit's, whose log tells of no container."""
         session = self._session
+        network = self._network if network == "default" else network
         name = stage.short_id
         if not hostname:
             log(f" ---> Running in {name}")
@@ -381,6 +397,7 @@ class _Host:
             network=None if network == "none" else session._own_network(),
             proxy=network != "none",
             platform=stage.platform,
+            limits=self._limits,
             volumes=tuple(stage.settings.get("Volumes") or {}),
         )
         try:

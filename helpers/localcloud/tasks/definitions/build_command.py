@@ -15,8 +15,27 @@ _VALUES = {
     "--build-arg": "build-arg",
     "--target": "target",
     "--platform": "platform",
+    "--label": "label",
+    "--network": "network",
+    "-m": "memory",
+    "--memory": "memory",
 }
-_SWITCHES = {"--no-cache", "--pull", "--rm", "--force-rm", "-q", "--quiet"}
+_SWITCHES = {"--no-cache", "--pull"}
+# What changes nothing that could be seen here: other processes of this machine, caches, the display.
+_IGNORED_VALUES = {
+    *("--cache-from", "--progress", "--shm-size", "--ulimit", "--memory-swap", "--cgroup-parent"),
+    *("-c", "--cpu-shares", "--cpu-period", "--cpu-quota", "--cpuset-cpus", "--cpuset-mems"),
+}
+_IGNORED_SWITCHES = {"--rm", "--force-rm", "-q", "--quiet", "--compress", "--disable-content-trust"}
+_MISSING = {
+    "--squash": "Docker has it with experimental features alone; write fewer RUN instructions",
+    "--add-host": "a build reaches the hosts of the local cloud alone",
+    "--isolation": "it is for Windows",
+    "--security-opt": "what a container may do is always the same",
+    "--iidfile": "the log tells the id of the image",
+}
+_SIZE = re.compile(r"(\d+)([bkmg]?)b?", re.IGNORECASE)
+_UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 # Docker, pkg/urlutil; acr-builder, util/url.go.
 _GIT = re.compile(r"(?:https?://.*\.git(?:#.+)?$|git://|github\.com/|git@)")
 _URL = re.compile(r"(?:https?|oci)://", re.IGNORECASE)
@@ -43,6 +62,9 @@ class BuildCommand:
     platform: str = ""
     no_cache: bool = False
     pull: bool = False
+    labels: dict[str, str] = field(default_factory=dict)
+    network: str = "default"  # or none
+    memory: int = 0  # bytes of each RUN; 0 = as without it
 
     @classmethod
     def parse(cls, words: list[str]) -> BuildCommand:
@@ -56,18 +78,21 @@ class BuildCommand:
                 contexts.append(word)
                 continue
             name, equals, value = word.partition("=")
-            if name[:2] in ("-t", "-f") and len(name) > 2 and not name.startswith("--"):
+            if name[:2] in ("-t", "-f", "-m", "-c") and len(name) > 2 and not name.startswith("--"):
                 name, equals, value = word[:2], "=", word[2:].removeprefix("=")
             if name in _SWITCHES:
                 build.no_cache |= name == "--no-cache" and value != "false"
                 build.pull |= name == "--pull" and value != "false"
-            elif name in _VALUES:
+            elif name in _IGNORED_SWITCHES:
+                continue
+            elif name in _VALUES or name in _IGNORED_VALUES:
                 if not equals and not rest:
                     raise BuildCommandError(f"the build option {name} needs a value")
-                build._set(_VALUES[name], value if equals else rest.pop(0))
+                build._set(_VALUES.get(name, ""), value if equals else rest.pop(0))
             else:
+                why = f": {_MISSING[name]}" if name in _MISSING else ""
                 raise BuildCommandError(
-                    f"the local cloud does not implement the build option {name}"
+                    f"the local cloud does not implement the build option {name}{why}"
                 )
         if len(contexts) != 1:
             raise BuildCommandError(
@@ -86,11 +111,23 @@ class BuildCommand:
                 self.build_args[name] = text
             else:
                 self.bare_args.append(name)
+        elif option == "label":
+            name, _, text = value.partition("=")
+            self.labels[name] = text
+        elif option == "network":
+            if value not in ("default", "bridge", "none", "host"):
+                raise BuildCommandError(f"network {value} not found: a build has default or none")
+            self.network = "none" if value == "none" else "default"
+        elif option == "memory":
+            size = _SIZE.fullmatch(value)
+            if size is None:
+                raise BuildCommandError(f"invalid argument for --memory: {value!r} is no size")
+            self.memory = int(size[1]) * _UNITS[size[2].lower()]
         elif option == "file":
             self.dockerfile = value
         elif option == "target":
             self.target = value
-        else:
+        elif option == "platform":
             self.platform = value
 
 

@@ -76,6 +76,9 @@ class BuildSteps:
                 no_cache=command.no_cache,
                 platform=command.platform or None,
                 frontend=frontend,
+                labels=command.labels,
+                network=command.network,
+                memory=command.memory,
                 log=log,
             )
             results.append(result)
