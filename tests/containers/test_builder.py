@@ -218,7 +218,7 @@ def test_on_build_runs_in_the_image_that_is_built_on_it(context: Context) -> Non
         ("FROM --platform=$BUILDPLATFORM {}", "only BuildKit gives automatic"),
         ("FROM node:nothing", "Dockerfile:1: .*manifest for node:nothing not found"),
         ("FROM nowhere.azurecr.io/a:1", "there is no registry nowhere.azurecr.io"),
-        ("FROM ghcr.io/a/b:1", "the local cloud refuses ghcr.io"),
+        ("FROM ghcr.io/a/b:1", "the local cloud cannot reach ghcr.io"),
         ("ARG X\nFROM $X", "should not be blank"),
         ("FROM {} AS", "either one or three arguments"),
         ("FROM {} AS 1a", 'Dockerfile:1: .*invalid name for build stage: "1a"'),
