@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..cloud import Cloud
     from .queue import Worker
     from .triggers import Triggers
+
+
+log = logging.getLogger(__name__)
 
 
 class Engine:
@@ -25,9 +29,15 @@ class Engine:
 
 def start(cloud: Cloud) -> Engine:
     """Start executing the runs of ``cloud``, and its triggers; ``.stop()`` ends it."""
+    from ..containers.errors import SandboxError
+    from ..containers.images import stand_in
     from .queue import Worker  # here: whoever only reads runs does without the engine
     from .triggers import Triggers
 
+    try:
+        stand_in.forget_other_az(cloud)
+    except SandboxError as error:  # a run that needs az says so, too
+        log.error("%s", error)
     worker = Worker(cloud)
     worker.start()
     triggers = Triggers(cloud)

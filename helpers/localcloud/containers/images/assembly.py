@@ -38,10 +38,11 @@ def program(name: str) -> Path | None:
     return Path(found) if found else None
 
 
-def libraries(programs: Iterable[Path]) -> set[Path]:
+def libraries(programs: Iterable[Path], *, complete: bool = True) -> set[Path]:
     """The shared libraries and the loader that ``programs`` need, as ldd(1) finds them.
 
-    Raises :class:`SandboxError` naming a library that this machine lacks.
+    Raises :class:`SandboxError` naming a library that this machine lacks, where they have to be
+    ``complete``.
     """
     listing = subprocess.run(
         ["ldd", *map(str, programs)],
@@ -53,7 +54,7 @@ def libraries(programs: Iterable[Path]) -> set[Path]:
     found = set()
     for line in listing.splitlines():
         missing = _MISSING.match(line)
-        if missing:
+        if missing and complete:
             raise SandboxError(
                 f"this machine lacks the shared library {missing[1]} that a program of the "
                 "stand-in image needs; install it with the system's package manager"
@@ -90,8 +91,13 @@ class Layer:
         mode = 0o755 if status.st_mode & stat.S_IXUSR else 0o644
         self._add(path, tarfile.REGTYPE, mode, source).size = status.st_size
 
-    def tree(self, path: str, source: Path, skipped: tuple[str, ...] = ()) -> None:
-        """A copy of a folder without the subfolders named ``skipped``; links stay links."""
+    def tree(
+        self, path: str, source: Path, skipped: tuple[str, ...] = (), *, times: bool = False
+    ) -> None:
+        """A copy of a folder without the subfolders named ``skipped``; links stay links.
+
+        With ``times`` files keep theirs: what Python has compiled is of a source of that time.
+        """
         for folder, folders, files in os.walk(source):
             folders[:] = sorted(name for name in folders if name not in skipped)
             inside = PurePosixPath(path, Path(folder).relative_to(source).as_posix())
@@ -101,6 +107,9 @@ class Layer:
                     self.link(str(inside / name), str(item.readlink()))
                 elif item.is_file():
                     self.file(str(inside / name), item)
+                    if times:
+                        entry, _ = self._entries[str(inside / name)]
+                        entry.mtime = int(item.stat().st_mtime)
 
     def programs(self, names: Iterable[str], needed: Iterable[str] = ()) -> list[Path]:
         """Add programs with their libraries; returns the sources.

@@ -24,7 +24,7 @@ from ...media_types import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST
 from ...reference import DOCKER_HUB
 from ...registry.catalog import Catalog
 from ..errors import SandboxError
-from . import tool_client
+from . import azure_cli, tool_client
 from .assembly import Layer
 
 CREATED = "2020-01-01T00:00:00Z"
@@ -35,6 +35,7 @@ WITH = (
     "with the shell, core utilities and shared libraries of the machine that the local cloud "
     "runs on"
 )
+_REAL = "-real"  # of what an image is remembered by, when its az is the real one
 RECIPE = 2  # raise it when an assembled image changes for other reasons than its sources
 
 NEEDED = (
@@ -67,6 +68,7 @@ class StandIn:
     title: str
     build: Callable[[Cloud], str]
     name: str = ""  # that it is remembered by; else the last part of its repository
+    has_az: bool = False  # which may be the real one
 
     @property
     def key(self) -> str:
@@ -135,6 +137,20 @@ def restore(cloud: Cloud) -> list[str]:
                 one.build(cloud)
                 restored.append(f"{one.registry}/{one.repository}")
     return restored
+
+
+def forget_other_az(cloud: Cloud) -> None:
+    """Let images with az go that were made for another choice of it than this process has.
+
+    Raises :class:`SandboxError` when the choice is none.
+    """
+    unwanted = "" if azure_cli.wanted() else _REAL
+    catalog = Catalog(cloud)
+    for one in STAND_INS:
+        known = _known(cloud, _memory(cloud, one.key + unwanted)) if one.has_az else None
+        if known is not None:
+            with cloud.store.transaction():
+                catalog.delete_manifest(one.registry, one.repository, known["manifest"])
 
 
 def _stand_in(registry: str, repository: str, tag: str) -> StandIn | None:
@@ -231,21 +247,29 @@ def _build_tool(
     def build(cloud: Cloud) -> str:
         layer = Layer()
         layer.programs(("jq",) if "az" in tools else (), needed=programs)
-        for tool in tools:
+        real = azure_cli.AzureCli() if "az" in tools and azure_cli.wanted() else None
+        called = tuple(tool for tool in tools if real is None or tool != "az")
+        for tool in called:
             layer.text(f"usr/bin/{tool}", tool_client.SCRIPT, 0o755)
         if entrypoint:
             layer.text(_ENTRYPOINT.lstrip("/"), entrypoint, 0o755)
 
         def config() -> dict[str, object]:
-            content = " and ".join((*(f"{tool} (a stand-in)" for tool in tools), *programs))
+            parts = [*(f"{tool} (a stand-in)" for tool in called), *programs]
+            if real is not None:
+                parts.insert(0, f"the Azure CLI {real.version}")
+            content = " and ".join(parts)
             labels = _labels(f"mcr.microsoft.com/{repository}", f"{content} {WITH}", "1")
-            if tools:
-                labels[tool_client.LABEL] = " ".join(tools)
+            if called:
+                labels[tool_client.LABEL] = " ".join(called)
             start = {"Entrypoint": [_ENTRYPOINT]} if entrypoint else {}
-            return {"Env": [f"PATH={PATH}"], "Labels": labels, **start, **settings}
+            more = azure_cli.ENVIRONMENT if real is not None else ()
+            return {"Env": [f"PATH={PATH}", *more], "Labels": labels, **start, **settings}
 
         name = key or repository.rpartition("/")[2]
-        return _assemble(cloud, name, [_base(), layer], config)
+        if real is None:
+            return _assemble(cloud, name, [_base(), layer], config)
+        return _assemble(cloud, name + _REAL, [_base(), *real.layers(), layer], config)
 
     return build
 
@@ -329,7 +353,7 @@ def _assemble(
         "rootfs": {"type": "layers", "diff_ids": [item["digest"] for item in descriptors]},
         "history": [
             {"created": CREATED, "created_by": f"local cloud: stand-in, {part}"}
-            for part in ("shell and core utilities", name)[-len(layers) :]
+            for part in ("shell and core utilities", *[name] * (len(layers) - 1))[-len(layers) :]
         ],
     }
     data = json.dumps(body, sort_keys=True).encode()
@@ -370,6 +394,7 @@ STAND_INS = (
         (".+",),
         "bash",
         _build_tool("acr/bash", "bash", tools=("az",), entrypoint=_BASH_ENTRYPOINT),
+        has_az=True,
     ),
     StandIn(
         MICROSOFT, "acr/curl", (".+",), "curl", _build_tool("acr/curl", "curl", Entrypoint=["curl"])
@@ -380,6 +405,7 @@ STAND_INS = (
         (".+",),
         "Azure CLI",
         _build_tool("azure-cli", "bash", "curl", tools=("az",), Cmd=["bash"]),
+        has_az=True,
     ),
     StandIn(
         MICROSOFT,
@@ -393,6 +419,7 @@ STAND_INS = (
             key="acr-azure-cli",
         ),
         name="acr-azure-cli",
+        has_az=True,
     ),
     StandIn(
         MICROSOFT,

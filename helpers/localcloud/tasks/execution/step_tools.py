@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from secrets import token_hex
 
-from ...containers.images import tool_client
+from ...containers.errors import SandboxError
+from ...containers.images import azure_cli, tool_client
 from ...containers.sandboxes.container import Mount
 from ...errors import CloudError
 from ...reference import DOCKER_HUB, Reference
@@ -16,7 +17,7 @@ from ..definitions import agent_command
 from ..tools import ToolContext, az, docker
 from ..tools.server import Call
 from ..tools.volumes import Volumes
-from .agent import Agent
+from .agent import Agent, StepError
 from .attempts import Log
 from .session import RunSession
 
@@ -59,7 +60,7 @@ def plain_call(words: list[str]) -> tuple[str, list[str]] | None:
     A shell of the image needs a container.
     """
     tool = tool_of(words[0])
-    if tool is None:
+    if tool is None or (tool == "az" and _is_real()):
         return None
     reference = Reference.parse(words[0])
     if tool == "acr" and not reference.tag.startswith("0."):
@@ -69,6 +70,14 @@ def plain_call(words: list[str]) -> tuple[str, list[str]] | None:
     if tool == "az" and (reference.repository in _BARE or words[1:2] in [[s] for s in _SHELLS]):
         return None
     return tool, words[1:]
+
+
+def _is_real() -> bool:
+    """Whether az is the real one, which runs in a container. Raises :class:`StepError`."""
+    try:
+        return azure_cli.wanted()
+    except SandboxError as error:
+        raise StepError(str(error)) from None
 
 
 class StepTools:

@@ -50,8 +50,9 @@ class Session:
         found = answer.json().get("value", [])
         if not found:
             raise AzError(
-                "No subscriptions found for the managed identity. Assign it a role, or log in with "
-                "--allow-no-subscriptions."
+                "No access was configured for the managed identity, hence no subscriptions were "
+                "found. If this is expected, use '--allow-no-subscriptions' to have tenant level "
+                "access."
             )
         self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         kept = {"subscription": found[0]["subscriptionId"], "name": found[0]["displayName"]}
