@@ -40,6 +40,27 @@ DIFFERENCES: tuple[Difference, ...] = (
         "file of `alias.src` is one of the source: no URL is fetched.",
     ),
     Difference(
+        "Git sources are this cloud's",
+        "A source comes with its submodules, attributes and any reference (`#refs/pull/1/head`), as "
+        "git takes them, from repositories of this cloud over HTTPS: up to 256 submodules, 16 in one "
+        "another. What Git LFS keeps on a server ends the run, which names the files: there is no "
+        "such server. A branch that is not there ends it as well, where the engine goes on with "
+        "another branch. `/workspace` has no `.git` folder.",
+    ),
+    Difference(
+        "An archive stays in its folder",
+        "A source archive keeps links that lead outside, and nothing is written through one. Special "
+        "files are refused.",
+    ),
+    Difference(
+        "A step's identity is its task's",
+        "Containers of steps ask for tokens of the task's identity at `169.254.169.254`, as on a "
+        "virtual machine, and at `IDENTITY_ENDPOINT` with `IDENTITY_HEADER`, as in App Service; in a "
+        "chroot only there, since the address would be this machine's. Tokens are for Resource "
+        "Manager, Key Vault, registries and Microsoft Graph; other resources are unknown to this "
+        "tenant.",
+    ),
+    Difference(
         "Builds are reproducible",
         "The same input has the same digest, and is no update. On Azure a build carries its time, "
         "and even an unchanged rebuild is one.",
@@ -51,7 +72,10 @@ DIFFERENCES: tuple[Difference, ...] = (
         "`az` in containers of `mcr.microsoft.com/azure-cli`, of the image behind the alias `az` "
         "(with `entryPoint: bash`, or `cmd: az bash -c '…'`) and of the alias `bash`; of the last "
         "two nobody documents what Azure's images hold: use `azure-cli` there. It works in steps, "
-        "not while an image is built. `acr purge` is that of acr-cli 0.19 without its counts "
+        "not while an image is built. With `LOCALCLOUD_AZ=real` in the environment of "
+        "`python -m helpers up`, these images hold the real Azure CLI instead, which `make az` has "
+        "installed: its image takes half a minute and 1.7 GB, once, and each call of az a second. "
+        "`acr purge` is that of acr-cli 0.19 without its counts "
         "(`--min-tags` and the like), with two differences that delete less: an `--ago` that is "
         "no duration is refused, and what a locked index refers to stays.",
     ),
