@@ -157,6 +157,10 @@ class Principals:
         """Make ``secret`` worthless."""
         self._store.execute("DELETE FROM identity_sessions WHERE secret=?", (_hash(secret),))
 
+    def close_sessions(self) -> None:
+        """Make every such secret worthless: when a daemon begins, all workloads are over."""
+        self._store.execute("DELETE FROM identity_sessions", ())
+
     # -- tokens ------------------------------------------------------------------------------
 
     def issue(self, principal: Principal, audience: str, lifetime: int = LIFETIME) -> str:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import shlex
+import signal
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -174,11 +177,26 @@ def test_what_proves_an_identity_is_worthless_when_it_is_closed(
     assert ask(**{"X-IDENTITY-HEADER": secret}) == 401
 
 
-def test_in_a_chroot_only_the_variables_lead_there(
-    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import os
+def test_what_a_killed_run_has_left_is_worthless_to_the_next_daemon(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    try:
+        running = start(home)
+        cloud = Cloud(home)
+        principal = cloud.principals.add("killed", resource_id="/subscriptions/x/tasks/killed")
+        secret = cloud.principals.open_session(principal.object_id)
+        assert cloud.principals.session(secret) == principal
+        os.kill(running.pid, signal.SIGKILL)
+        os.waitpid(running.pid, 0)
+        start(home)
+        assert cloud.principals.session(secret) is None
+        cloud.close()
+    finally:
+        daemon.down(home)
 
+
+def test_in_a_chroot_only_the_variables_lead_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if os.geteuid() != 0:
         pytest.skip("a chroot needs root")
     monkeypatch.setenv("LOCALCLOUD_SANDBOX", "chroot")

@@ -34,6 +34,7 @@ def start(cloud: Cloud) -> Engine:
     from .queue import Worker  # here: whoever only reads runs does without the engine
     from .triggers import Triggers
 
+    cloud.principals.close_sessions()
     try:
         stand_in.forget_other_az(cloud)
     except SandboxError as error:  # a run that needs az says so, too
