@@ -275,3 +275,10 @@ def test_a_task_without_steps_succeeds(registry: Registry, text: str) -> None:
     ended = registry.wait(registry.text(text))
     assert ended.status == "Succeeded", ended.log
     assert not any("Executing step" in line for line in ended.lines)
+
+
+def test_times_may_be_longer_than_anything(registry: Registry) -> None:
+    step = f"  - cmd: bash -c 'echo done'\n    timeout: {(1 << 63) - 1}\n    retryDelay: 1e18\n"
+    ended = registry.wait(registry.text(HEAD + step))
+    assert ended.status == "Succeeded", ended.log
+    assert "done" in ended.lines

@@ -70,7 +70,7 @@ class Agent:
 
     def wait(self, seconds: float) -> None:
         """Wait; raises as :meth:`check` does, as soon as there is a reason."""
-        self.cancelled.wait(seconds)
+        self.cancelled.wait(min(seconds, threading.TIMEOUT_MAX))
         self.check()
 
     def read(self, name: str, what: str) -> str:

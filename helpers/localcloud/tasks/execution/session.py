@@ -80,7 +80,8 @@ class RunSession(Session):
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
         """Inside, every container that this thread starts is killed when ``seconds`` are over."""
-        self._step.end = time.monotonic() + seconds
+        # A step may say more seconds than a clock can count.
+        self._step.end = time.monotonic() + min(seconds, threading.TIMEOUT_MAX / 2)
         try:
             yield
         finally:
