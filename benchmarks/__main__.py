@@ -22,6 +22,7 @@ from . import (
     pipelines,
     purges,
     registries,
+    tasks,
     tutorials,
 )
 from .report import Figure, heading, line
@@ -36,6 +37,7 @@ _ALL: dict[str, Measure] = {
     "daemon": clouds.measure,
     "build": builds.measure,
     "registry": registries.measure,
+    "render": tasks.measure,
     "import": imports.measure,
     "listing": listings.measure,
     "purge": purges.measure,
