@@ -43,6 +43,8 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     made = Cloud(tmp_path_factory.mktemp("users") / "cloud")
     yield made
     made.close()
+    remove_tree(made.home)
+    assert not made.home.exists()
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +55,7 @@ def network(cloud: Cloud, users: user_namespace.UserNamespace) -> Iterator[Netwo
 
 
 @pytest.fixture(scope="module")
-def accounts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     layer = tmp_path_factory.mktemp("accounts") / "layer"
     (layer / "etc").mkdir(parents=True)
     (layer / "etc/passwd").write_text(PASSWD)
@@ -67,7 +69,18 @@ def accounts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (layer / "tmp").mkdir()
     (layer / "tmp").chmod(0o1777)
     write_owners(layer, {"home/node": (1000, 1000)})
-    return layer
+    yield layer
+    remove_tree(layer.parent)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """One that containers write to: what is there may be other users'."""
+    made = tmp_path / "folder"
+    made.mkdir()
+    yield made
+    remove_tree(made)
+    assert not made.exists()
 
 
 @pytest.fixture
@@ -170,10 +183,8 @@ def test_a_working_directory_keeps_its_owner(
 
 
 def test_a_step_s_files_are_the_next_one_s(
-    cloud: Cloud, network: Network, accounts: Path, tmp_path: Path
+    cloud: Cloud, network: Network, accounts: Path, folder: Path
 ) -> None:
-    folder = tmp_path / "workspace"
-    folder.mkdir()
     mounts = (Mount(folder, "/workspace"),)
     script = "mkdir /workspace/n && chown node /workspace/n"
     assert sh(cloud, accounts, script, network=network, mounts=mounts) == (0, "")
@@ -194,11 +205,9 @@ def test_the_ids_are_those_that_were_granted(
     network: Network,
     accounts: Path,
     users: user_namespace.UserNamespace,
-    tmp_path: Path,
+    folder: Path,
 ) -> None:
     """No process and no file of a container is another user's of this machine."""
-    folder = tmp_path / "given"
-    folder.mkdir()
     granted = [range(r.outside, r.outside + r.count) for r in users.identities.users]
     script = "cd /given; i=0; for u in 1 33 1000 4711 65534; do touch $u; chown $u:$u $u; done; ls"
     code, _ = sh(cloud, accounts, script, network=network, mounts=(Mount(folder, "/given"),))
@@ -380,12 +389,34 @@ def test_many_layers_keep_their_owners(session: Session, tmp_path: Path) -> None
 
 
 def test_the_folder_of_a_container_can_be_removed(
-    cloud: Cloud, network: Network, accounts: Path, tmp_path: Path
+    cloud: Cloud, network: Network, accounts: Path, folder: Path
 ) -> None:
-    folder = tmp_path / "given"
-    folder.mkdir()
     script = "cd /given; mkdir -p a/b/c; touch a/b/c/f; chown -R 7:8 a; chmod 0 a/b a"
     mounts = (Mount(folder, "/given"),)
     assert sh(cloud, accounts, script, network=network, mounts=mounts) == (0, "")
     remove_tree(folder)
     assert not folder.exists()
+
+
+def test_a_build_reads_what_a_user_of_a_step_has_closed(session: Session, folder: Path) -> None:
+    log: list[str] = []
+    (folder / "sub").mkdir()
+    mounts = (Mount(folder, "/workspace"),)
+    script = (
+        "cd /workspace/sub; echo secret > f; mkdir d; echo more > d/g;"
+        "chown -R node .; chmod 700 d; chmod 600 f"
+    )
+    image = "docker.io/library/node:15-alpine"
+    assert session.run(image, arguments=["sh", "-c", script], mounts=mounts, log=log.append) == 0
+    _build(
+        session,
+        folder,
+        f"FROM {image}\nCOPY sub /sub/\nRUN cat /sub/f /sub/d/g && ls -n /sub\n",
+        log,
+    )
+    assert {"secret", "more"} <= set(log)
+    listed = [line.split() for line in log if line[:3] in {"-rw", "drw"}]
+    assert [(line[0][:10], line[2]) for line in listed] == [
+        ("drwx------", "0"),
+        ("-rw-------", "0"),
+    ]

@@ -37,6 +37,7 @@ from .sandboxes.container import Container, ContainerSpec, ContainerTimeoutError
 from .sandboxes.egress import EgressWatch
 from .sandboxes.network import IN_A_CHROOT, Network
 from .sandboxes.output import LineSplitter
+from .sandboxes.ownership import readable
 from .sandboxes.sandbox import Sandbox
 
 Log = Callable[[str], None]
@@ -74,6 +75,7 @@ class Session:
         self._lock = threading.RLock()
         self._closed = False
         self._told = False  # what containers share with this machine
+        self._shared = False  # whether one has had a folder of this machine
 
     # -- registries --------------------------------------------------------------------------
 
@@ -153,6 +155,8 @@ class Session:
         if platform not in (None, "", "linux", "linux/amd64"):
             raise BuildError(f"the local cloud builds for linux/amd64 only, not for {platform}")
         folder = context if isinstance(context, RootFolder) else RootFolder(context)
+        if self._shared:
+            folder = readable(folder, self._cloud.scratch)
         elsewhere = isinstance(dockerfile, FileBelow)
         name = dockerfile.path if isinstance(dockerfile, FileBelow) else dockerfile
         text = _text(dockerfile.folder if isinstance(dockerfile, FileBelow) else folder, name)
@@ -256,6 +260,7 @@ class Session:
                 f"WARNING: The requested image's platform ({image.platform}) does not match the "
                 "detected host platform (linux/amd64) and no specific platform was requested"
             )
+        self._shared = self._shared or bool(mounts)
         return self._start(spec, name, log, timeout, detach=detach)
 
     def _start(

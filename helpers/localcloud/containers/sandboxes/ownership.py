@@ -13,14 +13,15 @@ import json
 import os
 import stat
 import subprocess
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 from ... import user_namespace_process
 from ...file_lock import locked
-from ...root_folder import remove_tree
-from ...user_namespace import UserNamespace
+from ...root_folder import RootFolder, remove_tree
+from ...user_namespace import UserNamespace, available
 from .account import Account
 
 Owner = tuple[int, int]  # user id, group id
@@ -157,6 +158,37 @@ def taken_over(upper: Path, users: UserNamespace | None) -> Mapping[str, Owner] 
         path: (last_user if uid == last else uid, last_group if gid == last else gid)
         for path, (uid, gid) in found.items()
     }
+
+
+def readable(folder: RootFolder, scratch: Path) -> RootFolder:
+    """A folder that containers have written to, as this user can read it: itself, or a copy in ``scratch``.
+
+    Files that another user of a container has closed are nobody else's; Docker reads them as root.
+    Raises OSError.
+    """
+    if os.geteuid() == 0 or not _closed(f"/proc/self/fd/{folder.descriptor}"):
+        return folder
+    users = available()
+    if users is None:
+        return folder
+    target = tempfile.mkdtemp(prefix="context-", dir=scratch)
+    users.call(f"{_PROCESS}:snapshot", {"target": target}, folder.descriptor)
+    return RootFolder(Path(target))
+
+
+def _closed(folder: str) -> bool:
+    """Whether anything below is another user's who lets nobody read it."""
+    try:
+        return any(
+            status.st_uid != os.geteuid()
+            and stat.S_ISREG(status.st_mode)
+            and not status.st_mode & stat.S_IROTH
+            for _, status in user_namespace_process.below(folder)
+        )
+    except PermissionError:
+        return True
+    except OSError:  # whoever reads it says what is wrong
+        return False
 
 
 def _note(upper: Path) -> Path:
