@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from helpers.localcloud.tasks.templating.functions import FunctionError, call
+from helpers.localcloud.tasks.templating.functions import FUNCTIONS, FunctionError
+from helpers.localcloud.tasks.templating.signatures import checked
+
+
+def call(name: str, arguments: list[Any]) -> Any:
+    """The value of a function, as at the end of a pipeline."""
+    function = FUNCTIONS[name]
+    function.takes.check_count(name, len(arguments))
+    given = [checked(one, function.takes.wanted(at)) for at, one in enumerate(arguments)]
+    return function(name, given)
 
 
 @pytest.mark.parametrize(
@@ -16,11 +25,9 @@ from helpers.localcloud.tasks.templating.functions import FunctionError, call
         ("index", ["abc", 1], ord("b")),
         ("index", [{"a": 1}, "missing"], None),
         ("index", ["whole"], "whole"),
-        ("slice", ["abcd", 1, 3], "bc"),
-        ("slice", ["abcd"], "abcd"),
         ("slice", [[1, 2, 3], 1], [2, 3]),
-        ("slice", ["é!", 2], "!"),
-        ("slice", [[1, 2], 2, 2], []),
+        ("slice", [[1, 2], "1", 2.5], [2]),
+        ("slice", [[]], None),
         ("len", ["é"], 2),
         ("len", [{"a": 1, "b": 2}], 2),
         ("not", [""], True),
@@ -64,34 +71,30 @@ def test_values(name: str, arguments: list[Any], value: object) -> None:
         ("index", [[1], -1], "index out of range: -1"),
         ("index", [None, 1], "index of untyped nil"),
         ("index", [5, 1], "can't index item of type int"),
-        ("index", [{}, "a", "b"], "index of untyped nil"),
-        ("slice", [5, 1], "can't slice item of type int"),
-        ("slice", [None], "slice of untyped nil"),
-        ("slice", ["abc", 1, 4], "index out of range: 4"),
-        ("slice", ["abc", 2, 1], "invalid slice index: 2 > 1"),
-        ("slice", ["abc", "1"], "cannot index slice/array with type string"),
-        ("slice", ["abc", 0, 1, 2], "cannot 3-index slice a string"),
+        ("index", [{}, "a", "b"], "index of nil pointer"),
+        ("slice", ["abc", 1], "list should be type of slice or array but string"),
+        ("slice", [[1], 2], "reflect.Value.Slice: slice index out of bounds"),
         ("len", [None], "len of nil pointer"),
         ("len", [5], "len of type int"),
         ("eq", [1], "missing argument for comparison"),
-        ("eq", [1, "1"], "incompatible types for comparison"),
-        ("lt", [1, "1"], "incompatible types for comparison"),
+        ("eq", [1, "1"], "incompatible types for comparison: int and string"),
+        ("lt", [1, "1"], "incompatible types for comparison: int and string"),
         ("gt", [None, None], "invalid type for comparison"),
         ("lt", [False, True], "invalid type for comparison"),
         ("ge", [True, True], "invalid type for comparison"),
-        ("le", [True, 1], "incompatible types for comparison"),
+        ("le", [True, 1], "incompatible types for comparison: bool and int"),
         ("gt", [[1], [2]], "invalid type for comparison"),
         ("upper", [5], "wrong type for value; expected string; got int"),
         ("until", [True], "wrong type for value; expected int; got bool"),
-        ("len", [], "wrong number or type of arguments for len"),
+        ("len", [], "wrong number of args for len: want 1 got 0"),
     ],
 )
 def test_errors_are_in_gos_words(name: str, arguments: list[Any], message: str) -> None:
     with pytest.raises(FunctionError) as caught:
         call(name, arguments)
-    assert str(caught.value) == message
+    assert str(caught.value).removeprefix(f"error calling {name}: ") == message
 
 
 def test_a_value_that_is_missing_is_told_with_what_to_do() -> None:
-    with pytest.raises(FunctionError, match="expected string; got interface {} .*default"):
+    with pytest.raises(FunctionError, match="expected string .*default"):
         call("upper", [None])

@@ -22,7 +22,7 @@ from helpers.localcloud.containers.sandboxes.output import LONGEST, LineSplitter
 from helpers.localcloud.tasks.completion import complete
 from helpers.localcloud.tasks.execution.log import RunLog
 from helpers.localcloud.tasks.execution.masking import Masker
-from helpers.localcloud.tasks.templating.go_values import to_json
+from helpers.localcloud.tasks.templating.go_json import to_json
 
 
 @pytest.fixture

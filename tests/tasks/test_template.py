@@ -79,7 +79,7 @@ DATA = {
             '{{regexFindAll "(a)(b)" "abab" -1}} {{regexReplaceAll "a(x*)b" "-axxb-" "$1W"}}',
             "[ab ab] --",
         ),
-        ('{{regexMatch "[" "x"}} {{regexQuoteMeta "1.2"}}', "false 1\\.2"),
+        ('{{regexMatch "[" "x"}}', "false"),
         (
             '{{date "Jan 2, 2006 Mon 3:04PM" 0}} {{date "02.1.06" 86400}}',
             "Jan 1, 1970 Thu 12:00AM 02.1.70",
@@ -90,14 +90,14 @@ DATA = {
             "{{mod -7 2}} {{div -7 2}} {{round 1.2345 2}} {{floor 1.5}} {{ceil 1.2}}",
             "-1 -3 1.23 1 2",
         ),
-        ("{{seq 3}} {{untilStep 1 10 3}} {{compact (list 1 `` 2)}}", "1 2 3 [1 4 7] [1 2]"),
+        ("{{untilStep 1 10 3}} {{compact (list 1 `` 2)}}", "[1 4 7] [1 2]"),
         (
-            '{{dig "a" "b" "none" (dict "a" (dict "b" "c"))}} {{pick (dict "a" 1 "b" 2) "a"}}',
+            '{{(dict "a" (dict "b" "c")).a.b}} {{pick (dict "a" 1 "b" 2) "a"}}',
             "c map[a:1]",
         ),
         (
-            '{{toJson (dict "q" "<&>")}} {{(fromJson "{\\"a\\":1}").a}}',
-            '{"q":"\\u003c\\u0026\\u003e"} 1',
+            '{{toJson (dict "q" "<&>")}}',
+            '{"q":"\\u003c\\u0026\\u003e"}',
         ),
         ("{{.Values.none | b64enc}}|{{default `x` .Values.none | upper}}", "|X"),
     ],
@@ -112,45 +112,45 @@ def test_rendering(text: str, expected: str) -> None:
         ("a\nb\n{{ foo 1 }}", 'template: gotpl:3: function "foo" not defined'),
         (
             "x\n{{ .Run.ID.More }}",
-            "gotpl:2: .*<.Run.ID.More>: can't evaluate field More in type string",
+            "gotpl:2:3: .*<.Run.ID.More>: can't evaluate field More in type string",
         ),
         ("{{ .Values.none.more }}", "nil pointer evaluating interface {}.more"),
         ("{{ if .Values.A }}x", "unexpected EOF"),
         ("{{ end }}", "unexpected {{end}}"),
         ("\n{{ .Run.ID ", "gotpl:2: unclosed action"),
-        ("{{ .Run.ID | }}", "missing value for command"),
+        ("{{ | upper }}", "unexpected .* in command"),
         ("{{ $nope }}", 'undefined variable "\\$nope"'),
         ('{{ template "nope" }}', 'template "nope" not defined'),
         ('{{ fail "stop" }}', "error calling fail: stop"),
-        ('{{ env "HOME" }}', "never sees the environment"),
-        ("{{ upper }}", "wrong number or type of arguments for upper"),
+        ('{{ getHostByName "example.org" }}', "looks up no names but localhost"),
+        ("{{ upper }}", "wrong number of args for upper: want 1 got 0"),
         ("{{ index .Values.list 9 }}", "index out of range: 9"),
         ('{{ eq 1 "a" }}', "incompatible types"),
-        ("{{ .Run.ID % }}", "unexpected '%'"),
-        ("{{ .Run.ID 1 }}", "can't give argument to non-function"),
+        ("{{ .Run.ID % }}", 'unexpected "%" in operand'),
+        ("{{ .Run.ID 1 }}", "ID is not a method but has arguments"),
         (
             "x\n{{ .Values.none | upper }}",
-            "gotpl:2: .*expected string; got interface {} .it has no value",
+            "gotpl:2:3: .*expected string .it has no value",
         ),
-        ('{{ trimPrefix "v" .Values.none }}', "calling trimPrefix: .* give it one"),
+        ('{{ trimPrefix "v" .Values.none }}', "expected string; got interface {} .*give it one"),
         ('{{ splitList "," .Values.list }}', "expected string; got \\[\\]interface {}"),
-        ("{{ upper 1 }}", "calling upper: wrong type for value; expected string; got int"),
+        ("{{ upper 1 }}", "expected string; found 1"),
         ('{{ ternary "a" "b" .Values.A }}', "expected bool; got string"),
-        ('{{ first "abc" }}', "expected \\[\\]interface {}; got string"),
+        ('{{ first "abc" }}', "Cannot find first on type string"),
         ('{{ regexFind "[" "x" }}', "error parsing regexp"),
-        ("{{ div 1 0 }}", "error calling div: division by zero"),
+        ("{{ div 1 0 }}", "error calling div: runtime error: integer divide by zero"),
         ("{{ eq 1 1.0 }}", "incompatible types"),
         ("{{ break }}", "{{break}} outside {{range}}"),
         ("{{ nil }}", "nil is not a command"),
-        ("{{ and }}", "wrong number or type of arguments for and"),
+        ("{{ and }}", "wrong number of args for and: want at least 1 got 0"),
         ("{{ 08 }}", 'bad number syntax: "08"'),
-        ('{{ "open }}', "unexpected '\"'"),
+        ('{{ "open }}', "unterminated quoted string"),
         ("{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}", "nested too deeply"),
         (
             '{{define "a"}}{{template "a"}}{{end}}{{template "a"}}',
             "exceeded maximum template depth",
         ),
-        ('{{ genPrivateKey "rsa" }}', "does not implement genPrivateKey"),
+        ('{{ get (dict) "a" }}', 'function "get" not defined'),
     ],
 )
 def test_errors_name_line_and_expression(text: str, message: str) -> None:
@@ -182,7 +182,6 @@ def test_what_stands_after_an_action_of_several_lines_keeps_its_line() -> None:
         ("{{ randAlphaNum 300000000 }}", "error calling randAlphaNum: a text of more than"),
         ("{{ until 300000000 }}", "error calling until: a list or map of more than 131072 items"),
         ("{{ untilStep 0 300000000 2 }}", "error calling untilStep: a list or map of more than"),
-        ("{{ seq 300000000 }}", "error calling seq: a text of more than"),
         ("{{ range 300000000 }}x{{ end }}", "300000000 rounds"),
         ('{{ $x := repeat 9999 "a" }}{{ replace "a" $x $x }}', "error calling replace: a text of"),
         (
@@ -229,10 +228,10 @@ def test_regular_expressions_take_time_in_proportion_to_the_text() -> None:
         ('{{ regexReplaceAllLiteral "a" "cab" "$1" }}', "c$1b"),
         ('{{ regexSplit "a*" "abaabaccadaaae" 5 | toJson }}', '["","b","b","c","cadaaae"]'),
         ('{{ regexSplit "z+" "pizza" -1 | toJson }}', '["pi","a"]'),
-        ('{{ regexSplit "z+" "pizza" 0 | toJson }}', "[]"),
+        ('{{ regexSplit "z+" "pizza" 0 | toJson }}', "null"),
         ('{{ regexFindAll "\\\\pL" "aé1" -1 | toJson }}', '["a","é"]'),
         ('{{ regexFind "b.*" "äbö" }}', "bö"),
-        ('{{ mustRegexMatch "^a" "ab" }}', "true"),
+        ('{{ regexFindAll "x" "ab" -1 | toJson }}', "null"),
     ],
 )
 def test_regular_expressions_are_gos(text: str, rendered: str) -> None:
@@ -257,9 +256,6 @@ def test_regular_expressions_are_gos(text: str, rendered: str) -> None:
 )
 def test_errors_of_regular_expressions_are_gos(pattern: str, message: str) -> None:
     data = {"Values": {"P": pattern}}
-    with pytest.raises(TemplateError) as found:
-        render('{{ mustRegexFind .Values.P "x" }}', data)
-    assert f"error calling mustRegexFind: error parsing regexp: {message}" in str(found.value)
     with pytest.raises(TemplateError) as found:
         render('{{ regexFind .Values.P "x" }}', data)
     assert f"regexp: Compile(`{pattern}`): error parsing regexp: {message}" in str(found.value)

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
-from ..templating.go_values import to_json
+from ..templating.go_json import to_json
 
 MASK = "***"
 # Shorter values would blot out ordinary text ("a", "80") and so tell more than they hide.

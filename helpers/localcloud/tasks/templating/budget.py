@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .go_values import FunctionError, show
+from .go_format import show
+from .go_types import FunctionError
 
 SIZE = 4 << 20  # characters of one value, and of the rendered text
 ITEMS = 1 << 17  # of one list or map, with all that is in it
@@ -115,12 +116,6 @@ def _span(first: int, last: int, step: int) -> int:
     return len(range(first, last, step)) if step else 0
 
 
-def _sequence(*bounds: int) -> int:
-    first, last = (1, bounds[0]) if len(bounds) == 1 else (bounds[0], bounds[-1])
-    step = bounds[1] if len(bounds) == 3 else 1
-    return abs(last - first) // max(abs(step), 1) * 2
-
-
 _ESTIMATES: dict[str, Callable[..., int]] = {
     "repeat": lambda count, text: count * len(text),
     "replace": lambda old, new, text: text.count(old) * len(new) + len(text),
@@ -132,7 +127,7 @@ _ESTIMATES: dict[str, Callable[..., int]] = {
     "randAlphaNum": lambda count: count,
     "randAlpha": lambda count: count,
     "randNumeric": lambda count: count,
-    "seq": _sequence,
+    "randAscii": lambda count: count,
     "until": abs,
     "untilStep": _span,
 }

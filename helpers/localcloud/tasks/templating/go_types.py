@@ -8,9 +8,10 @@ UTF-8: they are Python's surrogate escapes.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+_CAPITAL = re.compile("(?<=[a-z])(?=[A-Z])")
 _ESCAPED = re.compile("[\udc80-\udcff]")  # a byte that is no UTF-8
 
 
@@ -39,7 +40,16 @@ class Uint64(int):
 
 
 class StringList(list[str]):
-    """Go's []string."""
+    """Go's []string; ``is_nil`` where there is not even an empty one, which JSON shows."""
+
+    is_nil = False
+
+    @classmethod
+    def nil(cls) -> StringList:
+        """None at all."""
+        made = cls()
+        made.is_nil = True
+        return made
 
 
 class IntList(list[int]):
@@ -68,6 +78,19 @@ class Object:
     def fields(self) -> Mapping[str, Any]:
         """Its exported fields."""
         return {}
+
+    def shown(self) -> Mapping[str, Any]:
+        """What is printed of it: fields that are not exported, too."""
+        return self.fields()
+
+    def integer(self) -> int | None:
+        """Its number, where it is of a kind of whole numbers."""
+        return None
+
+    def method(self, name: str) -> Callable[..., Any]:
+        """A method by its name in Go, which begins with a capital."""
+        function: Callable[..., Any] = getattr(self, _CAPITAL.sub("_", name).lower())
+        return function
 
 
 _TYPES: dict[type, str] = {

@@ -1,64 +1,29 @@
-"""Reads Go templates into a tree (Go documentation, package text/template)."""
+"""Reads Go templates into a tree (Go documentation, package text/template/parse)."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import TaskError
+from .constants import Number, number, unquote
+from .lexer import NAME, Lexer, TemplateError, Token, fail
 
-_OPEN = re.compile(r"\{\{(-(?=\s))?")
-_COMMENT = re.compile(r"\s*/\*.*?\*/", re.DOTALL)
-# The end of an action, or a text in which there is none.
-_CLOSE = re.compile(
-    r'"(?:\\.|[^"\\\n])*"|`[^`]*`|' + r"'(?:\\.|[^'\\\n])*'|(?P<trim>(?<=\s)-)?(?P<end>\}\})",
-    re.DOTALL,
-)
-_TOKEN = re.compile(
-    r"""(?P<space>\s+)
-    |(?P<string>"(?:[^"\\\n]|\\.)*")
-    |(?P<raw>`[^`]*`)
-    |(?P<character>'(?:[^'\\]|\\.)')
-    |(?P<number>[+-]?(?:0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|\d[\d_]*(?:\.\d+)?(?:[eE][+-]?\d+)?))
-    |(?P<declare>:=)|(?P<assign>=)|(?P<pipe>\|)|(?P<open>\()|(?P<close>\))|(?P<comma>,)
-    |(?P<variable>\$\w*(?:\.\w+)*)
-    |(?P<field>(?:\.\w+)+)
-    |(?P<dot>\.)
-    |(?P<word>\w+)""",
-    re.VERBOSE,
-)
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'", "a": "\a", "b": "\b"}
-NAME = "gotpl"
-
-
-class TemplateError(TaskError):
-    """A template that cannot be read or executed; names the line and the expression, as Go does."""
-
-    def __init__(self, line: int, reason: str) -> None:
-        super().__init__(f"template: {NAME}:{line}: {reason}")
-        self.line = line
-        self.reason = reason
-
-
-def fail(line: int, message: str) -> TemplateError:
-    """An error at a line of the template."""
-    return TemplateError(line, message)
+__all__ = ["NAME", "TemplateError", "fail"]
 
 
 @dataclass(frozen=True)
 class Literal:
-    """A constant; ``value`` None is nil."""
+    """A constant; ``value`` None is nil, a :class:`Number` has not got its type yet."""
 
     value: Any
 
 
 @dataclass(frozen=True)
 class Chain:
-    """Fields of something: of the dot (``start`` None), a variable (its name), or a pipeline."""
+    """Fields of something: of the dot (``start`` None), a variable, a function or a pipeline."""
 
-    start: str | Pipeline | None
+    start: str | Pipeline | Function | None
     fields: tuple[str, ...]
 
 
@@ -81,13 +46,14 @@ class Pipeline:
     text: str
     variables: tuple[str, ...] = ()
     declares: bool = False
+    column: int = 0
 
 
 @dataclass
 class Node:
     """A piece of a template: text, an action, or a block with its branches."""
 
-    kind: str  # text | action | if | range | with | define | template | break | continue
+    kind: str  # text | action | if | range | with | template | break | continue
     line: int
     text: str = ""
     pipeline: Pipeline | None = None
@@ -95,230 +61,296 @@ class Node:
     otherwise: list[Node] = field(default_factory=list)
 
 
-@dataclass
-class _Token:
-    kind: str
-    text: str
-    adjacent: bool  # nothing stands between it and the token before
+_STARTS = frozenset(
+    (
+        "bool",
+        "character",
+        "dot",
+        "field",
+        "word",
+        "number",
+        "nil",
+        "raw",
+        "string",
+        "variable",
+        "open",
+    )
+)
+_CONSTANTS = frozenset(("bool", "character", "number", "nil", "raw", "string"))
+_BRANCHES = ("if", "range", "with")
 
 
 class Parser:
     """Builds the tree of one template; ``functions`` are the names that exist."""
 
     def __init__(self, text: str, functions: Collection[str]) -> None:
+        self._text = text
         self._functions = functions
-        self._pieces = list(self._split(text))
-        self._position = 0
+        self._tokens = list(Lexer(text).tokens())
+        self._at = 0
         self._ranges = 0  # how many ``range`` are open
+        self._variables = ["$"]
         self.templates: dict[str, list[Node]] = {}
 
     def parse(self) -> list[Node]:
         """The whole template. Raises :class:`TemplateError`."""
-        nodes, ended = self._nodes()
-        if ended:
-            raise fail(ended[0], f"unexpected {{{{{ended[1]}}}}}")
-        return nodes
+        nodes: list[Node] = []
+        while True:
+            found, ended = self._nodes(top=True)
+            nodes += found
+            if ended is None:
+                return nodes
+            if ended.kind != "define":
+                raise fail(ended.line, f"unexpected {{{{{ended.kind}}}}}")
+            self._define(ended)
+
+    # -- tokens ------------------------------------------------------------------------------
+
+    def _peek(self) -> Token:
+        return self._tokens[self._at]
+
+    def _next(self) -> Token:
+        token = self._tokens[self._at]
+        self._at += 1
+        return token
+
+    def _solid(self) -> Token:
+        """The next token that is no space, which is not taken yet."""
+        while self._tokens[self._at].kind == "space":
+            self._at += 1
+        return self._tokens[self._at]
+
+    def _take(self) -> Token:
+        self._solid()
+        return self._next()
 
     @staticmethod
-    def _split(text: str) -> Any:
-        """Text and actions in turn: ("text", line, text) and ("action", line, content)."""
-        position, line = 0, 1
-        trim = False
-        while opened := _OPEN.search(text, position):
-            before = text[position : opened.start()]
-            shown = before.lstrip() if trim else before
-            yield "text", line, shown.rstrip() if opened[1] else shown
-            line += before.count("\n")
-            comment = _COMMENT.match(text, opened.end())
-            closed = _CLOSE.search(text, comment.end() if comment else opened.end())
-            while closed and not closed["end"]:
-                closed = _CLOSE.search(text, closed.end())
-            if closed is None:
-                raise fail(line, "unclosed action")
-            if not comment:
-                yield "action", line, text[opened.end() : closed.start()].strip()
-            line += text.count("\n", opened.start(), closed.end())
-            position, trim = closed.end(), bool(closed["trim"])
-        yield "text", line, text[position:].lstrip() if trim else text[position:]
+    def _unexpected(token: Token, context: str) -> TemplateError:
+        if token.kind == "eof":
+            return fail(token.line, "unexpected EOF")
+        shown = f"<{token.text}>" if token.text == token.kind else f'"{token.text}"'
+        return fail(token.line, f"unexpected {shown} in {context}")
 
-    def _nodes(self) -> tuple[list[Node], tuple[int, str] | None]:
-        """Nodes up to the end, or to an ``end`` or ``else`` (line and words)."""
+    def _close(self, context: str) -> None:
+        token = self._take()
+        if token.kind != "right":
+            raise self._unexpected(token, context)
+
+    # -- blocks ------------------------------------------------------------------------------
+
+    def _nodes(self, top: bool = False) -> tuple[list[Node], Token | None]:
+        """Nodes up to the end (None), or to an ``end``, ``else`` or ``define``: its word."""
         nodes: list[Node] = []
-        while self._position < len(self._pieces):
-            kind, line, content = self._pieces[self._position]
-            self._position += 1
-            if kind == "text":
-                if content:
-                    nodes.append(Node("text", line, content))
+        while True:
+            token = self._next()
+            if token.kind == "eof":
+                return nodes, None
+            if token.kind == "text":
+                nodes.append(Node("text", token.line, token.text))
                 continue
-            word = re.match(r"\w+", content)
-            keyword = word[0] if word else ""
-            rest = content[len(keyword) :].strip()
-            if keyword in ("end", "else"):
-                return nodes, (line, content)
-            if keyword in ("if", "range", "with"):
-                nodes.append(self._block(keyword, line, rest))
-            elif keyword in ("define", "block"):
-                nodes += self._define(keyword, line, rest)
-            elif keyword == "template":
-                nodes.append(self._call(line, rest))
-            elif keyword in ("break", "continue") and not rest:
-                if not self._ranges:
-                    raise fail(line, f"{{{{{keyword}}}}} outside {{{{range}}}}")
-                nodes.append(Node(keyword, line))
-            elif not content:
-                raise fail(line, "missing value for command")
-            else:
-                nodes.append(Node("action", line, pipeline=self._pipeline(content, line)))
-        return nodes, None
+            word = self._solid()
+            if word.kind in ("end", "else") or (word.kind == "define" and top):
+                return nodes, self._next()
+            nodes.append(self._action(word))
 
-    def _block(self, keyword: str, line: int, rest: str) -> Node:
-        if not rest:
-            raise fail(line, f"missing value for {keyword}")
-        node = Node(keyword, line, pipeline=self._pipeline(rest, line))
-        self._ranges += keyword == "range"
+    def _action(self, word: Token) -> Node:
+        kind, line = word.kind, word.line
+        if kind in _BRANCHES:
+            self._next()
+            return self._branch(kind, line)
+        if kind in ("template", "block"):
+            self._next()
+            return self._call(word)
+        if kind in ("break", "continue"):
+            self._next()
+            if self._solid().kind != "right":
+                raise self._unexpected(self._peek(), f"{{{{{kind}}}}}")
+            self._next()
+            if not self._ranges:
+                raise fail(line, f"{{{{{kind}}}}} outside {{{{range}}}}")
+            return Node(kind, line)
+        return Node("action", line, pipeline=self._pipeline("command", "right"))
+
+    def _branch(self, kind: str, line: int) -> Node:
+        known = len(self._variables)
+        node = Node(kind, line, pipeline=self._pipeline(kind, "right"))
+        self._ranges += kind == "range"
         node.body, ended = self._nodes()
-        self._ranges -= keyword == "range"
-        if ended and ended[1] != "end":
-            after = ended[1].removeprefix("else").strip()
-            if after:  # {{else if …}} is {{else}}{{if …}} with one {{end}}
-                word, _, condition = after.partition(" ")
-                if word not in ("if", "with"):
-                    raise fail(ended[0], f"unexpected <{after}> in else")
-                node.otherwise = [self._block(word, ended[0], condition.strip())]
+        self._ranges -= kind == "range"
+        if ended and ended.kind == "else":
+            following = self._solid()
+            if following.kind == kind and kind in ("if", "with"):
+                self._next()
+                node.otherwise = [self._branch(kind, following.line)]
+                del self._variables[known:]
                 return node
+            if following.kind in ("if", "with"):
+                raise self._unexpected(following, "input")
+            self._close("else")
             node.otherwise, ended = self._nodes()
-        if ended is None or ended[1] != "end":
-            raise fail(line, f"unexpected EOF: {{{{{keyword} {rest}}}}} has no {{{{end}}}}")
+            if ended and ended.kind != "end":
+                raise fail(ended.line, "expected end; found {{else}}")
+        if ended is None:
+            assert node.pipeline is not None
+            told = f"{{{{{kind} {node.pipeline.text}}}}} has no {{{{end}}}}"
+            raise fail(line, f"unexpected EOF: {told}")
+        self._close("end")
+        del self._variables[known:]
         return node
 
-    def _define(self, keyword: str, line: int, rest: str) -> list[Node]:
-        match = re.match(r'"([^"]*)"\s*', rest)
-        if match is None:
-            raise fail(line, f"unexpected {rest!r} in {keyword} clause")
-        body, ended = self._nodes()
-        if ended is None or ended[1] != "end":
-            raise fail(line, f'unexpected EOF: {{{{{keyword} "{match[1]}"}}}} has no {{{{end}}}}')
-        self.templates[match[1]] = body
-        if keyword == "define":
-            return []
-        return [self._call(line, rest)]
+    def _name(self, context: str) -> str:
+        token = self._take()
+        if token.kind not in ("string", "raw"):
+            raise self._unexpected(token, context)
+        return str(self._constant(token))
 
-    def _call(self, line: int, rest: str) -> Node:
-        match = re.match(r'"([^"]*)"\s*', rest)
-        if match is None:
-            raise fail(line, f"unexpected {rest!r} in template clause")
-        argument = rest[match.end() :]
-        pipeline = self._pipeline(argument, line) if argument else None
-        return Node("template", line, match[1], pipeline)
+    def _define(self, word: Token) -> None:
+        name = self._name("define clause")
+        self._close("define clause")
+        self._body(name, word, ["$"])
+
+    def _body(self, name: str, word: Token, variables: list[str]) -> None:
+        outer, self._variables = self._variables, variables
+        ranges, self._ranges = self._ranges, 0
+        body, ended = self._nodes()
+        if ended is None or ended.kind != "end":
+            told = f'{{{{{word.kind} "{name}"}}}} has no {{{{end}}}}'
+            raise fail(word.line, f"unexpected EOF: {told}")
+        self._close(f"{word.kind} clause")
+        self._variables, self._ranges = outer, ranges
+        known = self.templates.get(name)
+        if known and _is_shown(known) and _is_shown(body):
+            raise fail(word.line, f'template: multiple definition of template "{name}"')
+        if not known or _is_shown(body):
+            self.templates[name] = body
+
+    def _call(self, word: Token) -> Node:
+        context = f"{word.kind} clause"
+        name = self._name(context)
+        pipeline: Pipeline | None = None
+        if word.kind == "template" and self._solid().kind == "right":
+            self._next()
+        else:
+            pipeline = self._pipeline(context, "right")
+        if word.kind == "block":
+            self._body(name, word, ["$"])
+        return Node("template", word.line, name, pipeline)
 
     # -- pipelines ---------------------------------------------------------------------------
 
-    def _pipeline(self, text: str, line: int) -> Pipeline:
-        tokens = self._tokens(text, line)
-        pipeline = self._read_pipeline(tokens, line, text)
-        if tokens:
-            raise fail(line, f"unexpected <{tokens[0].text}> in command {{{{{text}}}}}")
-        return pipeline
-
-    def _tokens(self, text: str, line: int) -> list[_Token]:
-        tokens: list[_Token] = []
-        position, adjacent = 0, False
-        while position < len(text):
-            match = _TOKEN.match(text, position)
-            if match is None or match.lastgroup is None:
-                raise fail(line, f"unexpected {text[position]!r} in command {{{{{text}}}}}")
-            if match.lastgroup == "space":
-                adjacent = False
-            else:
-                tokens.append(_Token(match.lastgroup, match[0], adjacent))
-                adjacent = True
-            position = match.end()
-        return tokens
-
-    def _read_pipeline(self, tokens: list[_Token], line: int, text: str) -> Pipeline:
-        names: list[str] = []
-        declares = False
-        kinds = [token.kind for token in tokens[:4]]
-        if kinds[:2] in (["variable", "declare"], ["variable", "assign"]):
-            names, declares = [tokens[0].text], kinds[1] == "declare"
-            del tokens[:2]
-        elif kinds == ["variable", "comma", "variable", "declare"]:
-            names, declares = [tokens[0].text, tokens[2].text], True
-            del tokens[:4]
+    def _pipeline(self, context: str, end: str) -> Pipeline:
+        first = self._solid()
+        names, declares = self._declared(context)
         commands: list[tuple[Operand, ...]] = []
         while True:
-            operands: list[Operand] = []
-            while tokens and tokens[0].kind not in ("pipe", "close"):
-                operands.append(self._operand(tokens, line, text))
+            token = self._solid()
+            if token.kind == end:
+                break
+            if token.kind not in _STARTS:
+                raise self._unexpected(token, context)
+            commands.append(self._command())
+        last = self._next()
+        if not commands:
+            raise fail(last.line, f"missing value for {context}")
+        for stage, command in enumerate(commands[1:], 2):
+            one = command[0]
+            if isinstance(one, Literal) or one == Chain(None, ()):
+                raise fail(last.line, f"non executable command in pipeline stage {stage}")
+        text = self._text[first.start : last.start].strip()
+        column = first.start - self._text.rfind("\n", 0, first.start) - 1
+        return Pipeline(tuple(commands), first.line, text, tuple(names), declares, column)
+
+    def _declared(self, context: str) -> tuple[list[str], bool]:
+        names: list[str] = []
+        while self._solid().kind == "variable":
+            start = self._at
+            name = self._next().text
+            sign = self._solid()
+            if sign.kind in ("assign", "declare"):
+                self._next()
+                self._variables.append(name)
+                return [*names, name], sign.kind == "declare"
+            if sign.text != ",":
+                self._at = start
+                return names, True
+            self._next()
+            names.append(name)
+            self._variables.append(name)
+            if context != "range" or len(names) > 1:
+                raise fail(sign.line, f"too many declarations in {context}")
+            if self._solid().kind not in ("variable", "right", "close"):
+                raise fail(sign.line, "range can only initialize variables")
+        return names, True
+
+    def _command(self) -> tuple[Operand, ...]:
+        operands: list[Operand] = []
+        while True:
+            token = self._solid()
+            if token.kind in _STARTS:
+                operands.append(self._operand())
+            token = self._next()
+            if token.kind == "space":
+                continue
+            if token.kind in ("right", "close"):
+                self._at -= 1
+            elif token.kind != "pipe":
+                raise self._unexpected(token, "operand" if operands else "command")
             if not operands:
-                raise fail(line, f"missing value for command {{{{{text}}}}}")
-            commands.append(tuple(operands))
-            if not tokens or tokens[0].kind == "close":
-                return Pipeline(tuple(commands), line, text, tuple(names), declares)
-            tokens.pop(0)
+                raise fail(token.line, "empty command")
+            return tuple(operands)
 
-    def _operand(self, tokens: list[_Token], line: int, text: str) -> Operand:
-        token = tokens.pop(0)
-        kind, shown = token.kind, token.text
-        if kind in _LITERALS:
-            try:
-                return Literal(_LITERALS[kind](shown))
-            except ValueError:
-                raise fail(line, f'bad number syntax: "{shown}" in {{{{{text}}}}}') from None
-        if kind == "dot":
-            return Chain(None, ())
-        if kind == "field":
-            return Chain(None, tuple(shown[1:].split(".")))
+    def _operand(self) -> Operand:
+        token = self._next()
+        term = self._term(token)
+        fields: list[str] = []
+        while self._peek().kind == "field":
+            fields.append(self._next().text[1:])
+        if not fields:
+            return term
+        if token.kind in _CONSTANTS or token.kind == "dot":
+            raise fail(token.line, f'unexpected . after term "{token.text}"')
+        if isinstance(term, Chain):
+            return Chain(term.start, (*term.fields, *fields))
+        assert isinstance(term, Function)
+        return Chain(term, tuple(fields))
+
+    def _term(self, token: Token) -> Operand:
+        kind, text = token.kind, token.text
+        if kind in _CONSTANTS:
+            return Literal(self._constant(token))
+        if kind in ("dot", "field"):
+            return Chain(None, (text[1:],) if kind == "field" else ())
         if kind == "variable":
-            name, *fields = shown.split(".")
-            return Chain(name, tuple(fields))
+            if text not in self._variables:
+                raise fail(token.line, f'undefined variable "{text}"')
+            return Chain(text, ())
         if kind == "open":
-            return self._parenthesized(tokens, line, text)
-        if kind != "word":
-            raise fail(line, f"unexpected <{shown}> in command {{{{{text}}}}}")
-        if shown in _WORDS:
-            return Literal(_WORDS[shown])
-        if shown not in self._functions:
-            raise fail(line, f'function "{shown}" not defined in {{{{{text}}}}}')
-        return Function(shown)
+            inner = self._pipeline("parenthesized pipeline", "close")
+            return Chain(inner, ())
+        if text not in self._functions:
+            raise fail(token.line, f'function "{text}" not defined')
+        return Function(text)
 
-    def _parenthesized(self, tokens: list[_Token], line: int, text: str) -> Operand:
-        inner = self._read_pipeline(tokens, line, text)
-        if not tokens:
-            raise fail(line, f"unclosed left paren in {{{{{text}}}}}")
-        tokens.pop(0)
-        fields: tuple[str, ...] = ()
-        if tokens and tokens[0].kind == "field" and tokens[0].adjacent:
-            fields = tuple(tokens.pop(0).text[1:].split("."))
-        return Chain(inner, fields)
-
-
-def _number(shown: str) -> int | float:
-    """A number as Go reads it: with 0x, octal after a 0, with underscores. Raises ValueError."""
-    plain = shown.replace("_", "")
-    if "x" not in plain.lower() and any(c in plain for c in ".eE"):
-        return float(plain)
-    octal = plain.lstrip("+-").startswith("0") and plain.lstrip("+-").isdigit()
-    return int(plain, 8 if octal else 0)
+    @staticmethod
+    def _constant(token: Token) -> Any:
+        try:
+            if token.kind == "bool":
+                return token.text == "true"
+            if token.kind in ("number", "character"):
+                return number(token.text)
+            return None if token.kind == "nil" else unquote(token.text)
+        except ValueError as error:
+            if str(error) == "integer overflow":
+                raise fail(token.line, f"integer overflow: {token.text}") from None
+            wrong = "invalid syntax" if token.kind == "string" else "bad number syntax"
+            wrong = "malformed character constant" if token.kind == "character" else wrong
+            shown = token.text if token.kind != "number" else f'"{token.text}"'
+            raise fail(token.line, f"{wrong}: {shown}") from None
 
 
-def unquote(text: str) -> str:
-    """The characters of a Go string literal without its quotes."""
-
-    def escape(match: re.Match[str]) -> str:
-        code = match[1]
-        if code[0] in "xuU":
-            return chr(int(code[1:], 16))
-        return _ESCAPES.get(code, code)
-
-    return re.sub(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", escape, text)
+def _is_shown(nodes: list[Node]) -> bool:
+    """Whether there is more than spaces in it."""
+    return any(node.kind != "text" or node.text.strip() for node in nodes)
 
 
-_WORDS = {"true": True, "false": False, "nil": None}
-_LITERALS: dict[str, Callable[[str], Any]] = {
-    "string": lambda shown: unquote(shown[1:-1]),
-    "character": lambda shown: ord(unquote(shown[1:-1])),
-    "raw": lambda shown: shown[1:-1],
-    "number": _number,
-}
+__all__ += ["Chain", "Function", "Literal", "Node", "Number", "Operand", "Parser", "Pipeline"]

@@ -13,7 +13,8 @@ from typing import Any
 import re2
 
 from .budget import SIZE
-from .go_values import FunctionError
+from .go_types import FunctionError, StringList, runes
+from .signatures import table
 
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False  # they would go to the daemon's log
@@ -56,15 +57,10 @@ def _matches(pattern: str, text: str) -> Iterator[Any]:
         yield match
 
 
-def must_match(pattern: str, text: str) -> bool:
-    """Whether the expression is found in a text."""
-    return compiled(pattern).search(text) is not None
-
-
 def matches(pattern: str, text: str) -> bool:
-    """As :func:`must_match`; what is no expression is not found, as in Sprig."""
+    """Whether the expression is found in a text; what is no expression is not, as in Sprig."""
     try:
-        return must_match(pattern, text)
+        return compiled(pattern).search(text) is not None
     except FunctionError:
         return False
 
@@ -75,9 +71,10 @@ def find(pattern: str, text: str) -> str:
     return match[0] if match else ""
 
 
-def find_all(pattern: str, text: str, count: int) -> list[str]:
+def find_all(pattern: str, text: str, count: int) -> StringList:
     """The matches, at most ``count``; all of them when it is negative."""
-    return [match[0] for match in islice(_matches(pattern, text), count if count >= 0 else None)]
+    found = islice(_matches(pattern, text), count if count >= 0 else None)
+    return StringList(match[0] for match in found) or StringList.nil()
 
 
 def replace(pattern: str, text: str, replacement: str) -> str:
@@ -115,16 +112,16 @@ def _replaced(pattern: str, text: str, new: Callable[[Any], str]) -> str:
     return "".join([*parts, text[end:]])
 
 
-def split(pattern: str, text: str, count: int) -> list[str]:
+def split(pattern: str, text: str, count: int) -> StringList:
     """The text between the matches, at most ``count`` pieces; all when it is negative.
 
     (Go, Regexp.Split.)
     """
     expression = compiled(pattern)
     if count == 0:
-        return []
+        return StringList.nil()
     if expression.pattern and not text:
-        return [""]
+        return StringList([""])
     parts: list[str] = []
     begin = end = 0
     for match in _matches(pattern, text):
@@ -134,12 +131,7 @@ def split(pattern: str, text: str, count: int) -> list[str]:
         if match.end() != 0:
             parts.append(text[begin:end])
         begin = match.end()
-    return [*parts, text[begin:]] if end != len(text) else parts
-
-
-def quote(text: str) -> str:
-    """A pattern that finds this very text."""
-    return re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", text)
+    return StringList([*parts, text[begin:]] if end != len(text) else parts)
 
 
 def panicking(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -151,23 +143,25 @@ def panicking(function: Callable[..., Any]) -> Callable[..., Any]:
         except FunctionError as error:
             shown = f"`{pattern}`" if "`" not in pattern else f'"{pattern}"'
             raise FunctionError(f"regexp: Compile({shown}): {error}") from None
-        return function(pattern, *arguments)
+        return function(
+            pattern, *[runes(one) if isinstance(one, str) else one for one in arguments]
+        )
 
     return call
 
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "regexMatch": matches,
-    "mustRegexMatch": must_match,
-    "regexQuoteMeta": quote,
-}
-_COMPILING: dict[str, Callable[..., Any]] = {
-    "Find": find,
-    "FindAll": find_all,
-    "ReplaceAll": replace,
-    "ReplaceAllLiteral": replace_literal,
-    "Split": split,
-}
-for _name, _function in _COMPILING.items():
-    FUNCTIONS[f"regex{_name}"] = panicking(_function)
-    FUNCTIONS[f"mustRegex{_name}"] = _function
+EXPRESSIONS = table(
+    """
+    string string: regexMatch regexFind
+    string string int: regexFindAll regexSplit
+    string string string: regexReplaceAll regexReplaceAllLiteral
+    """,
+    {
+        "regexMatch": matches,
+        "regexFind": panicking(find),
+        "regexFindAll": panicking(find_all),
+        "regexReplaceAll": panicking(replace),
+        "regexReplaceAllLiteral": panicking(replace_literal),
+        "regexSplit": panicking(split),
+    },
+)

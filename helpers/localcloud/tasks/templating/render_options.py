@@ -5,16 +5,15 @@ Source: acr-builder, templating/base_render_options.go.
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-import yaml
 
 from ..errors import TaskError
 from .budget import BudgetError, weigh
-from .go_values import to_json
+from .go_json import to_json
+from .go_types import FunctionError, Values
+from .yaml_dialect import YamlError, read_values
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class RenderOptions:
     resolve_secrets: Callable[[list[SecretReference]], Mapping[str, str]] | None = None
     read_file: Callable[[str], str] | None = None
 
-    def data(self, secrets: Mapping[str, str]) -> dict[str, Any]:
+    def data(self, secrets: Mapping[str, str]) -> Values:
         """The dot of the template (templating/base_render_options.go)."""
         run = {
             "ID": self.run_id,
@@ -70,47 +69,61 @@ class RenderOptions:
             "Architecture": self.architecture,
             "TaskName": self.task_name,
         }
-        values = {**_values_file(self.values_file), **self.values}
-        return {
-            "Build": {"ID": self.run_id},
-            "Run": run,
-            "Values": values,
-            "ValuesJSON": shlex.quote(to_json(values)),
-            "RunJSON": shlex.quote(to_json(run)),
-            "Secrets": dict(secrets),
-        }
+        values = _values_file(self.values_file)
+        _override(values, self.values)
+        return Values(
+            {
+                "Build": {"ID": self.run_id},
+                "Run": run,
+                "Values": values,
+                "ValuesJSON": _shell_quote(_json(values)),
+                "RunJSON": _shell_quote(to_json(run)),
+                "Secrets": Values(secrets),
+            }
+        )
 
 
-class _ValuesLoader(yaml.SafeLoader):
-    """Dates stay texts, as with the engine's reader (yaml.v2)."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012 - as in the class above
-        first: [one for one in resolvers if not one[0].endswith(":timestamp")]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
+def _json(values: Values) -> str:
+    try:
+        return to_json(values)
+    except FunctionError as error:
+        raise TaskError(f"failed to serialize Values: {error}") from None
 
 
-def _values_file(text: str) -> dict[str, Any]:
+def _override(values: Values, given: Mapping[str, str]) -> None:
+    values.update(given)
+
+
+def _values_file(text: str) -> Values:
     if not text.strip():
-        return {}
+        return Values()
     try:
-        values = yaml.load(text, _ValuesLoader)  # noqa: S506 - a safe loader
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = str(error).replace("\n", " ")
-        raise TaskError(f"failed to read the values file: {reason}") from None
-    if not isinstance(values, dict):
-        raise TaskError("failed to read the values file: it must map names to values")
-    try:
-        plain: dict[str, Any] = _plain(weigh(values))
-    except BudgetError as error:  # anchors that are repeated, or lead to themselves
-        raise TaskError(f"failed to read the values file: {error}") from None
-    return plain
+        values: Values = weigh(read_values(text))
+    except (YamlError, BudgetError) as error:
+        raise TaskError(
+            f"failed to read the values file: failed to deserialize values: {error}"
+        ) from None
+    return values
 
 
-def _plain(value: Any) -> Any:
-    """Only what JSON has, with names that are texts."""
-    if isinstance(value, dict):
-        return {str(name): _plain(one) for name, one in value.items()}
-    if isinstance(value, (list, tuple, set)):
-        return [_plain(one) for one in value]
-    return value if isinstance(value, (str, bool, int, float, type(None))) else str(value)
+def parse_set(assignments: Sequence[str]) -> dict[str, str]:
+    """The values of ``--set NAME=VALUE``; they are texts. Raises :class:`TaskError`."""
+    found: dict[str, str] = {}
+    for one in assignments:
+        name, sign, value = one.partition("=")
+        if not sign:
+            raise TaskError("failed to parse --set data; invalid format, no = assignment found")
+        if not name:
+            raise TaskError("failed to parse --set data; expected a key=val format")
+        found[name] = value
+    return found
+
+
+_UNSAFE = re.compile(r"[^\w@=+%,:./^-]", re.ASCII)
+
+
+def _shell_quote(text: str) -> str:
+    """A word of a shell, as the engine quotes it."""
+    if not text or _UNSAFE.search(text):
+        return "'" + text.replace("'", "'\"'\"'") + "'"
+    return text
