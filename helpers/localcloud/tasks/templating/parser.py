@@ -136,6 +136,13 @@ class Parser:
         if token.kind != "right":
             raise self._unexpected(token, context)
 
+    def _around(self, token: Token) -> str:
+        """The action that a token is in, as it is written."""
+        start = self._text.rfind("{{", 0, token.start) + 2
+        end = self._text.find("}}", token.start)
+        inner = self._text[start:end].strip().removeprefix("- ").removesuffix(" -").strip()
+        return f"{{{{{inner}}}}}"
+
     # -- blocks ------------------------------------------------------------------------------
 
     def _nodes(self, top: bool = False) -> tuple[list[Node], Token | None]:
@@ -322,13 +329,13 @@ class Parser:
             return Chain(None, (text[1:],) if kind == "field" else ())
         if kind == "variable":
             if text not in self._variables:
-                raise fail(token.line, f'undefined variable "{text}"')
+                raise fail(token.line, f'undefined variable "{text}" in {self._around(token)}')
             return Chain(text, ())
         if kind == "open":
             inner = self._pipeline("parenthesized pipeline", "close")
             return Chain(inner, ())
         if text not in self._functions:
-            raise fail(token.line, f'function "{text}" not defined')
+            raise fail(token.line, f'function "{text}" not defined in {self._around(token)}')
         return Function(text)
 
     @staticmethod

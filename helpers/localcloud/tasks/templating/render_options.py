@@ -6,14 +6,15 @@ Source: acr-builder, templating/base_render_options.go.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ..errors import TaskError
 from .budget import BudgetError, weigh
 from .go_json import to_json
 from .go_types import FunctionError, Values
-from .yaml_dialect import YamlError, read_values
+from .yaml_dialect import read_values
+from .yaml_nodes import YamlError
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class RenderOptions:
             "TaskName": self.task_name,
         }
         values = _values_file(self.values_file)
-        _override(values, self.values)
+        values.update(self.values)
         return Values(
             {
                 "Build": {"ID": self.run_id},
@@ -90,10 +91,6 @@ def _json(values: Values) -> str:
         raise TaskError(f"failed to serialize Values: {error}") from None
 
 
-def _override(values: Values, given: Mapping[str, str]) -> None:
-    values.update(given)
-
-
 def _values_file(text: str) -> Values:
     if not text.strip():
         return Values()
@@ -104,19 +101,6 @@ def _values_file(text: str) -> Values:
             f"failed to read the values file: failed to deserialize values: {error}"
         ) from None
     return values
-
-
-def parse_set(assignments: Sequence[str]) -> dict[str, str]:
-    """The values of ``--set NAME=VALUE``; they are texts. Raises :class:`TaskError`."""
-    found: dict[str, str] = {}
-    for one in assignments:
-        name, sign, value = one.partition("=")
-        if not sign:
-            raise TaskError("failed to parse --set data; invalid format, no = assignment found")
-        if not name:
-            raise TaskError("failed to parse --set data; expected a key=val format")
-        found[name] = value
-    return found
 
 
 _UNSAFE = re.compile(r"[^\w@=+%,:./^-]", re.ASCII)
