@@ -197,7 +197,7 @@ def test_on_build_runs_in_the_image_that_is_built_on_it(context: Context) -> Non
         ("FROM {}\nFOO bar", "Dockerfile:2: .*unknown instruction: FOO"),
         (
             "FROM {}\nCOPY missing /x",
-            "Dockerfile:2: COPY missing /x: file not found in build context",
+            "Dockerfile:2: COPY missing /x: COPY failed: file not found in build context",
         ),
         ("FROM {}\nCOPY ../secret /x", "Dockerfile:2: .*forbidden path outside the build context"),
         ("FROM {}\nCOPY leak /x", "Dockerfile:2: .*forbidden path outside the build context"),
@@ -208,7 +208,10 @@ def test_on_build_runs_in_the_image_that_is_built_on_it(context: Context) -> Non
         ("FROM {}\nRUN echo before; exit 3", "echo before; exit 3' returned a non-zero code: 3"),
         ("FROM {}\nCOPY --from=7 a /x", "invalid from flag value 7"),
         ("FROM {}\nCOPY --chmod=644 a /x", "the --chmod option requires BuildKit"),
-        ("FROM {}\nCOPY --chown=nobody-here a /x", "unable to find user nobody-here"),
+        (
+            "FROM {}\nCOPY --chown=nobody-here a /x",
+            "can't find uid for user nobody-here: no such user: nobody-here",
+        ),
         ("FROM {}\nEXPOSE eighty", "Invalid containerPort"),
         ("FROM {}\nENV A", "Dockerfile:2: failed to parse Dockerfile: ENV must have two arguments"),
         ("FROM {}\nSHELL /bin/sh", "SHELL requires"),
@@ -226,7 +229,10 @@ def test_on_build_runs_in_the_image_that_is_built_on_it(context: Context) -> Non
         ("FROM {} AS a\nCOPY --from=b /x /", "Dockerfile:2: .*manifest for b:latest not found"),
         ("FROM {}\nCOPY leaking/secret /x", "forbidden path outside the build context: leaking"),
         ("FROM {}\nCOPY loop /x", "Dockerfile:2: .*symbolic links"),
-        ("FROM {}\nCOPY folder /etc/passwd", "cannot copy to non-directory: /etc/passwd"),
+        (
+            "FROM {}\nCOPY folder /etc/passwd",
+            "failed to copy directory: mkdir /etc/passwd: not a directory",
+        ),
         ("FROM {}\nWORKDIR /etc/passwd", "not a directory"),
         (
             "FROM {}\nHEALTHCHECK --retries=x CMD true",
@@ -259,7 +265,9 @@ def test_bad_input_names_file_line_and_reason(context: Context, text: str, messa
 
 def test_a_volume_is_there(context: Context) -> None:
     context.build(f'FROM {BASE}\nVOLUME /data ["/d"]\nVOLUME /data\nRUN echo x > /data/file\n')
-    assert context.run("sh", "-c", "touch /data/new && ls /data")[1] == "file\nnew"
+    assert (
+        context.run("sh", "-c", "touch /data/new && ls /data")[1] == "new"
+    )  # the volume of RUN went with it
 
 
 def test_an_image_may_have_as_many_layers_as_docker_s(context: Context) -> None:

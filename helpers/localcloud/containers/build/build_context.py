@@ -2,57 +2,42 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-import re2
-from docker.utils.build import Pattern, PatternMatcher, normalize_slashes
-from docker.utils.fnmatch import translate
-
 from ...root_folder import FileBelow, RootFolder
+from ..images.owners import ROOT, Owner, Owners
 from ..sandboxes.overlay import is_whiteout
 from ..sandboxes.root_file_system import RootFileSystem
+from .patterns import IgnoreFile, Matcher, PatternError, has_wildcards, wildcards
 
 
 class ContextError(ValueError):
     """A source of COPY or ADD that is missing or not allowed."""
 
 
-class _IgnorePattern:
-    """A line of an ignore file, matched by RE2: no line takes for ever."""
-
-    def __init__(self, line: str) -> None:
-        read = Pattern(line)
-        self.exclusion, self.dirs = bool(read.exclusion), list(read.dirs)
-        self.cleaned_pattern = str(read.cleaned_pattern)
-        options = re2.Options()
-        options.log_errors = False
-        try:
-            self._expression = re2.compile(translate(self.cleaned_pattern), options)
-        except re2.error:
-            raise ContextError(f"syntax error in pattern of .dockerignore: {line[:100]}") from None
-
-    def match(self, filepath: str) -> bool:
-        """Whether it names this path; a byte that is no UTF-8 is any character."""
-        path = normalize_slashes(filepath).encode(errors="surrogateescape").decode(errors="replace")
-        return self._expression.search(path) is not None
-
-
 class Excluded:
     """What ``--exclude`` leaves out of a COPY or ADD: patterns as in an ignore file."""
 
     def __init__(self, lines: Sequence[str]) -> None:
-        self._matcher = PatternMatcher([])
-        self._matcher.patterns = [one for one in map(_IgnorePattern, lines) if one.dirs]
+        self._ignore = _ignore_file("\n".join(lines), "--exclude")
 
     def has(self, path: str) -> bool:
         """Whether a path, relative to the source that is copied, is left out."""
-        return bool(self._matcher.patterns) and bool(self._matcher.matches(path))
+        return self._ignore.ignores(path)
+
+
+def _ignore_file(text: str, name: str) -> IgnoreFile:
+    try:
+        return IgnoreFile(text)
+    except PatternError as error:
+        reason = str(error).replace("in pattern", f"in pattern of {name}")
+        raise ContextError(f"error checking context: {reason}") from None
 
 
 class BuildContext:
@@ -68,33 +53,26 @@ class BuildContext:
 
         An ignore file that is named like the Dockerfile goes before (Docker, "Build context").
         """
-        patterns: list[str] = []
+        ignore = IgnoreFile()
         for name in (f"{self._dockerfile}.dockerignore", ".dockerignore"):
             try:
                 text = self.folder.read(self.folder.real(name, strict=True))
             except OSError:
                 continue
-            lines = text.decode("utf-8-sig", errors="replace").splitlines()
-            patterns = [line.strip() for line in lines]
-            patterns = [line for line in patterns if line and not line.startswith("#")]
+            ignore = _ignore_file(text.decode(errors="replace"), name)
             break
-        matcher = PatternMatcher([])
-        # Without what it adds itself: a client sends .dockerignore in any case.
-        matcher.patterns = [one for one in map(_IgnorePattern, patterns) if one.dirs]
-        return sorted(self._walk(matcher))
+        return sorted(self._walk(ignore))
 
-    def _walk(self, matcher: PatternMatcher) -> Iterator[str]:
-        """What the patterns leave; as PatternMatcher.walk, by descriptors."""
-        kept = [one.cleaned_pattern for one in matcher.patterns if one.exclusion]
+    def _walk(self, ignore: IgnoreFile) -> Iterator[str]:
         pending = [""]
         while pending:
             folder = pending.pop()
             for name, is_folder in self._entries(folder):
                 path = f"{folder}/{name}" if folder else name
-                excluded = matcher.matches(path)
-                if not excluded:
+                ignored = ignore.ignores(path)
+                if not ignored:
                     yield path
-                if is_folder and (not excluded or any(one.startswith(path) for one in kept)):
+                if is_folder and (not ignored or ignore.may_hold(path)):
                     pending.append(path)
 
     def _entries(self, folder: str) -> list[tuple[str, bool]]:
@@ -142,10 +120,11 @@ class BuildContext:
         if wanted == ".":
             return ["."]
         folder, _, name = wanted.rpartition("/")
-        if folder and not _is_pattern(folder):  # a link in between is followed
+        if folder and not has_wildcards(folder):  # a link in between is followed
             wanted = str(PurePosixPath(self._real(folder), name))
-        if _is_pattern(wanted):
-            found = sorted(path for path in self._known if matches(path, wanted))
+        if has_wildcards(wanted):
+            match = _wildcards(wanted)
+            found = sorted(path for path in self._known if path != "." and match(path))
             if not found and not empty:
                 raise ContextError("no source files were specified: nothing matches " + pattern)
             return found
@@ -157,15 +136,25 @@ class BuildContext:
         """What a source is, links followed. Raises :class:`ContextError`."""
         real = self._real(relative)
         if real not in self._known and real != ".":
-            raise _not_found(real)
-        return FileBelow(self.folder, real)
+            raise _not_found(relative)
+        found = FileBelow(self.folder, real)
+        if stat.S_ISLNK(found.stat().st_mode):
+            raise _not_found(relative)
+        return found
 
     def _real(self, relative: str) -> str:
-        """The path without links in it. Raises :class:`ContextError` when one leads out."""
+        """The path without links in it, which are followed as after chroot(2).
+
+        Raises :class:`ContextError` for one that leads out to nothing in the context.
+        """
         try:
             return self.folder.real(relative, strict=True)
         except OSError as error:
             if error.errno == errno.EXDEV:
+                with contextlib.suppress(OSError):
+                    inside = self.folder.real(relative)
+                    if inside in self._known:
+                        return inside
                 raise ContextError(
                     f"forbidden path outside the build context: {relative} is a symbolic link to "
                     f"{self._target(relative)}"
@@ -197,32 +186,49 @@ class BuildContext:
 class ImageTree:
     """The root file system of an image or stage as a source of ``COPY --from``."""
 
-    def __init__(self, lowers: Sequence[Path]) -> None:
+    def __init__(self, lowers: Sequence[Path], owners: Owners | None = None) -> None:
+        self._owners = owners
         self._layers = [RootFolder(layer) for layer in lowers]
         self._root = RootFileSystem(lowers) if lowers else None
 
     def find(self, pattern: str, *, empty: bool = False) -> list[str]:
         """Paths relative to the root that a source names; ``empty``: it may be none."""
         wanted = clean(pattern)
-        if _is_pattern(wanted):
-            parent = str(PurePosixPath(wanted).parent)
-            names = self._children("" if parent == "." else parent)
-            found = sorted(
-                str(PurePosixPath(parent) / name)
-                for name in names
-                if matches(str(PurePosixPath(parent) / name), wanted)
-            )
+        if has_wildcards(wanted):
+            match = _wildcards(wanted)
+            found = sorted(path for path in self._paths(wanted.split("/")) if match(path))
             if not found and not empty:
                 raise ContextError("no source files were specified: nothing matches " + pattern)
             return found
-        if wanted != "." and (self._root is None or self._root.find("/" + wanted) is None):
+        if wanted == ".":
+            return [wanted]
+        if self._root is None or self._root.find("/" + wanted) is None:
             raise ContextError(f"stat {wanted}: file does not exist")
         return [wanted]
+
+    def _paths(self, parts: list[str]) -> Iterator[str]:
+        """Every path of so many parts that begins with those before a wildcard; no link followed."""
+        fixed = 0
+        while fixed + 1 < len(parts) and not any(one in parts[fixed] for one in "*?[\\"):
+            fixed += 1
+        pending = [("/".join(parts[:fixed]), fixed + 1)]
+        while pending:
+            folder, level = pending.pop()
+            for name, item in self._children(folder).items():
+                path = f"{folder}/{name}" if folder else name
+                if level == len(parts):
+                    yield path
+                elif stat.S_ISDIR(item.stat().st_mode):
+                    pending.append((path, level + 1))
+
+    def owner(self, item: FileBelow) -> Owner:
+        """Whose it is."""
+        return self._owners.of(PurePosixPath(item.path)) or ROOT if self._owners else ROOT
 
     def path(self, relative: str) -> FileBelow:
         """What a path is, links followed inside the image."""
         found = self._root.locate("/" + relative) if self._root else None
-        if found is None:
+        if found is None or stat.S_ISLNK(found.stat().st_mode):
             raise ContextError(f"stat {relative}: file does not exist")
         return found
 
@@ -273,8 +279,12 @@ class ImageTree:
         return found
 
 
-def _is_pattern(path: str) -> bool:
-    return any(character in path for character in "*?[")
+def _wildcards(pattern: str) -> Matcher:
+    """What matches the pattern; nothing does where it cannot be read."""
+    try:
+        return wildcards(pattern)
+    except PatternError:
+        return lambda _: False
 
 
 def _not_found(path: str) -> ContextError:
@@ -297,12 +307,3 @@ def clean(path: str) -> str:
         else:
             parts.append(part)
     return "/".join(parts) or "."
-
-
-def matches(path: str, pattern: str) -> bool:
-    """Go's filepath.Match: a wildcard never matches a slash."""
-    names, patterns = path.split("/"), pattern.split("/")
-    return len(names) == len(patterns) and all(
-        fnmatchcase(name, one.replace("[^", "[!"))
-        for name, one in zip(names, patterns, strict=True)
-    )

@@ -185,6 +185,8 @@ class Build(BuildState):
     # -- the end -----------------------------------------------------------------------------
 
     def _finish(self, stage: Stage) -> BuildResult:
+        if not stage.config["history"] and not stage.layers:
+            raise BuildError("No image was generated. Is your Dockerfile empty?")
         unused = sorted(set(self.build_args) - self.used_args - PREDEFINED)
         if unused:
             self.log(f"[Warning] One or more build-args [{' '.join(unused)}] were not consumed")

@@ -16,12 +16,14 @@ from typing import BinaryIO
 from ...archive import ArchiveError, open_archive
 from ...root_folder import FileBelow
 from ..images.layers import Entry
-from ..images.owners import ROOT, Owners
+from ..images.owners import ROOT, Owner, Owners
 from ..sandboxes.root_file_system import RootFileSystem, UnknownUserError
 from .build_context import BuildContext, ContextError, Excluded, ImageTree
+from .chosen_owner import chosen_owner
 from .frontend import CLASSIC, Frontend
 
 Source = BuildContext | ImageTree
+_FILES = ("passwd", "group")
 
 
 class Copy:
@@ -41,8 +43,10 @@ class Copy:
         self._root = RootFileSystem(lowers) if lowers else None
         self._owners = owners
         self._frontend = frontend
+        self._classic = not frontend.buildkit
         self._working_dir = working_dir
         self._entries: dict[PurePosixPath, Entry] = {}
+        self._keep = False  # the owners of what is copied
         self._chown = bool(owner)
         self._uid, self._gid = self._owner(owner)
         # BuildKit takes no setuid, setgid or sticky bit from it.
@@ -64,9 +68,12 @@ class Copy:
         """What the layer holds."""
         return list(self._entries.values())
 
-    def _owner(self, owner: str) -> tuple[int, int]:
+    def _owner(self, owner: str) -> Owner:
         if not owner:
-            return 0, 0
+            return ROOT
+        if self._classic:
+            text = {name: self._root.read(f"/etc/{name}") if self._root else "" for name in _FILES}
+            return chosen_owner(owner, text["passwd"], text["group"])
         user, _, group = owner.partition(":")
         if user.isdigit() and (group.isdigit() or not group):
             return int(user), int(group or user)
@@ -74,10 +81,8 @@ class Copy:
             raise ContextError(f"invalid user '{owner}': the image has no /etc/passwd")
         try:
             account = self._root.account(owner)
-        except UnknownUserError as error:
-            if self._frontend.buildkit:  # who is unknown is root
-                return 0, 0
-            raise ContextError(str(error)) from None
+        except UnknownUserError:
+            return ROOT  # who is unknown
         return account.uid, account.gid
 
     # -- what is copied ----------------------------------------------------------------------
@@ -98,23 +103,32 @@ class Copy:
         ``parents`` keeps the folders above what is copied, ``exclude`` are patterns to leave out.
         """
         buildkit = self._frontend.buildkit
-        found = [name for pattern in patterns for name in source.find(pattern, empty=buildkit)]
-        into = destination.endswith("/") or destination in (".", "./")
-        if len(found) > 1 and not into and not buildkit:
+        command = "COPY" if unpack_in is None else "ADD"
+        try:
+            found = [name for one in patterns for name in source.find(one, empty=True)]
+            if not found and not buildkit:
+                raise ContextError(
+                    f"no source files were specified: nothing matches {' '.join(patterns)}"
+                )
+            paths = [source.path(name) for name in found]
+        except ContextError as error:
+            raise error if buildkit else ContextError(f"{command} failed: {error}") from None
+        if len(found) > 1 and not destination.endswith("/") and not buildkit:
             raise ContextError(
-                "When using COPY or ADD with more than one source file, the destination must be a "
+                f"When using {command} with more than one source file, the destination must be a "
                 "directory and end with a /"
             )
+        # Without --chown the classic builder leaves what it takes from an image to its owners.
+        self._keep = self._classic and not self._chown and isinstance(source, ImageTree)
         left_out = Excluded(exclude)
-        for name in found:
-            path = source.path(name)
+        for name, path in zip(found, paths, strict=True):
             above = PurePosixPath(name).parent if parents else PurePosixPath()
             if above.parts:
                 self._with_parents(source, destination, above)
             goal = f"{destination.rstrip('/')}/{above}/" if above.parts else destination
             if stat.S_ISDIR(path.stat().st_mode):
                 target = self._target(goal if not parents else f"{goal.rstrip('/')}/{path.name}")
-                self._directory(target)
+                self._top(target, ROOT if self._keep else None)
                 for below, item in source.below(name):
                     if not left_out.has(below):
                         self._item(source, target / below, item)
@@ -132,7 +146,7 @@ class Copy:
         """The folders above a source of ``COPY --parents``, with their modes."""
         for folder in [*reversed(above.parents), above][1:]:
             target = self._target(f"{destination.rstrip('/')}/{folder}")
-            mode = source.directory_mode(source.path(str(folder)).stat())
+            mode = stat.S_IMODE(source.path(str(folder)).stat().st_mode)
             self._directory(target, mode if self._mode is None else self._mode)
 
     def add_text(self, name: str, content: str, destination: str) -> None:
@@ -186,7 +200,9 @@ class Copy:
     def _file_target(self, destination: str, name: str) -> PurePosixPath:
         target = self._target(destination)
         found = self._existing(target)
-        into = destination.endswith(("/", "/.")) or destination == "." or not target.parts
+        into = destination.endswith("/") or not target.parts
+        if not self._classic:
+            into = into or destination.endswith("/.") or destination == "."
         if into or (found is not None and found.is_dir()):
             return target / PurePosixPath(name).name
         return target
@@ -198,21 +214,39 @@ class Copy:
 
     def _item(self, source: Source, path: PurePosixPath, item: FileBelow) -> None:
         status = item.stat()
+        uid, gid = self._uid, self._gid
+        if self._keep and isinstance(source, ImageTree):
+            uid, gid = source.owner(item)
+        mode = stat.S_IMODE(status.st_mode) if self._mode is None else self._mode
         if stat.S_ISDIR(status.st_mode):
-            mode = source.directory_mode(status) if self._mode is None else self._mode
-            self._directory(path, mode)
+            if (
+                self._classic
+            ):  # as tar: what is no directory makes way, one that is there is changed
+                self._parents(path)
+                self._put(Entry(path, mode, "directory", uid=uid, gid=gid))
+            else:
+                self._directory(path, mode)
             return
         self._parents(path)
-        mode = stat.S_IMODE(status.st_mode) if self._mode is None else self._mode
         if stat.S_ISLNK(status.st_mode):
-            target = item.readlink()
-            self._put(Entry(path, 0o777, "link", target=target, uid=self._uid, gid=self._gid))
+            self._put(Entry(path, 0o777, "link", target=item.readlink(), uid=uid, gid=gid))
         elif stat.S_ISREG(status.st_mode):
-            self._put(Entry(path, mode, source=item, uid=self._uid, gid=self._gid))
+            if self._classic and not self._keep:
+                mode = _changed_owner(mode)
+            self._put(Entry(path, mode, source=item, uid=uid, gid=gid))
         else:
             raise ContextError(f"{item.name} is neither a file, a directory nor a link")
 
-    def _directory(self, path: PurePosixPath, mode: int = 0o755) -> None:
+    def _top(self, path: PurePosixPath, owner: Owner | None) -> None:
+        """The directory that the content of another goes into."""
+        if self._classic:  # its parents are made by tar, for nobody in particular
+            for parent in reversed(path.parents):
+                self._directory(parent, owner=ROOT)
+        self._directory(path, owner=owner)
+
+    def _directory(
+        self, path: PurePosixPath, mode: int = 0o755, *, owner: Owner | None = None
+    ) -> None:
         if not path.parts or path in self._entries:
             return
         self._parents(path)
@@ -220,9 +254,14 @@ class Copy:
         if existing is not None and existing.is_dir():
             self._again(path, existing)
         elif existing is not None:
-            raise ContextError(f"cannot copy to non-directory: /{path}")
+            raise ContextError(
+                f"failed to copy files: failed to copy directory: mkdir /{path}: not a directory"
+                if self._classic
+                else f"cannot copy to non-directory: /{path}"
+            )
         else:
-            self._put(Entry(path, mode, "directory", uid=self._uid, gid=self._gid))
+            uid, gid = owner or (self._uid, self._gid)
+            self._put(Entry(path, mode, "directory", uid=uid, gid=gid))
 
     def _parents(self, path: PurePosixPath) -> None:
         """Parents: those of the image as they are, new ones for the new owner."""
@@ -232,8 +271,13 @@ class Copy:
             existing = self._existing(parent)
             if existing is not None and existing.is_dir():
                 self._again(parent, existing)
+            elif existing is not None and self._classic:
+                raise ContextError(
+                    f"failed to copy files: failed to copy file: mkdir /{parent}: not a directory"
+                )
             else:
-                self._put(Entry(parent, 0o755, "directory", uid=self._uid, gid=self._gid))
+                uid, gid = ROOT if self._keep else (self._uid, self._gid)
+                self._put(Entry(parent, 0o755, "directory", uid=uid, gid=gid))
 
     def _again(self, path: PurePosixPath, existing: Path) -> None:
         """A directory of the image: a layer must change neither its mode nor its owner."""
@@ -247,7 +291,7 @@ class Copy:
 
     def _unpack(self, archive: FileBelow, target: PurePosixPath, scratch: Path) -> None:
         """ADD of a local archive: its content with its owners, checked entry by entry."""
-        self._directory(target)
+        self._top(target, ROOT if self._classic else None)
         with archive.open() as opened, open_archive(opened) as source:
             for member in source:
                 parts = PurePosixPath(member.name).parts
@@ -256,10 +300,13 @@ class Copy:
                 path = target / member.name
                 if path == target:
                     continue
-                self._parents(path)
+                if self._classic:
+                    self._top(path.parent, ROOT)
+                else:
+                    self._parents(path)
                 mode = member.mode & 0o7777
                 uid, gid = member.uid, member.gid
-                if self._chown and (not self._frontend.buildkit or self._frontend.has(1, 17)):
+                if self._chown and self._frontend.has(1, 17):
                     uid, gid = self._uid, self._gid
                 if member.isdir():
                     self._put(Entry(path, mode, "directory", uid=uid, gid=gid))
@@ -291,6 +338,11 @@ class Copy:
         first = replace(first, mode=given.mode, uid=given.uid, gid=given.gid)
         self._put(first)
         self._put(replace(first, path=path))
+
+
+def _changed_owner(mode: int) -> int:
+    """The mode of a file whose owner has been changed: see chown(2)."""
+    return mode & ~(stat.S_ISUID | (stat.S_ISGID if mode & stat.S_IXGRP else 0))
 
 
 def _opened(source: FileBelow | Path) -> BinaryIO:

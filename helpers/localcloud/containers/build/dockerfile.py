@@ -228,6 +228,8 @@ class _Reader:
                 f"{where}: unknown instruction: {instruction.name}. It knows "
                 f"{', '.join(sorted(INSTRUCTIONS))}"
             )
+        if instruction.name == "HEALTHCHECK" and instruction.words[:1] in (("NONE",), ("none",)):
+            given = []  # not even looked at
         try:
             instruction.flags.update(checked_flags(instruction.name, given, self._frontend))
             check(

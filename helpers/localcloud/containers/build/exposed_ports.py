@@ -16,7 +16,8 @@ _HIGHEST = 65535
 
 def exposed(word: str) -> list[str]:
     """Ports of the container, like 80/tcp. Raises :class:`VariableError` in Docker's words."""
-    ports, slash, protocol = word.partition("/")
+    ports, slash, rest = word.partition("/")
+    protocol = rest.partition("/")[0]
     if not ports:
         raise VariableError(f"No port specified: {word}<empty>" if slash else "No port specified")
     protocol = protocol.lower() if protocol else "tcp"

@@ -8,7 +8,7 @@ import re
 import shlex
 import tempfile
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ...root_folder import remove_tree
 from ..sandboxes.container import Mount, signal_of
@@ -45,6 +45,8 @@ def _pairs(build: BuildState, stage: Stage, instruction: Instruction) -> dict[st
 
 def _env(build: BuildState, stage: Stage, instruction: Instruction) -> None:
     values = _pairs(build, stage, instruction)
+    if "" in values:
+        raise VariableError(f"invalid environment variable: ={values['']}")
     stage.set_environment(values)
     build.metadata(stage, "ENV " + " ".join(f"{k}={v}" for k, v in values.items()))
 
@@ -70,6 +72,8 @@ def _command_line(stage: Stage, instruction: Instruction) -> list[str]:
 
 def _command(build: BuildState, stage: Stage, instruction: Instruction) -> None:
     stage.settings["Cmd"] = _command_line(stage, instruction)
+    if not instruction.words and not instruction.json:
+        stage.settings["Cmd"] = stage.shell
     if instruction.words:
         stage.has_command = True
     build.metadata(stage, f"CMD {json.dumps(stage.settings['Cmd'])}")
@@ -94,7 +98,8 @@ def _user(build: BuildState, stage: Stage, instruction: Instruction) -> None:
 
 def _stop_signal(build: BuildState, stage: Stage, instruction: Instruction) -> None:
     text = _expanded(build, stage, instruction.words[0])
-    if signal_of(text) is None:
+    number = int(text) if re.fullmatch(r"[+-]?[0-9]{1,9}", text) else None
+    if number == 0 or (number is None and signal_of(text) is None):
         raise VariableError(f"Invalid signal: {text}")
     stage.settings["StopSignal"] = text
     build.metadata(stage, f"STOPSIGNAL {stage.settings['StopSignal']}")
@@ -146,17 +151,25 @@ def _on_build(build: BuildState, stage: Stage, instruction: Instruction) -> None
     build.metadata(stage, f"ONBUILD {instruction.rest}")
 
 
+def _clean(path: str) -> str:
+    return f"/{os.path.normpath(f'/{path}').lstrip('/')}"
+
+
 def _working_dir(build: BuildState, stage: Stage, instruction: Instruction) -> None:
     path = _expanded(build, stage, instruction.words[0])
-    whole = os.path.normpath(str(PurePosixPath("/", stage.working_dir, path)))
+    if not path:
+        raise VariableError("cannot normalize nothing")
+    # An absolute one stays as it is written; what is made has no dots in it.
+    joined = path if path.startswith("/") else _clean(f"{stage.working_dir}/{path}")
+    whole = _clean(joined)
     lowers = build.images.unpacked(stage.layers)
-    stage.settings["WorkingDir"] = whole
+    stage.settings["WorkingDir"] = joined
     existing = RootFileSystem(lowers).find(whole) if lowers else None
     if existing is not None and existing.is_dir():
         build.metadata(stage, f"WORKDIR {whole}")
         return
     if existing is not None:
-        raise VariableError(f"mkdir {whole}: not a directory")
+        raise VariableError(f"Cannot mkdir: {whole} is not a directory")
     copy = Copy(lowers, "/", build.images.owners(stage.layers), frontend=build.frontend)
     copy.make_directory(whole)
     build.layer(stage, f"WORKDIR {whole}", copy.entries)
@@ -169,7 +182,10 @@ def _copy(build: BuildState, stage: Stage, instruction: Instruction) -> None:
     words = [_expanded(build, stage, word) for word in instruction.words]
     *sources, destination = words
     documents = {document.name: document for document in instruction.here_documents}
-    flags = {name: _expanded(build, stage, text) for name, text in instruction.flags.items()}
+    flags = {
+        name: text if name == "from" else _expanded(build, stage, text)
+        for name, text in instruction.flags.items()
+    }
     copy = Copy(
         build.images.unpacked(stage.layers),
         stage.working_dir,
@@ -200,7 +216,7 @@ def _copy(build: BuildState, stage: Stage, instruction: Instruction) -> None:
     shown = f"{instruction.name} {' '.join(sources)} in {destination}"
     with tempfile.TemporaryDirectory(prefix="add-", dir=build.cloud.scratch) as scratch:
         if plain:
-            origin = build.source(stage, flags["from"]) if "from" in flags else build.context
+            origin = build.source(stage, flags["from"]) if flags.get("from") else build.context
             unpack_in = Path(scratch) if instruction.name == "ADD" else None
             copy.add(origin, plain, destination, unpack_in=unpack_in)
         build.layer(stage, shown, copy.entries)

@@ -112,7 +112,7 @@ def _json(text: str) -> tuple[list[str], bool]:
     if not text.startswith("["):
         return [], False
     try:
-        words = json.loads(text, parse_constant=_no_constant)
+        words, _ = _DECODER.raw_decode(text)  # what follows the array is not looked at
     except RecursionError:
         words = [None]
     except ValueError:
@@ -124,6 +124,9 @@ def _json(text: str) -> tuple[list[str], bool]:
 
 def _no_constant(name: str) -> None:
     raise ValueError(name)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def _quoted_words(text: str, escape: str) -> list[str]:

@@ -10,11 +10,12 @@ from pathlib import Path
 from ..images.images import Descriptor
 from ..images.layers import Entry
 from ..sandboxes.container import Mount
-from ..sandboxes.root_file_system import RootFileSystem
+from ..sandboxes.root_file_system import RootFileSystem, UnknownUserError
 from .dockerfile import Instruction
 from .stage import Stage
 from .state import BuildState
 from .variables import VariableError
+from .volumes import Volumes
 
 _SHEBANG = "#!"
 
@@ -39,20 +40,25 @@ def execute(  # noqa: PLR0913 (all that decides what a RUN does)
     lowers = build.images.unpacked(stage.layers)
     if not lowers:
         raise VariableError("the stage is empty (FROM scratch): there is nothing to run")
+    root = RootFileSystem(lowers)
+    try:
+        account = root.account(stage.settings.get("User") or "")
+    except UnknownUserError as error:
+        raise VariableError(str(error)) from None
+    paths = stage.settings.get("Volumes") or {}
+    volumes = Volumes(root, () if build.frontend.buildkit else paths)
     status = build.host.execute(
         *(stage, lowers, upper, argv, environment, log),
         network=network,
         mounts=mounts,
         hostname=hostname,
     )
-    root = RootFileSystem(lowers)
     entries = more(root) if status == 0 else []
     if status != 0 or not (upper.exists() or entries):
         return status, None
-    account = root.account(stage.settings.get("User") or "")
     if upper.exists():
         owners = build.images.owners(stage.layers)
-        entries = [*entries, *owners.written(upper, account)]
+        entries = [*entries, *volumes.left(owners.written(upper, account))]
     return status, build.store(entries)
 
 
@@ -65,7 +71,8 @@ def run_words(stage: Stage, instruction: Instruction) -> tuple[list[str], str, s
     if words is not None:
         return words, shlex.join(words), ""
     if not instruction.here_documents:
-        return [*stage.shell, instruction.rest], " ".join([*stage.shell, instruction.rest]), ""
+        line = [*stage.shell, *([instruction.rest] if instruction.rest else [])]
+        return line, " ".join(line), ""
     first = instruction.here_documents[0]
     if re.fullmatch(r"""<<-?["']?[^\s<"']+["']?""", instruction.rest.strip()):
         text = first.content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -97,8 +98,8 @@ class BuildState:
         found: dict[str, str | None] = {}
         for word in instruction.words:
             name, equals, value = word.partition("=")
-            default = self.expanded(value, variables) if equals else None
-            found[self.expanded(name, variables)] = default
+            key = self.expanded(name, variables)
+            found[key] = self.expanded(value, variables) if equals else None
         return found
 
     def metadata(self, stage: Stage, created_by: str) -> None:
@@ -133,9 +134,21 @@ class BuildState:
 
     def source(self, stage: Stage, name: str) -> ImageTree:
         """The files of ``--from``: an earlier stage by name or number, or an image."""
+        earlier = self._stage(stage, name)
+        image = None if earlier is not None else self.host.resolve(name, self.log)
+        layers = earlier.layers if earlier is not None else list(image.layers if image else ())
+        return ImageTree(self.images.unpacked(layers), self.images.owners(layers))
+
+    def _stage(self, stage: Stage, name: str) -> Stage | None:
+        """The earlier stage of this name or number; None where it is no stage's."""
         for earlier in self.stages:
-            if earlier is not stage and name.lower() in (earlier.name, str(earlier.index)):
-                return ImageTree(self.images.unpacked(earlier.layers))
-        if name.isdigit():
-            raise ContextError(f"invalid from flag value {name}: there is no such stage before")
-        return ImageTree(self.images.lowers(self.host.resolve(name, self.log)))
+            if earlier is not stage and earlier.name and name.lower() == earlier.name:
+                return earlier
+        if not re.fullmatch(r"[+-]?[0-9]{1,9}", name):
+            return None
+        number = int(name)
+        if number == stage.index:
+            raise ContextError(f"invalid from flag value {name}: refers to current build stage")
+        if not 0 <= number < len(self.stages):
+            raise ContextError(f"invalid from flag value {name}: index out of bounds")
+        return self.stages[number]
