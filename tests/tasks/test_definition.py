@@ -353,6 +353,15 @@ def test_a_task_without_steps_is_one() -> None:
         assert read(text).steps == []
 
 
+@pytest.mark.parametrize(
+    "step", ["retries: -1", "when: [nobody]", "id: acb_step_0", "id: acb_root", "when: ['']"]
+)
+def test_a_step_that_is_refused_is_told_with_its_line(step: str) -> None:
+    text = f"version: v1.1.0\n# one\nsteps:\n  - cmd: a\n  # two\n  - cmd: b\n    {step}\n"
+    with pytest.raises(TaskError, match=r"\(line 6\)$"):
+        read(text)
+
+
 def test_a_line_that_the_engine_would_stop_at_is_refused() -> None:
     long = "x" * (1 << 16)
     with pytest.raises(TaskError, match="line 2 of the task file has 65536 bytes or more"):

@@ -27,7 +27,7 @@ from .task_file import (
     Task,
 )
 from .task_shapes import TASK
-from .yaml_values import Document, YamlError
+from .yaml_values import LINE, Document, YamlError
 
 __all__ = [
     "Network",
@@ -180,6 +180,8 @@ def _deserialize(text: str, lines: Sequence[int]) -> Task:
         raise TaskError(_DESERIALIZE + told) from None
     try:
         task = _task(given)
+        for step in task.steps:
+            step.line = lines[min(step.line, len(lines)) - 1] if lines else step.line
         _check_secrets(given.get("secrets") or [])
         _check_volumes(task)
     except TaskError as error:
@@ -260,6 +262,7 @@ def _step(given: Properties) -> Step:
         ignore_errors=given.get("ignoreErrors", False),
         pull=given.get("pull", False),
         disable_working_directory_override=given.get("disableWorkingDirectoryOverride", False),
+        line=given.get(LINE, 0),
     )
 
 

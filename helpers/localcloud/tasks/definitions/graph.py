@@ -30,9 +30,9 @@ class Graph:
         for step in steps:
             check(step)
             if step.id == ROOT:
-                raise TaskError(f"{ROOT} is a reserved ID, it can't be used")
+                raise TaskError(f"{ROOT} is a reserved ID, it can't be used{step.place}")
             if step.id in self._steps:
-                raise TaskError(f"{step.id} already exists as a vertex")
+                raise TaskError(f"{step.id} already exists as a vertex{step.place}")
             self._steps[step.id] = step
             if step.when:
                 waits = {name for name in step.when if name != IMMEDIATELY}
@@ -40,9 +40,11 @@ class Graph:
                 waits = set() if previous is None else {previous}
             for name in step.when or ():
                 if not name:
-                    raise TaskError(f"from cannot be empty: an item of 'when' of step {step.id}")
+                    raise TaskError(
+                        f"from cannot be empty: an item of 'when' of step {step.id}{step.place}"
+                    )
                 if name in waits and name not in self._steps and name != ROOT:
-                    raise TaskError(_unknown(name, step.id, steps))
+                    raise TaskError(_unknown(name, step.id, steps) + step.place)
             self.told[step.id] = sorted(waits) or [ROOT]
             self._waits[step.id] = waits - {ROOT}
             previous = step.id
@@ -170,4 +172,4 @@ def check(step: Step) -> None:
     )
     for broken, message in rules:
         if broken:
-            raise TaskError(f"{message} [step: {step.id}]")
+            raise TaskError(f"{message} [step: {step.id}]{step.place}")

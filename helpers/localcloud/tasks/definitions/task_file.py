@@ -64,6 +64,12 @@ class Step:
     ignore_errors: bool = False
     pull: bool = False
     disable_working_directory_override: bool = False
+    line: int = 0  # where it begins in the file; 0: not known
+
+    @property
+    def place(self) -> str:
+        """Its line, as the end of a message."""
+        return f" (line {self.line})" if self.line else ""
 
 
 @dataclass

@@ -15,11 +15,12 @@ from typing import Any
 
 from ..templating.yaml_nodes import BINARY, TIMESTAMP, Node, YamlError, read, resolve, shortened
 
-__all__ = ["Document", "ListOf", "MapOfTexts", "Scalar", "Shape", "Struct", "YamlError"]
+__all__ = ["LINE", "Document", "ListOf", "MapOfTexts", "Scalar", "Shape", "Struct", "YamlError"]
 
 _MOST = 1 << 63
 _UNUSABLE = re.compile("[\0\ud800-\udfff]")
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+LINE = "\0line"  # the name by which the properties of a mapping have its line
 # How many of the nodes read may be repeated ones, by how many there are (allowedAliasRatio).
 _FEW, _MANY = 400_000, 4_000_000
 
@@ -99,6 +100,8 @@ class Document:
         if node.is_sequence and isinstance(shape, ListOf):
             return [self._item(one, shape, name) for one in node.children]
         if node.is_mapping and isinstance(shape, (Struct, MapOfTexts)):
+            if isinstance(shape, Struct):
+                into.setdefault(LINE, node.line)
             self._mapping(node, shape, into)
             return into
         if node.is_mapping and shape.name == "time.Time":
