@@ -195,7 +195,7 @@ TASKS = [
         "task-refused",
         "error",
         "task.yaml",
-        1,
+        3,
         1,
     ),
     (
