@@ -22,6 +22,8 @@ from ..localcloud.tasks.definitions.task_file import Step, Task
 from ..localcloud.tasks.definitions.words import ShellError, split
 from ..localcloud.tasks.errors import TaskError
 from ..localcloud.tasks.templating.render_options import RenderOptions
+from ..localcloud.tasks.tools import docker_run
+from ..localcloud.tasks.tools.arguments import UsageError
 from . import dockerfile_rules
 from .dockerfile_rules import UNKNOWN, Build
 from .findings import ERROR, WARNING, Finding
@@ -205,10 +207,18 @@ def _command(
             "Put it into the container: bash -c '…'",
         )
         return
-    if not words or words[0].startswith("-") or words[0].partition(":")[0] in _TOOLS:
+    try:
+        image = docker_run.parse(words, {}).image
+    except UsageError as error:
+        told = str(error).removeprefix("docker: ").splitlines()[0].rstrip(".")
+        yield Finding(
+            *(file.name, *place, ERROR, "command-refused"),
+            f"step {step.id}: docker run refuses the words of cmd: {told}",
+            "In front of the image stand options of docker run alone",
+        )
         return
-    if normalized(words[0]) not in made:
-        yield from dockerfile_rules.missing(file.name, place, words[0])
+    if image.partition(":")[0] not in _TOOLS and normalized(image) not in made:
+        yield from dockerfile_rules.missing(file.name, place, image)
 
 
 def _tags(step: Step) -> list[str]:

@@ -62,7 +62,7 @@ def test_a_registry_that_is_not_there(world: World) -> None:
     assert world.failure(body)[1] == "ResourceNotFound"
     for server, what in (
         (f"{world.source.name}0.azurecr.io", f"there is no registry {world.source.name}0.azurecr"),
-        ("registry.example.com", "the local cloud refuses registry.example.com"),
+        ("registry.example.com", "the local cloud cannot reach registry.example.com"),
     ):
         source = {"registryUri": server, "sourceImage": "node:1"}
         status, code, told = world.failure({"source": source})

@@ -107,6 +107,7 @@ def test_docker_build_and_run(tools: Tools) -> None:
         (["swarm", "init"], 1, "'swarm' is not a docker command"),
         ([], 1, "a command is missing"),
         (["pull", "--all-of-it", "x"], 125, "unknown flag or argument: --all-of-it"),
+        (["pull", "--all-of-it", "x"], 125, "This is the local cloud's stand-in for docker, with"),
         (["pull", "node:nothing"], 1, "manifest for node:nothing not found"),
         (["push", "nothing:1"], 1, "does not exist locally"),
         (["tag", "nothing", "x"], 1, "No such image: nothing"),
@@ -147,6 +148,11 @@ def test_docker_says_what_is_wrong(
     ("words", "status", "message"),
     [
         (["vm", "create"], 2, "'vm create' is not in the az stand-in"),
+        (
+            ["login", "--allow-no-subscriptions-x"],
+            2,
+            "This is the local cloud's stand-in for az, with",
+        ),
         (["login", "--identity"], 1, "this task has no managed identity"),
         (["login"], 2, "log in with --identity"),
         (["account", "show"], 1, "Please run 'az login' to setup account."),

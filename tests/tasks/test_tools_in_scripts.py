@@ -88,7 +88,7 @@ def test_az_in_a_script_is_the_identity_of_its_run(registry: Registry) -> None:
     assert "ERROR: Please run 'az login' to setup account." in run.lines
     assert "Error:acr stand-in of the local cloud, for ACR Tasks steps" in run.lines
     assert run.lines.count("acr stand-in of the local cloud, for ACR Tasks steps") == 1
-    assert "the local cloud refuses mcr.microsoft.com" in run.log
+    assert "the local cloud cannot reach mcr.microsoft.com" in run.log
 
 
 def test_an_image_that_is_built_on_it_has_az_in_its_steps_alone(registry: Registry) -> None:

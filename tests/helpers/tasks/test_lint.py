@@ -236,6 +236,7 @@ def test_a_rule_finds_its_place(
 
 
 CLEAN = [
+    (f"{HEAD}  - cmd: --rm -e A=1 node:15-alpine true\n", BASE),
     (f"{HEAD}  - build: .\n    env: [DOCKER_BUILDKIT=1]\n", f"{BASE}COPY --chmod=755 a /a\n"),
     (f"{HEAD}  - build: -t b:1 -f Dockerfile .\n  - cmd: b:1\n", BASE),
     (f"{HEAD}  - cmd: bash -c true\n    env: [\"A='hello world'\"]\n", BASE),

@@ -18,7 +18,7 @@ from ...registry.tokens import sendable
 from . import ToolContext
 from .acr_filters import FilterError, by_repository
 from .acr_registry import PAGE, AcrError, AcrRegistry
-from .arguments import Parser, UsageError
+from .arguments import Parser, UsageError, stand_in
 from .purge import Purge, Rules
 
 MOST = 32  # requests at a time, what acr-cli takes
@@ -56,7 +56,7 @@ def _parse(name: str, words: list[str], define: Callable[[Parser], None]) -> Nam
     define(parser)
     options, unknown = parser.parse_known_args(words)
     if unknown:
-        raise UsageError(f"unknown flag: {unknown[0]}: the local cloud does not implement it")
+        raise UsageError(stand_in(f"acr {name}", f"unknown flag: {unknown[0]}"))
     if options.config:
         raise UsageError("--config: the local cloud reads the logins of the run alone")
     return options

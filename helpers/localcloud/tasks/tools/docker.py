@@ -14,7 +14,7 @@ from ...errors import CloudError
 from ...reference import DOCKER_HUB, InvalidReferenceError
 from ...registry.credentials import Credential
 from . import ToolContext, docker_run
-from .arguments import Parser, UsageError
+from .arguments import Parser, UsageError, stand_in
 from .files import inside
 
 DAEMON = "docker: Error response from daemon: "
@@ -72,7 +72,9 @@ def _parse(name: str, words: list[str], define: Callable[[Parser], None]) -> Nam
     define(parser)
     options, unknown = parser.parse_known_args(words)
     if unknown:
-        raise UsageError(f"unknown flag or argument: {' '.join(unknown)}")
+        raise UsageError(
+            stand_in(f"docker {name}", f"unknown flag or argument: {' '.join(unknown)}")
+        )
     return options
 
 
