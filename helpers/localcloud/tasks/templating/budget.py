@@ -66,6 +66,8 @@ class Budget:
             made = estimate(*arguments) if estimate else 0
         except (TypeError, ValueError, AttributeError):  # the function itself says what is wrong
             return
+        except OverflowError:  # a span of more than Python can count
+            made = SIZE + ITEMS
         if made > (ITEMS if name in _LISTS else SIZE):
             raise limit(_TOO_MANY if name in _LISTS else _TOO_LONG)
 

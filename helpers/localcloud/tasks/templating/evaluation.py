@@ -11,7 +11,7 @@ from typing import Any
 from .budget import Budget, weigh
 from .constants import Number
 from .functions import FUNCTIONS
-from .go_types import FunctionError, Object, StringMap, truth, type_name
+from .go_types import FunctionError, Object, StringMap, Values, truth, type_name
 from .parser import NAME, Chain, Function, Literal, Operand, Pipeline, TemplateError, fail
 from .signatures import GoFunction, Signature, checked, constant, ideal, signature
 
@@ -224,6 +224,8 @@ class Evaluator:
                 return self._called(name, GoFunction(takes, value.method(name)), given, pipeline)
             fields: Mapping[Any, Any] = value.fields()
             known = name in fields
+        elif isinstance(value, Values) and name == "ToYAMLString":
+            raise FunctionError("the local cloud does not implement ToYAMLString: use toJson")
         else:
             fields = value if isinstance(value, Mapping) else {}
             known = isinstance(value, Mapping)

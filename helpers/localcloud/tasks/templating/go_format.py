@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .go_numbers import format_float
+from .go_numbers import format_binary, format_float
 from .go_types import Object, Uint8, kind, runes, to_bytes, to_text, type_name
 from .verbs import Verb, parse
 
@@ -214,6 +214,8 @@ def _float(verb: Verb, value: float) -> str:
         shown = format_float(value, letter, verb.precision)
     elif letter in "eEfF":
         shown = format_float(value, letter, 6 if verb.precision is None else verb.precision)
+    elif letter in "bxX":
+        shown = format_binary(value, letter, verb.precision)
     else:
         return _bad(verb, value)
     shown = shown.replace("+Inf", "Inf") if shown[0] == "+" else shown

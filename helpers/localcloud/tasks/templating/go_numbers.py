@@ -80,3 +80,30 @@ def to_int64(value: float) -> int:
     if not -9.223372036854776e18 <= value < 9.223372036854776e18:
         return -_LARGEST - 1
     return int(value)
+
+
+def format_binary(value: float, verb: str, precision: int | None) -> str:
+    """A float with a verb of bxX: its bits, with an exponent of two."""
+    if math.isnan(value) or math.isinf(value):
+        return format_float(value, "g", None)
+    sign = "-" if math.copysign(1, value) < 0 else ""
+    fraction, exponent = math.frexp(abs(value))
+    if verb == "b":
+        exponent = max(exponent - 53, -1074) if value else -1074
+        return f"{sign}{int(math.ldexp(abs(value), -exponent))}p{exponent:+d}"
+    digits = int(math.ldexp(fraction, 53))
+    exponent -= 1 if value else 0
+    if precision is not None and precision < 13:
+        cut = 4 * (13 - precision)
+        half = 1 << (cut - 1)
+        rest, digits = digits & ((1 << cut) - 1), digits >> cut
+        digits += rest > half or (rest == half and digits & 1)
+        if digits >> (4 * precision) > 1:
+            digits, exponent = digits >> 1, exponent + 1
+        shown = f"{digits:0{precision + 1}x}"
+    else:
+        shown = f"{digits:014x}".ljust((precision or 0) + 1, "0")
+        shown = shown if precision is not None else shown[0] + shown[1:].rstrip("0")
+    point = "." if len(shown) > 1 else ""
+    text = f"{sign}0x{shown[0]}{point}{shown[1:]}p{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
+    return text.upper() if verb == "X" else text
