@@ -53,10 +53,10 @@ def print_format(pattern: str, *arguments: Any) -> str:
 def formatted(verb: Verb, value: Any) -> str:
     """One value with one verb."""
     if verb.letter == "T":
-        return _padded(verb, _cut(verb, type_name(value)))
+        return _padded(verb, type_name(value) if value is None else _cut(verb, type_name(value)))
     if value is None:
         return _padded(verb, "<nil>") if verb.letter == "v" else f"%!{verb.letter}(<nil>)"
-    return _value(verb, value)
+    return _bad(verb, value) if verb.letter == "w" else _value(verb, value)
 
 
 def _value(verb: Verb, value: Any) -> str:  # noqa: PLR0911 - one return for each kind
@@ -79,7 +79,7 @@ def _value(verb: Verb, value: Any) -> str:  # noqa: PLR0911 - one return for eac
     if isinstance(value, list):
         return _list(verb, value)
     if value is None:
-        return "interface {}(nil)" if verb.literal else _padded(verb, "<nil>")
+        return "interface {}(nil)" if verb.literal else "<nil>"
     return _object(verb, value)
 
 
@@ -218,6 +218,8 @@ def _float(verb: Verb, value: float) -> str:
         shown = format_binary(value, letter, verb.precision)
     else:
         return _bad(verb, value)
+    if "#" in verb.flags and not verb.literal and letter in "vgGeEfF":
+        shown = _pointed(shown, letter, verb.precision)
     shown = shown.replace("+Inf", "Inf") if shown[0] == "+" else shown
     signed = shown if shown[0] in "-+" else f"+{shown}"
     if signed[0] == "+" and "+" not in verb.flags:
@@ -231,6 +233,20 @@ def _float(verb: Verb, value: float) -> str:
         return signed[0] + signed[1:].rjust(min(verb.width, SIZE) - 1, "0")
     flags = verb.flags if finite else verb.flags.replace("0", "")
     return _padded(Verb("g", flags, verb.width), signed)
+
+
+def _pointed(shown: str, letter: str, precision: int | None) -> str:
+    """With a point, and with g the digits that a precision asks for."""
+    if shown.lstrip("+-") in ("Inf", "NaN"):
+        return shown
+    mark = "E" if "E" in shown else "e"
+    digits, exponent, power = shown.partition(mark)
+    digits = digits if "." in digits else digits + "."
+    if letter in "vgG":
+        wanted = max(6 if precision is None else precision, 1)
+        found = digits.lstrip("+-").replace(".", "").lstrip("0")
+        digits += "0" * (wanted - max(len(found), found == ""))
+    return digits + exponent + power
 
 
 def _sorted(value: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
