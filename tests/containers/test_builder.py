@@ -12,8 +12,10 @@ from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers.build.build_cache import BuildCache
 from helpers.localcloud.containers.build.frontend import BUILDKIT
 from helpers.localcloud.containers.engine import Engine, Session, human_size
-from helpers.localcloud.containers.errors import BuildError
+from helpers.localcloud.containers.errors import BuildError, SandboxError
 from helpers.localcloud.containers.images.images import ImageStore
+from helpers.localcloud.containers.networks import Port
+from helpers.localcloud.containers.running import Record
 from helpers.localcloud.containers.sandboxes.container import ContainerTimeoutError
 from helpers.localcloud.errors import CloudError
 from helpers.localcloud.registry.credentials import Credential
@@ -312,22 +314,45 @@ def test_an_image_without_a_command_says_so(context: Context) -> None:
 def test_timeout_detach_and_close(session: Session) -> None:
     with pytest.raises(ContainerTimeoutError):
         session.run(BASE, arguments=["sleep", "30"], log=print, timeout=0.3)
-    detached = session.run(BASE, arguments=["sleep", "30"], log=print, detach=True, name="sleeper")
-    assert not isinstance(detached, int)
-    assert list(session.containers()) == ["sleeper"]
+    sleeper = Record(BASE, [], "sleeper")
+    assert session.run(BASE, arguments=["sleep", "30"], log=print, detach=True, record=sleeper) == 0
+    assert [one.name for one in session.containers.all()] == ["sleeper"]
+    assert sleeper.container is not None
     session.close()
-    assert detached.wait(5) is not None
+    assert sleeper.container.wait(5) is not None
 
 
-def test_containers_of_a_session_reach_one_another_by_name(context: Context) -> None:
+def test_containers_of_a_network_reach_one_another_by_name(session: Session) -> None:
+    session.networks.create("ours")
+    session.networks.create("theirs")
     script = "require('http').createServer((q, r) => r.end('served')).listen(8080)"
-    context.session.run(
-        BASE, arguments=["node", "-e", script], log=print, detach=True, name="server"
-    )
-    ask = """const get = (n) => require('http').get('http://server:8080/', (r) =>
+    server = Record(BASE, [], "server", "ours", ports=[Port(8000, 8080)])
+    session.run(BASE, arguments=["node", "-e", script], log=print, detach=True, record=server)
+    ask = """const get = (n) => require('http').get(process.argv[1], (r) =>
       r.on('data', (d) => console.log(String(d)))).on('error', (e) =>
-      n ? setTimeout(get, 50, n - 1) : console.log(String(e))); get(100)"""
-    assert context.run("node", "-e", ask, image=BASE)[1] == "served"
+      n ? setTimeout(get, 50, n - 1) : console.log(e.code)); get(+process.argv[2])"""
+
+    def answer(network: str, url: str, patience: str) -> str:
+        said: list[str] = []
+        words = ["node", "-e", ask, url, patience]
+        session.run(BASE, arguments=words, log=said.append, record=Record(BASE, [], "", network))
+        return said[-1]
+
+    assert answer("ours", "http://server:8080/", "100") == "served"
+    assert answer("host", "http://localhost:8000/", "100") == "served"
+    apart = session.networks.get("ours").mode == "namespaces"
+    if apart:  # a chroot has the machine's network, and says so
+        assert answer("theirs", "http://localhost:8080/", "0") == "ECONNREFUSED"
+        assert answer("host", "http://localhost:8080/", "0") == "ECONNREFUSED"
+    for network in ("theirs", "bridge", "host"):
+        assert answer(network, "http://server:8080/", "0") in ("ENOTFOUND", "EAI_AGAIN")
+    other = Record(BASE, [], "other", "theirs", ports=[Port(8000, 80)])
+    with pytest.raises(SandboxError, match="Bind for 0.0.0.0:8000 failed: port is already alloc"):
+        session.run(BASE, arguments=["true"], log=print, record=other)
+    assert session.containers.find("other") is None
+    server.stop(0.1)
+    if apart:
+        assert answer("host", "http://localhost:8000/", "0") == "ECONNREFUSED"
 
 
 def test_a_fresh_session_knows_no_images_and_push_needs_rights(

@@ -19,7 +19,8 @@ from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers.errors import SandboxError
 from helpers.localcloud.containers.images.assembly import Layer, program
 from helpers.localcloud.containers.sandboxes.container import Container, ContainerSpec
-from helpers.localcloud.containers.sandboxes.network import Network, listens
+from helpers.localcloud.containers.sandboxes.listening import listens
+from helpers.localcloud.containers.sandboxes.network import Network
 from helpers.localcloud.containers.sandboxes.sandbox import Sandbox
 
 from .roots import TRUSTED, base_layer

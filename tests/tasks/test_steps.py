@@ -38,8 +38,11 @@ steps:
   - id: beside
     cmd: bash -c 'printf first; touch $HOME/said; sleep 300'
     detach: true
+    keep: true
   - id: waits
     cmd: bash -c 'until test -e $HOME/said; do sleep 0.1; done'
+  - cmd: docker stop beside -t 0
+  - cmd: docker logs beside
 """
     ended = registry.wait(registry.text(task))
     assert ended.status == "Succeeded", ended.log
@@ -126,7 +129,7 @@ steps:
     assert ended.status == "Succeeded", ended.log
     in_order(
         ended.lines,
-        r"Creating Docker network: mine, driver: 'bridge'",
+        r"Creating Docker network: mine, driver: ''",
         r"Successfully set up Docker network: mine",
         r"Skip creating network: theirs",
         r"Executing step ID: late\. .* Network: 'mine'",

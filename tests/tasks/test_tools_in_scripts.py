@@ -116,14 +116,15 @@ def test_an_image_that_is_built_on_it_has_az_in_its_steps_alone(registry: Regist
 @pytest.fixture
 def server() -> Iterator[ToolServer]:
     listener = socket.create_server(("127.0.0.1", 0))
-    server = ToolServer(listener)
+    server = ToolServer()
+    server.listen(listener)
     yield server
     server.close()
 
 
 def ask(server: ToolServer, data: bytes) -> bytes:
     """What a client is answered until the server hangs up."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", server.ports[0]), timeout=30) as connection:
         connection.sendall(data)
         answer = b""
         try:
@@ -169,7 +170,7 @@ def test_a_stranger_is_hung_up_on(server: ToolServer, request_: bytes) -> None:
         return 0
 
     key = server.admit(execute).encode()
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", server.ports[0]), timeout=30) as connection:
         try:
             connection.sendall(request_.replace(b"KEY", key))
             connection.shutdown(socket.SHUT_WR)
@@ -190,7 +191,7 @@ def test_a_call_whose_caller_is_gone_is_told_so(server: ToolServer) -> None:
         return 0
 
     key = server.admit(execute).encode()
-    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+    with socket.create_connection(("127.0.0.1", server.ports[0])) as connection:
         connection.sendall(key + b"\0az\x000\x000\0")
     deadline = time.monotonic() + 30
     while not seen and time.monotonic() < deadline:
@@ -202,7 +203,7 @@ def test_many_that_say_nothing_keep_nobody_out_for_long(
     server: ToolServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("helpers.localcloud.tasks.tools.server.PATIENCE", 0.2)
-    idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(40)]
+    idle = [socket.create_connection(("127.0.0.1", server.ports[0])) for _ in range(40)]
     key = server.admit(_echo).encode()
     assert ask(server, key + b"\0az\x000\x000\0").endswith(b"s44\n")
     for one in idle:

@@ -6,15 +6,12 @@ What `docker` is on an agent of ACR Tasks; images and layers are shared below it
 from __future__ import annotations
 
 import errno
-import json
 import math
 import re
-import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from ..cloud import Cloud
 from ..errors import CloudError
@@ -33,12 +30,11 @@ from .build.stage import Stage
 from .errors import BuildError, SandboxError
 from .images.images import Image, ImageStore
 from .images.local_images import LocalImages, parse_reference
-from .sandboxes.container import Container, ContainerSpec, ContainerTimeoutError, Limits, Mount
-from .sandboxes.egress import EgressWatch
-from .sandboxes.network import IN_A_CHROOT, Network
-from .sandboxes.output import LineSplitter
+from .networks import BRIDGE, NONE, OWN, Networks
+from .running import Containers, Record
+from .sandboxes.container import TERMINATE, ContainerSpec, Limits, Mount, signal_of
+from .sandboxes.network import Network
 from .sandboxes.ownership import readable
-from .sandboxes.sandbox import Sandbox
 
 Log = Callable[[str], None]
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
@@ -66,16 +62,12 @@ class Session:
         self._cut = cut
         self._client = RegistryClient(cloud)
         self._store = ImageStore(cloud)
-        self._sandbox = Sandbox(cloud)
         self.images = LocalImages(self._store)
         self._logins: dict[str, Credential] = {}
-        self._containers: dict[str, Container] = {}
-        self._followers: list[threading.Thread] = []  # of detached containers
-        self._network: Network | None = None
         self._lock = threading.RLock()
-        self._closed = False
-        self._told = False  # what containers share with this machine
         self._shared = False  # whether one has had a folder of this machine
+        self.networks = Networks(cloud, self._furnish)
+        self.containers = Containers(cloud, self.networks, cut, self.time_left)
 
     # -- registries --------------------------------------------------------------------------
 
@@ -213,16 +205,16 @@ class Session:
         working_dir: str | None = None,
         user: str | None = None,
         mounts: Sequence[Mount] = (),
-        network: str | None = None,
-        name: str = "",
         log: Log,
         timeout: float | None = None,
-        detach: bool = False,
         memory: int = 0,
-    ) -> int | Container:
-        """Run a container; its exit status, or the container itself when it is detached.
+        record: Record | None = None,
+        hosts: Sequence[tuple[str, str]] = (),
+        detach: bool = False,
+    ) -> int:
+        """Run a container; its exit status, 0 at once when it is detached.
 
-        ``network`` "none" gives it none. Raises :class:`CloudError` for the image,
+        ``record`` says how docker is to know it. Raises :class:`CloudError` for the image,
         :class:`SandboxError` when it cannot run, ContainerTimeoutError after ``timeout`` seconds.
         """
         image = self._available(reference, log)
@@ -239,21 +231,29 @@ class Session:
                 f"docker: Error response from daemon: No command specified: {reference} has "
                 "neither CMD nor ENTRYPOINT. Name a command after the image.",
             )
-        if network == "host":
-            raise CloudError.not_implemented("docker run --network host: the host is never shown")
+        record = record or Record(reference, argv)
+        record.command = argv
+        record.stop_signal = signal_of(str(image.settings.get("StopSignal") or "")) or TERMINATE
+        joined, names, private = self._join(record, hosts)
         spec = ContainerSpec(
             lowers=tuple(self._store.lowers(image)),
             argv=argv,
-            environment={**image.env, **(environment or {})},
+            environment={
+                **(self._known_to(joined) if joined is not None else {}),
+                **image.env,
+                **(environment or {}),
+            },
             working_dir=working_dir or image.working_dir,
             user=user or image.user,
-            hostname=name,
+            hostname=record.hostname or record.short,
             mounts=tuple(mounts),
-            network=None if network == "none" else self._own_network(),
-            proxy=network != "none",
+            network=joined,
+            proxy=joined is not None,
             platform=image.platform,
             volumes=image.volumes,
             limits=Limits(memory=memory) if memory else Limits(),
+            names=names,
+            hosts=private,
         )
         if spec.foreign:
             log(
@@ -261,97 +261,49 @@ class Session:
                 "detected host platform (linux/amd64) and no specific platform was requested"
             )
         self._shared = self._shared or bool(mounts)
-        return self._start(spec, name, log, timeout, detach=detach)
-
-    def _start(
-        self,
-        spec: ContainerSpec,
-        name: str,
-        log: Log,
-        timeout: float | None,
-        *,
-        detach: bool = False,
-    ) -> int | Container:
-        watch = EgressWatch(log)
-        lines = LineSplitter(watch, self._cut)
-        with self._lock:
-            if self._closed:
-                raise SandboxError("the run was stopped")
-            container = self._sandbox.start(spec, lines.write, name)
-            self._containers[container.name] = container
-            told, self._told = self._told, self._told or container.network.mode == "chroot"
-        if self._told and not told:
-            log(f"localcloud: {IN_A_CHROOT}.")
-        if detach:
-            # Its last line may have no end: it is shown when the container has ended.
-            def follow() -> None:
-                container.wait()
-                lines.close()
-
-            follower = threading.Thread(target=follow, name=f"detached {name}", daemon=True)
-            with self._lock:
-                self._followers.append(follower)
-            follower.start()
-            return container
-        try:
-            code = container.wait(timeout)
-            if code is None:
-                container.kill()
-                raise ContainerTimeoutError(
-                    f"the container did not end within {timeout:g} s and was killed"
-                )
-        finally:
-            lines.close()
-            with self._lock:
-                self._containers.pop(container.name, None)
-        watch.explain(code)
-        return code
+        return self.containers.start(spec, record, log, timeout, detach=detach)
 
     def time_left(self) -> float:
         """Seconds that whoever calls has for what it does."""
         return math.inf
 
-    def listen(self) -> socket.socket:
-        """A listening socket that the containers of this host reach on their loopback address.
+    def _join(
+        self, record: Record, hosts: Sequence[tuple[str, str]]
+    ) -> tuple[Network | None, tuple[str, ...], tuple[tuple[str, str], ...] | None]:
+        """The network of a container, its names there, and what it alone knows.
 
-        Raises :class:`SandboxError` when this machine allows no network.
+        Names are known on the networks that somebody has made; on Docker's own there are none.
         """
-        return self._own_network().listen()
+        if record.network == NONE:
+            return None, (), tuple(hosts)
+        if record.network.startswith("container:"):
+            other = self.containers.find(record.network.partition(":")[2])
+            if other is None or other.container is None:
+                raise SandboxError(f"No such container: {record.network.partition(':')[2]}")
+            return other.container.network, (), tuple(hosts)
+        network = self.networks.get(record.network)
+        if record.network in OWN:
+            return network, (), tuple(hosts)
+        for address, name in hosts:
+            network.add_name(name, address)
+        return network, (record.name, *record.aliases), None
+
+    def _furnish(self, network: Network) -> None:
+        """Add what containers find in each network of this host, before any has started."""
+
+    def _known_to(self, network: Network) -> Mapping[str, str]:  # noqa: ARG002
+        """Variables that tell containers of a network what else they find there."""
+        return {}
 
     def credential(self, server: str) -> Credential | None:
         """What the registry ``server`` was logged in to with, if it was."""
         with self._lock:
             return self._logins.get(server)
 
-    def _own_network(self) -> Network:
-        with self._lock:
-            if self._network is None:
-                self._network = Network.create(self._cloud)
-                self._furnish(self._network)
-            return self._network
-
-    def _furnish(self, network: Network) -> None:
-        """Add what containers find in each network of this host, before any has started."""
-
-    def containers(self) -> dict[str, Container]:
-        """Containers that run, by name."""
-        with self._lock:
-            return dict(self._containers)
-
     def close(self) -> None:
         """Stop every container, and forget everything."""
-        with self._lock:
-            self._closed = True
-            running = list(self._containers.values())
-            self._containers.clear()
-            network, self._network = self._network, None
-            followers, self._followers = self._followers, []
-        for container in running:
-            container.kill()
-        for follower in followers:
-            follower.join()
-        if network is not None:
-            network.close()
+        self.containers.close()
+        self.networks.close()
 
 
 class _Host:
@@ -368,7 +320,7 @@ class _Host:
 
     def check(self) -> None:
         """End a build that waits when its run was stopped or has no time left."""
-        if self._session._closed or not self._session.time_left():
+        if self._session.containers.closed or not self._session.time_left():
             raise BuildError("the run was stopped")
 
     def execute(  # noqa: PLR0913 (all that decides what a RUN does)
@@ -399,19 +351,20 @@ class _Host:
             hostname=hostname or name,
             upper=upper,
             mounts=tuple(mounts),
-            network=None if network == "none" else session._own_network(),
+            network=None if network == "none" else session.networks.get(BRIDGE),
             proxy=network != "none",
             platform=stage.platform,
             limits=self._limits,
             volumes=tuple(stage.settings.get("Volumes") or {}),
+            hosts=(),
         )
+        record = Record(stage.short_id, argv, name, NONE if network == "none" else BRIDGE)
         try:
-            code = session._start(spec, name, log, None)
+            code = session.containers.start(spec, record, log)
         except SandboxError as error:
             raise BuildError(str(error)) from None
         if not hostname:
             log(f"Removing intermediate container {name}")
-        assert isinstance(code, int)
         return code
 
 
@@ -440,8 +393,3 @@ def human_size(size: float) -> str:
             return f"{size:.4g}{unit}"
         size /= 1000
     return f"{size:.4g}TB"
-
-
-def describe(value: Any) -> str:
-    """JSON as ``docker inspect`` prints it."""
-    return json.dumps(value, indent=4)

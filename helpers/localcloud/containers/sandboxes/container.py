@@ -87,7 +87,8 @@ class ContainerSpec:
     is thrown away); without ``network`` it has an empty one of its own; ``proxy`` tells it the
     way to the local cloud (HTTPS_PROXY and a CA file); ``platform`` is the image's, like
     linux/amd64; ``volumes`` are the image's: directories that are there in any case; ``limits``
-    are what it may use.
+    are what it may use; ``names`` are those that its network knows it by besides the host name;
+    with ``hosts`` (address and name) it knows those alone, and the network does not know it.
     """
 
     lowers: tuple[Path, ...]
@@ -103,6 +104,8 @@ class ContainerSpec:
     platform: str = ""
     volumes: tuple[str, ...] = ()
     limits: Limits = Limits()
+    names: tuple[str, ...] = ()
+    hosts: tuple[tuple[str, str], ...] | None = None
 
     @property
     def foreign(self) -> bool:

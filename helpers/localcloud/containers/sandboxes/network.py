@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import array
-import asyncio
 import contextlib
 import errno
 import json
@@ -26,8 +25,10 @@ from ...user_namespace import UserNamespace
 from ..errors import SandboxError
 from . import namespace_holder
 from .holder import Holder, start_holder
+from .hosts_file import HostsFile
 from .identities import several_users
 from .relay import Connect, Relay, patiently
+from .words import IN_A_CHROOT, WAYS_OUT
 
 log = logging.getLogger(__name__)
 
@@ -35,23 +36,6 @@ log = logging.getLogger(__name__)
 PROXY_PORT, TOOL_PORT = 47128, 47129
 LOOPBACK = "127.0.0.1"
 READY_WITHIN = 30.0  # seconds
-
-WAYS_OUT = (
-    "Containers need unprivileged user namespaces. Ways out: as administrator, allow them "
-    "(Ubuntu 24.04: `sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`; Debian 10: "
-    "`sysctl -w kernel.unprivileged_userns_clone=1`; RHEL 7: `sysctl -w user.max_user_namespaces="
-    "15000`); or run the local cloud as root, where a chroot does instead; or, inside Docker, start "
-    "the outer container with `--security-opt seccomp=unconfined --security-opt systempaths=unconfined "
-    "--security-opt apparmor=unconfined`, or as root."
-)
-
-
-# What a chroot cannot keep apart, said wherever one is used.
-IN_A_CHROOT = (
-    "This machine refuses namespaces, so containers run in a chroot, each as a user of its own that is "
-    "not root. Such a container is on this machine's network: it reaches services on its loopback "
-    "addresses, and whatever this machine reaches outside"
-)
 
 # What starts the process that holds a network; in a rehearsal nothing is started.
 holders: Callable[[socket.socket, str, int | None], Holder] = start_holder
@@ -125,11 +109,8 @@ class Network:
         self._published: dict[tuple[str, int], socket.socket] = {}
         self._proxy_url = ""
         self._closed = False
-        self._names: list[str] = []
-        descriptor, hosts = tempfile.mkstemp(prefix="hosts-", dir=cloud.scratch)
-        os.close(descriptor)
-        self.hosts_file = Path(hosts).absolute()
-        self._write_hosts()
+        self._forwards: dict[int, socket.socket] = {}
+        self._hosts = HostsFile(cloud.scratch)
 
     @classmethod
     def create(cls, cloud: Cloud, name: str = "") -> Network:
@@ -261,20 +242,21 @@ class Network:
     def _answer(self, address: str, port: int, connect: Connect) -> None:
         self._relaying().serve(self._listener(address, port), connect)
 
-    def add_name(self, name: str) -> None:
+    def add_name(self, name: str, address: str = LOOPBACK) -> None:
         """Let every container of the network reach ``name``. Raises :class:`SandboxError`."""
         if self._closed:
             raise SandboxError("the container network is closed")
-        if name and name not in self._names:
-            self._names.append(name)
-            self._write_hosts()
+        self._hosts.add(name, address)
 
-    def _write_hosts(self) -> None:
-        lines = [f"{LOOPBACK}\tlocalhost", "::1\tlocalhost ip6-localhost ip6-loopback"]
-        lines += [f"{LOOPBACK}\t{name}" for name in self._names]
-        # In place: running containers have this very file mounted.
-        self.hosts_file.write_text("\n".join(lines) + "\n")
-        self.hosts_file.chmod(0o644)
+    def remove_name(self, name: str) -> None:
+        """Forget a name that :meth:`add_name` has made known."""
+        if not self._closed:
+            self._hosts.remove(name)
+
+    @property
+    def hosts_file(self) -> Path:
+        """What containers have as /etc/hosts; it changes while they run."""
+        return self._hosts.path
 
     # -- ports ----------------------------------------------------------------------------------
 
@@ -307,6 +289,31 @@ class Network:
             self._relaying().serve(listener, connect)
             self._published[host_address, port] = listener
         return port
+
+    def forward(self, port: int, target: Network, inside: int) -> None:
+        """Relay a port of this network to port ``inside`` of another one.
+
+        Raises :class:`SandboxError` when it is taken.
+        """
+        if self.mode == "chroot":  # both are on the machine's own
+            target._claim(inside)
+            if port == inside:
+                return
+
+        async def connect() -> socket.socket:
+            return await patiently((LOOPBACK, inside), target.new_socket)
+
+        with self._lock:
+            listener = self._listener(LOOPBACK, port)
+            self._relaying().serve(listener, connect)
+            self._forwards[port] = listener
+
+    def end_forward(self, port: int) -> None:
+        """Relay a port no more."""
+        with self._lock:
+            listener = self._forwards.pop(port, None)
+            if listener is not None and self._relay is not None and not self._closed:
+                self._relay.drop(listener)
 
     def _claim(self, port: int) -> None:
         """In a chroot the containers' ports are the machine's, so only one network can have each."""
@@ -422,25 +429,10 @@ class Network:
             _claimed.pop(port)
         self._control.close()
         self._holder.end(10)
-        self.hosts_file.unlink(missing_ok=True)
+        self._hosts.close()
 
     def __enter__(self) -> Network:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-async def wait_for_port(network: Network, port: int, patience: float) -> bool:
-    """Whether something in the network listens on ``port`` within ``patience`` seconds."""
-    try:
-        connection = await patiently((LOOPBACK, port), network.new_socket, patience)
-    except OSError:
-        return False
-    connection.close()
-    return True
-
-
-def listens(network: Network, port: int, patience: float = 0.0) -> bool:
-    """Whether something in the network listens on ``port`` within ``patience`` seconds."""
-    return asyncio.run(wait_for_port(network, port, patience))

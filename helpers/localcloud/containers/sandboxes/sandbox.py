@@ -23,19 +23,14 @@ from . import bubblewrap, launcher, ownership, seccomp
 from .chroot import ChangedTree, unused_user
 from .complaint import CANNOT_START, explain
 from .container import Container, ContainerSpec, ContainerTimeoutError, Output
+from .environment import CA_FILE, variables
+from .hosts_file import hosts_text
 from .initial_layer import InitialLayer
 from .mounts import OpenedMount, open_mounts, writable
 from .namespace_holder import PASSED
-from .network import Network
+from .network import LOOPBACK, Network
 from .root_file_system import Account, RootFileSystem, UnknownUserError
 
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-OWN = "localhost,127.0.0.1,169.254.169.254"  # what a container reaches itself
-CA_FILE = "/run/localcloud/ca.pem"
-CA_VARIABLES = (
-    *("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
-    *("NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO"),
-)
 KILLED, FOREIGN = 137, 255
 INITIAL = "initial-layers"  # in the state folder: what containers of all runs share
 
@@ -141,11 +136,12 @@ class _Start:
         except UnknownUserError as error:
             self.refuse(f"{error}.")
             return self._never_started(CANNOT_START)
-        self.network.add_name(self.hostname)
+        for one in (self.hostname, *spec.names) if spec.hosts is None else ():
+            self.network.add_name(one)
         mounts = open_mounts(spec.mounts, image, self.opened)
         working_dir = str(image.resolve(spec.working_dir or "/"))
         initial = self._initial_layer(mounts, working_dir)
-        environment = self._environment(account)
+        environment = variables(account, self.hostname, spec, self.network, self.cloud.ca_file)
         if account.uid != 0 and self.network.mode == "namespaces" and self.network.users is None:
             self.say_once(
                 f"localcloud: the container runs as user {account.uid}:{account.gid}, but only one "
@@ -187,17 +183,6 @@ class _Start:
         self.clean_up()
         self.container.has_ended(code)
         return self.container
-
-    def _environment(self, account: Account) -> dict[str, str]:
-        environment = {"PATH": PATH, "HOME": account.home, "HOSTNAME": self.hostname}
-        if self.spec.proxy:
-            url = self.network.proxy_url
-            if url:
-                environment |= {"HTTPS_PROXY": url, "https_proxy": url}
-                environment |= {"NO_PROXY": OWN, "no_proxy": OWN}
-            if self.cloud.ca_file.exists():
-                environment |= dict.fromkeys(CA_VARIABLES, CA_FILE)
-        return environment | dict(self.spec.environment)
 
     def _initial_layer(self, mounts: list[OpenedMount], working_dir: str) -> Path:
         files = {
@@ -250,7 +235,7 @@ class _Start:
         if users is None and account.uid != 0:
             options += ["--chmod", "0555", "/"]  # which it owns, too
         hosts = bubblewrap.checked_target(self._in_etc("hosts"))
-        options += ["--ro-bind", str(self.network.hosts_file), hosts]
+        options += [*self._hosts(passed), hosts]
         name = passed.add(self._memory("hostname", f"{self.hostname}\n".encode()))
         options += ["--perms", "0644", "--bind-data", name, self._in_etc("hostname")]
         for mount in mounts:
@@ -307,6 +292,16 @@ class _Start:
             "in_memory": not written,
         }
 
+    def _hosts(self, passed: bubblewrap.Descriptors) -> list[str]:
+        """Where /etc/hosts is from, as options of bubblewrap."""
+        if self.spec.hosts is None:
+            return ["--ro-bind", str(self.network.hosts_file)]
+        own = self._memory("hosts", self._own_hosts(self.spec.hosts))
+        return ["--perms", "0644", "--ro-bind-data", passed.add(own)]
+
+    def _own_hosts(self, hosts: tuple[tuple[str, str], ...]) -> bytes:
+        return hosts_text([*hosts, (LOOPBACK, self.hostname)])
+
     def _in_etc(self, name: str) -> str:
         return str(self.image.resolve("/etc") / name)
 
@@ -323,7 +318,10 @@ class _Start:
         user = unused_user()
         layers = ownership.seen((*self.spec.lowers, initial), None, account)
         self.tree = ChangedTree(self.folder / "root", layers, self.spec.upper)
-        self.tree.write(self._in_etc("hosts"), self.network.hosts_file.read_bytes())
+        known = self.spec.hosts
+        shared = self.network.hosts_file
+        hosts = shared.read_bytes() if known is None else self._own_hosts(known)
+        self.tree.write(self._in_etc("hosts"), hosts)
         self.tree.write(self._in_etc("hostname"), f"{self.hostname}\n".encode())
         self.tree.prepare([(m.descriptor, m.target, m.read_only) for m in mounts], user)
         if account.uid != 0:

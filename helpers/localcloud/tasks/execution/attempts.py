@@ -9,23 +9,20 @@ from collections.abc import Callable
 
 from ...containers.errors import BuildError, SandboxError
 from ...errors import CloudError
-from ..definitions.task_file import Step, Task
+from ..definitions.task_file import Step
 from .agent import Agent, StepError
 from .session import RunSession
 
 Log = Callable[[str], None]
 
-_DOCKERS_NETWORKS = ("bridge", "host", "none")
-
 
 class Attempts:
     """Runs commands of the steps of one run, and logs each attempt as the engine does."""
 
-    def __init__(self, agent: Agent, session: RunSession, task: Task) -> None:
+    def __init__(self, agent: Agent, session: RunSession) -> None:
         self._agent = agent
         self._session = session
         self._log = agent.log
-        self._networks = {one.name for one in task.networks if not one.skip_creation}
 
     def run(self, step: Step, action: Callable[[Log], int]) -> None:
         """Repeat and retry ``action``, which gives the exit status. Raises :class:`StepError`.
@@ -74,6 +71,10 @@ class Attempts:
             status = 1
         return StepError(f"exit status {status}") if status else None
 
+    def _is_known(self, network: str) -> bool:
+        """Whether there is the network of a build step; the agent makes none for a Docker build."""
+        return not network or self._agent.is_docker_build or self._session.networks.knows(network)
+
     def _refused(self, step: Step, log: Log) -> int:
         """125 for what docker refuses of a container's name and network; else 0."""
         text = ""
@@ -82,7 +83,7 @@ class Attempts:
                 f"Invalid container name ({step.id}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed. "
                 "Give the step another id"
             )
-        elif step.network and step.network not in (*self._networks, *_DOCKERS_NETWORKS):
+        elif step.build and not self._is_known(step.network):
             text = f"network {step.network} not found. Name one of the task's networks"
         if text:
             log(f"docker: Error response from daemon: {text}.")

@@ -31,7 +31,13 @@ class RunIdentity:
         self._closed = False
 
     def serve(self, network: Network) -> None:
-        """Let the containers of a network ask at 169.254.169.254, where that address is its own."""
+        """Let the containers of a network ask at 169.254.169.254, where that address is its own.
+
+        Only for a run with an identity: nothing else in that network can listen on port 80 of all
+        its addresses then.
+        """
+        if self._principal is None:
+            return
         if network.mode != "chroot" and self._cloud.proxy_url:
             metadata.serve(network, self._cloud.proxy_url, self.secret)
 

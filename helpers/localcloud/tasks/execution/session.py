@@ -6,13 +6,10 @@ import contextlib
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
 
 from ...cloud import Cloud
 from ...containers.engine import Session
-from ...containers.errors import SandboxError
-from ...containers.sandboxes.container import Container, ContainerSpec, ContainerTimeoutError
 from ...containers.sandboxes.network import Network
 from ...reference import Reference
 from ...registry.credentials import Credential
@@ -38,21 +35,23 @@ class RunSession(Session):
         self._pushed_lock = threading.Lock()
         self._step = threading.local()
         self._tools: ToolServer | None = None
+        self._tool_ports: dict[str, int] = {}  # by network
+        self._tools_lock = threading.Lock()
+        self.containers.overdue = "The step's time is over: its container was killed."
 
-    def tool_server(self) -> ToolServer:
-        """Where the containers of the run call tools; begun when it is first asked for.
+    def tool_server(self, network: str) -> tuple[ToolServer, int]:
+        """Where the containers of a network call tools, and its port there; begun when first asked for.
 
         Raises :class:`SandboxError` when this machine allows no network, or the run is over.
         """
-        listener = self.listen() if self._tools is None else None
-        with self._lock:
-            if listener is not None:
-                self._tools = ToolServer(listener)
-            assert self._tools is not None
-            if self._closed:
-                self._tools.close()
-                raise SandboxError("the run was stopped")
-            return self._tools
+        with self._tools_lock:
+            if self._tools is None:
+                self._tools = ToolServer()
+            port = self._tool_ports.get(network)
+            if port is None:
+                port = self._tools.listen(self.networks.get(network).listen())
+                self._tool_ports[network] = port
+            return self._tools, port
 
     def login(self, server: str, credential: Credential) -> None:
         """Check a credential and keep it, also for the steps; see :meth:`Session.login`."""
@@ -68,8 +67,7 @@ class RunSession(Session):
     def close(self) -> None:
         """Stop every container, and take no more calls of tools."""
         super().close()
-        with self._lock:
-            tools = self._tools
+        tools = self._tools  # no network is made any more, so there will be no other
         if tools is not None:
             tools.close()
         self._identity.close()
@@ -91,32 +89,8 @@ class RunSession(Session):
         """Seconds that this thread's step still has; 0 when its time is over."""
         return max(0.0, getattr(self._step, "end", math.inf) - time.monotonic())
 
-    def _start(
-        self,
-        spec: ContainerSpec,
-        name: str,
-        log: Callable[[str], None],
-        timeout: float | None,
-        *,
-        detach: bool = False,
-    ) -> int | Container:
-        running = self.containers().get(name)
-        if running is not None and running.exit_code is None:
-            raise SandboxError(
-                f'Conflict. The container name "/{name}" is already in use. You have to remove (or '
-                "rename) that container to be able to reuse that name."
-            )
-        if spec.upper is None and spec.proxy and spec.network is not None:  # no RUN of a build
-            given = self._identity.environment(spec.network)
-            spec = replace(spec, environment={**given, **spec.environment})
-        left = min(self.time_left(), math.inf if timeout is None else timeout)
-        limit = None if math.isinf(left) else left
-        try:
-            return super()._start(spec, name, log, limit, detach=detach)
-        except ContainerTimeoutError:
-            raise ContainerTimeoutError(
-                "The step's time is over: its container was killed."
-            ) from None
+    def _known_to(self, network: Network) -> Mapping[str, str]:
+        return self._identity.environment(network)
 
     def push(self, reference: str, log: Callable[[str], None]) -> str:
         """Push and remember; see :meth:`Session.push`."""

@@ -29,7 +29,7 @@ class StepCommands:
         self._session = session
         self._task = task
         self._log = agent.log
-        self._attempts = Attempts(agent, session, task)
+        self._attempts = Attempts(agent, session)
         self._tools = StepTools(agent, session)
         self._builds = BuildSteps(agent, session, self._attempts)
 

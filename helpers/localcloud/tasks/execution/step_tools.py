@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from secrets import token_hex
 
 from ...containers.errors import SandboxError
 from ...containers.images import azure_cli, tool_client
+from ...containers.networks import BRIDGE, NONE
 from ...containers.sandboxes.container import Mount
 from ...errors import CloudError
 from ...reference import DOCKER_HUB, Reference
@@ -86,7 +86,6 @@ class StepTools:
     def __init__(self, agent: Agent, session: RunSession) -> None:
         self._agent = agent
         self._session = session
-        self._lock = threading.Lock()
         self._workspace = RootFolder(agent.workspace)
         self.volumes = Volumes(agent.folder / "docker-volumes")
         for name in (agent_command.WORKSPACE_VOLUME, agent.volume):
@@ -108,7 +107,7 @@ class StepTools:
         """Run a tool with its output in the log; returns its exit status."""
         return _TOOLS[tool](words, self.context(environment, log, directory))
 
-    def mount(self, image: str, environment: Mapping[str, str]) -> list[Mount]:
+    def mount(self, image: str, environment: Mapping[str, str], network: str) -> list[Mount]:
         """What lets a container of ``image`` call the tools that its image has; [] without any."""
         found = self._session.images.inspect(image)
         labels = (found or {}).get("Config", {}).get("Labels") or {}
@@ -128,14 +127,15 @@ class StepTools:
             )
             return _TOOLS[call.tool](call.words, context)
 
-        with self._lock:
-            server = self._session.tool_server()
+        if network == NONE or network.startswith("container:"):
+            network = BRIDGE  # the first cannot connect, and the second is told where its own is
+        server, port = self._session.tool_server(network)
         key = server.admit(execute)
         self._agent.log.masker.hide(key)
         with RootFolder(self._agent.folder) as folder:
             place = f"tools/{token_hex(8)}"
             folder.make_folders("tools", 0o700)
-            folder.write(place, f"{server.port} {key}\n".encode())
+            folder.write(place, f"{port} {key}\n".encode())
         return [Mount(self._agent.folder / place, tool_client.ADDRESS_FILE, read_only=True)]
 
     def context(self, environment: Mapping[str, str], log: Log, directory: str = "") -> ToolContext:

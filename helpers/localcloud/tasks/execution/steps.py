@@ -7,6 +7,7 @@ import time
 
 import yaml
 
+from ...containers.errors import SandboxError
 from ...errors import CloudError
 from ..definitions import definition, graph
 from ..definitions.build_dependencies import BuildDependency
@@ -85,8 +86,14 @@ class Steps:
             if network.skip_creation:
                 self._log.line(f"Skip creating network: {network.name}")
                 continue
-            driver = network.driver or "bridge"
-            self._log.line(f"Creating Docker network: {network.name}, driver: '{driver}'")
+            self._log.line(f"Creating Docker network: {network.name}, driver: '{network.driver}'")
+            try:
+                self._session.networks.create(network.name, network.driver, ipv6=network.ipv6)
+            except SandboxError as error:
+                raise StepError(
+                    f"failed to create network: {network.name}, err: exit status 1, msg: Error "
+                    f"response from daemon: {error}"
+                ) from None
             self._log.line(f"Successfully set up Docker network: {network.name}")
         self._log.line("Setting up Docker configuration...")
         logins = credentials.resolve(

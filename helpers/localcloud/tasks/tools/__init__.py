@@ -29,7 +29,7 @@ class ToolImages(Protocol):
     ) -> int:
         """Run a tool in ``directory`` of the workspace; its exit status."""
 
-    def mount(self, image: str, environment: Mapping[str, str]) -> list[Mount]:
+    def mount(self, image: str, environment: Mapping[str, str], network: str) -> list[Mount]:
         """What lets a container of ``image`` call the tools that its image has."""
 
 

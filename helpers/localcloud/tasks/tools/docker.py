@@ -13,7 +13,7 @@ from ...containers.errors import BuildError, SandboxError
 from ...errors import CloudError
 from ...reference import DOCKER_HUB, InvalidReferenceError
 from ...registry.credentials import Credential
-from . import ToolContext, docker_run
+from . import ToolContext, docker_containers, docker_networks, docker_run
 from .arguments import Parser, UsageError, stand_in
 from .files import inside
 
@@ -21,9 +21,43 @@ DAEMON = "docker: Error response from daemon: "
 
 _GROUPS = {
     "image": ("pull", "push", "tag", "build", "inspect", "ls", "rm"),
-    "container": ("run", "ls"),
+    "container": (
+        *(
+            "run",
+            "ls",
+            "ps",
+            "list",
+            "stop",
+            "kill",
+            "rm",
+            "logs",
+            "exec",
+            "wait",
+            "port",
+            "inspect",
+        ),
+        *("cp", "start", "restart", "create", "commit", "attach"),
+    ),
 }
-_SYNONYMS = {("image", "ls"): "images", ("image", "rm"): "rmi", ("container", "ls"): "ps"}
+_ABSENT = {
+    "buildx": "use a build step with the cache enabled, or DOCKER_BUILDKIT=1",
+    "manifest": "images are for linux/amd64 alone, and an index needs several",
+    "save": "an image leaves its host by docker push",
+    "load": "an image comes by docker pull",
+    "import": "an image comes by docker pull",
+    "history": "look at docker inspect",
+    "info": "there is no daemon",
+    "events": "there is no daemon",
+    "search": "Docker Hub is not there",
+    "stats": "look at docker ps",
+    "top": "look at docker ps",
+}
+_SYNONYMS = {
+    ("image", "ls"): "images",
+    ("image", "rm"): "rmi",
+    ("container", "ls"): "ps",
+    ("container", "list"): "ps",
+}
 
 
 def run(arguments: list[str], context: ToolContext) -> int:
@@ -187,12 +221,19 @@ def _inspect(words: list[str], context: ToolContext) -> int:
     options = _parse("inspect", words, define)
     if options.format:
         raise CloudError.not_implemented("docker inspect --format: read its JSON instead")
-    found = [context.session.images.inspect(name) for name in options.names]
+    found = [_found(name, options.type, context) for name in options.names]
     context.log(json.dumps([one for one in found if one], indent=4))
     missing = [n for n, one in zip(options.names, found, strict=True) if one is None]
     for name in missing:
         context.log(f"Error: No such object: {name}")
     return 1 if missing else 0
+
+
+def _found(name: str, kind: str | None, context: ToolContext) -> dict[str, object] | None:
+    record = context.session.containers.find(name) if kind in (None, "container") else None
+    if record is not None:
+        return docker_containers.inspect(record)
+    return context.session.images.inspect(name) if kind in (None, "image") else None
 
 
 def _login(words: list[str], context: ToolContext) -> int:
@@ -238,17 +279,6 @@ def _remove_image(words: list[str], context: ToolContext) -> int:
     return status
 
 
-def _list_containers(words: list[str], context: ToolContext) -> int:
-    def define(parser: Parser) -> None:
-        parser.add_argument("-a", "--all", action="store_true")
-
-    _parse("ps", words, define)
-    context.log("NAMES")
-    for name in sorted(context.session.containers()):
-        context.log(name)
-    return 0
-
-
 def _version(words: list[str], context: ToolContext) -> int:  # noqa: ARG001
     context.log("Docker stand-in of the local cloud, for ACR Tasks steps")
     return 0
@@ -260,11 +290,14 @@ _COMMANDS: dict[str, Callable[[list[str], ToolContext], int]] = {
     "inspect": _inspect,
     "login": _login,
     "logout": _logout,
-    "ps": _list_containers,
     "pull": _pull,
     "push": _push,
     "rmi": _remove_image,
     "run": docker_run.execute,
     "tag": _tag,
     "version": _version,
+    "network": docker_networks.network,
+    "volume": docker_networks.volume,
+    **docker_containers.COMMANDS,
+    **{name: docker_containers.absent(name, why) for name, why in _ABSENT.items()},
 }

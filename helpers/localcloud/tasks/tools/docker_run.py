@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from ...containers.sandboxes.container import Container, Mount
+from ...containers.networks import BRIDGE
+from ...containers.running import Record
+from ...containers.sandboxes.container import Mount
 from ...errors import CloudError
 from ...reference import InvalidReferenceError, Reference
 from ...root_folder import FileBelow
 from . import ToolContext
 from .arguments import UsageError
+from .docker_ports import ports
 from .files import WORKSPACE, inside
 from .flags import Options, Read
 
@@ -177,9 +180,10 @@ def execute(words: list[str], context: ToolContext) -> int:
     fetched = _fetch(run, context)
     if fetched:
         return fetched
+    network = run.read.last("network") or BRIDGE
+    if network == "default":
+        network = BRIDGE
     mounts = volumes(run, context)
-    if tools is not None:
-        mounts += tools.mount(run.image, run.environment)
     directory = run.directory
     if directory and not directory.startswith("/"):
         raise refused(
@@ -190,7 +194,23 @@ def execute(words: list[str], context: ToolContext) -> int:
         raise refused(
             f"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
         )
-    result = context.session.run(
+    if not network.startswith("container:") and not context.session.networks.knows(network):
+        raise refused(f"network {network} not found")
+    published = ports(run.read, run.image, context, network)
+    if tools is not None:
+        mounts += tools.mount(run.image, run.environment, network)
+    record = Record(
+        run.image,
+        run.arguments,
+        name=name,
+        network=network,
+        remove=run.read.is_set("rm"),
+        ports=published,
+        labels=dict(pair.partition("=")[::2] for pair in run.read.all("label")),
+        aliases=tuple(run.read.all("network-alias")),
+        hostname=run.read.last("hostname"),
+    )
+    status = context.session.run(
         run.image,
         arguments=run.arguments or None,
         entrypoint=run.entrypoint,
@@ -198,16 +218,33 @@ def execute(words: list[str], context: ToolContext) -> int:
         working_dir=directory or None,
         user=run.read.last("user") or None,
         mounts=mounts,
-        network=run.read.last("network") or None,
-        name=name,
         log=context.log,
-        detach=run.read.is_set("detach"),
         memory=memory(run.read.last("memory")),
+        record=record,
+        hosts=hosts(run),
+        detach=run.read.is_set("detach"),
     )
-    if isinstance(result, Container):
-        context.log(result.name)
-        return 0
-    return result
+    if run.read.is_set("detach"):
+        context.log(record.id)
+    return status
+
+
+def hosts(run: Run) -> list[tuple[str, str]]:
+    """Addresses and names of ``--add-host``. Raises :class:`UsageError`."""
+    found = []
+    for text in run.read.all("add-host"):
+        name, colon, address = text.partition(":")
+        if not colon or not name:
+            raise UsageError(
+                f'invalid argument "{text}" for "--add-host" flag: bad format for add-host: "{text}"'
+            )
+        if address == "host-gateway":
+            raise UsageError(
+                "the local cloud does not implement docker run --add-host with host-gateway: a step "
+                "with 'network: host' reaches what the others publish. It works on Azure"
+            )
+        found.append((address, name))
+    return found
 
 
 def _make_directory(name: str, context: ToolContext) -> None:

@@ -50,17 +50,25 @@ class _RefusedError(Exception):
 
 
 class ToolServer:
-    """Answers on ``listener``, which it owns, until it is closed."""
+    """Answers where it was told to listen, until it is closed."""
 
-    def __init__(self, listener: socket.socket) -> None:
-        self._listener = listener
-        self.port: int = listener.getsockname()[1]
+    def __init__(self) -> None:
+        self._listeners: list[socket.socket] = []
+        self.ports: list[int] = []
         self._steps: dict[str, Execute] = {}
         self._places = threading.BoundedSemaphore(MOST)
         self._connections: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._closed = False
-        threading.Thread(target=self._accept, name="tools", daemon=True).start()
+
+    def listen(self, listener: socket.socket) -> int:
+        """Answer also on ``listener``, which it owns from now on; returns its port."""
+        port: int = listener.getsockname()[1]
+        with self._lock:
+            self._listeners.append(listener)
+            self.ports.append(port)
+        threading.Thread(target=self._accept, args=(listener,), name="tools", daemon=True).start()
+        return port
 
     def admit(self, execute: Execute) -> str:
         """A key whose owner's calls ``execute`` carries out; it returns their exit status."""
@@ -74,17 +82,19 @@ class ToolServer:
         with self._lock:
             self._closed = True
             connections = list(self._connections)
+            listeners = list(self._listeners)
             self._steps.clear()
-        for one in (self._listener, *connections):
+        for one in (*listeners, *connections):
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        for listener in listeners:
+            listener.close()
 
-    def _accept(self) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         while True:
             self._places.acquire()
             try:
-                connection, _ = self._listener.accept()
+                connection, _ = listener.accept()
             except OSError:
                 return  # it was closed
             with self._lock:
