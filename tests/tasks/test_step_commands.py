@@ -265,3 +265,26 @@ def test_labels_network_and_memory_of_a_build(registry: Registry) -> None:
     refused = [line for line in ended.lines if "but is set to ignore errors" in line]
     assert len(refused) == 2
     assert "137" in refused[1]
+
+
+def test_buildkit_tells_the_digests_of_what_it_used(registry: Registry) -> None:
+    files = {
+        "Dockerfile": f"FROM {BASE} AS unused\nFROM {BASE} AS one\n"
+        "FROM scratch\nCOPY --from=one /etc/passwd /\n",
+        "task.yaml": f"{HEAD}  - build: -t $Registry/kit:1 .\n    env: [DOCKER_BUILDKIT=1]\n",
+    }
+    body = {
+        "type": "FileTaskRunRequest",
+        "taskFilePath": "task.yaml",
+        "sourceLocation": registry.upload(files),
+        "platform": {"os": "Linux"},
+    }
+    ended = registry.wait(registry.schedule(body))
+    assert ended.status == "Succeeded", ended.log
+    told = "\n".join(ended.lines).partition("The following dependencies were found:\n")[2]
+    [found] = yaml.safe_load(told.partition("\nRun ID")[0])
+    assert found["runtime-dependency"]["repository"] == "library/scratch"
+    assert "digest" not in found["runtime-dependency"]
+    [base] = found["buildtime-dependency"]
+    assert base["digest"].startswith("sha256:")
+    assert "digest" not in found["image"]  # it was not pushed

@@ -235,6 +235,18 @@ def test_a_rule_finds_its_place(
     assert all(one["message"] and one["advice"] for one in found)
 
 
+def test_the_words_of_a_cmd_are_read_as_by_docker_run(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    write(tmp_path, task_yaml=f"{HEAD}  - cmd: --frob x\n  - cmd: --rm -t ubuntu:1 true\n")
+    status, found = lint(capsys, tmp_path / "task.yaml")
+    assert status == 1
+    assert [(one["rule"], one["line"]) for one in found] == [
+        ("command-refused", 3),
+        ("image-not-here", 4),
+    ]
+
+
 CLEAN = [
     (f"{HEAD}  - cmd: --rm -e A=1 node:15-alpine true\n", BASE),
     (f"{HEAD}  - build: .\n    env: [DOCKER_BUILDKIT=1]\n", f"{BASE}COPY --chmod=755 a /a\n"),

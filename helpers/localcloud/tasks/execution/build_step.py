@@ -19,7 +19,7 @@ from ...root_folder import FileBelow, RootFolder
 from ..definitions.build_command import BuildCommand, ScannedCommand, is_remote
 from ..definitions.build_dependencies import BuildDependency
 from ..definitions.dependency_scan import ScanError, scan
-from ..definitions.image_names import SCRATCH, ImageName
+from ..definitions.image_names import SCRATCH, ImageName, ImageNameError
 from ..definitions.task_file import Step
 from ..definitions.words import split
 from . import source
@@ -212,8 +212,8 @@ class BuildSteps:
         if name.reference == SCRATCH or name.digest:
             return name.digest
         if built.buildkit:  # the engine asks the registry, since Docker's store does not have them
-            stages = {ImageName.of(one.reference).key: one.digest for one in built.result.stages}
-            return stages.get(name.key, "") or self._transferred(name)
+            used = (one.digest for one in built.result.stages if _is_named(one.reference, name))
+            return next(used, "") or self._transferred(name)
         return self._transferred(name, must=True)
 
     def _transferred(self, name: ImageName, *, must: bool = False) -> str:
@@ -233,6 +233,13 @@ class BuildSteps:
             if ImageName.of(repository).key[:2] == name.key[:2]:
                 return value
         return ""
+
+
+def _is_named(reference: str, name: ImageName) -> bool:
+    try:
+        return ImageName.of(reference).key == name.key
+    except ImageNameError:  # what BuildKit builds on need be no image
+        return False
 
 
 def _with_digests(found: BuildDependency, digest: Callable[[ImageName], str]) -> BuildDependency:
