@@ -111,12 +111,12 @@ class BuildContext:
                 total += -(-status.st_size // 512) * 512
         return total
 
-    def find(self, pattern: str, *, empty: bool = False) -> list[str]:
+    def find(self, pattern: str, *, empty: bool = False, buildkit: bool = False) -> list[str]:
         """Relative paths that a source names, with Go's wildcards. Raises :class:`ContextError`.
 
-        ``empty``: wildcards may match nothing (BuildKit).
+        ``empty``: wildcards may match nothing. To BuildKit ``..`` of the root is the root.
         """
-        wanted = clean(pattern)
+        wanted = clean(pattern, buildkit=buildkit)
         if wanted == ".":
             return ["."]
         folder, _, name = wanted.rpartition("/")
@@ -191,9 +191,9 @@ class ImageTree:
         self._layers = [RootFolder(layer) for layer in lowers]
         self._root = RootFileSystem(lowers) if lowers else None
 
-    def find(self, pattern: str, *, empty: bool = False) -> list[str]:
+    def find(self, pattern: str, *, empty: bool = False, buildkit: bool = False) -> list[str]:
         """Paths relative to the root that a source names; ``empty``: it may be none."""
-        wanted = clean(pattern)
+        wanted = clean(pattern, buildkit=buildkit)
         if has_wildcards(wanted):
             match = _wildcards(wanted)
             found = sorted(path for path in self._paths(wanted.split("/")) if match(path))
@@ -294,11 +294,16 @@ def _not_found(path: str) -> ContextError:
     )
 
 
-def clean(path: str) -> str:
-    """``path`` relative to its root, without dots. Raises :class:`ContextError` for ``..`` out."""
+def clean(path: str, *, buildkit: bool = False) -> str:
+    """``path`` relative to its root, without dots.
+
+    Raises :class:`ContextError` for ``..`` out, which stays at the root for BuildKit.
+    """
     parts: list[str] = []
     for part in PurePosixPath(path.lstrip("/")).parts:
         if part == "..":
+            if not parts and buildkit:
+                continue
             if not parts:
                 raise ContextError(
                     f"forbidden path outside the build context: {path} ({os.path.normpath(path)})"

@@ -131,6 +131,7 @@ class BuildKit(BuildKitState):
             one.stage.settings["WorkingDir"] = "/"
         else:
             one.stage = Stage.begin(one.name, one.index, one.base, images[one.base])
+        one.first_layers = one.parent.first_layers if one.parent else list(one.stage.layers)
         one.history = one.parent.history.copy() if one.parent else list(one.stage.config["history"])
         one.triggers = self._triggers(one)
         every = [*one.triggers, *one.instructions]
@@ -156,6 +157,12 @@ class BuildKit(BuildKitState):
                 self._argument(stage, instruction)
             elif instruction.name in _METADATA:
                 apply(self, stage, instruction)
+                if instruction.name == "ENV":
+                    names = {
+                        self.expanded(n, self.variables(stage)) for n in instruction.words[::2]
+                    }
+                    kept = stage.arguments.items()
+                    stage.arguments = {name: value for name, value in kept if name not in names}
             elif instruction.name == "WORKDIR":
                 working_dir(self, one, stage, instruction)
             elif instruction.name == "RUN":
@@ -196,7 +203,8 @@ class BuildKit(BuildKitState):
         pending = [target]
         while pending:
             one = pending[-1]
-            missing = [source for source in one.needs() if not source.built]
+            # What comes later in the file is not there yet: see PlannedStage.seen_by.
+            missing = [its for its in one.needs() if not its.built and its.index < one.index]
             if missing:
                 pending += missing
                 continue

@@ -13,7 +13,7 @@ from .plan import Act, Operation, PlannedStage
 from .progress import Progress
 from .resources import NOTHING, Resources
 from .stage import CREATED, Stage
-from .state import BuildState
+from .state import PREDEFINED, BuildState
 
 
 @dataclass
@@ -24,6 +24,19 @@ class BuildKitState(BuildState):
     resources: Resources = NOTHING
     text: str = ""
     current: PlannedStage | None = None
+
+    def variables(self, stage: Stage) -> dict[str, str]:
+        """What instructions may refer to: of an ARG and an ENV the later one wins."""
+        return {**stage.environment, **stage.arguments}
+
+    def run_environment(self, stage: Stage) -> dict[str, str]:
+        """What a RUN sees: a proxy that was given in both spellings, too."""
+        given = {}
+        for name in PREDEFINED:
+            for spelling in (name.upper(), name.lower()):
+                if spelling in self.build_args:
+                    given[name] = self.build_args[spelling]
+        return {**given, **self.variables(stage)}
 
     def metadata(self, stage: Stage, created_by: str) -> None:  # noqa: ARG002 - the current one's
         """An instruction that changes the configuration only."""
@@ -59,8 +72,7 @@ class BuildKitState(BuildState):
             return self.context
         for source in one.sources.get(instruction.line, []):
             if name.lower() == source.name or name == str(source.index):
-                assert source.stage is not None
-                return ImageTree(self.images.unpacked(source.stage.layers))
+                return ImageTree(self.images.unpacked(source.seen_by(one)))
         given = self.resources.contexts.get(name, name)
         if not isinstance(given, str):
             return BuildContext(given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -49,13 +50,15 @@ class Copy:
         self._keep = False  # the owners of what is copied
         self._chown = bool(owner)
         self._uid, self._gid = self._owner(owner)
-        # BuildKit takes no setuid, setgid or sticky bit from it.
+        # BuildKit takes no setuid, setgid or sticky bit from it, and none that is no mode.
         bits = 0o777 if frontend.buildkit else 0o7777
-        self._mode = int(mode, 8) & bits if mode else None
+        self._mode = int(mode, 8) & bits if re.fullmatch("[0-7]+", mode) else None
 
     @staticmethod
     def check_mode(mode: str, frontend: Frontend) -> None:
-        """Raise :class:`ContextError` for a ``--chmod`` that is no mode."""
+        """Raise :class:`ContextError` for a ``--chmod`` that is no mode and told to be none."""
+        if frontend.buildkit and not frontend.has(1, 10):
+            return
         known = r"[0-7]{1,5}" if frontend.buildkit else r"[0-7]{3,4}"
         if mode and not (re.fullmatch(known, mode) and int(mode, 8) <= 0o7777):
             raise ContextError(
@@ -74,16 +77,31 @@ class Copy:
         if self._classic:
             text = {name: self._root.read(f"/etc/{name}") if self._root else "" for name in _FILES}
             return chosen_owner(owner, text["passwd"], text["group"])
-        user, _, group = owner.partition(":")
-        if user.isdigit() and (group.isdigit() or not group):
-            return int(user), int(group or user)
-        if self._root is None:
-            raise ContextError(f"invalid user '{owner}': the image has no /etc/passwd")
+        return self._buildkit_owner(owner)
+
+    def _buildkit_owner(self, owner: str) -> tuple[int, int]:
+        """To BuildKit an unknown user is root, and an unknown group the user's."""
+        user, colon, group = owner.partition(":")
+        uid, gid = self._account(user)
+        if colon and group.isdigit():
+            gid = int(group)
+        elif colon and not group:
+            gid = 0
+        elif colon and self._root is not None:
+            with contextlib.suppress(UnknownUserError):
+                gid = self._root.account(f"0:{group}").gid
+        return uid, gid
+
+    def _account(self, user: str) -> tuple[int, int]:
+        if user.isdigit():
+            return int(user), int(user)
+        if self._root is None and user:
+            raise ContextError(f"invalid user index: -1: there is no /etc/passwd for {user}")
         try:
-            account = self._root.account(owner)
+            account = self._root.account(user) if self._root is not None and user else None
         except UnknownUserError:
-            return ROOT  # who is unknown
-        return account.uid, account.gid
+            account = None
+        return (account.uid, account.gid) if account else (0, 0)
 
     # -- what is copied ----------------------------------------------------------------------
 
@@ -104,15 +122,7 @@ class Copy:
         """
         buildkit = self._frontend.buildkit
         command = "COPY" if unpack_in is None else "ADD"
-        try:
-            found = [name for one in patterns for name in source.find(one, empty=True)]
-            if not found and not buildkit:
-                raise ContextError(
-                    f"no source files were specified: nothing matches {' '.join(patterns)}"
-                )
-            paths = [source.path(name) for name in found]
-        except ContextError as error:
-            raise error if buildkit else ContextError(f"{command} failed: {error}") from None
+        found, paths = self._found(source, patterns, command)
         if len(found) > 1 and not destination.endswith("/") and not buildkit:
             raise ContextError(
                 f"When using {command} with more than one source file, the destination must be a "
@@ -142,6 +152,28 @@ class Copy:
             else:
                 self._item(source, self._file_target(goal, name), path)
 
+    def _found(
+        self, source: Source, patterns: Sequence[str], command: str
+    ) -> tuple[list[str], list[FileBelow]]:
+        """The names that the patterns have in the source, and what they are."""
+        buildkit = self._frontend.buildkit
+        try:
+            found = [
+                name for one in patterns for name in source.find(one, empty=True, buildkit=buildkit)
+            ]
+            if not found and not buildkit:
+                raise ContextError(
+                    f"no source files were specified: nothing matches {' '.join(patterns)}"
+                )
+            paths = [source.path(name) for name in found]
+        except ContextError as error:
+            raise error if buildkit else ContextError(f"{command} failed: {error}") from None
+        for path in paths if buildkit else ():
+            if stat.S_ISLNK(path.stat().st_mode):
+                missing = path.readlink().lstrip("/")
+                raise ContextError(f'"/{missing}" not found: not found')
+        return found, paths
+
     def _with_parents(self, source: Source, destination: str, above: PurePosixPath) -> None:
         """The folders above a source of ``COPY --parents``, with their modes."""
         for folder in [*reversed(above.parents), above][1:]:
@@ -159,7 +191,7 @@ class Copy:
 
     def add_tree(self, source: Source, wanted: str) -> None:
         """Copy one file or folder, as it is, to the root (a bind mount)."""
-        [name] = source.find(wanted or ".")
+        [name] = source.find(wanted or ".", buildkit=True)
         path = source.path(name)
         if stat.S_ISDIR(path.stat().st_mode):
             for below, item in source.below(name):
@@ -199,11 +231,13 @@ class Copy:
 
     def _file_target(self, destination: str, name: str) -> PurePosixPath:
         target = self._target(destination)
-        found = self._existing(target)
+        made = None if self._classic else self._entries.get(target)
+        found = self._existing(target) if made is None else None
         into = destination.endswith("/") or not target.parts
         if not self._classic:
             into = into or destination.endswith("/.") or destination == "."
-        if into or (found is not None and found.is_dir()):
+        is_folder = found.is_dir() if found is not None else made and made.kind == "directory"
+        if into or is_folder:
             return target / PurePosixPath(name).name
         return target
 
@@ -219,15 +253,15 @@ class Copy:
             uid, gid = source.owner(item)
         mode = stat.S_IMODE(status.st_mode) if self._mode is None else self._mode
         if stat.S_ISDIR(status.st_mode):
-            if (
-                self._classic
-            ):  # as tar: what is no directory makes way, one that is there is changed
+            if self._classic:  # as tar: what is no directory makes way, one there is changed
                 self._parents(path)
                 self._put(Entry(path, mode, "directory", uid=uid, gid=gid))
             else:
-                self._directory(path, mode)
+                self._nested(path, mode)
             return
         self._parents(path)
+        if not self._classic and self._kind(path) == "directory":
+            raise ContextError(f"cannot replace to directory /{path} with file")
         if stat.S_ISLNK(status.st_mode):
             self._put(Entry(path, 0o777, "link", target=item.readlink(), uid=uid, gid=gid))
         elif stat.S_ISREG(status.st_mode):
@@ -244,13 +278,35 @@ class Copy:
                 self._directory(parent, owner=ROOT)
         self._directory(path, owner=owner)
 
+    def _kind(self, path: PurePosixPath) -> str:
+        """What is there now, as the kind of an entry; "" for nothing."""
+        made = self._entries.get(path)
+        if made is not None or self._root is None:
+            return made.kind if made else ""
+        found = self._root.entry(PurePosixPath("/", path))
+        if found is None:
+            return ""
+        if found.is_symlink():
+            return "link"
+        return "directory" if found.is_dir() else "file"
+
+    def _nested(self, path: PurePosixPath, mode: int) -> None:
+        """A directory inside of what is copied: BuildKit gives also one that is there its mode."""
+        self._parents(path)
+        if self._kind(path) not in ("", "directory"):
+            raise ContextError(f"cannot copy to non-directory: /{path}")
+        self._put(Entry(path, mode, "directory", uid=self._uid, gid=self._gid))
+
     def _directory(
         self, path: PurePosixPath, mode: int = 0o755, *, owner: Owner | None = None
     ) -> None:
-        if not path.parts or path in self._entries:
+        made = self._entries.get(path)
+        if not path.parts or (made is not None and (self._classic or made.kind == "directory")):
             return
         self._parents(path)
         existing = self._existing(path)
+        if made is not None and self._frontend.buildkit:
+            raise ContextError(f"cannot copy to non-directory: /{path}")
         if existing is not None and existing.is_dir():
             self._again(path, existing)
         elif existing is not None:
@@ -271,9 +327,10 @@ class Copy:
             existing = self._existing(parent)
             if existing is not None and existing.is_dir():
                 self._again(parent, existing)
-            elif existing is not None and self._classic:
+            elif existing is not None:
                 raise ContextError(
-                    f"failed to copy files: failed to copy file: mkdir /{parent}: not a directory"
+                    ("failed to copy files: failed to copy file: " if self._classic else "")
+                    + f"mkdir /{parent}: not a directory"
                 )
             else:
                 uid, gid = ROOT if self._keep else (self._uid, self._gid)

@@ -23,7 +23,9 @@ def working_dir(
 ) -> None:
     path = build.expanded(instruction.words[0], build.variables(stage))
     whole = os.path.normpath(str(PurePosixPath("/", stage.working_dir, path)))
-    stage.settings["WorkingDir"] = whole
+    # Until 1.6 an absolute path is kept as it was written.
+    kept = path.startswith("/") and not build.frontend.has(1, 6)
+    stage.settings["WorkingDir"] = path if kept else whole
     then = stage.snapshot()
 
     def act(_vertex: Vertex) -> tuple[Descriptor | None, bool]:
@@ -34,9 +36,7 @@ def working_dir(
             return None, False
         if existing is not None:
             raise ContextError(f"mkdir {whole}: not a directory")
-        account = root.account(then.settings.get("User") or "") if lowers else None
-        owner = f"{account.uid}:{account.gid}" if account else ""
-        copy = build.copying(stage, lowers, "/", owner)
+        copy = build.copying(stage, lowers, "/", then.settings.get("User") or "")
         copy.make_directory(whole)
         return build.store(copy.entries), False
 
@@ -71,6 +71,8 @@ def copy_files(
     destination = build.expanded(words[-1], variables)
     flags = {n: build.expanded(t, variables) for n, t in instruction.flags.items()}
     mode = flags.get("chmod", "")
+    if not build.frontend.has(1, 10):
+        mode = instruction.flags.get("chmod", "")
     Copy.check_mode(mode, build.frontend)
     then = stage.snapshot()
     excluded = [

@@ -50,6 +50,12 @@ class PlannedStage:
     total: int = 0
     triggers: list[Instruction] = field(default_factory=list)
     built: bool = False
+    first_layers: list[Descriptor] = field(default_factory=list)  # those of its base image
+
+    def seen_by(self, other: PlannedStage) -> list[Descriptor]:
+        """The layers that ``other`` may copy from: of a stage that comes later, the base's alone."""
+        assert self.stage is not None
+        return self.stage.layers if self.index <= other.index else self.first_layers
 
     def needs(self) -> list[PlannedStage]:
         """The stages that it is made of."""
@@ -92,13 +98,13 @@ def _opened(
     if not base:
         raise VariableError(f"base name ({words[0]}) should not be blank")
     made = PlannedStage(len(planned), name, base, instruction, [])
-    made.parent = next((one for one in reversed(planned) if one.name == base.lower() != ""), None)
+    made.parent = next((one for one in reversed(planned) if one.name == base != ""), None)
     return made
 
 
 def origins(instruction: Instruction) -> list[str]:
     """Stages or images that an instruction reads from, as they are written."""
-    found = [instruction.flags["from"]] if "from" in instruction.flags else []
+    found = [instruction.flags["from"]] if instruction.flags.get("from") else []
     for flag, value in instruction.repeated:
         if flag == "mount":
             found += re.findall(r'(?:^|,)"?from=([^,"]+)', value, re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""What a build by BuildKit is given beside its context: secrets, named contexts, the network."""
+"""What a build by BuildKit is given beside its context: secrets and named contexts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ class Resources:
 
     secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     contexts: Mapping[str, RootFolder | str] = field(default_factory=dict)
-    network: str = "default"
 
 
 NOTHING = Resources()

@@ -62,8 +62,6 @@ class RunInstruction:
             raise VariableError(f'unsupported network mode: "{given}"')
         if given == "host":
             raise VariableError("network.host is not allowed")
-        if self._build.resources.network == "none":
-            return "none"
         return given
 
     # -- doing it --------------------------------------------------------------------------------

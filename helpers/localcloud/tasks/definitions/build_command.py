@@ -19,6 +19,9 @@ _VALUES = {
     "--network": "network",
     "-m": "memory",
     "--memory": "memory",
+    "--secret": "secret",
+    "--build-context": "build-context",
+    "--ssh": "ssh",
 }
 _SWITCHES = {"--no-cache", "--pull"}
 # What changes nothing that could be seen here: other processes of this machine, caches, the display.
@@ -65,6 +68,10 @@ class BuildCommand:
     labels: dict[str, str] = field(default_factory=dict)
     network: str = "default"  # or none
     memory: int = 0  # bytes of each RUN; 0 = as without it
+    # For BuildKit alone; the classic builder does not look at secrets and keys.
+    secrets: list[str] = field(default_factory=list)
+    build_contexts: list[str] = field(default_factory=list)
+    ssh: list[str] = field(default_factory=list)
 
     @classmethod
     def parse(cls, words: list[str]) -> BuildCommand:
@@ -103,8 +110,10 @@ class BuildCommand:
         return build
 
     def _set(self, option: str, value: str) -> None:
-        if option == "tag":
-            self.tags.append(value)
+        several = {"tag": self.tags, "secret": self.secrets, "ssh": self.ssh}
+        several["build-context"] = self.build_contexts
+        if option in several:
+            several[option].append(value)
         elif option == "build-arg":
             name, equals, text = value.partition("=")
             if equals:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from secrets import token_hex
 
 from ...containers.build.builder import BuildResult
-from ...containers.build.frontend import chosen
+from ...containers.build.frontend import Frontend, chosen
+from ...containers.build.resources import NOTHING, Resources
 from ...errors import CloudError
 from ...root_folder import FileBelow, RootFolder
 from ..definitions.build_command import BuildCommand, ScannedCommand, is_remote
@@ -25,6 +26,7 @@ from ..definitions.words import split
 from . import source
 from .agent import Agent, StepError
 from .attempts import Attempts, Log
+from .build_resources import resources
 from .git_context import SourceError
 from .session import RunSession
 
@@ -63,10 +65,13 @@ class BuildSteps:
         command = BuildCommand.parse(split(str(step.build)))
         given = {one: environment[one] for one in command.bare_args if one in environment}
         context, dockerfile = self._prepare(step, command, fetched)
-        frontend = chosen(environment, buildx=_cached(step))
-        results: list[BuildResult] = []
+        results: list[tuple[BuildResult, Frontend]] = []
 
         def build(log: Log) -> int:
+            frontend = chosen(environment, buildx=_cached(step))
+            given_to = NOTHING
+            if frontend.buildkit:
+                given_to = self._resources(step, command, environment)
             result = self._session.build(
                 context,
                 dockerfile=dockerfile,
@@ -79,14 +84,26 @@ class BuildSteps:
                 labels=command.labels,
                 network=command.network,
                 memory=command.memory,
+                resources=given_to,
                 log=log,
             )
-            results.append(result)
+            results.append((result, frontend))
             return 0
 
         self._attempts.run(step, build)
         with self._lock:
-            self._built[step.id] = _Built(results[-1], found, frontend.buildkit)
+            self._built[step.id] = _Built(results[-1][0], found, results[-1][1].buildkit)
+
+    def _resources(
+        self, step: Step, command: BuildCommand, environment: Mapping[str, str]
+    ) -> Resources:
+        return resources(
+            command.secrets,
+            command.build_contexts,
+            command.ssh,
+            environment,
+            lambda name, what: self._locate(step, name, what),
+        )
 
     # -- where things are --------------------------------------------------------------------------
 
