@@ -63,5 +63,5 @@ def decode32(given: bytes) -> bytes:
             raise _wrong(32, at)
     else:
         if len(data) % 8:
-            raise _wrong(32, len(data))
+            raise _wrong(32, len(data) - len(data) % 8)
     return base64.b32decode(data[:end] + b"=" * (-end % 8))
