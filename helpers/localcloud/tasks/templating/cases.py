@@ -139,7 +139,13 @@ def _kind(one: str) -> str:
 
 def _words(text: str) -> list[tuple[str, str]]:
     """Words with their kinds: FirstName is two, HTTPServer HTTP and Server, http2xx three."""
-    runs = [(one, "".join(run)) for one, run in groupby(runes(text), _kind)]
+    letters = runes(text)
+    kinds: list[str] = []
+    for one in letters:  # _ and - after a sign are signs themselves
+        signs = kinds[-1:] == ["punctuation"] and one in "-_"
+        kinds.append("punctuation" if signs else _kind(one))
+    pairs = groupby(zip(kinds, letters, strict=True), lambda pair: pair[0])
+    runs = [(sort, "".join(one for _, one in run)) for sort, run in pairs]
     words: list[tuple[str, str]] = []
     position = 0
     while position < len(runs):
@@ -177,7 +183,8 @@ class _Lowered:
             self._put()
             if sort == "number":
                 self._put_all()
-                self._connect()
+                if self._words[self._at][0] not in ("", "punctuation"):
+                    self._shown.append(self._connector)  # twice, before one: xstrings 1.3.2
             elif sort not in ("connector", "punctuation"):
                 self._after_letters(last)
         if self._at <= last:
