@@ -93,7 +93,7 @@ class AzureCli:
     def _packages(self) -> Layer:
         found, layer = self._found, Layer()
         packages = Path(found["packages"])
-        skipped = (*_SKIPPED, "pip")
+        skipped = (*_SKIPPED, "pip", "aio")  # az awaits nothing: the half of each client that does
         layer.tree(f"opt/az/lib/{found['python']}/site-packages", packages, skipped, times=True)
         settings = "home = /usr/local/bin\ninclude-system-site-packages = false\n"
         layer.text("opt/az/pyvenv.cfg", settings)
