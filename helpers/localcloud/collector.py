@@ -222,8 +222,9 @@ class Collector:
     def _has_blobs(self, layer: Path) -> bool:
         """Whether the blobs that a folder was unpacked from are stored still."""
         try:
-            digests = [f"sha256:{layer.stem}"]
-            parts = layer.with_suffix(".parts")
+            name = layer.name.partition(".")[0]
+            digests = [f"sha256:{name}"]
+            parts = layer.with_name(f"{name}.parts")
             if layer.suffix == ".flat" or parts.exists():
                 digests = json.loads(parts.read_text())
             return all(self._content.has(digest) for digest in digests)

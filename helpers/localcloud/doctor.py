@@ -101,7 +101,16 @@ class _Examination:
         collector.sweep_layers()
         collector.remove_leftovers()
         collected = collector.collect()
-        return Report(tuple(findings), collected.blobs, collected.size)
+        return Report((*findings, *self._left()), collected.blobs, collected.size)
+
+    def _left(self) -> Iterator[Finding]:
+        """What a container has left to ids that this user has no more: it cannot be deleted."""
+        for path in sorted(self._cloud.folder("layers").glob(".gone-*")):
+            yield Finding(
+                f"folder layers/{path.name}",
+                "it holds files of ids of /etc/subuid and /etc/subgid that this user does not have (any "
+                "more): an administrator can give them back, or delete it",
+            )
 
     def _finding(self, what: str, problem: str, repaired: str = "") -> Finding:
         return Finding(what, problem, repaired if self._repair else "")

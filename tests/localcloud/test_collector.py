@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers.localcloud import user_namespace
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.collector import Collector
 from helpers.localcloud.containers.build.build_cache import BuildCache
@@ -205,6 +206,27 @@ def test_unpacked_layers_go_with_their_blobs(bench: Bench) -> None:
         "a.parts",
         ".lock-a",
     }
+
+
+def test_copies_of_layers_for_containers_go_when_nobody_can_use_them(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those with true owners when others are granted, those for one id when several are there."""
+    identities = user_namespace.Identities(
+        (user_namespace.Range(0, 0, 10),), (user_namespace.Range(0, 0, 10),)
+    )
+    several = user_namespace.UserNamespace(identities, -1)
+    folder = bench.cloud.folder("layers")
+    name = bench.cloud.content.put(b"kept").removeprefix("sha256:")
+    now, before = f"{name}.owned-{identities.key}", f"{name}.owned-0123456789ab"
+    for users, left in ((several, now), ("none are granted", f"{name}.as-0123456789ab")):
+        monkeypatch.setitem(user_namespace._known, os.getpid(), users)
+        for path in (name, now, before, f"{name}.as-0123456789ab", f"{now}.new"):
+            (folder / path).mkdir(exist_ok=True)
+        (folder / f"{name}.owners").write_text("{}")
+        bench.collector.sweep_layers()
+        bench.collector.remove_leftovers()
+        assert {path.name for path in folder.iterdir()} == {name, f"{name}.owners", left}
 
 
 def test_stored_content_that_a_disk_has_damaged_is_mended_by_a_push(
