@@ -63,30 +63,12 @@ class BuildSteps:
         found = self._scan(step, scanned, fetched)
         self._log.line("Successfully scanned dependencies")
         command = BuildCommand.parse(split(str(step.build)))
-        given = {one: environment[one] for one in command.bare_args if one in environment}
-        context, dockerfile = self._prepare(step, command, fetched)
+        prepared = self._prepare(step, command, fetched)
         results: list[tuple[BuildResult, Frontend]] = []
 
         def build(log: Log) -> int:
             frontend = chosen(environment, buildx=_cached(step))
-            given_to = NOTHING
-            if frontend.buildkit:
-                given_to = self._resources(step, command, environment)
-            result = self._session.build(
-                context,
-                dockerfile=dockerfile,
-                tags=tuple(command.tags),
-                build_args={**command.build_args, **given},
-                target=command.target or None,
-                no_cache=command.no_cache,
-                platform=command.platform or None,
-                frontend=frontend,
-                labels=command.labels,
-                network=command.network,
-                memory=command.memory,
-                resources=given_to,
-                log=log,
-            )
+            result = self._build(step, command, prepared, environment, frontend, log)
             results.append((result, frontend))
             return 0
 
@@ -105,15 +87,62 @@ class BuildSteps:
             lambda name, what: self._locate(step, name, what),
         )
 
+    def call(
+        self, words: list[str], environment: Mapping[str, str], directory: str, log: Log
+    ) -> int:
+        """``docker build`` with these words, called in ``directory`` of the workspace.
+
+        Without a scan, which steps alone have. Raises what :meth:`run` raises.
+        """
+        command = BuildCommand.parse(words)
+        step = Step("docker-build", working_directory=directory)
+        fetched = None
+        if is_remote(command.context):
+            try:
+                fetched = self._download(command.context)
+            except SourceError as error:
+                raise StepError(f"unable to prepare context: {error}") from None
+        prepared = self._prepare(step, command, fetched)
+        self._build(step, command, prepared, environment, chosen(environment), log)
+        return 0
+
+    def _build(
+        self,
+        step: Step,
+        command: BuildCommand,
+        prepared: tuple[RootFolder, str | FileBelow],
+        environment: Mapping[str, str],
+        frontend: Frontend,
+        log: Log,
+    ) -> BuildResult:
+        context, dockerfile = prepared
+        given = {one: environment[one] for one in command.bare_args if one in environment}
+        return self._session.build(
+            context,
+            dockerfile=dockerfile,
+            tags=tuple(command.tags),
+            build_args={**command.build_args, **given},
+            target=command.target or None,
+            no_cache=command.no_cache,
+            platform=command.platform or None,
+            frontend=frontend,
+            labels=command.labels,
+            network=command.network,
+            memory=command.memory,
+            resources=self._resources(step, command, environment) if frontend.buildkit else NOTHING,
+            log=log,
+        )
+
     # -- where things are --------------------------------------------------------------------------
 
-    def _fetch(self, context: str) -> source.Source:
+    def _download(self, context: str) -> source.Source:
         target = self._agent.folder / f"context-{token_hex(8)}"
         url = f"https://{context}" if context.startswith("github.com/") else context
+        return source.fetch(self._agent.cloud, url, target, registry_id=self._agent.run.registry_id)
+
+    def _fetch(self, context: str) -> source.Source:
         try:
-            return source.fetch(
-                self._agent.cloud, url, target, registry_id=self._agent.run.registry_id
-            )
+            return self._download(context)
         except SourceError as error:
             raise self._refused(f"failed to download source code: {error}") from None
 

@@ -32,6 +32,7 @@ class StepCommands:
         self._attempts = Attempts(agent, session)
         self._tools = StepTools(agent, session)
         self._builds = BuildSteps(agent, session, self._attempts)
+        self._tools.builds = self._builds
 
     def run(self, step: definition.Step, timeout: float) -> None:
         """Run the step, as often as its repeat and retries say, for ``timeout`` seconds in all.

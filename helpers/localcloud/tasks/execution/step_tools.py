@@ -14,11 +14,14 @@ from ...errors import CloudError
 from ...reference import DOCKER_HUB, Reference
 from ...root_folder import RootFolder
 from ..definitions import agent_command
+from ..definitions.build_command import BuildCommandError
 from ..tools import ToolContext, az, docker
+from ..tools.arguments import UsageError
 from ..tools.server import Call
 from ..tools.volumes import Volumes
 from .agent import Agent, StepError
 from .attempts import Log
+from .build_step import BuildSteps
 from .session import RunSession
 
 _MICROSOFT = "mcr.microsoft.com"
@@ -87,10 +90,24 @@ class StepTools:
         self._agent = agent
         self._session = session
         self._workspace = RootFolder(agent.workspace)
+        self.builds: BuildSteps | None = None
         self.volumes = Volumes(agent.folder / "docker-volumes")
         for name in (agent_command.WORKSPACE_VOLUME, agent.volume):
             self.volumes.give(name, agent.workspace)
         self.volumes.give(agent_command.HOME_VOLUME, agent.home)
+
+    def build(
+        self, words: list[str], environment: Mapping[str, str], directory: str, log: Log
+    ) -> int:
+        """See :class:`~..tools.ToolImages`."""
+        try:
+            assert self.builds is not None
+            return self.builds.call(words, environment, directory, log)
+        except BuildCommandError as error:
+            raise UsageError(str(error)) from None
+        except StepError as error:
+            log(str(error))
+            return 1
 
     def call(self, words: list[str]) -> tuple[str, list[str]] | None:
         """See :class:`~..tools.ToolImages`."""

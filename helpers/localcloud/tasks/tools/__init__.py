@@ -29,6 +29,11 @@ class ToolImages(Protocol):
     ) -> int:
         """Run a tool in ``directory`` of the workspace; its exit status."""
 
+    def build(
+        self, words: list[str], environment: Mapping[str, str], directory: str, log: Log
+    ) -> int:
+        """``docker build`` in ``directory`` of the workspace; its exit status."""
+
     def mount(self, image: str, environment: Mapping[str, str], network: str) -> list[Mount]:
         """What lets a container of ``image`` call the tools that its image has."""
 

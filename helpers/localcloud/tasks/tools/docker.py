@@ -151,6 +151,9 @@ def _tag(words: list[str], context: ToolContext) -> int:
 
 
 def _build(words: list[str], context: ToolContext) -> int:
+    if context.tools is not None:
+        return context.tools.build(words, context.environment, context.directory, context.log)
+
     def define(parser: Parser) -> None:
         parser.add_argument("context")
         parser.add_argument("-t", "--tag", action="append", default=[])
