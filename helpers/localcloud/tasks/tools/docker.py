@@ -13,6 +13,7 @@ from ...containers.errors import BuildError, SandboxError
 from ...errors import CloudError
 from ...reference import DOCKER_HUB, InvalidReferenceError
 from ...registry.credentials import Credential
+from ...root_folder import FileBelow
 from . import ToolContext, docker_containers, docker_networks, docker_run
 from .arguments import Parser, UsageError, stand_in
 from .files import inside
@@ -166,12 +167,12 @@ def _build(words: list[str], context: ToolContext) -> int:
 
     options = _parse("build", words, define)
     place = inside(context, options.context)
-    file = options.file
-    if file:
-        real = inside(context, file)
-        if place != "." and not real.startswith(f"{place}/"):
-            raise UsageError(f"the Dockerfile must be within the build context: {file}")
-        file = real if place == "." else real[len(place) + 1 :]
+    file: str | FileBelow = options.file
+    if options.file:
+        real = inside(context, options.file)
+        prefix = "" if place == "." else f"{place}/"
+        within = real.startswith(prefix)
+        file = real[len(prefix) :] if within else FileBelow(context.workspace, real)
     try:
         folder = context.workspace.folder(place, links=False)
     except OSError:
