@@ -61,6 +61,17 @@ DIFFERENCES: tuple[Difference, ...] = (
         "tenant.",
     ),
     Difference(
+        "BuildKit's frontends are one program",
+        "`DOCKER_BUILDKIT=1` builds with Dockerfile 1.5, `cache: enabled` and "
+        "`# syntax=docker/dockerfile:1` with 1.20. No frontend is pulled: the version in the tag "
+        "(`1.7-labs`) chooses what is understood, other images and newer versions are refused. "
+        "Nothing is fetched while an image is built: `ADD` of a URL or a git repository is refused, "
+        "as are SSH keys (`--ssh`). Stages are built one after the other. In a chroot, mounts of "
+        "`RUN` are copies, which go back into a cache when the command has ended; `size` of a tmpfs "
+        "mount is no limit.",
+        BUILDKIT,
+    ),
+    Difference(
         "Builds are reproducible",
         "The same input has the same digest, and is no update. On Azure a build carries its time, "
         "and even an unchanged rebuild is one.",
