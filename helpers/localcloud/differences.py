@@ -85,7 +85,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "two nobody documents what Azure's images hold: use `azure-cli` there. It works in steps, "
         "not while an image is built. With `LOCALCLOUD_AZ=real` in the environment of "
         "`python -m helpers up`, these images hold the real Azure CLI instead, which `make az` has "
-        "installed: its image takes half a minute and 1 GB, once, and each call of az a second. "
+        "installed: its image takes half a minute and 1.5 GB, once, and each call of az a second or more. "
         "`acr purge` is that of acr-cli 0.19 without its counts "
         "(`--min-tags` and the like), with two differences that delete less: an `--ago` that is "
         "no duration is refused, and what a locked index refers to stays.",
