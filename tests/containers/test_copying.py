@@ -63,8 +63,14 @@ two
 def test_links_of_the_context_are_followed(context: Context) -> None:
     context.write("folder/file", "text")
     (context.folder / "link").symlink_to("folder")
-    context.build(f"FROM {BASE}\nCOPY link /whole\nCOPY link/file /one\nCOPY link/f* /some/\n")
+    text = f"FROM {BASE}\nCOPY link /whole\nCOPY link/file //one\n"
+    context.build(f"{text}COPY link/f* /some/\n", frontend=BUILDKIT)
     assert context.run("cat", "/whole/file", "/one", "/some/file")[1] == "text" * 3
+    context.build(text)
+    assert context.run("cat", "/whole/file", "/one")[1] == "text" * 2
+    # The classic builder walks through the context, where a link is no folder.
+    with pytest.raises(BuildError, match="COPY failed: no source files were specified"):
+        context.build(f"{text}COPY link/f* /some/\n")
 
 
 def test_what_is_ignored_cannot_be_copied(context: Context) -> None:

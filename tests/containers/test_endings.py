@@ -54,6 +54,7 @@ def test_very_many_processes_end_at_once(any_cloud: Cloud) -> None:
             ("sigint", 2),
             ("9", 9),
             ("SIGRTMIN+3", signal.SIGRTMIN + 3),
+            ("RTMAX-1", signal.SIGRTMAX - 1),
         ),
         *(
             ("NOPE", None),

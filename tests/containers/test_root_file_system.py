@@ -143,7 +143,8 @@ def test_a_path_out_of_the_context_is_refused(context: BuildContext) -> None:
 
 
 def test_what_is_missing_is_named(context: BuildContext) -> None:
-    assert context.find("inside/*.js") == ["src/app.js"]
+    assert context.find("inside/*.js", buildkit=True) == ["src/app.js"]
+    assert context.find("inside/*.js", empty=True) == []  # a link is no folder of the classic one
     for path in ("missing", "missing/file"):
         with pytest.raises(ContextError, match=f"stat {path}: file does not exist"):
             context.path(path)

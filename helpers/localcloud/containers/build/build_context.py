@@ -116,6 +116,9 @@ class BuildContext:
 
         ``empty``: wildcards may match nothing. To BuildKit ``..`` of the root is the root.
         """
+        if not buildkit and has_wildcards(pattern):
+            match = _wildcards(_bare(pattern))
+            return sorted(path for path in self._known if path != "." and match(path))
         wanted = clean(pattern, buildkit=buildkit)
         if wanted == ".":
             return ["."]
@@ -194,6 +197,8 @@ class ImageTree:
     def find(self, pattern: str, *, empty: bool = False, buildkit: bool = False) -> list[str]:
         """Paths relative to the root that a source names; ``empty``: it may be none."""
         wanted = clean(pattern, buildkit=buildkit)
+        if not buildkit and has_wildcards(pattern):
+            wanted = _bare(pattern)
         if has_wildcards(wanted):
             match = _wildcards(wanted)
             found = sorted(path for path in self._paths(wanted.split("/")) if match(path))
@@ -277,6 +282,11 @@ class ImageTree:
             if RootFileSystem.hides(layer, PurePosixPath(folder, "x")):
                 break
         return found
+
+
+def _bare(pattern: str) -> str:
+    """A pattern as the classic builder takes it: what is written matches, no link is followed."""
+    return pattern.removeprefix("/").removeprefix("./")
 
 
 def _wildcards(pattern: str) -> Matcher:

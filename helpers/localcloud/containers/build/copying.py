@@ -225,7 +225,8 @@ class Copy:
 
     def _target(self, destination: str) -> PurePosixPath:
         """The destination, absolute, relative to the root, links of the image followed."""
-        whole = os.path.normpath(str(PurePosixPath("/", self._working_dir, destination)))
+        joined = PurePosixPath("/", self._working_dir, destination)
+        whole = f"/{os.path.normpath(joined).lstrip('/')}"  # two slashes stay with POSIX
         resolved = self._root.resolve(whole) if self._root else PurePosixPath(whole)
         return resolved.relative_to("/") if str(resolved) != "/" else PurePosixPath()
 

@@ -25,7 +25,7 @@ class Volumes:
         self._root = root
         self._found: list[PurePosixPath] = []
         for path in paths:
-            place = self._root.resolve(path if path.startswith("/") else f"/{path}")
+            place = self._root.resolve(f"/{path.lstrip('/')}")
             if not place.relative_to("/").parts:
                 raise VariableError(f"a container cannot have a volume at {path}, its whole root")
             existing = self._root.find(str(place))

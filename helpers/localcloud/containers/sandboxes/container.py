@@ -25,7 +25,9 @@ _OWN_PLATFORMS = ("", "linux/amd64", f"linux/{_MACHINE}")
 
 def signal_of(text: str) -> int | None:
     """The number of a signal as STOPSIGNAL names it: 9, TERM, SIGTERM, SIGRTMIN+3; else None."""
-    name, _, offset = text.upper().removeprefix("SIG").partition("+")
+    name, sign, offset = text.upper().removeprefix("SIG").partition("+")
+    if not sign and name.startswith("RTMAX-"):
+        name, sign, offset = name.partition("-")
     if name.isascii() and name.isdigit() and not offset:
         return int(name) if 1 <= int(name) <= signal.SIGRTMAX else None
     number = getattr(signal, f"SIG{name}", None)
@@ -33,10 +35,11 @@ def signal_of(text: str) -> int | None:
         return None
     if not offset:
         return int(number)
-    if name != "RTMIN" or not (offset.isascii() and offset.isdigit()):
+    expected = "RTMIN" if sign == "+" else "RTMAX"
+    if name != expected or not (offset.isascii() and offset.isdigit()):
         return None
-    total = number + int(offset)
-    return total if total <= signal.SIGRTMAX else None
+    total = number + int(offset) if sign == "+" else number - int(offset)
+    return total if signal.SIGRTMIN <= total <= signal.SIGRTMAX else None
 
 
 class ContainerTimeoutError(SandboxError, TimeoutError):
