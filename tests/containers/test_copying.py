@@ -177,6 +177,16 @@ def test_add_of_a_damaged_archive_names_it(context: Context) -> None:
             context.build(f"FROM {BASE}\nADD {name} /x/\n")
 
 
+def test_what_is_no_archive_is_added_as_a_file(context: Context) -> None:
+    with tarfile.open(context.folder / "whole.tar", "w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("/file"))
+    whole = (context.folder / "whole.tar").read_bytes()
+    for name, data in (("cut.tgz", whole[:40]), ("zero.tar", bytes(10240)), ("empty.tar", b"")):
+        (context.folder / name).write_bytes(data)
+    context.build(f"FROM {BASE}\nADD cut.tgz zero.tar empty.tar whole.tar /x/\n")
+    assert context.run("ls", "/x")[1].split() == ["cut.tgz", "empty.tar", "file", "zero.tar"]
+
+
 def test_modes_and_owners_are_docker_s(context: Context) -> None:
     context.write("key", "secret", 0o600)
     context.write("folder/deep/file", "text")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import lzma
 import os
 import re
 import shutil
 import stat
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -353,9 +355,9 @@ class Copy:
         with archive.open() as opened, open_archive(opened) as source:
             for member in source:
                 parts = PurePosixPath(member.name).parts
-                if ".." in parts or member.name.startswith("/"):
+                if ".." in parts:
                     raise ContextError(f"{archive.name} writes outside its root: {member.name}")
-                path = target / member.name
+                path = target / member.name.lstrip("/")
                 if path == target:
                     continue
                 if self._classic:
@@ -372,7 +374,7 @@ class Copy:
                     self._put(Entry(path, 0o777, "link", target=member.linkname, uid=uid, gid=gid))
                 elif member.islnk():
                     given = Entry(path, mode, uid=uid, gid=gid)
-                    self._linked(archive, path, target / member.linkname, given)
+                    self._linked(archive, path, target / member.linkname.lstrip("/"), given)
                 elif member.isreg():
                     content = source.extractfile(member)
                     assert content is not None
@@ -408,7 +410,11 @@ def _opened(source: FileBelow | Path) -> BinaryIO:
 
 
 def _is_archive(item: FileBelow) -> bool:
+    """Whether it begins as an archive with something in it; anything else is an ordinary file."""
     if not stat.S_ISREG(item.stat().st_mode):
         return False
-    with item.open() as file:
-        return tarfile.is_tarfile(file)
+    try:
+        with item.open() as file, tarfile.open(fileobj=file) as archive:
+            return archive.next() is not None
+    except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError):
+        return False
