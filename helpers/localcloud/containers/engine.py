@@ -318,6 +318,10 @@ class _Host:
         """The image of a FROM."""
         return self._session._available(reference, log)
 
+    def copies_mounts(self) -> bool:
+        """Whether containers run in a chroot."""
+        return self._session.networks.get(BRIDGE).mode == "chroot"
+
     def check(self) -> None:
         """End a build that waits when its run was stopped or has no time left."""
         if self._session.containers.closed or not self._session.time_left():

@@ -20,9 +20,13 @@ FOLDER = "cache-mounts"
 
 
 class CacheMounts:
-    """Folders by their id; ``check`` raises when the build shall end while it waits for one."""
+    """Folders by their id; ``check`` raises when the build shall end while it waits for one.
 
-    def __init__(self, cloud: Cloud, check: Callable[[], None]) -> None:
+    ``alone``: a shared one is one build's at a time, too, since what it has is a copy.
+    """
+
+    def __init__(self, cloud: Cloud, check: Callable[[], None], *, alone: bool = False) -> None:
+        self._alone = alone
         self._folder = cloud.folder(FOLDER)
         self._check = check
 
@@ -51,7 +55,8 @@ class CacheMounts:
 
     def _locked(self, descriptor: int, sharing: str) -> bool:
         """Whether the cache is this build's now; False: it is another's, and private."""
-        kind = fcntl.LOCK_SH if sharing in ("", "shared") else fcntl.LOCK_EX
+        shared = sharing in ("", "shared") and not self._alone
+        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         while True:
             try:
                 fcntl.flock(descriptor, kind | fcntl.LOCK_NB)

@@ -47,6 +47,9 @@ class Host(Protocol):
     ) -> int:
         """Run a command on the layers of a stage; what it writes goes to ``upper``."""
 
+    def copies_mounts(self) -> bool:
+        """Whether mounts are copies, which are written back when the command has ended."""
+
     def check(self) -> None:
         """Raise :class:`SandboxError` when the run was stopped, or its time is over."""
 
