@@ -25,7 +25,8 @@ class Az:
     """The real az, logged in as the tutorial's principal."""
 
     def __init__(self, cloud: LocalCloud, folder: Path) -> None:
-        assert AZ is not None, "the real az is not installed: make az"
+        if AZ is None:
+            pytest.skip("the Azure CLI is not installed; do it with: make az")
         self._az = AZ
         self._env = {**cloud.env, "AZURE_CONFIG_DIR": str(folder)}
         account = cloud.account

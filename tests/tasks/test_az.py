@@ -225,7 +225,18 @@ def test_docker_lists_versions_and_options(tools: Tools) -> None:
     status, text = tools.docker("images", "-q")
     assert status == 0
     assert {len(line) for line in text.splitlines()} == {12}
-    assert tools.docker("container", "ls", "-a") == (0, "NAMES")
+    status, text = tools.docker("container", "ls", "-a")
+    assert status == 0
+    assert text.split() == [
+        "CONTAINER",
+        "ID",
+        "IMAGE",
+        "COMMAND",
+        "CREATED",
+        "STATUS",
+        "PORTS",
+        "NAMES",
+    ]
     status, text = tools.docker("inspect", BASE, "never:1")
     assert (status, text.splitlines()[-1]) == (1, "Error: No such object: never:1")
     status, text = tools.docker("inspect", "-f", "{{.Id}}", BASE)

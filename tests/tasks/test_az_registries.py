@@ -38,7 +38,8 @@ class Both:
     """The stand-in and the real az, logged in as the same principal."""
 
     def __init__(self, cloud: LocalCloud, tools: Tools, folder: Path) -> None:
-        assert AZ is not None, "the real az is not installed: make az"
+        if AZ is None:
+            pytest.skip("the Azure CLI is not installed; do it with: make az")
         self.tools = tools
         python = Path(AZ).parent / "python"
         account = cloud.account
