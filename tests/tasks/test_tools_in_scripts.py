@@ -91,6 +91,15 @@ def test_az_in_a_script_is_the_identity_of_its_run(registry: Registry) -> None:
     assert "the local cloud cannot reach mcr.microsoft.com" in run.log
 
 
+def test_an_account_is_shown_without_a_right_to_read_its_subscription(registry: Registry) -> None:
+    show = "az account show --query [id,user.name] -o tsv"
+    task(registry, "account", f"cmd: az bash -c 'az login --identity -o none && {show}'")
+    run = ended(registry, "account")
+    assert run.status == "Succeeded", run.log
+    subscription = registry.cloud.subscription.rpartition("/")[2]
+    assert {subscription, "systemAssignedIdentity"} <= set(run.lines), run.log
+
+
 def test_an_image_that_is_built_on_it_has_az_in_its_steps_alone(registry: Registry) -> None:
     """While an image is built there is no identity, as on a builder."""
     dockerfile = "FROM mcr.microsoft.com/azure-cli\nRUN az version || echo refused=$?\n"

@@ -54,16 +54,12 @@ class Session:
                 "found. If this is expected, use '--allow-no-subscriptions' to have tenant level "
                 "access."
             )
-        self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        kept = {"subscription": found[0]["subscriptionId"], "name": found[0]["displayName"]}
-        self._file.write_text(json.dumps(kept))
-        self._file.chmod(0o600)
-        return [
+        accounts = [
             {
                 "environmentName": "AzureCloud",
                 "homeTenantId": one["tenantId"],
                 "id": one["subscriptionId"],
-                "isDefault": True,
+                "isDefault": one is found[0],
                 "name": one["displayName"],
                 "state": one["state"],
                 "tenantId": one["tenantId"],
@@ -75,26 +71,28 @@ class Session:
             }
             for one in found
         ]
+        self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._file.write_text(json.dumps(accounts[0]))
+        self._file.chmod(0o600)
+        return accounts
 
     def log_out(self) -> None:
         """``az logout``."""
         self._file.unlink(missing_ok=True)
 
     @property
-    def subscription(self) -> str:
-        """The id of the subscription of the login. Raises :class:`AzError` without one."""
-        return self._kept("subscription")
+    def account(self) -> dict[str, Any]:
+        """The account of the login, as az keeps it. Raises :class:`AzError` without one."""
+        try:
+            kept: dict[str, Any] = json.loads(self._file.read_text())
+        except (OSError, ValueError):
+            raise AzError("Please run 'az login' to setup account.") from None
+        return kept
 
     @property
-    def subscription_name(self) -> str:
-        """The name of that subscription. Raises :class:`AzError` without one."""
-        return self._kept("name")
-
-    def _kept(self, name: str) -> str:
-        try:
-            return str(json.loads(self._file.read_text())[name])
-        except (OSError, ValueError, KeyError):
-            raise AzError("Please run 'az login' to setup account.") from None
+    def subscription(self) -> str:
+        """The id of the subscription of the login. Raises :class:`AzError` without one."""
+        return str(self.account["id"])
 
     def _identity_token(self, resource: str) -> str:
         identity = self.context.identity

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...resource_types import CONTAINER_GROUP_TYPE
 from .arguments import UsageError
-from .az_account import ARM, Session
+from .az_account import Session
 from .az_registration import FLAG, MANY, YES, command, confirm, flat
 
 _ACI = f"/providers/{CONTAINER_GROUP_TYPE}"
@@ -31,14 +31,7 @@ def _logout(az: Session, options: Namespace) -> Any:  # noqa: ARG001
 
 @command("account show")
 def _account(az: Session, options: Namespace) -> Any:  # noqa: ARG001
-    found = az.request("GET", f"{ARM}/subscriptions/{az.subscription}").json()
-    return {
-        "id": found["subscriptionId"],
-        "name": found["displayName"],
-        "state": found["state"],
-        "tenantId": found["tenantId"],
-        "isDefault": True,
-    }
+    return az.account  # what the login has kept: no right to read the subscription is needed
 
 
 @command("group show", ("--name", "-n", "--resource-group", "-g", "!"))

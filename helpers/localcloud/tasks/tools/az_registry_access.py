@@ -71,7 +71,7 @@ def find_registry(az: Session, given: str, group: str | None = None) -> dict[str
     if not match:
         raise RegistryNotFoundError(
             f"The resource with name '{name}' and type '{REGISTRY_TYPE}' could not be found in "
-            f"subscription '{az.subscription_name} ({az.subscription})'."
+            f"subscription '{az.account['name']} ({az.subscription})'."
         )
     found: dict[str, Any] = az.request("GET", ARM + match[0]["id"]).json()
     return found
