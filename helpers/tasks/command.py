@@ -34,9 +34,10 @@ _LINT = """\
 Looks for what will surprise on Azure, in a task file and the Dockerfiles that it builds, in one
 Dockerfile, or in all of a folder: a Dockerfile that the dependency scan refuses, BuildKit's syntax
 while BuildKit is off, an env that the agent's shell takes apart, aliases in a file whose version
-has none, a base image that no trigger can watch, and images that this machine has not got. Each
-finding has its place, what will happen, the way out, and the name of its rule. The exit status is
-1 when a run would fail, 0 when there are warnings alone. Nothing runs, and no local cloud is
+has none, properties and names that ACR Tasks does not know and passes over, a base image that no
+trigger can watch, and images that this machine has not got. Each finding has its place, what will
+happen, the way out, and the name of its rule. The exit status is 1 when a run would fail, 0 when
+there are warnings alone. Nothing runs, and no local cloud is
 needed. Paths count from the folder, or from that of the task file: the source of the run."""
 
 

@@ -24,7 +24,7 @@ from ..localcloud.tasks.errors import TaskError
 from ..localcloud.tasks.templating.render_options import RenderOptions
 from ..localcloud.tasks.tools import docker_run
 from ..localcloud.tasks.tools.arguments import UsageError
-from . import dockerfile_rules
+from . import dockerfile_rules, property_rules
 from .dockerfile_rules import UNKNOWN, Build
 from .findings import ERROR, WARNING, Finding
 
@@ -33,6 +33,7 @@ _COMMAND = re.compile(r"""^(\s*(?:-\s+)?)["']?(?:build|cmd|push)["']?\s*:""", re
 _LINE = re.compile(r"\bline (\d+)")
 _SECRET_NAME = re.compile(r"passw|secret|token|api_?key|credential|\bpat\b|_pat\b", re.IGNORECASE)
 _HIDDEN = "0secret0"  # stands for the value of a secret
+_NETWORKS = {"", "bridge", "default", "host", "none"}  # those that docker has
 _TOOLS = {"docker", *aliases.IMAGES}
 
 
@@ -53,21 +54,39 @@ def check(file: TaskFile) -> Iterator[Finding]:
     """Everything that the rules find in a task file and the Dockerfiles that it builds."""
     yield from _secrets_of_set(file)
     yield from _aliases_off(file)
+    run = _options(file, file.values).run()
+    yield from property_rules.run_names(file.name, file.text, list(run))
     try:
         task = _read(file)
     except TaskError as error:
-        told = str(error)
+        told, *more = (part.strip().rstrip(".") for part in str(error).splitlines())
+        told = " ".join([told, "; ".join(more)]).rstrip()
         line = _LINE.search(told)
         yield Finding(
             *(file.name, int(line[1]) if line else 1, 1, ERROR, "task-refused"),
-            f"ACR Tasks refuses the file: {told.splitlines()[0].rstrip('.')}",
+            f"ACR Tasks refuses the file: {told}",
             "See what it makes of it: python -m helpers task render",
         )
+        yield from property_rules.ignored(file.name, file.text)  # the cause may be a slip in a name
         return
+    yield from property_rules.ignored(file.name, file.text, task.rendered)
+    if not task.steps:
+        yield Finding(
+            *(file.name, 1, 1, WARNING, "no-steps"),
+            "the file has no steps: its run does nothing, and succeeds",
+            "List them below 'steps'",
+        )
     places = _places(file.text, len(task.steps))
     made = {normalized(tag) for step in task.steps if step.build for tag in _tags(step)}
     changed = False  # whether an earlier step may have made files
+    networks = {*_NETWORKS, *(one.name for one in task.networks)}
     for step, place in zip(task.steps, places, strict=True):
+        if step.network not in networks and UNKNOWN not in step.network:
+            yield Finding(
+                *(file.name, *place, ERROR, "network-unknown"),
+                f"step {step.id}: the file has no network '{step.network}', and docker refuses it",
+                "Declare it below 'networks'",
+            )
         yield from _environment(file, task, step, place)
         if step.build:
             yield from _build(file, step, place, frozenset(made), changed=changed)

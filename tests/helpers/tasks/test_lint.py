@@ -247,7 +247,57 @@ def test_the_words_of_a_cmd_are_read_as_by_docker_run(
     ]
 
 
+NAMES = [
+    # (task file, rule, line, column, what is told)
+    (f"{HEAD}  - cmd: bash\n    timout: 5\n", "property-ignored", 4, 5, "Write 'timeout'"),
+    (f"{HEAD}  - comand: bash\n", "property-ignored", 3, 5, "Write 'cmd'"),
+    (f"# a\n{HEAD}# b\n  - cmd: bash\n    Env: [A=1]\n", "property-ignored", 6, 5, "Write 'env'"),
+    ("version: v1.1.0\nstep:\n  - cmd: bash\n", "property-ignored", 2, 1, "Write 'steps'"),
+    ("version: v1.1.0\nstep:\n  - cmd: bash\n", "no-steps", 1, 1, "does nothing"),
+    ("", "no-steps", 1, 1, "does nothing"),
+    (
+        f"alias:\n  valeus: {{a: b}}\n{HEAD}  - cmd: bash\n",
+        "property-ignored",
+        *(2, 3, "Write 'values'"),
+    ),
+    (
+        f"x-step: &common\n  timout: 5\n{HEAD}  - cmd: bash\n    <<: *common\n",
+        "property-ignored",
+        *(2, 3, "a step has no such property"),
+    ),
+    (
+        f"{HEAD}{{{{range list 1 2}}}}\n  - cmd: bash\n    frob: {{{{.}}}}\n{{{{end}}}}\n",
+        "property-ignored",
+        *(5, 1, "'frob'"),
+    ),
+    (f"{HEAD}  - cmd: bash -c '{{{{ .Run.Id }}}}'\n", "run-name-unknown", 3, 19, "Write 'ID'"),
+    (f"{HEAD}  - cmd: bash\n    network: nope\n", "network-unknown", 3, 5, "Declare it"),
+    (f"{HEAD}  - cmd: bash\n    env: A=b\n", "task-refused", 4, 1, "env must be a list of texts"),
+]
+
+
+@pytest.mark.parametrize(("task", "rule", "line", "column", "told"), NAMES)
+def test_a_name_that_nobody_knows_is_told(
+    capsys: pytest.CaptureFixture[str],
+    *,
+    tmp_path: Path,
+    task: str,
+    rule: str,
+    line: int,
+    column: int,
+    told: str,
+) -> None:
+    write(tmp_path, task_yaml=task)
+    _, found = lint(capsys, tmp_path / "task.yaml")
+    places = {(one["rule"], one["line"], one["column"]) for one in found}
+    assert (rule, line, column) in places, found
+    assert any(told in f"{one['message']}. {one['advice']}" for one in found), found
+
+
 CLEAN = [
+    (f"common: &a\n  timeout: 5\n{HEAD}  - cmd: bash\n    <<: *a\n", BASE),
+    (f"x-any: {{a: 1}}\n{HEAD}# {{{{.Run.Id}}}}\n  - cmd: bash -c '{{{{.Run.ID}}}}'\n", BASE),
+    (f"{HEAD}  - cmd: bash\n    network: n\nnetworks:\n  - name: n\n", BASE),
     (f"{HEAD}  - cmd: --rm -e A=1 node:15-alpine true\n", BASE),
     (f"{HEAD}  - build: .\n    env: [DOCKER_BUILDKIT=1]\n", f"{BASE}COPY --chmod=755 a /a\n"),
     (f"{HEAD}  - build: -t b:1 -f Dockerfile .\n  - cmd: b:1\n", BASE),

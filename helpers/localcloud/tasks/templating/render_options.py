@@ -52,9 +52,9 @@ class RenderOptions:
     resolve_secrets: Callable[[list[SecretReference]], Mapping[str, str]] | None = None
     read_file: Callable[[str], str] | None = None
 
-    def data(self, secrets: Mapping[str, str]) -> Values:
-        """The dot of the template (templating/base_render_options.go)."""
-        run = {
+    def run(self) -> dict[str, str]:
+        """What a template has as ``.Run`` (templating/base_render_options.go)."""
+        return {
             "ID": self.run_id,
             "Commit": self.commit,
             "Repository": self.repository,
@@ -70,6 +70,10 @@ class RenderOptions:
             "Architecture": self.architecture,
             "TaskName": self.task_name,
         }
+
+    def data(self, secrets: Mapping[str, str]) -> Values:
+        """The dot of the template (templating/base_render_options.go)."""
+        run = self.run()
         values = _values_file(self.values_file)
         values.update(self.values)
         return Values(
