@@ -56,9 +56,10 @@ DIFFERENCES: tuple[Difference, ...] = (
         "A step's identity is its task's",
         "Containers of steps ask for tokens of the task's identity at `169.254.169.254`, as on a "
         "virtual machine, and at `IDENTITY_ENDPOINT` with `IDENTITY_HEADER`, as in App Service; in a "
-        "chroot only there, since the address would be this machine's. Tokens are for Resource "
-        "Manager, Key Vault, registries and Microsoft Graph; other resources are unknown to this "
-        "tenant.",
+        "chroot only there, since the address would be this machine's. Where the kernel has no veth, "
+        "no container of such a run can listen on port 80 of all addresses, and the log says so. Tokens are "
+        "for Resource Manager, Key Vault, registries and Microsoft Graph; other resources are unknown "
+        "to this tenant.",
     ),
     Difference(
         "BuildKit's frontends are one program",

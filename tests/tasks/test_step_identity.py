@@ -36,8 +36,8 @@ def step(script: str, more: str = "") -> str:
     return f"  - cmd: {json.dumps(command)}\n" + "".join(f"    {one}\n" for one in more.split("\n"))
 
 
-def task(registry: Registry, name: str, *steps: str) -> dict[str, Any]:
-    text = "version: v1.0.0\nsteps:\n" + "".join(steps)
+def task(registry: Registry, name: str, *steps: str, version: str = "v1.0.0") -> dict[str, Any]:
+    text = f"version: {version}\nsteps:\n" + "".join(steps)
     content = base64.b64encode(text.encode()).decode()
     return registry.task(name, {"type": "EncodedTask", "encodedTaskContent": content})
 
@@ -79,6 +79,40 @@ def test_every_container_of_a_step_has_the_identity_of_its_task(registry: Regist
     assert [who(one) for one in found] == [own] * 5
     assert {one["resource"] for one in found} == {"https://vault.azure.net"}
     assert all(3500 < int(one["expires_in"]) < 3600 for one in found)
+
+
+def test_a_server_of_the_run_listens_on_the_port_of_the_metadata_service(
+    registry: Registry,
+) -> None:
+    """In each network of a run."""
+    server = "require('http').createServer((q, r) => r.end('{\"own\": true}')).listen(80)"
+    names = {"web": "front", "apart": "side"}
+    made = task(
+        registry,
+        "port80",
+        *(
+            f"  - id: {name}\n"
+            f"    cmd: {json.dumps(f'docker.io/library/node:15-alpine node -e {shlex.quote(server)}')}\n"
+            f"    detach: true\n    network: {network}\n"
+            for name, network in names.items()
+        ),
+        *(
+            step(
+                f"curl -s --retry 20 --retry-delay 1 --retry-connrefused http://{name}/; echo; "
+                f"{ASK}; echo; {APP_SERVICE}; echo; "
+                "curl -s http://169.254.169.254:81/; echo other=$?",
+                f"network: {network}",
+            )
+            for name, network in names.items()
+        ),
+        version="v1.1.0\nnetworks: [{name: front}, {name: side}]",
+    )
+    run = ended(registry, "port80")
+    found = answers(run)
+    own = (made["identity"]["principalId"], "https://vault.azure.net")
+    assert [one for one in found if "own" in one] == [{"own": True}] * 2, run.log
+    assert [who(one) for one in found if "own" not in one] == [own] * 4
+    assert run.lines.count("other=7") == 2
 
 
 def test_what_is_wrong_with_a_request_is_told_as_azure_does(registry: Registry) -> None:

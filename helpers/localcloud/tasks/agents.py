@@ -18,7 +18,7 @@ from typing import Any
 from .. import fork_server, timestamps
 from ..blobs.account import BlobAccount
 from ..cloud import Cloud
-from ..containers.sandboxes import network
+from ..containers.sandboxes import metadata, network
 from ..registry.tokens import AgentTokens
 from .completion import complete, last_line
 from .execution import folders
@@ -149,6 +149,8 @@ class _Execution:
         message: dict[str, Any] = json.loads(data)
         if "namespaces" in message:
             network.assume(message["namespaces"])
+        if "shared" in message:
+            metadata.warn(message["shared"])
         if "within" in message:
             seconds, self._limit_message = message["within"]
             self._limit = time.monotonic() + seconds if seconds else math.inf

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import errno
+import functools
+import logging
 import os
 import socket
 from collections.abc import Callable
@@ -17,9 +19,27 @@ from urllib.parse import urlsplit
 from .network import LOOPBACK, Network
 from .relay import patiently
 
+log = logging.getLogger(__name__)
+
 ADDRESS, PORT = "169.254.169.254", 80
 _LARGEST = 4096  # bytes of the proxy's answer
 _PATIENCE = 10.0  # seconds for it
+
+
+@functools.cache
+def warn(reason: str) -> None:
+    """Say once in the log of this process what networks with the address lack here."""
+    log.warning(
+        "no namespace of its own for %s (%s): in runs with an identity no container can listen on "
+        "port %s of all addresses",
+        ADDRESS,
+        reason,
+        PORT,
+    )
+
+
+# Who is told why the port is shared; an agent, which has one run, passes it on.
+shared: Callable[[str], None] = warn
 
 
 def serve(network: Network, proxy_url: str, secret: Callable[[], str]) -> None:
@@ -42,7 +62,9 @@ def serve(network: Network, proxy_url: str, secret: Callable[[], str]) -> None:
             raise
         return connection
 
-    network.answer(ADDRESS, PORT, connect)
+    reason = network.answer(ADDRESS, PORT, connect)
+    if reason:
+        shared(reason)
 
 
 async def _introduce(connection: socket.socket, secret: str) -> None:

@@ -29,7 +29,7 @@ import struct
 import time
 from typing import Any
 
-from . import control_group
+from . import control_group, veth
 from .confinement import become, protect_host, restrict
 from .processes import (
     children_of,
@@ -46,7 +46,6 @@ CLONE_NEWNET = 0x40000000
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 PR_SET_PDEATHSIG = 1
 SIOCSIFFLAGS = 0x8914  # linux/sockios.h
-SIOCSIFADDR, SIOCSIFNETMASK = 0x8916, 0x891C
 IFF_UP_RUNNING = 0x1 | 0x40  # linux/if.h
 MESSAGE = 65536  # bytes
 DESCRIPTORS = 200  # of one request, at most
@@ -123,15 +122,6 @@ def bring_loopback_up() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         request = struct.pack("16sh14x", b"lo", IFF_UP_RUNNING)
         fcntl.ioctl(any_socket, SIOCSIFFLAGS, request)
-
-
-def add_address(address: str) -> None:
-    """Give the network another address of its own, which nothing outside of it has."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        for operation, value in ((SIOCSIFADDR, address), (SIOCSIFNETMASK, "255.255.255.255")):
-            number = socket.inet_aton(value)
-            request = struct.pack("16sHH4s8x", b"lo:1", socket.AF_INET, 0, number)
-            fcntl.ioctl(any_socket, operation, request)
 
 
 def start_sandboxed(request: dict[str, Any], descriptors: list[int]) -> int:
@@ -364,13 +354,10 @@ def _answer(control: socket.socket, request: dict[str, Any], received: list[int]
         if operation == "socket":
             passed.append(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
         elif operation == "listen":
-            listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            passed.append(veth.listener(request["address"], request["port"]))
+        elif operation == "answer":
+            listener, reply["shared"] = veth.listen(request["address"], request["port"])
             passed.append(listener)
-            if not request["address"].startswith("127."):
-                add_address(request["address"])
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((request["address"], request["port"]))
-            listener.listen(128)
         elif operation == "start":
             with open(received.pop(0), encoding="utf-8", errors="surrogateescape") as file:
                 reply["process"] = start_sandboxed(json.load(file), received)

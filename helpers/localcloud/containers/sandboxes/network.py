@@ -226,21 +226,22 @@ class Network:
                 address, lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM), 0.0
             )
 
-        self._answer(LOOPBACK, PROXY_PORT, connect)
+        self._relaying().serve(self._listener(LOOPBACK, PROXY_PORT), connect)
         self._proxy_url = f"http://{LOOPBACK}:{PROXY_PORT}"
 
-    def answer(self, address: str, port: int, connect: Connect) -> None:
-        """Relay what connects to an address of the network's own to what ``connect`` opens.
+    def answer(self, address: str, port: int, connect: Connect) -> str:
+        """Relay what containers connect to at an address of no machine to what ``connect`` opens.
 
-        In a chroot it would be the machine's: raises :class:`SandboxError`.
+        Returns why no container can listen on ``port`` of all addresses then; '' when it can. In a
+        chroot the address would be the machine's: raises :class:`SandboxError`.
         """
         if self.mode == "chroot":
             raise SandboxError("in a chroot, a container network has no address of its own")
+        request = {"operation": "answer", "address": address, "port": port}
         with self._lock:
-            self._answer(address, port, connect)
-
-    def _answer(self, address: str, port: int, connect: Connect) -> None:
-        self._relaying().serve(self._listener(address, port), connect)
+            reply, received = self._exchange(request)
+            self._relaying().serve(socket.socket(fileno=received[0]), connect)
+        return str(reply["shared"])
 
     def add_name(self, name: str, address: str = LOOPBACK) -> None:
         """Let every container of the network reach ``name``. Raises :class:`SandboxError`."""

@@ -17,7 +17,7 @@ from typing import Any
 
 from ... import forking
 from ...cloud import Cloud
-from ...containers.sandboxes import network
+from ...containers.sandboxes import metadata, network
 from ...errors import no_space
 from ..runs import Runs
 from . import limits
@@ -38,6 +38,7 @@ def main(descriptors: list[int], *, home: str) -> int:
     cloud = Cloud(Path(home), provision=False, checked=True)
     cloud.outbox.wake = lambda: _tell(control, {"event": True})
     cloud.store.changed = lambda: _tell(control, {"changed": True})
+    metadata.shared = lambda reason: _tell(control, {"shared": reason})
     limits.watch = lambda seconds, message: _tell(control, {"within": [seconds, message]})
     network.prepare()
     data = _heard(control)

@@ -33,8 +33,7 @@ class RunIdentity:
     def serve(self, network: Network) -> None:
         """Let the containers of a network ask at 169.254.169.254, where that address is its own.
 
-        Only for a run with an identity: nothing else in that network can listen on port 80 of all
-        its addresses then.
+        Only for a run with an identity: others do not pay for it.
         """
         if self._principal is None:
             return
