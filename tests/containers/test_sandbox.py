@@ -6,13 +6,14 @@ import os
 import signal
 import stat
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers.errors import SandboxError
-from helpers.localcloud.containers.sandboxes import initial_layer
+from helpers.localcloud.containers.sandboxes import chroot, initial_layer
 from helpers.localcloud.containers.sandboxes.container import (
     ContainerSpec,
     Mount,
@@ -162,6 +163,60 @@ def test_a_link_in_place_of_a_mount_brings_nothing_of_the_host(
     assert sh(cloud, script, mounts=mounts)[0] == 0
     assert [*work.iterdir(), *home.iterdir()] == []
     assert (host / "home/secret").read_text() == "of the host"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="chroot needs root")
+def test_in_a_chroot_files_of_a_large_layer_are_shared_and_never_changed(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LOCALCLOUD_SANDBOX", "chroot")
+    monkeypatch.setattr(chroot, "LARGE", 1000)
+    layer = tmp_path / "layer"
+    (layer / "opt").mkdir(parents=True)
+    for name in ("kept", "replaced", "removed"):
+        (layer / "opt" / name).write_text(name * 1000)
+    (layer / "opt/closed").write_text("of the owner\n")
+    (layer / "opt/closed").chmod(0o600)
+    (layer / "opt/link").symlink_to("closed")
+    before = {path.name: path.lstat() for path in (layer / "opt").iterdir()}
+    upper = tmp_path / "upper"
+    script = (
+        "cd /opt; stat -c %h kept closed; cat closed; echo more >> closed; rm link;"
+        "echo x >> kept || chmod 777 kept || chown $(id -u) kept || ln kept other || echo refused;"
+        "rm removed; echo new > fresh; mv fresh replaced; echo free > added"
+    )
+    output: list[bytes] = []
+    spec = ContainerSpec((base_layer(), layer), ("sh", "-c", script), upper=upper)
+    code = Sandbox(cloud).run(spec, output.append, 30)
+    lines = b"".join(output).decode().splitlines()
+    assert (code, lines[:3]) == (0, ["2", "1", "of the owner"])
+    assert "refused" in lines
+    after = {path.name: path.lstat() for path in (layer / "opt").iterdir()}
+    assert {
+        name: (one.st_uid, one.st_mode, one.st_size, one.st_nlink) for name, one in after.items()
+    } == {
+        name: (one.st_uid, one.st_mode, one.st_size, one.st_nlink) for name, one in before.items()
+    }
+    assert {path.name for path in (upper / "opt").iterdir()} == {
+        *("added", "closed", "link", "removed", "replaced")
+    }
+    assert (upper / "opt/replaced").read_text() == "new\n"
+    # The same again, on what has been written.
+    output.clear()
+    again = replace(spec, argv=("sh", "-c", "cat /opt/closed /opt/replaced; echo y >> /opt/added"))
+    assert Sandbox(cloud).run(again, output.append, 30) == 0
+    assert b"".join(output) == b"of the owner\nmore\nnew\n"
+    assert (upper / "opt/added").read_text() == "free\ny\n"
+
+
+def test_further_names_of_a_file_stay_names_of_it(any_cloud: Cloud, tmp_path: Path) -> None:
+    upper = tmp_path / "upper"
+    script = "mkdir -p /a/b; echo 1 > /z; ln /z /a/one; ln /z /a/b/two; echo 1 > /a/other"
+    assert sh(any_cloud, script, upper=upper)[0] == 0
+    inodes = {name: (upper / name).stat().st_ino for name in ("z", "a/one", "a/b/two", "a/other")}
+    assert len({inodes["z"], inodes["a/one"], inodes["a/b/two"]}) == 1
+    assert inodes["a/other"] != inodes["z"]
+    assert (upper / "a/b/two").read_text() == "1\n"
 
 
 def test_environment_working_directory_and_name_resolution(any_cloud: Cloud) -> None:

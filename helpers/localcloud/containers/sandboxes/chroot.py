@@ -17,6 +17,8 @@ from ..errors import SandboxError
 from .overlay import is_opaque, is_whiteout
 
 Fingerprint = tuple[int, ...]
+# Bytes of a layer whose files are shared with the container: to copy them takes too long.
+LARGE = 256 << 20
 _CONTENT = (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK)
 _DEVICES = (("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9))
 
@@ -25,7 +27,9 @@ class ChangedTree:
     """The layers copied into one tree; afterwards the changes in it go to ``upper``.
 
     Only for root. Mounts are copied in, and out again when they are writable, because binding
-    one directory onto another needs the namespaces that are refused.
+    one directory onto another needs the namespaces that are refused. Of a layer above
+    :data:`LARGE` bytes, files are the layer's own: they stay root's, whom no container is, so
+    that it cannot change them in their place, but can remove or replace them.
     """
 
     def __init__(self, root: Path, layers: Sequence[Path], upper: Path | None) -> None:
@@ -34,32 +38,42 @@ class ChangedTree:
         self._mounts: list[tuple[Path, int]] = []
         root.mkdir(mode=0o755)
         root.chmod(0o755)
-        written = [upper] if upper is not None and upper.is_dir() else []
-        for layer in (*layers, *written):
+        self._shared: set[int] = set()  # inodes
+        for layer in layers:
             self._stack(layer)
+        if upper is not None and upper.is_dir():
+            self._stack(upper, share=False)
         self._before: dict[str, Fingerprint] = {}
 
-    def _stack(self, layer: Path) -> None:
-        """Copy a layer over what is there, as overlayfs would show it."""
+    def _stack(self, layer: Path, *, share: bool = True) -> None:
+        """Copy a layer over what is there, as overlayfs would show it; or ``share`` a large one."""
+        size = 0
+        inodes: set[int] = set()
+        own: list[Path] = []  # links, and the few files that the container could not read
         for folder, folders, files in os.walk(layer):
             target = self.root / Path(folder).relative_to(layer)
             if _opaque(Path(folder)):
                 for child in target.iterdir():
                     _remove(child)
             for name in (*folders, *files):
-                status = (Path(folder) / name).lstat()
+                path = Path(folder) / name
+                status = path.lstat()
                 goal = target / name
                 if not stat.S_ISDIR(status.st_mode) or goal.is_symlink() or goal.is_file():
                     _remove(goal)
-        subprocess.run(
-            ["cp", "-a", "--reflink=auto", f"{layer}/.", str(self.root)],
-            check=True,
-            capture_output=True,
-        )
-        for folder, _, files in os.walk(layer):
-            for name in files:
-                if _whiteout(Path(folder) / name):
-                    _remove(self.root / Path(folder).relative_to(layer) / name)
+                if _open_to_all(status.st_mode):
+                    size += status.st_size
+                    inodes.add(status.st_ino)
+                elif not stat.S_ISDIR(status.st_mode):
+                    own.append(path.relative_to(layer))
+        if share and size > LARGE and layer.stat().st_dev == self.root.stat().st_dev:
+            self._shared |= inodes
+            _copy_in(layer, self.root, "--link")
+            for path in own:
+                _own(layer / path, self.root / path)
+        else:
+            _copy_in(layer, self.root, "--reflink=auto")
+        _apply_whiteouts(layer, self.root)
 
     def write(self, path: str, content: bytes) -> None:
         """A file in the tree, in the place of what is there."""
@@ -81,10 +95,14 @@ class ChangedTree:
                         change_mode(devices.descriptor, name, 0o666)
             for source, target, read_only in mounts:
                 self._mount(root, source, target, read_only)
-        for _, folders, files, folder in os.fwalk(self.root, follow_symlinks=False):
-            os.chown(folder, user, user)
+        for _, folders, files, opened in os.fwalk(self.root, follow_symlinks=False):
+            os.chown(opened, user, user)
             for name in (*folders, *files):
-                os.chown(name, user, user, dir_fd=folder, follow_symlinks=False)
+                if self._shared and (
+                    os.stat(name, dir_fd=opened, follow_symlinks=False).st_ino in self._shared
+                ):
+                    continue
+                os.chown(name, user, user, dir_fd=opened, follow_symlinks=False)
         self._before = dict(self._entries())
 
     def _mount(self, root: RootFolder, source: int, target: str, read_only: bool) -> None:
@@ -133,10 +151,11 @@ class ChangedTree:
     def _write_changes(self, root: RootFolder, upper: Path) -> None:
         """Write what differs; another container may still have a folder of the tree open."""
         after = dict(self._entries())
+        written: dict[int, Path] = {}  # files with several names, by inode
         for path in sorted(after):
             if self._before.get(path) != after[path]:
                 _make_parents(root, upper, Path(path).parent)
-                _copy_changed(root, path, upper / path)
+                _copy_changed(root, path, upper / path, written)
         gone = {path for path in self._before if path not in after}
         for path in sorted(gone):
             if str(Path(path).parent) in gone:
@@ -172,9 +191,20 @@ def _make_parents(root: RootFolder, upper: Path, relative: Path) -> None:
             _copy_changed(root, str(folder), upper / folder)
 
 
-def _copy_changed(root: RootFolder, path: str, target: Path) -> None:
-    """Copy one entry of the tree to ``target``, in the place of what is there. Raises OSError."""
+def _copy_changed(
+    root: RootFolder, path: str, target: Path, written: dict[int, Path] | None = None
+) -> None:
+    """Copy one entry of the tree to ``target``, in the place of what is there. Raises OSError.
+
+    A further name of a file that was ``written`` is one there, too.
+    """
     status = root.stat(path, links=False)
+    if written is not None and stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
+        first = written.setdefault(status.st_ino, target)
+        if first != target:
+            _remove(target)
+            target.hardlink_to(first)
+            return
     if stat.S_ISLNK(status.st_mode):
         _remove(target)
         target.symlink_to(root.readlink(path))
@@ -249,6 +279,33 @@ def _copy_file(source: RootFolder, target: RootFolder, path: str, status: os.sta
             copy.flush()
             os.fchmod(copy.fileno(), stat.S_IMODE(status.st_mode))
             os.utime(copy.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _open_to_all(mode: int) -> bool:
+    """Whether it is a file that anybody may read, and execute where its owner may."""
+    executable = mode & stat.S_IXUSR == 0 or mode & stat.S_IXOTH != 0
+    readable = mode & stat.S_IRUSR != 0 and mode & stat.S_IROTH != 0
+    return stat.S_ISREG(mode) and readable and executable
+
+
+def _copy_in(layer: Path, root: Path, how: str) -> None:
+    subprocess.run(["cp", "-a", how, f"{layer}/.", root], check=True, capture_output=True)
+
+
+def _apply_whiteouts(layer: Path, root: Path) -> None:
+    for folder, _, files in os.walk(layer):
+        for name in files:
+            if _whiteout(Path(folder) / name):
+                _remove(root / Path(folder).relative_to(layer) / name)
+
+
+def _own(source: Path, goal: Path) -> None:
+    """A copy in the place of a hard link."""
+    _remove(goal)
+    if source.is_symlink():
+        goal.symlink_to(source.readlink())
+    else:
+        subprocess.run(["cp", "-a", source, goal], check=True, capture_output=True)
 
 
 def _remove(path: Path) -> None:
