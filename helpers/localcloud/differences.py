@@ -73,6 +73,16 @@ DIFFERENCES: tuple[Difference, ...] = (
         BUILDKIT,
     ),
     Difference(
+        "A chroot has no root",
+        "Where namespaces are refused, root of a container is an ordinary user that owns the files of "
+        "its image: `chown` (to root, too), `mount` and reading what its owner may not read fail, as "
+        "does the `RUN` that calls them; owners are `COPY --chown`'s. Files of a layer above 256 MiB "
+        "(the real Azure CLI) are shared by containers: to be removed and replaced, not to be changed "
+        "in their place. `/proc` is empty, `/dev/shm` is a folder, so what is in it counts as disk. "
+        "Networks of a run keep nothing apart: two servers that want the same port cannot both have "
+        "it, whatever their networks.",
+    ),
+    Difference(
         "Builds are reproducible",
         "The same input has the same digest, and is no update. On Azure a build carries its time, "
         "and even an unchanged rebuild is one.",
