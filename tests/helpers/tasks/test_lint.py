@@ -272,6 +272,8 @@ NAMES = [
     ),
     (f"{HEAD}  - cmd: bash -c '{{{{ .Run.Id }}}}'\n", "run-name-unknown", 3, 19, "Write 'ID'"),
     (f"{HEAD}  - cmd: bash\n    network: nope\n", "network-unknown", 3, 5, "Declare it"),
+    (f"{HEAD}  - id: a\n    cmd: bash\n", "step-name-refused", 4, 5, "two characters or more"),
+    (f"{HEAD}  - build: .\n    id: _build\n", "step-name-refused", 3, 5, "docker refuses"),
     (f"{HEAD}  - cmd: bash\n    env: A=b\n", "task-refused", 4, 1, "env must be a list of texts"),
 ]
 
@@ -297,6 +299,7 @@ def test_a_name_that_nobody_knows_is_told(
 CLEAN = [
     (f"common: &a\n  timeout: 5\n{HEAD}  - cmd: bash\n    <<: *a\n", BASE),
     (f"x-any: {{a: 1}}\n{HEAD}# {{{{.Run.Id}}}}\n  - cmd: bash -c '{{{{.Run.ID}}}}'\n", BASE),
+    (f"{HEAD}  - id: p\n    push: [a]\n", BASE),
     (f"{HEAD}  - cmd: bash\n    network: n\nnetworks:\n  - name: n\n", BASE),
     (f"{HEAD}  - cmd: --rm -e A=1 node:15-alpine true\n", BASE),
     (f"{HEAD}  - build: .\n    env: [DOCKER_BUILDKIT=1]\n", f"{BASE}COPY --chmod=755 a /a\n"),
