@@ -289,3 +289,7 @@ def test_link_knows_nothing_of_what_is_below(context: Context) -> None:
     built(context, "RUN mkdir /real && ln -s /real /link\nCOPY --link file /link/file\n")
     assert context.run("ls", "/real")[1] == ""
     assert shown(context, "/link/file") == "1"
+    told = (
+        "there is no /etc/passwd for nobody: scratch has none, and --link sees none. Write a number"
+    )
+    assert told in refused(context, "COPY --link --chown=nobody file /file\n")

@@ -96,6 +96,14 @@ def test_errors_name_the_line(text: str, message: str) -> None:
         parse(text, frontend=BUILDKIT if "<<" in text else CLASSIC)
 
 
+def test_a_here_document_is_named_where_the_classic_builder_stops() -> None:
+    with pytest.raises(BuildError, match="instruction: NOT. Line 2 begins a here-document, which"):
+        parse("FROM a\nCOPY <<E /f\nnot one\nE\n")
+    for above in ("RUN echo '<<E'", "ENV A <<E"):
+        with pytest.raises(BuildError, match="instruction: NOT. It knows ADD"):
+            parse(f"FROM a\n{above}\nNOT one\n")
+
+
 @pytest.mark.parametrize(
     ("word", "expected"),
     [

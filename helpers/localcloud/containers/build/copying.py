@@ -98,7 +98,10 @@ class Copy:
         if user.isdigit():
             return int(user), int(user)
         if self._root is None and user:
-            raise ContextError(f"invalid user index: -1: there is no /etc/passwd for {user}")
+            raise ContextError(
+                f"invalid user index: -1: there is no /etc/passwd for {user}: scratch has "
+                "none, and --link sees none. Write a number"
+            )
         try:
             account = self._root.account(user) if self._root is not None and user else None
         except UnknownUserError:

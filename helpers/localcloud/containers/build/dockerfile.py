@@ -106,7 +106,7 @@ class _Reader:
             raise self._unread(len(self._lines), "file with no instructions")
         checked: list[Instruction] = []
         for instruction, given in found:
-            self._check(instruction, given)
+            self._check(instruction, given, checked[-1] if checked else None)
             if not checked and instruction.name not in ("FROM", "ARG"):
                 raise BuildError(
                     f"{self._name}:{instruction.line}: {instruction.text}: no build stage in "
@@ -221,13 +221,16 @@ class _Reader:
         )
         return [inner[0], *below], False
 
-    def _check(self, instruction: Instruction, given: list[str]) -> None:
+    def _check(self, instruction: Instruction, given: list[str], above: Instruction | None) -> None:
         where = f"{self._name}:{instruction.line}: dockerfile parse error line {instruction.line}"
         if instruction.name not in INSTRUCTIONS:
-            raise BuildError(
-                f"{where}: unknown instruction: {instruction.name}. It knows "
-                f"{', '.join(sorted(INSTRUCTIONS))}"
-            )
+            told = f"It knows {', '.join(sorted(INSTRUCTIONS))}"
+            if above and not self._frontend.has(1, 4) and _begins_here_document(above):
+                told = (
+                    f"Line {above.line} begins a here-document, which needs BuildKit: env "
+                    "DOCKER_BUILDKIT=1 of the step"
+                )
+            raise BuildError(f"{where}: unknown instruction: {instruction.name}. {told}")
         if instruction.name == "HEALTHCHECK" and instruction.words[:1] in (("NONE",), ("none",)):
             given = []  # not even looked at
         try:
@@ -249,6 +252,11 @@ def _repeated(given: list[str]) -> Iterator[tuple[str, str]]:
         flag, _, value = word[2:].partition("=")
         if flag in REPEATED:
             yield flag, value
+
+
+def _begins_here_document(instruction: Instruction) -> bool:
+    name, rest = instruction.name, instruction.rest
+    return name in ("RUN", "COPY", "ADD") and _HEREDOC.search(_outside_quotes(rest)) is not None
 
 
 def _outside_quotes(text: str) -> str:
