@@ -274,7 +274,7 @@ def _build(
         yield Finding(
             *(file.name, *place, ERROR, "build-refused"),
             f"step {step.id}: {told.rstrip('.')}",
-            "Change the words after build:",
+            "Change 'build' of the step, or its 'env'",
         )
         return
     if is_remote(scanned.context) or is_remote(command.context):

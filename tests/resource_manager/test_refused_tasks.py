@@ -65,6 +65,12 @@ GITHUB = {"sourceControlType": "Github", "repositoryUrl": "https://github.com/a/
             "The schedule '* * *' of the timer trigger 't'",
         ),
         (
+            trigger(timerTriggers=[{"name": "t", "schedule": "99 * * * *"}]),
+            400,
+            "InvalidSchedule",
+            "five fields: minute (0-59), hour (0-23)",
+        ),
+        (
             trigger(timerTriggers=[{"schedule": "0 0 * * *"}]),
             400,
             "InvalidTrigger",

@@ -84,8 +84,8 @@ def check(properties: dict[str, Any]) -> None:
         if not _is_schedule(str(one.get("schedule", ""))):
             raise invalid(
                 f"The schedule '{one.get('schedule')}' of the timer trigger "
-                f"'{one.get('name')}' is not a cron expression of five fields: minute, hour, "
-                "day of month, month, day of week.",
+                f"'{one.get('name')}' is not a cron expression of five fields: minute "
+                "(0-59), hour (0-23), day of month (1-31), month (1-12), day of week (0-6).",
                 "InvalidSchedule",
             )
     credentials = properties.get("credentials") or {}
