@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 
 from ...errors import CloudError, words_of
 from ..errors import BuildError
-from ..images.images import Image
 from .build_context import ContextError
 from .dockerfile import Instruction, parse
 from .instructions import apply
@@ -109,9 +108,7 @@ class Build(BuildState):
         index = len(self.stages)
         earlier = next((s for s in self.stages if s.name and s.name == base.lower()), None)
         if earlier is not None:
-            image = Image("", earlier.config, tuple(earlier.layers), earlier.id)
-            stage = Stage.begin(name, index, earlier.base, image, earlier.index)
-            stage.base_digest = earlier.base_digest
+            stage = Stage.after(name, index, earlier)
         elif base == "scratch":
             stage = Stage.begin(name, index, base, None)
         else:
@@ -142,7 +139,7 @@ class Build(BuildState):
         self, stage: Stage, instruction: Instruction, arguments: Mapping[str, str]
     ) -> None:
         """ONBUILD of the base image: run now, as if they followed FROM."""
-        triggers = stage.settings.pop("OnBuild", None) or []
+        triggers = stage.remove("OnBuild") or []
         if triggers:
             self.log(f"# Executing {len(triggers)} build trigger{'s' * (len(triggers) > 1)}")
         for text in triggers:
@@ -190,7 +187,7 @@ class Build(BuildState):
         unused = sorted(set(self.build_args) - self.used_args - PREDEFINED)
         if unused:
             self.log(f"[Warning] One or more build-args [{' '.join(unused)}] were not consumed")
-        image = self.images.commit(stage.config, stage.layers)
+        image = self.images.commit(stage.finished(), stage.layers)
         self.log(f"Successfully built {image.id.removeprefix('sha256:')[:12]}")
         built = tuple(BuiltStage(s.name, s.base, s.base_digest) for s in self.stages)
         bases = [s for s in self.stages if s.base != "scratch" and s.origin is None]

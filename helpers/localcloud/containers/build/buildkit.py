@@ -121,14 +121,10 @@ class BuildKit(BuildKitState):
         if one.parent is not None:
             parent = one.parent.stage
             assert parent is not None
-            image = Image("", parent.config, (), "")
-            one.stage = Stage.begin(
-                one.name, one.index, parent.base, image, origin=one.parent.index
-            )
-            one.stage.base_digest = parent.base_digest
+            one.stage = Stage.after(one.name, one.index, parent)
         elif one.base == "scratch":
             one.stage = Stage.begin(one.name, one.index, one.base, None)
-            one.stage.settings["WorkingDir"] = "/"
+            one.stage.set("WorkingDir", "/")
         else:
             one.stage = Stage.begin(one.name, one.index, one.base, images[one.base])
         one.first_layers = one.parent.first_layers if one.parent else list(one.stage.layers)
@@ -142,7 +138,7 @@ class BuildKit(BuildKitState):
     def _triggers(self, one: PlannedStage) -> list[Instruction]:
         assert one.stage is not None
         found: list[Instruction] = []
-        for text in one.stage.settings.pop("OnBuild", None) or []:
+        for text in one.stage.remove("OnBuild") or []:
             found += parse(
                 f"FROM scratch\n{text}", self.dockerfile.name, self.frontend
             ).instructions[1:]
@@ -158,11 +154,10 @@ class BuildKit(BuildKitState):
             elif instruction.name in _METADATA:
                 apply(self, stage, instruction)
                 if instruction.name == "ENV":
-                    names = {
-                        self.expanded(n, self.variables(stage)) for n in instruction.words[::2]
-                    }
-                    kept = stage.arguments.items()
-                    stage.arguments = {name: value for name, value in kept if name not in names}
+                    variables = self.variables(stage)
+                    names = {self.expanded(name, variables) for name in instruction.words[::2]}
+                    for name in names:
+                        stage.arguments.pop(name, None)
             elif instruction.name == "WORKDIR":
                 working_dir(self, one, stage, instruction)
             elif instruction.name == "RUN":
@@ -252,7 +247,7 @@ class BuildKit(BuildKitState):
         stage.config["history"] = one.history
         vertex = self.progress.begin("exporting to image")
         vertex.tell("exporting layers done")
-        image = self.images.commit(stage.config, stage.layers)
+        image = self.images.commit(stage.finished(), stage.layers)
         vertex.tell(f"writing image {image.id} done")
         built = {
             known.index: BuiltStage(known.name, known.stage.base, known.stage.base_digest)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,9 +27,9 @@ class BuildKitState(BuildState):
     text: str = ""
     current: PlannedStage | None = None
 
-    def variables(self, stage: Stage) -> dict[str, str]:
+    def variables(self, stage: Stage) -> Mapping[str, str]:
         """What instructions may refer to: of an ARG and an ENV the later one wins."""
-        return {**stage.environment, **stage.arguments}
+        return ChainMap(stage.arguments, stage.environment)
 
     def run_environment(self, stage: Stage) -> dict[str, str]:
         """What a RUN sees: a proxy that was given in both spellings, too."""

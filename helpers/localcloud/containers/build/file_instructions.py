@@ -25,7 +25,7 @@ def working_dir(
     whole = os.path.normpath(str(PurePosixPath("/", stage.working_dir, path)))
     # Until 1.6 an absolute path is kept as it was written.
     kept = path.startswith("/") and not build.frontend.has(1, 6)
-    stage.settings["WorkingDir"] = path if kept else whole
+    stage.set("WorkingDir", path if kept else whole)
     then = stage.snapshot()
 
     def act(_vertex: Vertex) -> tuple[Descriptor | None, bool]:

@@ -53,12 +53,12 @@ def _env(build: BuildState, stage: Stage, instruction: Instruction) -> None:
 
 def _label(build: BuildState, stage: Stage, instruction: Instruction) -> None:
     values = _pairs(build, stage, instruction)
-    stage.settings["Labels"] = {**(stage.settings.get("Labels") or {}), **values}
+    stage.add("Labels", values)
     build.metadata(stage, "LABEL " + " ".join(f"{k}={v}" for k, v in values.items()))
 
 
 def _maintainer(build: BuildState, stage: Stage, instruction: Instruction) -> None:
-    stage.config["author"] = instruction.rest
+    stage.set_author(instruction.rest)
     build.metadata(stage, f"MAINTAINER {instruction.rest}")
 
 
@@ -71,28 +71,27 @@ def _command_line(stage: Stage, instruction: Instruction) -> list[str]:
 
 
 def _command(build: BuildState, stage: Stage, instruction: Instruction) -> None:
-    stage.settings["Cmd"] = _command_line(stage, instruction)
-    if not instruction.words and not instruction.json:
-        stage.settings["Cmd"] = stage.shell
+    empty = not instruction.words and not instruction.json
+    stage.set("Cmd", stage.shell if empty else _command_line(stage, instruction))
     if instruction.words:
         stage.has_command = True
     build.metadata(stage, f"CMD {json.dumps(stage.settings['Cmd'])}")
 
 
 def _entrypoint(build: BuildState, stage: Stage, instruction: Instruction) -> None:
-    stage.settings["Entrypoint"] = _command_line(stage, instruction)
+    stage.set("Entrypoint", _command_line(stage, instruction))
     if not stage.has_command:
-        stage.settings.pop("Cmd", None)  # an ENTRYPOINT resets what CMD the base image had
+        stage.remove("Cmd")  # an ENTRYPOINT resets what CMD the base image had
     build.metadata(stage, f"ENTRYPOINT {json.dumps(stage.settings['Entrypoint'])}")
 
 
 def _shell(build: BuildState, stage: Stage, instruction: Instruction) -> None:
-    stage.settings["Shell"] = list(instruction.words)
+    stage.set("Shell", list(instruction.words))
     build.metadata(stage, f"SHELL {json.dumps(stage.settings['Shell'])}")
 
 
 def _user(build: BuildState, stage: Stage, instruction: Instruction) -> None:
-    stage.settings["User"] = _expanded(build, stage, instruction.words[0])
+    stage.set("User", _expanded(build, stage, instruction.words[0]))
     build.metadata(stage, f"USER {stage.settings['User']}")
 
 
@@ -101,7 +100,7 @@ def _stop_signal(build: BuildState, stage: Stage, instruction: Instruction) -> N
     number = int(text) if re.fullmatch(r"[+-]?[0-9]{1,9}", text) else None
     if number == 0 or (number is None and signal_of(text) is None):
         raise VariableError(f"Invalid signal: {text}")
-    stage.settings["StopSignal"] = text
+    stage.set("StopSignal", text)
     build.metadata(stage, f"STOPSIGNAL {stage.settings['StopSignal']}")
 
 
@@ -113,7 +112,7 @@ def _expose(build: BuildState, stage: Stage, instruction: Instruction) -> None:
         for word in expand_words(text, variables, escape, build.frontend)
     ]
     ports: dict[str, dict[str, str]] = {port: {} for word in words for port in exposed(word)}
-    stage.settings["ExposedPorts"] = {**(stage.settings.get("ExposedPorts") or {}), **ports}
+    stage.add("ExposedPorts", ports)
     build.metadata(stage, f"EXPOSE {' '.join(words)}")
 
 
@@ -121,7 +120,7 @@ def _volume(build: BuildState, stage: Stage, instruction: Instruction) -> None:
     paths = [_expanded(build, stage, word.strip()) for word in instruction.words]
     if not all(paths):
         raise VariableError("VOLUME specified can not be an empty string")
-    stage.settings["Volumes"] = {**(stage.settings.get("Volumes") or {}), **{p: {} for p in paths}}
+    stage.add("Volumes", {path: {} for path in paths})
     build.metadata(stage, f"VOLUME {json.dumps(paths)}")
 
 
@@ -142,12 +141,12 @@ def _health_check(build: BuildState, stage: Stage, instruction: Instruction) -> 
             check[name] = duration
     if instruction.flags.get("retries"):
         check["Retries"] = int(instruction.flags["retries"])
-    stage.settings["Healthcheck"] = check
+    stage.set("Healthcheck", check)
     build.metadata(stage, f"HEALTHCHECK {json.dumps(check)}")
 
 
 def _on_build(build: BuildState, stage: Stage, instruction: Instruction) -> None:
-    stage.settings["OnBuild"] = [*(stage.settings.get("OnBuild") or []), instruction.rest]
+    stage.append("OnBuild", instruction.rest)
     build.metadata(stage, f"ONBUILD {instruction.rest}")
 
 
@@ -163,7 +162,7 @@ def _working_dir(build: BuildState, stage: Stage, instruction: Instruction) -> N
     joined = path if path.startswith("/") else _clean(f"{stage.working_dir}/{path}")
     whole = _clean(joined)
     lowers = build.images.unpacked(stage.layers)
-    stage.settings["WorkingDir"] = joined
+    stage.set("WorkingDir", joined)
     existing = RootFileSystem(lowers).find(whole) if lowers else None
     if existing is not None and existing.is_dir():
         build.metadata(stage, f"WORKDIR {whole}")

@@ -19,11 +19,20 @@ _EMPTY: dict[str, Any] = {
     "rootfs": {"type": "layers", "diff_ids": []},
     "history": [],
 }
+_OF_COMMANDS = ("User", "WorkingDir", "Shell", "Volumes")
+
+
+def _variables_of(settings: Mapping[str, Any]) -> dict[str, str]:
+    return dict(entry.partition("=")[::2] for entry in settings.get("Env") or [])
 
 
 @dataclass
 class Stage:
-    """The state between two instructions; ``base`` is the reference that FROM names."""
+    """The state between two instructions; ``base`` is the reference that FROM names.
+
+    ``id`` stands for the configuration so far, as docker's id of an intermediate image: a digest of
+    the id before and of what came to it, so that a step costs the same however many went before.
+    """
 
     name: str
     index: int
@@ -34,6 +43,10 @@ class Stage:
     arguments: dict[str, str] = field(default_factory=dict)
     origin: int | None = None  # index of the stage that it begins with, when it is one
     has_command: bool = False  # whether CMD was given in this stage
+    id: str = ""
+
+    def __post_init__(self) -> None:
+        self._environment = _variables_of(self.settings)
 
     @classmethod
     def begin(
@@ -46,7 +59,24 @@ class Stage:
         config["created"] = CREATED
         layers = list(image.layers) if image else []
         digest = image.digest if image else ""
-        return cls(name, index, base, digest, config, layers, origin=origin)
+        first = digest_of(encode(config))
+        return cls(name, index, base, digest, config, layers, origin=origin, id=first)
+
+    @classmethod
+    def after(cls, name: str, index: int, earlier: Stage) -> Stage:
+        """A stage that goes on where an earlier one has ended."""
+        ended = earlier.finished()
+        config = {
+            **ended,
+            "config": {key: copy.copy(value) for key, value in ended["config"].items()},
+            "rootfs": copy.deepcopy(earlier.config["rootfs"]),
+            "history": list(earlier.config["history"]),
+        }
+        return cls(
+            *(name, index, earlier.base, earlier.base_digest, config, list(earlier.layers)),
+            origin=earlier.index,
+            id=earlier.id,
+        )
 
     @property
     def platform(self) -> str:
@@ -54,15 +84,15 @@ class Stage:
         return platform_of(self.config)
 
     @property
-    def settings(self) -> dict[str, Any]:
-        """Cmd, Entrypoint, Env and so on."""
-        settings: dict[str, Any] = self.config["config"]
+    def settings(self) -> Mapping[str, Any]:
+        """Cmd, Entrypoint, Env and so on; :meth:`set` and its like change them."""
+        settings: Mapping[str, Any] = self.config["config"]
         return settings
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables of the image so far."""
-        return dict(entry.partition("=")[::2] for entry in self.settings.get("Env") or [])
+        """The variables of the image so far; those that come later appear in it, too."""
+        return self._environment
 
     @property
     def working_dir(self) -> str:
@@ -75,24 +105,62 @@ class Stage:
         return list(self.settings.get("Shell") or ["/bin/sh", "-c"])
 
     @property
-    def id(self) -> str:
-        """Digest of the configuration so far, as docker's id of an intermediate image."""
-        return digest_of(encode(self.config))
-
-    @property
     def short_id(self) -> str:
         """Twelve digits of the id, as docker prints them."""
         return self.id.removeprefix("sha256:")[:12]
 
     def snapshot(self) -> Stage:
-        """As it is now: what comes later changes its settings no more, its layers still."""
-        config = {**self.config, "config": copy.deepcopy(self.settings)}
-        return replace(self, config=config, arguments=dict(self.arguments))
+        """What a command runs with, as it is now: only its layers still change later."""
+        settings = {k: copy.copy(self.settings[k]) for k in _OF_COMMANDS if k in self.settings}
+        return replace(self, config={**self.config, "config": settings}, arguments={})
+
+    # -- changes -----------------------------------------------------------------------------
+
+    def _goes_on(self, *added: object) -> None:
+        self.id = digest_of(encode([self.id, *added]))
+
+    def set(self, name: str, value: Any) -> None:
+        """Give a setting another value."""
+        self.config["config"][name] = value
+        self._goes_on("set", name, value)
+
+    def add(self, name: str, values: Mapping[str, Any]) -> None:
+        """Add to a setting that has several by name, as Labels."""
+        settings = self.config["config"]
+        settings[name] = settings.get(name) or {}
+        settings[name].update(values)
+        self._goes_on("add", name, list(values.items()))
+
+    def append(self, name: str, value: Any) -> None:
+        """Add to a setting that is a list."""
+        settings = self.config["config"]
+        settings[name] = settings.get(name) or []
+        settings[name].append(value)
+        self._goes_on("append", name, value)
+
+    def remove(self, name: str) -> Any:
+        """Take a setting away: what it was, None when it was not there."""
+        value = self.config["config"].pop(name, None)
+        if value is not None:
+            self._goes_on("remove", name)
+        return value
+
+    def set_author(self, author: str) -> None:
+        """Say who maintains the image."""
+        self.config["author"] = author
+        self._goes_on("author", author)
 
     def set_environment(self, values: Mapping[str, str]) -> None:
         """Set variables, in place where they exist."""
-        merged = {**self.environment, **values}
-        self.settings["Env"] = [f"{name}={value}" for name, value in merged.items()]
+        self._environment.update(values)
+        self._goes_on("environment", list(values.items()))
+
+    def finished(self) -> dict[str, Any]:
+        """The configuration of the image that it has become."""
+        settings = dict(self.settings)
+        if self._environment != _variables_of(settings):
+            settings["Env"] = [f"{name}={value}" for name, value in self._environment.items()]
+        return {**self.config, "config": settings}
 
     def record(self, created_by: str, layer: Descriptor | None) -> None:
         """Add a step to the history, with the layer that it made."""
@@ -103,3 +171,4 @@ class Stage:
             self.layers.append(layer)
             self.config["rootfs"]["diff_ids"].append(layer["digest"])
         self.config["history"].append(entry)
+        self._goes_on("step", created_by, layer and layer["digest"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,13 +83,13 @@ class BuildState:
         """The arguments that need no ARG, as far as they were given."""
         return {name: self.build_args[name] for name in PREDEFINED & set(self.build_args)}
 
-    def variables(self, stage: Stage) -> dict[str, str]:
-        """What instructions may refer to: arguments, over which ENV wins."""
-        return {**self.given_predefined(), **stage.arguments, **stage.environment}
+    def variables(self, stage: Stage) -> Mapping[str, str]:
+        """What instructions may refer to now: arguments, over which ENV wins."""
+        return ChainMap(stage.environment, stage.arguments, self.given_predefined())
 
     def run_environment(self, stage: Stage) -> dict[str, str]:
         """What a RUN sees: arguments, predefined ones that were given, and the image's variables."""
-        return self.variables(stage)
+        return dict(self.variables(stage))
 
     def expanded(self, word: str, variables: Mapping[str, str]) -> str:
         """A word with its variables replaced. Raises :class:`VariableError`."""
