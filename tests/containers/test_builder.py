@@ -178,7 +178,7 @@ RUN rm /etc/nsswitch.conf && rm -r /srv && mkdir /srv && touch /srv/new
     written = context.run("cat", "/node", "/shift", "/platform")[1]
     assert written == "/dev/pipes/EOF4\nlinux/amd64"
     assert "PROXY" not in context.run("cat", "/without")[1]
-    assert context.run("cat", "/shell", "/exec", "/here")[1] == "default env\nexec\none\ntwo"
+    assert context.run("cat", "/shell", "/exec", "/here")[1] == "default arg\nexec\none\ntwo"
     assert context.run("ls", "/etc/nsswitch.conf")[0] != 0
     assert context.run("ls", "/srv")[1] == "new"
     assert "WORD" not in context.run("env")[1]
