@@ -20,6 +20,7 @@ from pathlib import Path
 
 from . import user_namespace
 from .cloud import Cloud
+from .containers.build import cache_mounts
 from .containers.build.build_cache import BuildCache
 from .containers.sandboxes.ownership import OWNED, RESTRICTED
 from .events import ManifestsDeleted, ResourceDeleted
@@ -30,7 +31,7 @@ from .run_statuses import FINAL
 log = logging.getLogger(__name__)
 
 GRACE = 3600.0  # seconds
-CACHE = 30 * 24 * 3600.0  # seconds that an instruction of a build is remembered unused
+CACHE = 30 * 24 * 3600.0  # seconds that what builds keep for others is kept unused
 _FIRST, _AGAIN = 10.0, 60.0  # seconds after the start, and after one that had to wait
 _BATCH = 100  # blobs that are deleted in one transaction
 _Repository = tuple[str, str]
@@ -85,6 +86,7 @@ class Collector:
                 return
             try:
                 self.remove_leftovers()
+                mounts = cache_mounts.sweep(self._cloud, time.time() - CACHE)
                 done = self.collect()
             except Exception:  # a disk that is full, for example: it goes on later
                 log.exception("garbage collection")
@@ -92,7 +94,8 @@ class Collector:
                 continue
             if done.blobs:
                 log.info("%d blobs collected, %d bytes", done.blobs, done.size)
-            pause = (_AGAIN if self._runs_going_on() else GRACE) if done.waits else None
+            waits = GRACE if done.waits or mounts else None
+            pause = _AGAIN if done.waits and self._runs_going_on() else waits
 
     # -- blobs -------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,8 @@ from dulwich.repo import Repo
 
 from .blobs.account import BlobAccount
 from .cloud import Cloud
-from .collector import Collector
+from .collector import CACHE, Collector
+from .containers.build import cache_mounts
 from .containers.errors import SandboxError
 from .containers.images import stand_in
 from .damage import KINDS, Finding, Kind, glance
@@ -100,14 +102,16 @@ class _Examination:
         collector = Collector(self._cloud)
         collector.sweep_layers()
         collector.remove_leftovers()
+        cache_mounts.sweep(self._cloud, time.time() - CACHE)
         collected = collector.collect()
         return Report((*findings, *self._left()), collected.blobs, collected.size)
 
     def _left(self) -> Iterator[Finding]:
         """What a container has left to ids that this user has no more: it cannot be deleted."""
-        for path in sorted(self._cloud.folder("layers").glob(".gone-*")):
+        places = [self._cloud.folder(name) for name in ("layers", cache_mounts.FOLDER)]
+        for path in sorted(path for place in places for path in place.glob(".gone-*")):
             yield Finding(
-                f"folder layers/{path.name}",
+                f"folder {path.parent.name}/{path.name}",
                 "it holds files of ids of /etc/subuid and /etc/subgid that this user does not have (any "
                 "more): an administrator can give them back, or delete it",
             )
