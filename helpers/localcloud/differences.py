@@ -80,7 +80,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "(the real Azure CLI) are shared by containers: to be removed and replaced, not to be changed "
         "in their place. `/proc` is empty, `/dev/shm` is a folder, so what is in it counts as disk. "
         "Networks of a run keep nothing apart: two servers that want the same port cannot both have "
-        "it, whatever their networks.",
+        "it, whatever their networks; the run names two images that `EXPOSE` the same one.",
     ),
     Difference(
         "Builds are reproducible",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -353,6 +355,41 @@ def test_containers_of_a_network_reach_one_another_by_name(session: Session) -> 
     server.stop(0.1)
     if apart:
         assert answer("host", "http://localhost:8000/", "0") == "ECONNREFUSED"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a chroot needs root")
+def test_in_a_chroot_two_servers_that_expose_one_port_are_named(
+    monkeypatch: pytest.MonkeyPatch, context: Context, session: Session
+) -> None:
+    monkeypatch.setenv("LOCALCLOUD_SANDBOX", "chroot")
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as two,
+    ):
+        inside, outside = one.getsockname()[1], two.getsockname()[1]
+    context.build(f"FROM {BASE}\nEXPOSE {inside} 9/udp\n")
+    script = f"require('http').createServer((q, r) => r.end('served')).listen({inside})"
+    said: dict[str, list[str]] = {"web": [], "store": [], "alone": []}
+    for name, image in (("web", "test:1"), ("store", "test:1"), ("alone", BASE)):
+        session.networks.create(name)
+        ports = [Port(outside, inside)] if name == "web" else []
+        session.run(
+            image,
+            arguments=["node", "-e", script if name == "web" else "setTimeout(() => 0, 60000)"],
+            log=said[name].append,
+            record=Record(image, [], name, name, ports=ports),
+            detach=True,
+        )
+    told = [line for line in said["store"] if line.startswith("localcloud: web and store")]
+    assert [line.partition(",")[0].split()[-1] for line in told] == [f"{inside}/tcp", "9/udp"]
+    assert not [line for line in said["web"] + said["alone"] if "expose" in line]
+    # The host's network, which is first asked for now, is the machine's: the port leads in already.
+    ask = f"""const get = () => require('http').get('http://localhost:{outside}/', (r) =>
+      r.on('data', (d) => console.log(String(d)))).on('error', () => setTimeout(get, 50)); get()"""
+    answer: list[str] = []
+    record = Record(BASE, [], "", "host")
+    session.run(BASE, arguments=["node", "-e", ask], log=answer.append, timeout=30, record=record)
+    assert answer[-1] == "served"
 
 
 def test_a_fresh_session_knows_no_images_and_push_needs_rights(

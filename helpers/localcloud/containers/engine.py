@@ -233,6 +233,7 @@ class Session:
             )
         record = record or Record(reference, argv)
         record.command = argv
+        record.exposed = frozenset(image.settings.get("ExposedPorts") or {})
         record.stop_signal = signal_of(str(image.settings.get("StopSignal") or "")) or TERMINATE
         joined, names, private = self._join(record, hosts)
         spec = ContainerSpec(

@@ -105,7 +105,9 @@ class Networks:
             if network is None:
                 network = self._made[name] = Network.create(self._cloud, name)
                 self._furnish(network)
-                if name == HOST:
+                if (
+                    name == HOST and network.mode != "chroot"
+                ):  # there, they are the machine's already
                     for port, (target, inside) in self._ports.items():
                         network.forward(port, target, inside)
             return network

@@ -51,6 +51,7 @@ class Record:
     network: str = BRIDGE
     remove: bool = True  # when it has ended
     ports: list[Port] = field(default_factory=list)
+    exposed: frozenset[str] = frozenset()  # of its image, like 80/tcp
     labels: dict[str, str] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
     hostname: str = ""
@@ -184,7 +185,21 @@ class Containers:
             told, self._told = self._told, self._told or container.network.mode == "chroot"
         if self._told and not told:
             log(f"localcloud: {IN_A_CHROOT}.")
+        if container.network.mode == "chroot":
+            self._tell_shared(record, log)
         return container
+
+    def _tell_shared(self, record: Record, log: Log) -> None:
+        """Name the ports of a container in a chroot that another one is expected to listen on."""
+        with self._lock:
+            others = [one for one in self._records.values() if one is not record and one.runs]
+        for other in others:
+            for port in sorted(record.exposed & other.exposed):
+                log(
+                    f"localcloud: {other.name} and {record.name} both expose port {port}, which in a "
+                    f"chroot is one port of this machine, whatever their networks: {other.name} has "
+                    f"it, and answers for {record.name}. Let them listen on different ports"
+                )
 
     def _follow(self, record: Record, container: Container, lines: LineSplitter) -> None:
         container.wait()

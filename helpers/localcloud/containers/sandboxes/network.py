@@ -321,8 +321,8 @@ class Network:
         if _claimed.setdefault(port, self) is not self:
             raise SandboxError(
                 f"This machine refuses network namespaces, so containers share its ports, and port "
-                f"{port} is used by another container group. Delete that group, or let this one "
-                "listen on another port."
+                f"{port} is used by another container group, or on another network of a run. Delete "
+                "that group, or let this one listen on another port."
             )
 
     def unpublish(self, host_address: str, host_port: int) -> None:
