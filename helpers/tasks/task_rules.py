@@ -30,7 +30,7 @@ from .findings import ERROR, WARNING, Finding
 
 _VALUE = re.compile(r"\.Values\.(\w+)", re.ASCII)
 _COMMAND = re.compile(r"""^(\s*(?:-\s+)?)["']?(?:build|cmd|push)["']?\s*:""", re.MULTILINE)
-_LINE = re.compile(r"\bline (\d+)")
+_LINE = re.compile(r"(?:\bline |\bgotpl:)(\d+)")
 _SECRET_NAME = re.compile(r"passw|secret|token|api_?key|credential|\bpat\b|_pat\b", re.IGNORECASE)
 _HIDDEN = "0secret0"  # stands for the value of a secret
 _CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")  # docker's, of two characters or more

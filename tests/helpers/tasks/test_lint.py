@@ -273,6 +273,7 @@ NAMES = [
     (f"{HEAD}  - cmd: bash -c '{{{{ .Run.Id }}}}'\n", "run-name-unknown", 3, 19, "Write 'ID'"),
     (f"{HEAD}  - cmd: bash\n    network: nope\n", "network-unknown", 3, 5, "Declare it"),
     (f"{HEAD}  - build: .\n    env: [DOCKER_BUILDKIT=yes]\n", "build-refused", 3, 5, "its 'env'"),
+    (f"{HEAD}  - cmd: bash {{{{upcase .A}}}}\n", "task-refused", 3, 1, "upcase"),
     (f"{HEAD}  - id: a\n    cmd: bash\n", "step-name-refused", 4, 5, "two characters or more"),
     (f"{HEAD}  - build: .\n    id: _build\n", "step-name-refused", 3, 5, "docker refuses"),
     (f"{HEAD}  - cmd: bash\n    env: A=b\n", "task-refused", 4, 1, "env must be a list of texts"),
