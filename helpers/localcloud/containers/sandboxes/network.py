@@ -62,7 +62,10 @@ def warning() -> str:
 def prepare() -> None:
     """Do what the first network of this process would have to wait for."""
     if os.environ.get("LOCALCLOUD_SANDBOX") != "chroot" and _usable is not False:
-        identities()
+        with contextlib.suppress(
+            OSError
+        ):  # the daemon was killed meanwhile, or that network will tell
+            identities()
 
 
 def _refused() -> str:
