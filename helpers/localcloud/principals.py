@@ -8,7 +8,7 @@ import logging
 import secrets
 import time
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -61,6 +61,8 @@ class Principals:
         self.tenant_id = tenant_id
         self._key_file = key_file
         self.issuer = f"https://sts.windows.net/{tenant_id}/"
+        # Told of a session before there is one; :meth:`end_session` takes what it is told.
+        self.opened: Callable[[str], None] = lambda key: None  # noqa: ARG005
 
     # -- principals --------------------------------------------------------------------------
 
@@ -141,9 +143,9 @@ class Principals:
     def open_session(self, object_id: str) -> str:
         """A secret that proves at the metadata address that a workload is this identity."""
         secret = secrets.token_urlsafe(32)
-        self._store.execute(
-            "INSERT INTO identity_sessions VALUES (?,?)", (_hash(secret), object_id)
-        )
+        key = _hash(secret)
+        self.opened(key)
+        self._store.execute("INSERT INTO identity_sessions VALUES (?,?)", (key, object_id))
         return secret
 
     def session(self, secret: str) -> Principal | None:
@@ -155,7 +157,11 @@ class Principals:
 
     def close_session(self, secret: str) -> None:
         """Make ``secret`` worthless."""
-        self._store.execute("DELETE FROM identity_sessions WHERE secret=?", (_hash(secret),))
+        self.end_session(_hash(secret))
+
+    def end_session(self, key: str) -> None:
+        """As :meth:`close_session`, for whoever knows the session and not its secret."""
+        self._store.execute("DELETE FROM identity_sessions WHERE secret=?", (key,))
 
     def close_sessions(self) -> None:
         """Make every such secret worthless: when a daemon begins, all workloads are over."""

@@ -19,6 +19,7 @@ from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.tasks.execution.run_identity import RunIdentity
 from tests.conftest import LocalCloud, start
 from tests.tasks.running import Ended, Registry
+from tests.tasks.test_agents import agent_of
 
 URL = "http://169.254.169.254/metadata/identity/oauth2/token"
 VERSION = "api-version=2018-02-01"
@@ -226,6 +227,30 @@ def test_what_a_killed_run_has_left_is_worthless_to_the_next_daemon(tmp_path: Pa
         cloud.close()
     finally:
         daemon.down(home)
+
+
+def test_an_agent_that_was_killed_leaves_nothing_that_proves_its_identity(
+    registry: Registry, local_cloud: LocalCloud
+) -> None:
+    parts = 'echo "READY ${IDENTITY_HEADER:0:9} ${IDENTITY_HEADER:9}"; sleep 60'  # not masked
+    task(registry, "ended", step(parts))
+    run = registry.start_task("ended")
+    registry.wait_for(run, "READY ")
+    [line] = [one for one in registry.log(run)[0].splitlines() if "READY " in one]
+    secret = "".join(line.partition("READY ")[2].split())
+    http = local_cloud.http()
+    http.proxies = {}
+
+    def ask() -> int:
+        query = {"api-version": "2019-08-01", "resource": "https://vault.azure.net"}
+        headers = {"X-IDENTITY-HEADER": secret}
+        url = f"{local_cloud.proxy_url}/msi/token"
+        return http.get(url, params=query, headers=headers).status_code
+
+    assert ask() == 200
+    os.kill(agent_of(local_cloud, run), signal.SIGKILL)
+    assert registry.wait(run).status == "Failed"
+    assert ask() == 401
 
 
 def test_in_a_chroot_only_the_variables_lead_there(

@@ -63,6 +63,7 @@ class _Execution:
         self._limit, self._limit_message = math.inf, ""  # of time, of what the agent is at now
         self._taken = False  # whether an agent has begun with it
         self._ended: tuple[str, str] | None = None  # what the agent itself could not record
+        self._sessions: list[str] = []  # of identities, that the agent has begun
         self._account = BlobAccount(cloud)
         container = self._account.container_of(run.registry_id)
         self._folder = folders.folder_of(container, run.run_id)
@@ -85,9 +86,13 @@ class _Execution:
             self._end("Failed", f"The local cloud could not start an agent: {error}.")
             return
         current = Runs(self._cloud).by_key(self._run.key)
-        if current is not None and not current.finished:
+        finished = current is not None and current.finished
+        if not finished or ending.status != 0:
+            for key in self._sessions:  # what proves an identity ends with the run
+                self._cloud.principals.end_session(key)
+        if current is not None and not finished:
             self._end(*self._reason(ending))
-        if current is None or not current.finished:
+        if not finished:
             self._clean_up(agent.child.pid)
 
     def _run_by_agent(self, order: Order) -> tuple[Agent, fork_server.Ending]:
@@ -159,6 +164,8 @@ class _Execution:
         if "ended" in message:
             status, text = message["ended"]
             self._ended = status, text
+        if "session" in message:
+            self._sessions.append(message["session"])
         if "event" in message:
             self._cloud.outbox.wake()
         if "changed" in message:

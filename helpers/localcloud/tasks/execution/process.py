@@ -39,6 +39,7 @@ def main(descriptors: list[int], *, home: str) -> int:
     cloud.outbox.wake = lambda: _tell(control, {"event": True})
     cloud.store.changed = lambda: _tell(control, {"changed": True})
     metadata.shared = lambda reason: _tell(control, {"shared": reason})
+    cloud.principals.opened = lambda key: _tell(control, {"session": key})
     limits.watch = lambda seconds, message: _tell(control, {"within": [seconds, message]})
     network.prepare()
     data = _heard(control)
