@@ -35,17 +35,35 @@ class Repository:
         The content of a submodule is the id of its commit.
         """
         with Repo(str(self.path)) as repo:
-            ref = Ref(f"refs/heads/{branch}".encode())
-            commit = Commit()
-            commit.tree = self._tree(repo, files)
-            commit.parents = [repo.refs[ref]] if ref in repo.refs else []
-            commit.author = commit.committer = b"A <a@example.org>"
-            commit.author_time = commit.commit_time = 1_700_000_000
-            commit.author_timezone = commit.commit_timezone = 0
-            commit.message = b"change"
-            repo.object_store.add_object(commit)
-            repo.refs[ref] = commit.id
-            return commit.id.decode()
+            return self._commit(repo, branch, self._tree(repo, files))
+
+    @staticmethod
+    def _commit(repo: Repo, branch: str, tree: ObjectID) -> str:
+        ref = Ref(f"refs/heads/{branch}".encode())
+        commit = Commit()
+        commit.tree = tree
+        commit.parents = [repo.refs[ref]] if ref in repo.refs else []
+        commit.author = commit.committer = b"A <a@example.org>"
+        commit.author_time = commit.commit_time = 1_700_000_000
+        commit.author_timezone = commit.commit_timezone = 0
+        commit.message = b"change"
+        repo.object_store.add_object(commit)
+        repo.refs[ref] = commit.id
+        return commit.id.decode()
+
+    def multiply(self, levels: int, width: int) -> None:
+        """Put a few trees on main that name one another: ``width`` to the power of ``levels`` files."""
+        with Repo(str(self.path)) as repo:
+            blob = Blob.from_string(b"x")
+            repo.object_store.add_object(blob)
+            below, mode = blob.id, FILE
+            for _ in range(levels):
+                tree = Tree()
+                for number in range(width):
+                    tree.add(b"%04d" % number, mode, below)
+                repo.object_store.add_object(tree)
+                below, mode = tree.id, 0o040000
+            self._commit(repo, "main", below)
 
     def name_it(self, reference: str, commit: str) -> None:
         """Let a reference (``refs/tags/v1``) name a commit."""

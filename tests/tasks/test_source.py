@@ -86,7 +86,11 @@ def test_private_repository_needs_the_right_token(cloud: Cloud, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("fragment", "named"),
-    [("#nowhere", "'nowhere' was not found.*main"), ("#main:missing", "folder 'missing'")],
+    [
+        ("#nowhere", "'nowhere' was not found.*main"),
+        ("#main:missing", "folder 'missing'"),
+        ("#main:a\0b", "folder 'a\0b'"),
+    ],
 )
 def test_missing_branch_and_folder_are_named(
     cloud: Cloud, tmp_path: Path, fragment: str, named: str
@@ -95,6 +99,21 @@ def test_missing_branch_and_folder_are_named(
     repository.commit("main", {"a": (0o100644, "a")})
     with pytest.raises(SourceError, match=named):
         run(cloud, repository.url + fragment, tmp_path)
+
+
+@pytest.mark.parametrize("path", ["a" * 256, f"{'a' * 256}/b", "/".join(["a" * 200] * 21)])
+def test_a_name_that_no_file_can_have_is_told(cloud: Cloud, tmp_path: Path, path: str) -> None:
+    repository = Repository(cloud)
+    repository.commit("main", {path: (0o100644, "a")})
+    with pytest.raises(SourceError, match=r"cannot be checked out: the name of a+.*… is too long"):
+        run(cloud, repository.url, tmp_path)
+
+
+def test_a_tree_that_multiplies_itself_is_told(cloud: Cloud, tmp_path: Path) -> None:
+    repository = Repository(cloud)
+    repository.multiply(levels=3, width=200)
+    with pytest.raises(SourceError, match="it has more than 1048576 files and folders"):
+        run(cloud, repository.url, tmp_path)
 
 
 def test_folder_through_a_link_stays_inside(cloud: Cloud, tmp_path: Path) -> None:

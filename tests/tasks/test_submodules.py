@@ -196,6 +196,8 @@ def test_a_private_submodule_needs_a_token_that_reads_it(
         ("../../../../x/y.git", "it leads out of the host"),
         ("./nested.git", "a repository is https://github.com/OWNER/NAME.git"),
         ("https://[bad/x.git", "is no URL"),
+        ("https://user:hidden@[bad/x.git", "'https://***@[bad/x.git' is no URL"),
+        ("https://user:hidden/y@host/x.git", "'https://***@host/x.git' is no URL"),
         ("--upload-pack=x", "No url found for submodule path 'x' in .gitmodules"),
         ("", "No url found for submodule path 'x' in .gitmodules"),
     ],
@@ -207,6 +209,7 @@ def test_a_submodule_that_cannot_be_had_is_named(
     with pytest.raises(SourceError, match=re.escape(told)) as caught:
         run(cloud, outer.url, tmp_path / "ours")
     assert "'x'" in str(caught.value)
+    assert "hidden" not in str(caught.value)
     assert by_git(cloud, outer.url, tmp_path / "git")[0] != 0
 
 

@@ -17,6 +17,8 @@ from ...root_folder import RootFolder
 
 _FRESH = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TWICE = (errno.EEXIST, errno.ENOTDIR, errno.ELOOP)
+_LONGEST_NAME, _LONGEST_PATH = 255, 4095  # bytes (limits.h)
+_MOST = 1 << 20  # entries: a few trees that name one another can make any number of paths
 
 
 class CheckoutError(Exception):
@@ -82,6 +84,10 @@ def entries_of(objects: BaseObjectStore, tree: ObjectID) -> list[Entry]:
                     f"{entry.path.decode(errors='replace')}, which git does not allow"
                 )
             path = f"{place}/{os.fsdecode(entry.path)}" if place else os.fsdecode(entry.path)
+            if len(entry.path) > _LONGEST_NAME or len(os.fsencode(path)) > _LONGEST_PATH:
+                raise CheckoutError(f"the name of {path[:_LONGEST_NAME]}… is too long for a file")
+            if len(found) >= _MOST:
+                raise CheckoutError(f"it has more than {_MOST} files and folders")
             found.append(Entry(path, entry.mode, entry.sha))
             if stat.S_ISDIR(entry.mode):
                 pending.append((path, entry.sha))
@@ -118,7 +124,7 @@ def _write(objects: BaseObjectStore, root: RootFolder, entry: Entry, convert: Co
             raise CheckoutError(f"{entry.path} is no file")
         content = blob.as_raw_string()
         if kind == stat.S_IFLNK:
-            if not content or b"\0" in content:
+            if not content or b"\0" in content or len(content) > _LONGEST_PATH:
                 raise CheckoutError(f"{entry.path} is a link to nowhere")
             os.symlink(content, os.fsencode(name), dir_fd=folder)
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
@@ -100,5 +101,7 @@ def _parts(address: str) -> SplitResult:
         parts = urlsplit(address)
         assert parts.port is None or parts.port >= 0  # reading it checks it
     except ValueError as error:
-        raise SourceError(f"the source '{address}' is no URL: {error}") from None
+        # Neither what may be a password in it, nor what was taken for a port and may be one.
+        shown, why = re.sub("//.*@", "//***@", address), str(error).partition(" as ")[0]
+        raise SourceError(f"the source '{shown}' is no URL: {why}") from None
     return parts

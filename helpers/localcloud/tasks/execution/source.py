@@ -110,7 +110,7 @@ def _take_folder(git: GitContext, files: Path, folder: Path) -> None:
                 os.rename(name, folder, src_dir_fd=parent)
         if folder.is_symlink():
             raise NotADirectoryError(real)
-    except OSError:
+    except (OSError, ValueError):  # a zero byte is in no name
         raise SourceError(
             f"the folder '{git.folder}' was not found in {git.shown} at "
             f"'{git.reference or 'HEAD'}'. Check the part of the context after ':'"
