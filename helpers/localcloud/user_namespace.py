@@ -91,6 +91,11 @@ class Identities:
             for ranges, number in ((self.users, uid), (self.groups, gid))
         ]
 
+    def groups_of_container(self, gid: int, groups: tuple[int, ...]) -> tuple[int, ...]:
+        """Further groups beside ``gid`` by the numbers that exist there: as :meth:`of_container`."""
+        last = self.count - 1
+        return tuple(dict.fromkeys(one if one < last else max(last, gid) for one in groups))
+
     def _of_container(self, ranges: tuple[Range, ...], number: int) -> str:
         last = self.count - 1
         kept = self.count if number <= last else last

@@ -12,6 +12,7 @@ import pytest
 
 from helpers.localcloud import user_namespace
 from helpers.localcloud.cloud import Cloud
+from helpers.localcloud.containers.build.frontend import BUILDKIT, CLASSIC, Frontend
 from helpers.localcloud.containers.engine import Engine, Session
 from helpers.localcloud.containers.images.owners import Owners, write_owners
 from helpers.localcloud.containers.sandboxes.account import Account
@@ -19,6 +20,7 @@ from helpers.localcloud.containers.sandboxes.container import ContainerSpec, Mou
 from helpers.localcloud.containers.sandboxes.network import Network
 from helpers.localcloud.containers.sandboxes.sandbox import Sandbox
 from helpers.localcloud.root_folder import remove_tree
+from tests.containers.building import BASE, Context
 from tests.containers.roots import base_layer
 
 PASSWD = (
@@ -420,3 +422,49 @@ def test_a_build_reads_what_a_user_of_a_step_has_closed(session: Session, folder
         ("drwx------", "0"),
         ("-rw-------", "0"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("user", "told"),
+    [
+        ("least", "uids and gids must be in range"),
+        ("over", "uids and gids must be in range"),
+        ("long", "uids and gids must be in range"),
+        ("member", "uids and gids must be in range"),
+        ("node:over", "uids and gids must be in range"),
+        ("script", "unable to find user script"),
+        ("4711", "uid=4711 gid=0"),
+        ("far", "uid=1008(far) gid=1008 groups=1008,"),
+    ],
+)
+def test_numbers_that_no_kernel_takes_are_refused(
+    cloud: Cloud, network: Network, tmp_path: Path, user: str, told: str
+) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/passwd").write_text(
+        f"{PASSWD}least:x:4294967295:0::/:/bin/sh\nover:x:0:4294967296::/:/bin/sh\n"
+        f"long:x:{'9' * 5000}:0::/:/bin/sh\nscript:x:²:0::/:/bin/sh\n"
+        "member:x:1007:1007::/:/bin/sh\nfar:x:1008:1008::/:/bin/sh\n"
+    )
+    (tmp_path / "etc/group").write_text("over:x:4294967296:member\nfar:x:2000000000:far\n")
+    code, text = sh(cloud, tmp_path, "id", user=user, network=network)
+    assert told in text
+    assert (code == 0) == ("uid=" in told)
+
+
+@pytest.mark.parametrize("frontend", [CLASSIC, BUILDKIT])
+@pytest.mark.parametrize(
+    ("owner", "kept"),
+    [
+        ("4294967295:4294967295", (0, 0)),
+        ("4294967296:4294967303", (0, 7)),
+        ("4294967294:5", (4294967294, 5)),
+    ],
+)
+def test_owners_are_what_the_kernel_makes_of_them(
+    session: Session, cloud: Cloud, tmp_path: Path, frontend: Frontend, owner: str, kept: Any
+) -> None:
+    context = Context(tmp_path, session, cloud)
+    context.write("file", "x")
+    made = context.build(f"FROM {BASE}\nCOPY --chown={owner} file /x\n", frontend=frontend)
+    assert context.entry(made, "x")[1:] == kept

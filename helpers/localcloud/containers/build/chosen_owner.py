@@ -22,11 +22,16 @@ def chosen_owner(text: str, users: str, groups: str) -> tuple[int, int]:
     return _identity(user, users, "user", "uid"), _identity(group, groups, "group", "gid")
 
 
+def kernel_identity(number: int) -> int:
+    """What chown(2) makes of a number: 32 bits of it, and -1 leaves what was made as it was, root's."""
+    number %= _IDENTITIES
+    return 0 if number == _IDENTITIES - 1 else number
+
+
 def _identity(name: str, file: str, kind: str, called: str) -> int:
     if re.fullmatch(r"[+-]?[0-9]+", name):
-        number = int(name[:20])
-        return 0 if number == -1 else number % _IDENTITIES  # -1: as it was made
+        return kernel_identity(int(name[:20]))
     for row in (line.split(":") for line in file.splitlines()):
-        if len(row) > 2 and row[0] == name and row[2].isdecimal():
-            return int(row[2])
+        if len(row) > 2 and row[0] == name and row[2].isascii() and row[2].isdigit():
+            return kernel_identity(int(row[2][:20]))
     raise ContextError(f"{_FAILED}: can't find {called} for {kind} {name}: no such {kind}: {name}")

@@ -22,7 +22,7 @@ from ..images.layers import Entry
 from ..images.owners import ROOT, Owner, Owners
 from ..sandboxes.root_file_system import RootFileSystem, UnknownUserError
 from .build_context import BuildContext, ContextError, Excluded, ImageTree
-from .chosen_owner import chosen_owner
+from .chosen_owner import chosen_owner, kernel_identity
 from .frontend import CLASSIC, Frontend
 
 Source = BuildContext | ImageTree
@@ -85,8 +85,8 @@ class Copy:
         """To BuildKit an unknown user is root, and an unknown group the user's."""
         user, colon, group = owner.partition(":")
         uid, gid = self._account(user)
-        if colon and group.isdigit():
-            gid = int(group)
+        if colon and group.isascii() and group.isdigit():
+            gid = kernel_identity(int(group[:20]))
         elif colon and not group:
             gid = 0
         elif colon and self._root is not None:
@@ -95,8 +95,9 @@ class Copy:
         return uid, gid
 
     def _account(self, user: str) -> tuple[int, int]:
-        if user.isdigit():
-            return int(user), int(user)
+        if user.isascii() and user.isdigit():
+            number = kernel_identity(int(user[:20]))
+            return number, number
         if self._root is None and user:
             raise ContextError(
                 f"invalid user index: -1: there is no /etc/passwd for {user}: scratch has "

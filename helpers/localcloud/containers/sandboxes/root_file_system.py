@@ -16,6 +16,9 @@ from .ownership import ROOT, Owner, read_owners
 
 _LARGEST = 1 << 20  # bytes of a file of an image that are read: it may be sparse, of any size
 LARGEST_ID = (1 << 31) - 1  # of a user or group, as Docker takes it
+_LARGEST_LISTED = (
+    1 << 32
+) - 2  # of one of /etc/passwd; the kernel takes the next one for "no change"
 _MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 __all__ = ["Account", "RootFileSystem", "UnknownUserError"]
@@ -141,17 +144,17 @@ class RootFileSystem:
         wanted = wanted or "0"
         number = _number(wanted)
         rows = [line.strip().split(":") for line in self.read("/etc/passwd").splitlines()]
-        rows = [row for row in rows if len(row) >= 6 and row[2].isdigit() and row[3].isdigit()]
+        rows = [row for row in rows if len(row) >= 6 and _is_number(row[2]) and _is_number(row[3])]
         row = next(
             (
                 one
                 for one in rows
-                if (one[0] == wanted if number is None else int(one[2]) == number)
+                if (one[0] == wanted if number is None else int(one[2][:20]) == number)
             ),
             None,
         )
         if row is not None:
-            account = Account(int(row[2]), int(row[3]), row[0], row[5] or "/")
+            account = Account(_listed(row[2]), _listed(row[3]), row[0], row[5] or "/")
         elif number is not None:
             account = Account(number, 0, wanted, "/root" if number == 0 else "/")
         elif wanted == "root":
@@ -168,7 +171,7 @@ class RootFileSystem:
 
     def _group_rows(self) -> list[list[str]]:
         rows = [line.strip().split(":") for line in self.read("/etc/group").splitlines()]
-        return [row for row in rows if len(row) >= 3 and row[2].isdigit()]
+        return [row for row in rows if len(row) >= 3 and _is_number(row[2])]
 
     def _group(self, group: str) -> int:
         number = _number(group)
@@ -176,12 +179,14 @@ class RootFileSystem:
             return number
         for row in self._group_rows():
             if row[0] == group:
-                return int(row[2])
+                return _listed(row[2])
         raise UnknownUserError(f"unable to find group {group}: no matching entries in group file")
 
     def _groups_of(self, name: str) -> list[int]:
         return [
-            int(row[2]) for row in self._group_rows() if len(row) > 3 and name in row[3].split(",")
+            _listed(row[2])
+            for row in self._group_rows()
+            if len(row) > 3 and name in row[3].split(",")
         ]
 
 
@@ -190,7 +195,23 @@ def _number(text: str) -> int | None:
     if not (text.isascii() and text.removeprefix("-").isdigit()):
         return None
     if not 0 <= (number := int(text[:20])) <= LARGEST_ID:
-        raise UnknownUserError(
-            f"unable to find user {text}: uids and gids must be in range 0-{LARGEST_ID}"
-        )
+        raise _out_of_range(text)
     return number
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+def _listed(text: str) -> int:
+    """A number of /etc/passwd or /etc/group. Raises :class:`UnknownUserError`."""
+    number = int(text[:20])
+    if number > _LARGEST_LISTED:
+        raise _out_of_range(text)
+    return number
+
+
+def _out_of_range(text: str) -> UnknownUserError:
+    return UnknownUserError(
+        f"unable to find user {text[:20]}: uids and gids must be in range 0-{LARGEST_ID}"
+    )

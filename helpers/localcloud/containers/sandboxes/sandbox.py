@@ -251,7 +251,10 @@ class _Start:
                 raise SandboxError("a command, path or variable of the container holds a zero byte")
         if launcher.supported():
             number = PASSED + len(passed.passed)
-            become = launcher.Become(account.uid, account.gid, account.groups) if users else None
+            become = None
+            if users is not None:
+                groups = users.identities.groups_of_container(account.gid, account.groups)
+                become = launcher.Become(account.uid, account.gid, groups)
             program = launcher.make(command, environment, working_dir, number, become)
             self.opened.append(program)
             command = [f"/proc/self/fd/{passed.add(program)}"]
