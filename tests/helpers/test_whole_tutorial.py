@@ -70,7 +70,7 @@ def test_a_failing_notebook_ends_it_with_its_cell_and_a_later_one_catches_up(
 # Of its own for this test: in a chroot the site listens on the machine's port 80.
 IN_A_NETWORK = """
 import os, sys
-from helpers.localcloud.containers.sandboxes.namespace_holder import bring_loopback_up
+from helpers.localcloud.containers.sandboxes.namespaces import bring_loopback_up
 bring_loopback_up()
 os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 """

@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from secrets import token_hex
 
@@ -15,6 +15,7 @@ from .errors import SandboxError
 from .networks import BRIDGE, HOST, Networks, Port
 from .sandboxes.container import TERMINATE, Container, ContainerSpec, ContainerTimeoutError
 from .sandboxes.egress import EgressWatch
+from .sandboxes.execution import execute
 from .sandboxes.output import LineSplitter
 from .sandboxes.sandbox import Sandbox
 from .sandboxes.words import IN_A_CHROOT
@@ -104,6 +105,7 @@ class Containers:
         cut: Callable[[str], int],
         left: Callable[[], float] = lambda: math.inf,
     ) -> None:
+        self._cloud = cloud
         self._sandbox = Sandbox(cloud)
         self._networks = networks
         self._cut = cut
@@ -200,6 +202,54 @@ class Containers:
                     f"chroot is one port of this machine, whatever their networks: {other.name} has "
                     f"it, and answers for {record.name}. Let them listen on different ports"
                 )
+
+    def execute(
+        self,
+        record: Record,
+        argv: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        working_dir: str = "",
+        user: str = "",
+        log: Log,
+        cancelled: Callable[[], bool],
+        detach: bool = False,
+    ) -> int:
+        """Run another command in a container to its end; its exit status. 0 at once with ``detach``.
+
+        Of one that is detached ``log`` gets nothing. Raises :class:`SandboxError` when the container
+        has ended, and ContainerTimeoutError when the time that is left is over.
+        """
+        if record.container is None or not record.runs:
+            raise SandboxError(f"Container {record.id} is not running")
+        lines = LineSplitter(log, self._cut)
+        try:
+            command = execute(
+                record.container,
+                argv,
+                (lambda _: None) if detach else lines.write,
+                environment=environment,
+                working_dir=working_dir,
+                user=user,
+                ca_file=self._cloud.ca_file,
+            )
+        except SandboxError:
+            if record.runs:
+                raise
+            raise SandboxError(f"Container {record.id} is not running") from None
+        if detach:
+            return 0
+        limit = time.monotonic() + self._left()
+        try:
+            while command.wait(0.1) is None:
+                if time.monotonic() >= limit:
+                    raise ContainerTimeoutError(self.overdue or "the time of the command is over")
+                if cancelled():
+                    break
+        finally:
+            code = command.kill()
+            lines.close()
+        return code
 
     def _follow(self, record: Record, container: Container, lines: LineSplitter) -> None:
         container.wait()

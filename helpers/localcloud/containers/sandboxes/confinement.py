@@ -12,6 +12,7 @@ PR_SET_KEEPCAPS, PR_CAPBSET_DROP = 8, 24  # linux/prctl.h
 PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 22, 38, 47, 2
 SECCOMP_MODE_FILTER = 2  # linux/seccomp.h
 CAPABILITY_VERSION, CAP_NET_BIND_SERVICE = 0x20080522, 10  # linux/capability.h
+PR_SET_DUMPABLE, PR_CAP_AMBIENT_CLEAR_ALL = 4, 4
 CLONE_NEWNS = 0x00020000  # linux/sched.h
 # linux/mount.h, the same numbers on every architecture (asm-generic/unistd.h)
 _OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442
@@ -36,6 +37,25 @@ def become(user: int) -> None:
     if _libc.capset(header, data) != 0:
         raise OSError(ctypes.get_errno(), "the capabilities cannot be dropped")
     _libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BIND_SERVICE, 0, 0)
+
+
+def keep(capabilities: int) -> None:
+    """Have these capabilities, a bit for each, and never others. Raises OSError."""
+    for capability in range(64):
+        if not capabilities >> capability & 1:
+            _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+    header = struct.pack("=Ii", CAPABILITY_VERSION, 0)
+    low, high = capabilities & 0xFFFFFFFF, capabilities >> 32
+    _call(_libc.capset(header, struct.pack("=6I", low, low, low, high, high, high)))
+    _call(_libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
+    for capability in range(64):
+        if capabilities >> capability & 1:
+            _call(_libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0))
+
+
+def hide() -> None:
+    """Let nobody look into this process or through it by /proc (prctl(2), PR_SET_DUMPABLE)."""
+    _call(_libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
 
 
 def restrict(program: bytes) -> None:

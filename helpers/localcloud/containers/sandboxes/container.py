@@ -15,6 +15,7 @@ from pathlib import Path
 from ...root_folder import FileBelow
 from ..errors import SandboxError
 from .network import Network
+from .root_file_system import Account, RootFileSystem
 
 Output = Callable[[bytes], None]
 TERMINATE = int(signal.SIGTERM)
@@ -116,6 +117,21 @@ class ContainerSpec:
         return self.platform not in _OWN_PLATFORMS
 
 
+@dataclass(frozen=True)
+class Inside:
+    """What another command finds in a container: its root, who it runs as, and what it was told.
+
+    ``tree`` and ``user`` are the root directory and the only user of one in a chroot.
+    """
+
+    spec: ContainerSpec
+    image: RootFileSystem
+    account: Account
+    hostname: str
+    tree: Path | None = None
+    user: int = 0
+
+
 class Container:
     """A container that was started; made by :meth:`Sandbox.start`."""
 
@@ -124,6 +140,7 @@ class Container:
         self.pid = 0
         self.exit_code: int | None = None
         self.refusal = ""  # why its command could not be started at all
+        self.inside: Inside | None = None  # once it has been started
         self.network = network
         self.owns_network = own_network
         self._ended = threading.Event()

@@ -19,34 +19,30 @@ from __future__ import annotations
 import array
 import contextlib
 import ctypes
-import fcntl
+import errno
 import json
 import os
 import select
 import signal
 import socket
-import struct
 import time
 from typing import Any
 
 from . import control_group, veth
 from .confinement import become, protect_host, restrict
+from .joining import enter_folder, join
+from .namespaces import CLONE_NEWUSER, check, enter_namespaces, map_ids
 from .processes import (
     children_of,
     descendants_of,
     end_user,
     frozen_tree,
     send,
-    write_kernel_file,
 )
 from .watch import INTERVAL, Watch
 
-CLONE_NEWUSER = 0x10000000  # linux/sched.h
-CLONE_NEWNET = 0x40000000
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 PR_SET_PDEATHSIG = 1
-SIOCSIFFLAGS = 0x8914  # linux/sockios.h
-IFF_UP_RUNNING = 0x1 | 0x40  # linux/if.h
 MESSAGE = 65536  # bytes
 DESCRIPTORS = 200  # of one request, at most
 # Descriptors that bubblewrap inherits; the last are those that it is passed, by their place.
@@ -61,10 +57,19 @@ _usual_priority = 0
 class _Running:
     """A container that was started."""
 
-    def __init__(self, status: int, watch: Watch | None, *, told: int = -1, user: int = 0) -> None:
+    def __init__(
+        self,
+        status: int,
+        watch: Watch | None,
+        *,
+        told: int = -1,
+        user: int = 0,
+        container: int = 0,
+    ) -> None:
         self.status = status  # a descriptor that is told the exit status
         self.watch = watch
         self.user = user  # that only this container has
+        self.container = container  # that it was started in, as another command
         self.reason = ""  # why it was ended, when it was beyond a limit
         self._told = told
         self._text = b""
@@ -90,40 +95,6 @@ class _Running:
 _running: dict[int, _Running] = {}  # by process id
 
 
-def enter_namespaces(users: int | None = None) -> None:
-    """Move this process into a user and a network namespace of its own, with ``lo`` up.
-
-    ``users`` is a user namespace with several ids to enter instead. Raises OSError when the kernel
-    refuses.
-    """
-    uid, gid = os.geteuid(), os.getegid()
-    if users is not None:
-        _check(_libc.setns(users, CLONE_NEWUSER))
-        _check(_libc.unshare(CLONE_NEWNET))
-    else:
-        _check(_libc.unshare(CLONE_NEWUSER | CLONE_NEWNET))
-        write_kernel_file("/proc/self/setgroups", "deny")  # before gid_map: user_namespaces(7)
-        write_kernel_file("/proc/self/uid_map", f"0 {uid} 1")
-        write_kernel_file("/proc/self/gid_map", f"0 {gid} 1")
-    bring_loopback_up()
-    # Docker does the same: a server in a container may listen on port 80 whoever it runs as.
-    with contextlib.suppress(OSError):
-        write_kernel_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0")
-
-
-def _check(result: int) -> None:
-    if result != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
-
-
-def bring_loopback_up() -> None:
-    """Let a new network namespace reach itself."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        request = struct.pack("16sh14x", b"lo", IFF_UP_RUNNING)
-        fcntl.ioctl(any_socket, SIOCSIFFLAGS, request)
-
-
 def start_sandboxed(request: dict[str, Any], descriptors: list[int]) -> int:
     """Start bubblewrap; ``descriptors`` are its arguments, the output, the exit status, and more.
 
@@ -143,7 +114,7 @@ def start_sandboxed(request: dict[str, Any], descriptors: list[int]) -> int:
                 watch.prepare()
             protect_host(request.get("writable", []))
             if "maps" in request:
-                _check(_libc.unshare(CLONE_NEWUSER))
+                check(_libc.unshare(CLONE_NEWUSER))
                 theirs.send(b"?")
                 ours.close()
                 theirs.recv(1)
@@ -161,27 +132,58 @@ def start_sandboxed(request: dict[str, Any], descriptors: list[int]) -> int:
     theirs.close()
     with ours:
         if "maps" in request and ours.recv(1):
-            _map(process, request["maps"])
+            map_ids(process, request["maps"])
     os.set_blocking(read_init, False)
     _running[process] = _Running(status, watch, told=read_init)
     return process
 
 
-def _map(process: int, maps: list[str]) -> None:
-    """Give the user namespace that a process has just made its users and groups.
+def start_joined(request: dict[str, Any], descriptors: list[int]) -> int:
+    """Start another command in a container; ``descriptors``: output, status, program, filter.
 
-    Without them bubblewrap has no ids, and says so.
+    Raises OSError when the container has ended.
     """
-    for kind, text in zip(("uid", "gid"), maps, strict=True):
-        with contextlib.suppress(OSError):
-            write_kernel_file(f"/proc/{process}/{kind}_map", text)
+    output, status, program, *filters = descriptors
+    container = request["container"]
+    watch = _watch_of(container, descriptors)
+    process = os.fork()
+    if process == 0:
+        code = 1
+        try:
+            _begin(output)
+            if watch is not None:
+                watch.prepare()
+            content = b"".join(os.pread(descriptor, 1 << 16, 0) for descriptor in filters)
+            code = join(container, program, content, request["capabilities"])
+        except OSError as error:
+            os.write(2, f"bwrap: cannot enter the container: {error.strerror}\n".encode())
+        finally:
+            os._exit(code)
+    for descriptor in (output, program, *filters):
+        os.close(descriptor)
+    _running[process] = _Running(status, None, container=container)
+    return process
+
+
+def _watch_of(container: int, descriptors: list[int]) -> Watch | None:
+    """What looks after a container. Closes ``descriptors`` and raises OSError when it has ended."""
+    running = _running.get(container)
+    if running is None or running.container:
+        for descriptor in descriptors:
+            os.close(descriptor)
+        raise OSError(errno.ESRCH, os.strerror(errno.ESRCH))
+    return running.watch
 
 
 def start_chrooted(request: dict[str, Any], descriptors: list[int]) -> int:
-    """Start a command with another root directory; ``descriptors``: output, status, filter."""
+    """Start a command with another root directory; ``descriptors``: output, status, filter.
+
+    It is another one of a ``container`` where the request names that. Raises OSError when it has ended.
+    """
     output, status, *filters = descriptors
     user = request["user"]
-    watch = Watch(request["limits"], user=user)
+    container = request.get("container", 0)
+    watch = _watch_of(container, descriptors) if container else Watch(request["limits"], user=user)
     process = os.fork()
     if process == 0:
         code = 125
@@ -189,10 +191,11 @@ def start_chrooted(request: dict[str, Any], descriptors: list[int]) -> int:
             os.setsid()
             _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             _begin(output)
-            watch.prepare()
+            if watch is not None:
+                watch.prepare()
             program = b"".join(os.pread(descriptor, 1 << 16, 0) for descriptor in filters)
             os.chroot(request["root"])
-            os.chdir(request["working_dir"])
+            enter_folder(request["working_dir"])
             os.umask(0o022)
             become(user)
             _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # another user: set anew
@@ -210,7 +213,10 @@ def start_chrooted(request: dict[str, Any], descriptors: list[int]) -> int:
             os._exit(code)
     for descriptor in (output, *filters):
         os.close(descriptor)
-    _running[process] = _Running(status, watch, user=user)
+    if container:  # whose user is not its own: what it leaves behind goes on
+        _running[process] = _Running(status, None, container=container)
+    else:
+        _running[process] = _Running(status, watch, user=user)
     return process
 
 
@@ -284,6 +290,9 @@ def reap() -> None:
         if running is not None:
             if running.watch is not None:
                 running.watch.end()
+            for other, one in list(_running.items()):
+                if one.container == process:
+                    kill(other, one)
             if running.user:  # without a process namespace nobody else ends them
                 end_user(running.user)
             code = os.waitstatus_to_exitcode(status)
@@ -364,6 +373,9 @@ def _answer(control: socket.socket, request: dict[str, Any], received: list[int]
         elif operation == "start-chroot":
             with open(received.pop(0), encoding="utf-8", errors="surrogateescape") as file:
                 reply["process"] = start_chrooted(json.load(file), received)
+        elif operation == "join":
+            with open(received.pop(0), encoding="utf-8", errors="surrogateescape") as file:
+                reply["process"] = start_joined(json.load(file), received)
         elif operation == "signal":
             send_signal(request["process"], request["number"], request["sandboxed"])
     except OSError as error:

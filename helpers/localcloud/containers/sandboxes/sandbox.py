@@ -22,9 +22,10 @@ from ..errors import SandboxError
 from . import bubblewrap, launcher, ownership, seccomp
 from .chroot import ChangedTree, unused_user
 from .complaint import CANNOT_START, explain
-from .container import Container, ContainerSpec, ContainerTimeoutError, Output
+from .container import Container, ContainerSpec, ContainerTimeoutError, Inside, Output
 from .environment import CA_FILE, variables
 from .hosts_file import hosts_text
+from .identities import whom
 from .initial_layer import InitialLayer
 from .mounts import OpenedMount, open_mounts, writable
 from .namespace_holder import PASSED
@@ -108,6 +109,7 @@ class _Start:
         self.hostname = spec.hostname or container.name[:12]
         self.made: Path | None = None
         self.tree: ChangedTree | None = None
+        self.user = 0  # of a chroot
         self.work: Path | None = None
         self.refused_owner = False
         self.opened: list[int] = []  # for the start alone
@@ -171,6 +173,8 @@ class _Start:
             for descriptor in (write_output, write_status, *self.opened):
                 os.close(descriptor)
             self.opened.clear()
+        tree = self.tree.root if self.tree is not None else None
+        container.inside = Inside(spec, image, account, self.hostname, tree, self.user)
         threading.Thread(
             target=self._follow,
             args=(read_output, read_status),
@@ -251,10 +255,7 @@ class _Start:
                 raise SandboxError("a command, path or variable of the container holds a zero byte")
         if launcher.supported():
             number = PASSED + len(passed.passed)
-            become = None
-            if users is not None:
-                groups = users.identities.groups_of_container(account.gid, account.groups)
-                become = launcher.Become(account.uid, account.gid, groups)
+            become = whom(users, account, account.gid)
             program = launcher.make(command, environment, working_dir, number, become)
             self.opened.append(program)
             command = [f"/proc/self/fd/{passed.add(program)}"]
@@ -318,7 +319,7 @@ class _Start:
         output: int,
         status: int,
     ) -> int:
-        user = unused_user()
+        user = self.user = unused_user()
         layers = ownership.seen((*self.spec.lowers, initial), None, account)
         self.tree = ChangedTree(self.folder / "root", layers, self.spec.upper)
         known = self.spec.hosts

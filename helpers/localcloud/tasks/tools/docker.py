@@ -14,7 +14,7 @@ from ...errors import CloudError
 from ...reference import DOCKER_HUB, InvalidReferenceError
 from ...registry.credentials import Credential
 from ...root_folder import FileBelow
-from . import ToolContext, docker_containers, docker_networks, docker_run
+from . import ToolContext, docker_containers, docker_exec, docker_networks, docker_run
 from .arguments import Parser, UsageError, stand_in
 from .files import inside
 
@@ -290,6 +290,7 @@ def _version(words: list[str], context: ToolContext) -> int:  # noqa: ARG001
 
 _COMMANDS: dict[str, Callable[[list[str], ToolContext], int]] = {
     "build": _build,
+    "exec": docker_exec.execute,
     "images": _images,
     "inspect": _inspect,
     "login": _login,

@@ -16,7 +16,7 @@ from .flags import Options, Read
 from .tables import table
 
 _GRACE = 10.0  # seconds between the polite signal of ``docker stop`` and SIGKILL
-_NO_EXEC = "it starts no second command in a container"
+_NO_ATTACH = "docker logs --follow tells what a container says"
 _NO_FILES = "what a container has written is gone when it has ended"
 
 _STOP = Options("stop", ("-t --time", "--timeout", "-s --signal"))
@@ -305,8 +305,7 @@ COMMANDS: dict[str, Callable[[list[str], ToolContext], int]] = {
     "wait": wait,
     "port": port,
     "ps": listing,
-    "exec": absent("exec", _NO_EXEC),
-    "attach": absent("attach", _NO_EXEC),
+    "attach": absent("attach", _NO_ATTACH),
     **{name: absent(name, _NO_FILES) for name in ("cp", "commit", "diff", "export", "start")},
     "restart": absent("restart", _NO_FILES),
     "create": absent("create", "docker run makes and starts containers"),

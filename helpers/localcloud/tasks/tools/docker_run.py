@@ -118,6 +118,17 @@ def parse(words: list[str], context: Mapping[str, str], files: ToolContext | Non
     isolation = read.last("isolation")
     if isolation not in ("", "default"):
         raise refused(f"Invalid isolation: \"{isolation}\" - linux only supports 'default'")
+    environment = variables(read, context, files)
+    return Run(read.arguments[0], read.arguments[1:], read, environment)
+
+
+def variables(
+    read: Read, context: Mapping[str, str], files: ToolContext | None = None
+) -> dict[str, str]:
+    """What ``--env-file`` and ``--env`` say; those without a value come from ``context``.
+
+    Raises :class:`UsageError`.
+    """
     environment: dict[str, str] = {}
     for name in read.all("env-file"):
         environment |= _environment_file(name, context, files)
@@ -132,7 +143,7 @@ def parse(words: list[str], context: Mapping[str, str], files: ToolContext | Non
             environment[key] = value
         elif key in context:  # one that docker itself has not got is not there
             environment[key] = context[key]
-    return Run(read.arguments[0], read.arguments[1:], read, environment)
+    return environment
 
 
 def refused(text: str) -> UsageError:

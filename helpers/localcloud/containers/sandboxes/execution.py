@@ -1,0 +1,195 @@
+"""Another command in a container that runs (docker exec), confined as the container is."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import secrets
+import select
+import signal
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import SandboxError
+from . import launcher, seccomp
+from .complaint import NOT_EXECUTABLE, explain_another
+from .container import Container, Inside, Output
+from .environment import variables
+from .identities import whom
+from .namespace_holder import PASSED
+from .root_file_system import Account, UnknownUserError
+
+_KILLED = 137
+_AFTERWARDS = 2.0  # seconds that what the command leaves behind may still write; Docker's
+
+
+def execute(
+    container: Container,
+    argv: Sequence[str],
+    output: Output,
+    *,
+    environment: Mapping[str, str],
+    working_dir: str,
+    user: str,
+    ca_file: Path,
+) -> Container:
+    """Start it, and return a handle on it; ``output`` gets what it says, in a thread.
+
+    A command that cannot be started ends with 126 or 127, and ``output`` is told in Docker's words.
+    Raises :class:`SandboxError`, also when the container has ended.
+    """
+    return _Execution(container, argv, output).begin(environment, working_dir, user, ca_file)
+
+
+class _Execution:
+    def __init__(self, container: Container, argv: Sequence[str], output: Output) -> None:
+        self._container = container
+        self._argv = list(argv)
+        self._output = output
+        self._folder = ""
+        name = f"{container.name} {secrets.token_hex(4)}"
+        self._handle = Container(name, container.network, own_network=False)
+        self._opened: list[int] = []  # for the start alone
+
+    def begin(
+        self, environment: Mapping[str, str], working_dir: str, user: str, ca_file: Path
+    ) -> Container:
+        inside = self._container.inside
+        if inside is None:
+            raise SandboxError("the container has not been started")
+        self._folder = working_dir or inside.spec.working_dir or "/"
+        if not self._folder.startswith("/"):
+            return self._refused(
+                "OCI runtime exec failed: exec failed: Cwd must be an absolute path"
+            )
+        try:
+            account = inside.image.account(user) if user else inside.account
+        except UnknownUserError as error:
+            return self._refused(str(error))
+        network = self._container.network
+        if network.mode == "namespaces" and network.users is None:
+            if account.uid != inside.account.uid:
+                return self._refused(
+                    f"localcloud: the container has the user {inside.account.uid} only, and so no "
+                    f"command can run as user {account.uid} in it ({network.one_id})"
+                )
+            account = replace(account, gid=inside.account.gid, groups=())
+        given = variables(account, inside.hostname, inside.spec, network, ca_file)
+        given |= environment
+        if any("\0" in text for text in (*self._argv, self._folder, *given, *given.values())):
+            raise SandboxError("a command, path or variable holds a zero byte")
+        ends = [*os.pipe(), *os.pipe()]
+        read_output, write_output, read_status, write_status = ends
+        try:
+            self._handle.pid = self._start(inside, account, given, write_output, write_status)
+        except BaseException:
+            os.close(read_output)
+            os.close(read_status)
+            raise
+        finally:
+            for descriptor in (write_output, write_status, *self._opened):
+                os.close(descriptor)
+        threading.Thread(
+            target=self._follow,
+            args=(read_output, read_status),
+            name=f"command in container {self._handle.name}",
+            daemon=True,
+        ).start()
+        return self._handle
+
+    def _refused(self, text: str) -> Container:
+        self._output(f"{text}\n".encode())
+        self._handle.has_ended(NOT_EXECUTABLE)
+        return self._handle
+
+    def _start(
+        self,
+        inside: Inside,
+        account: Account,
+        environment: Mapping[str, str],
+        output: int,
+        status: int,
+    ) -> int:
+        network = self._container.network
+        filters = []
+        if seccomp.supported():
+            filters.append(os.memfd_create("filter"))
+            self._opened += filters
+            os.write(filters[0], seccomp.program())
+        request: dict[str, Any] = {"container": self._container.pid}
+        if network.mode == "chroot":
+            request |= {
+                "root": str(inside.tree),
+                "user": inside.user,
+                "command": self._argv,
+                "environment": environment,
+                "working_dir": self._folder,
+            }
+            return network.start("start-chroot", request, [output, status, *filters])
+        if not launcher.supported():
+            raise SandboxError("this kind of machine is not known well enough for docker exec")
+        several = network.users is not None
+        become = whom(network.users, account, inside.account.gid)
+        program = launcher.make(self._argv, environment, self._folder, PASSED, become)
+        self._opened.append(program)
+        rights = launcher.CAPABILITIES if several or account.uid == 0 else 0
+        request["capabilities"] = rights
+        return network.start("join", request, [output, status, program, *filters])
+
+    def _follow(self, read_output: int, read_status: int) -> None:
+        code = _KILLED
+        try:
+            with os.fdopen(read_status, "rb") as status:
+                try:
+                    words = self._copy_output(read_output, read_status)
+                except BaseException:  # nobody takes its output: it may not go on unseen
+                    self._handle.signal(signal.SIGKILL)
+                    raise
+                finally:
+                    os.close(read_output)
+                text = status.read()  # empty when the holder of the network has died
+            code = int(text) if text else _KILLED
+            if words:
+                explained = explain_another(words, code, self._argv[0], self._folder)
+                self._output(words if explained is None else f"{explained.text}\n".encode())
+                code = code if explained is None else explained.status
+        except Exception as error:  # noqa: BLE001 - the thread's last stand: whoever waits must know
+            with contextlib.suppress(Exception):
+                self._output(
+                    f"localcloud: the command's end could not be handled: {error}\n".encode()
+                )
+            code = code or NOT_EXECUTABLE
+        finally:
+            self._handle.has_ended(code)
+
+    def _copy_output(self, read_output: int, read_status: int) -> bytes:
+        """Hand the output on; returns it instead when all there is are words of the launcher."""
+        held, marker, holding = b"", b"bwrap: ", True
+        poll = select.poll()
+        for descriptor in (read_output, read_status):
+            poll.register(descriptor, select.POLLIN)
+        end = math.inf
+        while (seconds := end - time.monotonic()) > 0:
+            left = None if math.isinf(seconds) else int(seconds * 1000) + 1
+            ready = [descriptor for descriptor, _ in poll.poll(left)]
+            if read_status in ready:  # it has ended; what it leaves behind may go on
+                poll.unregister(read_status)
+                end = time.monotonic() + _AFTERWARDS
+            if read_output not in ready:
+                continue
+            chunk = os.read(read_output, 1 << 16)
+            if not chunk:
+                break
+            if holding:
+                held += chunk
+                holding = len(held) < 4096 and (held.startswith(marker) or marker.startswith(held))
+                if holding:
+                    continue
+                chunk, held = held, b""
+            self._output(chunk)
+        return held
