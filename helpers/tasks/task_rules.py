@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -138,9 +139,10 @@ def _options(file: TaskFile, values: Mapping[str, str]) -> RenderOptions:
 
 def _places(text: str, steps: int) -> list[tuple[int, int]]:
     """Line and column of the command of each step."""
+    ends = [at for at, letter in enumerate(text) if letter == "\n"]
     found = [
         (
-            text.count("\n", 0, one.start(1)) + 1 + one[1].count("\n"),
+            bisect_left(ends, one.start(1)) + 1 + one[1].count("\n"),
             len(one[1].split("\n")[-1]) + 1,
         )
         for one in _COMMAND.finditer(text)

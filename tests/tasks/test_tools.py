@@ -122,6 +122,7 @@ def test_docker_build_and_run(tools: Tools) -> None:
         (["run", "--env-file", "never", BASE], 125, "open never: no such file or directory"),
         (["run", "-e", "=x", BASE], 125, "invalid environment variable: =x"),
         (["run", "--memory", "1k", BASE], 125, "Minimum memory limit allowed is 6MB"),
+        (["run", "--memory", "9" * 400, BASE], 125, "invalid size"),
         (["run", "--pull", "perhaps", BASE], 125, "invalid pull option: 'perhaps'"),
         (["run", "--pull", "never", "node:never"], 125, "No such image: node:never"),
         (["run", "node:never"], 125, "Unable to find image 'node:never' locally"),

@@ -150,6 +150,7 @@ def _boolean(name: str, value: str) -> bool:
 
 def _bytes(value: str) -> int:
     found = _SIZE.fullmatch(value)
-    if found is None:
+    size = float(found[1]) * 1024 ** " kmgtp".index(found[2].lower() or " ") if found else -1
+    if not 0 <= size < 1 << 63:
         raise VariableError(f"invalid value for size: {value}")
-    return int(float(found[1]) * 1024 ** " kmgtp".index(found[2].lower() or " "))
+    return int(size)

@@ -309,7 +309,8 @@ def memory(text: str) -> int:
     if not text:
         return 0
     match = _BYTES.fullmatch(text.strip())
-    if match is None:
+    most = 1 << 63  # of Docker's sizes
+    if match is None or float(match[1]) * _UNIT[match[2].lower()] >= most:
         raise UsageError(
             f'invalid argument "{text}" for "-m, --memory" flag: invalid size: \'{text}\''
         )
