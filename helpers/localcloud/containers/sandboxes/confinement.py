@@ -8,6 +8,8 @@ import errno
 import os
 import struct
 
+from .namespaces import check
+
 PR_SET_KEEPCAPS, PR_CAPBSET_DROP = 8, 24  # linux/prctl.h
 PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 22, 38, 47, 2
 SECCOMP_MODE_FILTER = 2  # linux/seccomp.h
@@ -46,16 +48,16 @@ def keep(capabilities: int) -> None:
             _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
     header = struct.pack("=Ii", CAPABILITY_VERSION, 0)
     low, high = capabilities & 0xFFFFFFFF, capabilities >> 32
-    _call(_libc.capset(header, struct.pack("=6I", low, low, low, high, high, high)))
-    _call(_libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
+    check(_libc.capset(header, struct.pack("=6I", low, low, low, high, high, high)))
+    check(_libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
     for capability in range(64):
         if capabilities >> capability & 1:
-            _call(_libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0))
+            check(_libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0))
 
 
 def hide() -> None:
     """Let nobody look into this process or through it by /proc (prctl(2), PR_SET_DUMPABLE)."""
-    _call(_libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+    check(_libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
 
 
 def restrict(program: bytes) -> None:
@@ -81,7 +83,7 @@ def protect_host(writable: list[list[object]]) -> None:
     container also sees programs and devices of the machine, and may own them. ``writable`` are
     path, device and inode each. Raises OSError, also for a path that leads elsewhere by now.
     """
-    _call(_libc.unshare(CLONE_NEWNS))
+    check(_libc.unshare(CLONE_NEWNS))
     kept = []
     for path, device, inode in writable:
         place = os.open(str(path), os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -105,11 +107,4 @@ def _set_read_only(path: str, flags: int, *, on: bool) -> None:
 
 def _system(number: int, *arguments: int | bytes) -> int:
     made = [ctypes.c_long(one) if isinstance(one, int) else one for one in arguments]
-    return _call(int(_libc.syscall(ctypes.c_long(number), *made)))
-
-
-def _call(result: int) -> int:
-    if result < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
-    return result
+    return check(int(_libc.syscall(ctypes.c_long(number), *made)))

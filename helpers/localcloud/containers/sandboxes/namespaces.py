@@ -40,11 +40,12 @@ def enter_namespaces(users: int | None = None) -> None:
         write_kernel_file("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0")
 
 
-def check(result: int) -> None:
-    """Raise OSError for a call of the C library that has failed."""
-    if result != 0:
+def check(result: int) -> int:
+    """What a call of the C library has returned; raises OSError when it has failed."""
+    if result < 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
+    return result
 
 
 def bring_loopback_up() -> None:

@@ -19,10 +19,10 @@ import socket
 import struct
 import time
 
+from .namespaces import CLONE_NEWNET, SIOCSIFFLAGS, check
 from .processes import write_kernel_file
 
-CLONE_NEWNET = 0x40000000  # linux/sched.h
-SIOCSIFFLAGS, SIOCSIFADDR, SIOCSIFNETMASK = 0x8914, 0x8916, 0x891C  # linux/sockios.h
+SIOCSIFADDR, SIOCSIFNETMASK = 0x8916, 0x891C  # linux/sockios.h
 NAME = b"metadata"  # of either end
 NEAR = "169.254.169.253"  # the end in the network: what containers ask from
 # Both ends have the same, so neither has to ask for the other's (ARP) before the first packet.
@@ -70,8 +70,7 @@ def _listen_apart(address: str, port: int) -> socket.socket:
     home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
         _no_ipv6()
-        if _libc.unshare(CLONE_NEWNET) != 0:
-            raise _error()
+        check(_libc.unshare(CLONE_NEWNET))
         try:
             _no_ipv6()
             _make_pair(home)
@@ -79,8 +78,10 @@ def _listen_apart(address: str, port: int) -> socket.socket:
             made = listener(address, port)
         finally:
             # What this process starts next has to be in the network: better nothing than elsewhere.
-            if _libc.setns(home, CLONE_NEWNET) != 0:
-                raise SystemExit(f"no way back to the network: {_error().strerror}")
+            try:
+                check(_libc.setns(home, CLONE_NEWNET))
+            except OSError as error:
+                raise SystemExit(f"no way back to the network: {error.strerror}") from None
     finally:
         os.close(home)
     try:
@@ -169,8 +170,3 @@ def _request(kind: int, content: bytes) -> None:
         code = -struct.unpack_from("=i", control.recv(65536), 16)[0]
     if code != 0:
         raise OSError(code, os.strerror(code))
-
-
-def _error() -> OSError:
-    code = ctypes.get_errno()
-    return OSError(code, os.strerror(code))
