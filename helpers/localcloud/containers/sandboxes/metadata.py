@@ -14,10 +14,9 @@ import logging
 import os
 import socket
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
-from .network import LOOPBACK, Network
-from .relay import patiently
+from .network import Network
+from .relay import directly
 
 log = logging.getLogger(__name__)
 
@@ -47,14 +46,11 @@ def serve(network: Network, proxy_url: str, secret: Callable[[], str]) -> None:
 
     Raises :class:`SandboxError` in a chroot, where the address would be the machine's.
     """
-    door = urlsplit(proxy_url)
-    address = (door.hostname or LOOPBACK, door.port or 80)
+    to_proxy = directly(proxy_url)
 
     async def connect() -> socket.socket:
         proof = await asyncio.to_thread(secret)
-        connection = await patiently(
-            address, lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM), 0.0
-        )
+        connection = await to_proxy()
         try:
             await asyncio.wait_for(_introduce(connection, proof), _PATIENCE)
         except BaseException:

@@ -31,7 +31,7 @@ from typing import Any
 from . import control_group, veth
 from .confinement import become, protect_host, restrict
 from .joining import enter_folder, join
-from .namespaces import CLONE_NEWUSER, check, enter_namespaces, map_ids
+from .namespaces import CLONE_NEWUSER, check, enter_namespaces, listener, map_ids
 from .processes import (
     children_of,
     descendants_of,
@@ -363,10 +363,10 @@ def _answer(control: socket.socket, request: dict[str, Any], received: list[int]
         if operation == "socket":
             passed.append(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
         elif operation == "listen":
-            passed.append(veth.listener(request["address"], request["port"]))
+            passed.append(listener(request["address"], request["port"]))
         elif operation == "answer":
-            listener, reply["shared"] = veth.listen(request["address"], request["port"])
-            passed.append(listener)
+            made, reply["shared"] = veth.listen(request["address"], request["port"])
+            passed.append(made)
         elif operation == "start":
             with open(received.pop(0), encoding="utf-8", errors="surrogateescape") as file:
                 reply["process"] = start_sandboxed(json.load(file), received)

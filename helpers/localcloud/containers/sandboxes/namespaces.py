@@ -55,6 +55,19 @@ def bring_loopback_up() -> None:
         fcntl.ioctl(any_socket, SIOCSIFFLAGS, request)
 
 
+def listener(address: str, port: int) -> socket.socket:
+    """A TCP socket that listens in the namespace of this process. Raises OSError."""
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((address, port))
+        made.listen(128)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
 def map_ids(process: int, maps: list[str]) -> None:
     """Give the user namespace that a process has just made its users and groups.
 

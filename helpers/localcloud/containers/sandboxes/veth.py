@@ -19,7 +19,7 @@ import socket
 import struct
 import time
 
-from .namespaces import CLONE_NEWNET, SIOCSIFFLAGS, check
+from .namespaces import CLONE_NEWNET, SIOCSIFFLAGS, check, listener
 from .processes import write_kernel_file
 
 SIOCSIFADDR, SIOCSIFNETMASK = 0x8916, 0x891C  # linux/sockios.h
@@ -51,19 +51,6 @@ def listen(address: str, port: int) -> tuple[socket.socket, str]:
     except OSError as error:
         _add_to_loopback(address)
         return listener(address, port), error.strerror or str(error)
-
-
-def listener(address: str, port: int) -> socket.socket:
-    """A TCP socket that listens in the namespace of this process. Raises OSError."""
-    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind((address, port))
-        made.listen(128)
-    except BaseException:
-        made.close()
-        raise
-    return made
 
 
 def _listen_apart(address: str, port: int) -> socket.socket:
