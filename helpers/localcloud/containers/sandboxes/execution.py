@@ -17,11 +17,12 @@ from typing import Any
 
 from ..errors import SandboxError
 from . import launcher, seccomp
-from .complaint import NOT_EXECUTABLE, explain_another
+from .complaint import NOT_EXECUTABLE, Beginning, explain_another
 from .container import Container, Inside, Output
 from .environment import variables
 from .identities import whom
 from .namespace_holder import PASSED
+from .pipes import pipes
 from .root_file_system import Account, UnknownUserError
 
 _KILLED = 137
@@ -83,20 +84,11 @@ class _Execution:
         given |= environment
         if any("\0" in text for text in (*self._argv, self._folder, *given, *given.values())):
             raise SandboxError("a command, path or variable holds a zero byte")
-        ends = [*os.pipe(), *os.pipe()]
-        read_output, write_output, read_status, write_status = ends
-        try:
-            self._handle.pid = self._start(inside, account, given, write_output, write_status)
-        except BaseException:
-            os.close(read_output)
-            os.close(read_status)
-            raise
-        finally:
-            for descriptor in (write_output, write_status, *self._opened):
-                os.close(descriptor)
+        with pipes(self._opened) as ends:
+            self._handle.pid = self._start(inside, account, given, ends.output, ends.status)
         threading.Thread(
             target=self._follow,
-            args=(read_output, read_status),
+            args=(ends.read_output, ends.read_status),
             name=f"command in container {self._handle.name}",
             daemon=True,
         ).start()
@@ -169,7 +161,7 @@ class _Execution:
 
     def _copy_output(self, read_output: int, read_status: int) -> bytes:
         """Hand the output on; returns it instead when all there is are words of the launcher."""
-        held, marker, holding = b"", b"bwrap: ", True
+        beginning = Beginning()
         poll = select.poll()
         for descriptor in (read_output, read_status):
             poll.register(descriptor, select.POLLIN)
@@ -185,11 +177,6 @@ class _Execution:
             chunk = os.read(read_output, 1 << 16)
             if not chunk:
                 break
-            if holding:
-                held += chunk
-                holding = len(held) < 4096 and (held.startswith(marker) or marker.startswith(held))
-                if holding:
-                    continue
-                chunk, held = held, b""
-            self._output(chunk)
-        return held
+            if released := beginning.release(chunk):
+                self._output(released)
+        return beginning.kept

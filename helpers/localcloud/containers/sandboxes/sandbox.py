@@ -21,7 +21,7 @@ from ...root_folder import remove_tree
 from ..errors import SandboxError
 from . import bubblewrap, launcher, ownership, seccomp
 from .chroot import ChangedTree, unused_user
-from .complaint import CANNOT_START, explain
+from .complaint import CANNOT_START, Beginning, explain
 from .container import Container, ContainerSpec, ContainerTimeoutError, Inside, Output
 from .environment import CA_FILE, variables
 from .hosts_file import hosts_text
@@ -30,6 +30,7 @@ from .initial_layer import InitialLayer
 from .mounts import OpenedMount, open_mounts, writable
 from .namespace_holder import PASSED
 from .network import LOOPBACK, Network
+from .pipes import pipes
 from .root_file_system import Account, RootFileSystem, UnknownUserError
 
 KILLED, FOREIGN = 137, 255
@@ -150,34 +151,16 @@ class _Start:
                 f"user is mapped into it: every file appears to be its own, with the rights that it "
                 f"would have ({self.network.one_id})\n"
             )
-        read_output, write_output = os.pipe()
-        read_status, write_status = os.pipe()
-        try:
-            if self.network.mode == "chroot":
-                container.pid = self._start_chrooted(
-                    account,
-                    *(initial, mounts, working_dir, environment),
-                    *(write_output, write_status),
-                )
-            else:
-                container.pid = self._start_sandboxed(
-                    account,
-                    *(initial, mounts, working_dir, environment),
-                    *(write_output, write_status),
-                )
-        except BaseException:
-            os.close(read_output)
-            os.close(read_status)
-            raise
-        finally:
-            for descriptor in (write_output, write_status, *self.opened):
-                os.close(descriptor)
-            self.opened.clear()
+        chrooted = self.network.mode == "chroot"
+        start = self._start_chrooted if chrooted else self._start_sandboxed
+        with pipes(self.opened) as ends:
+            prepared = (initial, mounts, working_dir, environment)
+            container.pid = start(account, *prepared, ends.output, ends.status)
         tree = self.tree.root if self.tree is not None else None
         container.inside = Inside(spec, image, account, self.hostname, tree, self.user)
         threading.Thread(
             target=self._follow,
-            args=(read_output, read_status),
+            args=(ends.read_output, ends.read_status),
             name=f"container {container.name}",
             daemon=True,
         ).start()
@@ -391,24 +374,17 @@ class _Start:
 
     def _copy_output(self, read_output: int) -> bytes:
         """Hand the output on; returns it instead when all there is are words of bubblewrap."""
-        held = recent = b""
-        marker = b"bwrap: "
-        holding = True
+        beginning = Beginning()
+        recent = b""
         with os.fdopen(read_output, "rb", buffering=0) as stream:
             while chunk := stream.read(1 << 16):
-                if holding:
-                    held += chunk
-                    holding = len(held) < 4096 and (
-                        held.startswith(marker) or marker.startswith(held)
-                    )
-                    if holding:
-                        continue
-                    chunk, held = held, b""
-                recent = recent[-256:] + chunk  # one message may come in pieces
+                if not (released := beginning.release(chunk)):
+                    continue
+                recent = recent[-256:] + released  # one message may come in pieces
                 if b"ownership" in recent and os.strerror(errno.EINVAL).encode() in recent:
                     self.refused_owner = True  # chown(1) to a user that is not mapped
-                self.output(chunk)
-        return held
+                self.output(released)
+        return beginning.kept
 
     def _explain(self, words: bytes, code: int) -> int:
         """What bubblewrap said, as Docker says it; other output goes on as it is."""
