@@ -249,23 +249,23 @@ def _pointed(shown: str, letter: str, precision: int | None) -> str:
     return digits + exponent + power
 
 
-def _sorted(value: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
-    return sorted(value.items(), key=lambda pair: order(pair[0]))
+def in_order(value: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
+    """Keys and values of a map by the keys: nil, then type and value (internal/fmtsort)."""
+    return sorted(value.items(), key=lambda pair: _order(pair[0]))
 
 
-def order(key: Any) -> tuple[str, Any]:
-    """Where a map's key stands: nil, then by the type's name and the value (internal/fmtsort)."""
+def _order(key: Any) -> tuple[str, Any]:
     if key is None:
         return "", 0
     return type_name(key), to_bytes(key) if isinstance(key, str) else key
 
 
 def _mapping(verb: Verb, value: Mapping[Any, Any]) -> str:
-    inner = [(_value(verb, one), _value(verb, value[one])) for one, _ in _sorted(value)]
     if verb.literal:
-        shown = ", ".join(f"{_typed(key)}:{_typed(one)}" for key, one in _sorted(value))
+        shown = ", ".join(f"{_typed(key)}:{_typed(one)}" for key, one in in_order(value))
         return f"{type_name(value)}{{{shown}}}"
-    return "map[" + " ".join(f"{key}:{one}" for key, one in inner) + "]"
+    pairs = (f"{_value(verb, key)}:{_value(verb, one)}" for key, one in in_order(value))
+    return "map[" + " ".join(pairs) + "]"
 
 
 def _list(verb: Verb, value: list[Any]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from .budget import STEPS, Budget, BudgetError, limit, weigh
 from .evaluation import NIL, Evaluator
 from .functions import FUNCTIONS
-from .go_format import order, show
+from .go_format import in_order, show
 from .go_types import FunctionError, is_integer, truth
 from .parser import Node, Parser, Pipeline, TemplateError, fail
 
@@ -151,7 +151,7 @@ def _items(value: Any, pipeline: Pipeline) -> Sequence[tuple[Any, Any]]:
     if value is None:
         return []
     if isinstance(value, Mapping):
-        return sorted(value.items(), key=lambda pair: order(pair[0]))
+        return in_order(value)
     if isinstance(value, list):
         return list(enumerate(value))
     if is_integer(value):
