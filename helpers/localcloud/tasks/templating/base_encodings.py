@@ -48,8 +48,9 @@ def decode32(given: bytes) -> bytes:
     data = given.replace(b"\r", b"").replace(b"\n", b"")
     end = len(data)
     for at, byte in enumerate(data):
-        filled, rest = at % 8, data[at + 1 :]
-        if byte == _PAD and filled >= 2 and len(rest) < 8:
+        filled = at % 8
+        if byte == _PAD and filled >= 2 and len(data) - at <= 8:
+            rest = data[at + 1 :]
             if len(rest) + filled < 7:
                 raise _wrong(32, len(data))
             for number, one in enumerate(rest[: 7 - filled]):
