@@ -10,9 +10,9 @@ from itertools import groupby
 
 from .go_types import runes, to_bytes
 
-_SPACES = frozenset("\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000") | frozenset(
-    map(chr, range(0x2000, 0x200B))
-)
+# What Go counts as a space (package unicode, IsSpace).
+SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
+SPACES += "\u200a\u2028\u2029\u202f\u205f\u3000"
 
 
 def _one(found: str, given: str) -> str:
@@ -44,7 +44,7 @@ def _title(one: str) -> str:
 def _separates(one: str) -> bool:
     if one <= "\x7f":
         return not (one.isalnum() or one == "_")
-    return not (one.isalpha() or unicodedata.category(one) in ("Nd",)) and one in _SPACES
+    return not (one.isalpha() or unicodedata.category(one) in ("Nd",)) and one in SPACES
 
 
 def title(text: str) -> str:
@@ -60,8 +60,8 @@ def untitled(text: str) -> str:
     """The first letter of each word in lower case; words end at spaces."""
     shown, begins = [], True
     for one in runes(text):
-        shown.append(_lower(one) if begins and one not in _SPACES else one)
-        begins = one in _SPACES
+        shown.append(_lower(one) if begins and one not in SPACES else one)
+        begins = one in SPACES
     return "".join(shown)
 
 
@@ -78,7 +78,7 @@ def swapped(text: str) -> str:
             space = False
         else:
             shown.append(one)
-            space = one in _SPACES
+            space = one in SPACES
     return "".join(shown)
 
 
@@ -86,7 +86,7 @@ def initials(text: str) -> str:
     """The first byte of each word, taken for a character."""
     shown, gap = [], True
     for byte in to_bytes(text):
-        if chr(byte) in _SPACES:
+        if chr(byte) in SPACES:
             gap = True
         elif gap:
             shown.append(chr(byte))
@@ -95,7 +95,7 @@ def initials(text: str) -> str:
 
 
 def _connects(one: str) -> bool:
-    return one in "-_" or one in _SPACES
+    return one in "-_" or one in SPACES
 
 
 def camel(text: str) -> str:

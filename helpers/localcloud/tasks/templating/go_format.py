@@ -14,13 +14,8 @@ _ESCAPES = {7: "a", 8: "b", 9: "t", 10: "n", 11: "v", 12: "f", 13: "r"}
 
 
 def show(value: Any) -> str:
-    """A value as Go prints it with %v; nil is <nil>."""
-    return _value(Verb("v"), value)
-
-
-def text_of(value: Any) -> str:
-    """A value as a text: of texts themselves."""
-    return value if isinstance(value, str) else show(value)
+    """A value as Go prints it with %v, a text as it is; nil is <nil>."""
+    return value if isinstance(value, str) else _value(Verb("v"), value)
 
 
 def print_values(*values: Any) -> str:

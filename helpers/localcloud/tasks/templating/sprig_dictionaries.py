@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from .go_format import show
 from .go_types import FunctionError, StringList, truth
 from .signatures import table
-from .sprig_strings import text_of
 
 
 def _dictionary(*pairs: Any) -> dict[str, Any]:
-    return dict(zip(map(text_of, pairs[::2]), [*pairs[1::2], ""], strict=False))
+    return dict(zip(map(show, pairs[::2]), [*pairs[1::2], ""], strict=False))
 
 
 def _set(values: dict[str, Any], key: str, value: Any) -> dict[str, Any]:

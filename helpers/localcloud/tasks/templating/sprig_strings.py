@@ -10,26 +10,18 @@ from typing import Any
 
 from .base_encodings import decode32, decode64
 from .budget import limit
-from .cases import camel, initials, lower, lowered, swapped, title, untitled, upper
-from .go_format import print_format, quote, show
+from .cases import SPACES, camel, initials, lower, lowered, swapped, title, untitled, upper
+from .go_format import quote, show
 from .go_types import FunctionError, StringList, StringMap, kind, to_bytes, to_text, type_name
 from .signatures import table
 from .text_layouts import abbreviate, indent, wrap
-
-_SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
-_SPACES += "\u200a\u2028\u2029\u202f\u205f\u3000"
-
-
-def text_of(value: Any) -> str:
-    """A value as a text (Sprig's strval)."""
-    return value if isinstance(value, str) else show(value)
 
 
 def texts_of(value: Any) -> StringList:
     """The elements of a list as texts, without those that are nil; of one value, itself."""
     if isinstance(value, list):
-        return StringList(text_of(one) for one in value if one is not None)
-    return StringList() if value is None else StringList([text_of(value)])
+        return StringList(show(one) for one in value if one is not None)
+    return StringList() if value is None else StringList([show(value)])
 
 
 def _repeat(count: int, text: str) -> str:
@@ -96,12 +88,11 @@ def _squote(*values: Any) -> str:
 
 
 def _quote(*values: Any) -> str:
-    return " ".join(quote(text_of(one)) for one in values if one is not None)
+    return " ".join(quote(show(one)) for one in values if one is not None)
 
 
 def _cat(*values: Any) -> str:
-    found = [one for one in values if one is not None]
-    return print_format(" ".join(["%v"] * len(found)), *found)
+    return " ".join(show(one) for one in values if one is not None)
 
 
 def base64_encode(value: Any) -> str:
@@ -163,7 +154,7 @@ STRINGS = table(
     ...any: quote squote cat
     """,
     {
-        "trim": lambda text: text.strip(_SPACES),
+        "trim": lambda text: text.strip(SPACES),
         "upper": upper,
         "lower": lower,
         "title": title,
@@ -178,7 +169,7 @@ STRINGS = table(
         "b64dec": _decode64,
         "b32enc": lambda text: base64.b32encode(to_bytes(text)).decode(),
         "b32dec": _decode32,
-        "toString": text_of,
+        "toString": show,
         "toStrings": texts_of,
         "repeat": _repeat,
         "trunc": _truncate,
@@ -205,7 +196,7 @@ STRINGS = table(
         "plural": lambda one, many, count: one if count == 1 else many,
         "join": lambda mark, values: mark.join(texts_of(values)),
         "sortAlpha": lambda values: StringList(
-            sorted(texts_of(values), key=to_bytes) if kind(values) == "slice" else [text_of(values)]
+            sorted(texts_of(values), key=to_bytes) if kind(values) == "slice" else [show(values)]
         ),
         "quote": _quote,
         "squote": _squote,

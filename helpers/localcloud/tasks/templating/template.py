@@ -89,7 +89,7 @@ class _Execution:
     def _print(self, value: Any, node: Node) -> None:
         try:
             weigh(value)
-            self._output.append(self._budget.show(value if isinstance(value, str) else show(value)))
+            self._output.append(self._budget.show(show(value)))
         except BudgetError as error:
             if node.pipeline is None:
                 raise fail(node.line, str(error)) from None
