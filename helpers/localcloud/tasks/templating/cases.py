@@ -44,7 +44,7 @@ def _title(one: str) -> str:
 def _separates(one: str) -> bool:
     if one <= "\x7f":
         return not (one.isalnum() or one == "_")
-    return not (one.isalpha() or unicodedata.category(one) in ("Nd",)) and one in SPACES
+    return one in SPACES
 
 
 def title(text: str) -> str:
@@ -73,7 +73,7 @@ def swapped(text: str) -> str:
         if category in ("Lu", "Lt"):
             shown.append(_lower(one))
             space = False
-        elif one.islower() and category == "Ll":
+        elif category == "Ll":
             shown.append(_title(one) if space else _upper(one))
             space = False
         else:
@@ -104,11 +104,9 @@ def camel(text: str) -> str:
     position = 0
     while position < len(letters) and _connects(letters[position]):
         position += 1
-    shown = list(letters[:position])
     if position == len(letters):
-        if shown and len(letters):
-            shown.append(letters[-1])
-        return "".join(shown)
+        return letters + letters[-1:]
+    shown = list(letters[:position])
     before = _upper(letters[position])
     for raw in letters[position + 1 :]:
         if _connects(raw) and _connects(before):
@@ -130,10 +128,8 @@ def _kind(one: str) -> str:
         return "punctuation"
     if category == "Lu":
         return "upper"
-    if one.isalpha() and category in ("Ll", "Lt"):
+    if category in ("Ll", "Lt"):
         return "lower"
-    if category[0] == "L":
-        return "other" if category in ("Lo", "Lm") else "lower"
     return "number" if category[0] == "N" else "other"
 
 
