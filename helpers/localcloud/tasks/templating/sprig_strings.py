@@ -9,12 +9,11 @@ import base64
 from typing import Any
 
 from .base_encodings import decode32, decode64
-from .budget import limit
 from .cases import SPACES, camel, initials, lower, lowered, swapped, title, untitled, upper
 from .go_format import quote, show
 from .go_types import FunctionError, StringList, StringMap, kind, to_bytes, to_text, type_name
 from .signatures import table
-from .text_layouts import abbreviate, indent, wrap
+from .text_layouts import abbreviate, wrap
 
 
 def texts_of(value: Any) -> StringList:
@@ -28,6 +27,11 @@ def _repeat(count: int, text: str) -> str:
     if count < 0:
         raise FunctionError("strings: negative Repeat count")
     return text * count
+
+
+def _indent(width: int, text: str) -> str:
+    pad = _repeat(width, " ")
+    return pad + text.replace("\n", "\n" + pad)
 
 
 def cut(text: str, start: int, end: int) -> str:
@@ -128,14 +132,6 @@ def _no_space(text: str) -> str:
     return text if len(kept) == len(data) else "".join(map(chr, kept))
 
 
-def _concat_limit(width: int) -> int:
-    if width < 0:
-        raise FunctionError("strings: negative Repeat count")
-    if width > 1 << 22:
-        raise limit(f"an indent of {width}")
-    return width
-
-
 STRINGS = table(
     """
     string: trim upper lower title untitle nospace initials swapcase snakecase camelcase kebabcase
@@ -177,8 +173,8 @@ STRINGS = table(
         "abbrevboth": lambda left, right, text: (
             text if right < 4 or (left > 0 and right < 7) else abbreviate(text, left, right)
         ),
-        "indent": lambda width, text: indent(_concat_limit(width), text),
-        "nindent": lambda width, text: "\n" + indent(_concat_limit(width), text),
+        "indent": _indent,
+        "nindent": lambda width, text: "\n" + _indent(width, text),
         "wrap": lambda width, text: wrap(text, width, "\n", long_words=False),
         "wrapWith": lambda width, mark, text: wrap(text, width, mark or "\n", long_words=True),
         "substr": _substring,

@@ -1,15 +1,9 @@
-"""Texts that are wrapped, indented and abbreviated, byte by byte as Sprig's goutils does it."""
+"""Texts that are wrapped and abbreviated, byte by byte as Sprig's goutils does it."""
 
 from __future__ import annotations
 
 from .budget import SIZE, limit
 from .go_types import to_bytes, to_text
-
-
-def indent(width: int, text: str) -> str:
-    """Every line further right."""
-    pad = " " * width
-    return pad + text.replace("\n", "\n" + pad)
 
 
 def wrap(text: str, width: int, mark: str, *, long_words: bool) -> str:
