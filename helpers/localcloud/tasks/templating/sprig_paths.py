@@ -7,7 +7,7 @@ from typing import Any
 
 from .go_types import FunctionError, kind
 from .signatures import table
-from .urls import Url, User, parse, parse_user
+from .urls import Url, parse, parse_user
 
 
 def _base(path: str) -> str:
@@ -35,17 +35,12 @@ def _parse(text: str) -> dict[str, Any]:
 
 def _join(parts: dict[str, Any]) -> str:
     names = ("scheme", "host", "path", "query", "opaque", "fragment", "userinfo")
-    texts = {name: _part(parts, name) for name in names}
+    texts: dict[str, Any] = {name: _part(parts, name) for name in names}
     user = texts.pop("userinfo")
     try:
-        return str(_url(texts, parse_user(user) if user else None))
+        return str(Url(**texts, user=parse_user(user) if user else None))
     except ValueError as error:
         raise FunctionError(f"unable to parse userinfo in dict: {error}") from None
-
-
-def _url(texts: dict[str, str], user: User | None) -> Url:
-    scheme, host, path, query, opaque, fragment = texts.values()
-    return Url(scheme, host, path, query, opaque, fragment, user)
 
 
 def _part(parts: dict[str, Any], name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .go_format import quote
@@ -136,9 +136,7 @@ def parse(text: str) -> Url:
     try:
         url = _parse(before)
         raw = fragment if _escaped(_unescaped(fragment), _FRAGMENT) != fragment else ""
-        return Url(
-            **{**vars(url), "fragment": _unescaped(fragment), "raw_fragment": raw},
-        )
+        return replace(url, fragment=_unescaped(fragment), raw_fragment=raw)
     except ValueError as error:
         raise ValueError(f"parse {quote(text)}: {error}") from None
 
