@@ -66,10 +66,6 @@ class Duration(Object):
         """As nanoseconds."""
         return self.count
 
-    def string(self) -> str:
-        """As a text."""
-        return str(self)
-
     def __str__(self) -> str:
         sign, rest = "-" if self.count < 0 else "", abs(self.count)
         if rest < SECOND:

@@ -87,6 +87,10 @@ class Object:
         """Its number, where it is of a kind of whole numbers."""
         return None
 
+    def string(self) -> str:
+        """As Go prints it, where its methods have a String."""
+        return str(self)
+
     def method(self, name: str) -> Callable[..., Any]:
         """A method by its name in Go, which begins with a capital."""
         function: Callable[..., Any] = getattr(self, _CAPITAL.sub("_", name).lower())

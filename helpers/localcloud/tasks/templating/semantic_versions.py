@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import zip_longest
 from typing import Any
 
 from .go_types import FunctionError, Int64, Object
@@ -55,10 +56,6 @@ class Version(Object):
     def __str__(self) -> str:
         pre = f"-{self._pre}" if self._pre else ""
         return ".".join(map(str, self.numbers)) + pre + (f"+{self._meta}" if self._meta else "")
-
-    def string(self) -> str:
-        """The version without a v."""
-        return str(self)
 
     def original(self) -> str:
         """The version as it was written."""
@@ -151,10 +148,7 @@ class Changed(Version):
 
 
 def _compare_pre(one: str, other: str) -> int:
-    mine, theirs = one.split("."), other.split(".")
-    for position in range(max(len(mine), len(theirs))):
-        first = mine[position] if position < len(mine) else ""
-        second = theirs[position] if position < len(theirs) else ""
+    for first, second in zip_longest(one.split("."), other.split("."), fillvalue=""):
         if first != second:
             return -1 if _key(first) < _key(second) else 1
     return 0

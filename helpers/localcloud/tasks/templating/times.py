@@ -31,10 +31,6 @@ class _Named(Object):
         """Its number."""
         return self._number
 
-    def string(self) -> str:
-        """Its name."""
-        return self._name
-
 
 class Time(Object):
     """A moment in a zone; a datetime has microseconds, Go's has nanoseconds."""
@@ -81,10 +77,6 @@ class Time(Object):
 
     def __str__(self) -> str:
         return self.format("2006-01-02 15:04:05.999999999 -0700 MST")
-
-    def string(self) -> str:
-        """As Go prints it."""
-        return str(self)
 
     def format(self, layout: str) -> str:
         """In a layout."""
