@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .go_numbers import format_float
@@ -29,15 +29,13 @@ def _written(value: Any, line: str, indent: str) -> str:
         return str(int(value))
     if isinstance(value, float):
         return _float(value)
-    inner = line + indent if line else ""
     if isinstance(value, Mapping):
-        colon = ": " if line else ":"
         named = sorted(((_name(key), one) for key, one in value.items()), key=_bytes_of_name)
-        items = [f"{_text(name)}{colon}{_written(one, inner, indent)}" for name, one in named]
-        return "{" + inner + f",{inner}".join(items) + line + "}" if items else "{}"
+        return _pairs(named, line, indent)
     if isinstance(value, StringList) and value.is_nil:
         return "null"
     if isinstance(value, list):
+        inner = line + indent if line else ""
         items = [_written(one, inner, indent) for one in value]
         return "[" + inner + f",{inner}".join(items) + line + "]" if items else "[]"
     return _object(value, line, indent)
@@ -57,22 +55,23 @@ def _name(key: Any) -> str:
 
 
 def _object(value: Any, line: str, indent: str) -> str:
-    if isinstance(value, Object) and value.go_type == "time.Time":
-        return _text(value.method("Format")("2006-01-02T15:04:05.999999999Z07:00"))
-    if isinstance(value, Object) and value.go_type == "*semver.Version":
-        return _text(str(value))
-    if isinstance(value, Object) and value.fields():
-        return _written_fields(value.fields(), line, indent)
-    if isinstance(value, Object) and value.integer() is not None:
-        return str(value.integer())
+    if isinstance(value, Object):
+        if value.go_type == "time.Time":
+            return _text(value.method("Format")("2006-01-02T15:04:05.999999999Z07:00"))
+        if value.go_type == "*semver.Version":
+            return _text(str(value))
+        if value.fields():
+            return _pairs(value.fields().items(), line, indent)
+        if value.integer() is not None:
+            return str(value.integer())
     raise FunctionError(f"json: unsupported type: {type_name(value)}")
 
 
-def _written_fields(fields: Mapping[str, Any], line: str, indent: str) -> str:
+def _pairs(named: Iterable[tuple[str, Any]], line: str, indent: str) -> str:
     inner = line + indent if line else ""
     colon = ": " if line else ":"
-    items = [f"{_text(name)}{colon}{_written(one, inner, indent)}" for name, one in fields.items()]
-    return "{" + inner + f",{inner}".join(items) + line + "}"
+    items = [f"{_text(name)}{colon}{_written(one, inner, indent)}" for name, one in named]
+    return "{" + inner + f",{inner}".join(items) + line + "}" if items else "{}"
 
 
 def _text(value: str) -> str:
