@@ -177,6 +177,11 @@ def _integer(verb: Verb, value: int) -> str:
     return _number(verb, letter, int(value))
 
 
+def _sign(verb: Verb) -> str:
+    """What stands before a number that has no minus."""
+    return "+" if "+" in verb.flags else " " if " " in verb.flags else ""
+
+
 _PREFIXES = {"b": "0b", "o": "0", "x": "0x", "X": "0X"}
 
 
@@ -194,7 +199,7 @@ def _number(verb: Verb, letter: str, value: int) -> str:
         digits = digits if letter == "o" and digits[:1] == "0" else _PREFIXES[letter] + digits
     elif "#" in verb.flags and letter == "x":
         digits = "0x" + digits
-    sign = "-" if value < 0 else "+" if "+" in verb.flags else " " if " " in verb.flags else ""
+    sign = "-" if value < 0 else _sign(verb)
     if verb.precision == 0 and value == 0:
         return _padded(Verb("d", verb.flags.replace("0", ""), verb.width), "")
     return _padded(Verb("d", verb.flags.replace("0", ""), verb.width), sign + digits)
@@ -215,15 +220,11 @@ def _float(verb: Verb, value: float) -> str:
         return _bad(verb, value)
     if "#" in verb.flags and not verb.literal and letter in "vgGeEfF":
         shown = _pointed(shown, letter, verb.precision)
-    shown = shown.replace("+Inf", "Inf") if shown[0] == "+" else shown
-    signed = shown if shown[0] in "-+" else f"+{shown}"
-    if signed[0] == "+" and "+" not in verb.flags:
-        signed = f" {shown}" if " " in verb.flags else shown
-    elif shown[0] != "-" and "+" not in verb.flags:
+    finite = shown.lstrip("+-") not in ("Inf", "NaN")
+    if shown[0] == "-" or (shown[0] == "+" and " " not in verb.flags):
         signed = shown
-    if shown == "Inf" and "+" not in verb.flags and " " not in verb.flags:
-        signed = "+Inf"
-    finite = shown.lstrip("-") not in ("Inf", "NaN")
+    else:
+        signed = _sign(verb) + shown.removeprefix("+")  # of +Inf
     if verb.zero and verb.width and finite and signed[0] in "+- ":
         return signed[0] + signed[1:].rjust(min(verb.width, SIZE) - 1, "0")
     flags = verb.flags if finite else verb.flags.replace("0", "")
