@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..templating.yaml_nodes import BINARY, TIMESTAMP, Node, YamlError, read, resolve, shortened
+from ..templating.yaml_nodes import BINARY, TIMESTAMP, Node, YamlError, read, resolve
 
 __all__ = ["LINE", "Document", "ListOf", "MapOfTexts", "Scalar", "Shape", "Struct", "YamlError"]
 
@@ -118,7 +118,7 @@ class Document:
     def _follow(self, node: Node, shape: Shape, name: str, into: dict[str, Any]) -> Any:
         assert node.target is not None
         if id(node) in self._inside:
-            raise YamlError(f"yaml: line {node.line}: anchor '{node.value}' value contains itself")
+            raise node.wrong(f"anchor '{node.value}' value contains itself")
         self._inside.add(id(node))
         self._depth += 1
         value = self._decode(node.target, shape, name, into)
@@ -148,12 +148,7 @@ class Document:
 
     def _merge(self, node: Node, shape: Struct | MapOfTexts, into: dict[str, Any]) -> None:
         """``<<``: what it takes over counts from where it stands (decode.go, merge)."""
-        nodes = reversed(node.children) if node.is_sequence else [node]
-        for one in nodes:
-            if not (one.target or one).is_mapping:
-                raise YamlError(
-                    f"yaml: line {one.line}: map merge requires map or sequence of maps as the value"
-                )
+        for one in node.merged():
             self._decode(one, shape, "", into)
 
     def _scalar(self, node: Node, shape: Shape, name: str) -> Any:
@@ -175,19 +170,12 @@ class Document:
         elif shape.name == "time.Time":
             if tag == TIMESTAMP or _RFC3339.fullmatch(node.value):
                 return node.value
-            raise YamlError(f"yaml: line {node.line}: {name}: {node.value!r} is no date")
+            raise node.wrong(f"{name}: {node.value!r} is no date")
         return self._refuse(node, shape, name)
 
     def _refuse(self, node: Node, shape: Shape, name: str) -> None:
         """Note that a node is not of the wanted type."""
-        shown = ""
-        if node.is_scalar:
-            shown = f" `{shortened(node.value)}`"
-        what = f"{name} must be" if name else "it must be"
-        self._errors.append(
-            f"  line {node.line}, column {node.column}: cannot unmarshal {node.told_tag()}{shown} "
-            f"into {shape.name} ({what} {shape.wanted})"
-        )
+        self._errors.append(f"{node.unfit(shape.name)} ({name or 'it'} must be {shape.wanted})")
 
 
 def _zero(shape: Shape) -> Any:

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 from .go_types import AnyMap, Uint64, Values
-from .yaml_nodes import BINARY, Node, YamlError, read, resolve, shortened
+from .yaml_nodes import BINARY, Node, YamlError, read, resolve
 
 __all__ = ["YamlError", "read_values"]
 
 _ITEMS = 1 << 17  # of all lists and mappings together, with what aliases repeat
+_UNFIT = "yaml: unmarshal errors:\n"
 
 
 class _Reader:
@@ -26,7 +27,7 @@ class _Reader:
     def value(self, node: Node) -> Any:
         self._count += 1
         if self._count > _ITEMS:
-            raise _wrong(node, "document contains excessive aliasing")
+            raise node.wrong("document contains excessive aliasing")
         if node.target is not None:
             return self._followed(node, self.value)
         if node.is_scalar:
@@ -39,7 +40,7 @@ class _Reader:
 
     def _followed(self, node: Node, use: Callable[[Node], Any]) -> Any:
         if id(node) in self._inside or node.target is None:
-            raise _wrong(node, f"anchor '{node.value}' value contains itself")
+            raise node.wrong(f"anchor '{node.value}' value contains itself")
         self._inside.add(id(node))
         try:
             return use(node.target)
@@ -56,9 +57,7 @@ class _Reader:
 
     def _merge(self, node: Node, values: Any, key_of: Callable[[Node], Any]) -> None:
         # What is taken over counts from where it stands; of several the first wins.
-        for one in reversed(node.children) if node.is_sequence else [node]:
-            if not (one.target or one).is_mapping:
-                raise _wrong(one, "map merge requires map or sequence of maps as the value")
+        for one in node.merged():
             if one.target is None:
                 self.fill(one, values, key_of)
             else:
@@ -67,7 +66,7 @@ class _Reader:
     def key(self, node: Node) -> Any:
         key = self.value(node)
         if isinstance(key, (list, dict)):
-            raise _wrong(node, "invalid map key")
+            raise node.wrong("invalid map key")
         return key
 
     def name(self, node: Node) -> str:
@@ -75,23 +74,11 @@ class _Reader:
         if node.target is not None:
             return str(self._followed(node, self.name))
         if not node.is_scalar:
-            raise _unfit(node, "string")
+            raise YamlError(_UNFIT + node.unfit("string"))
         tag, value = resolve(node)
         if value is None:
             return ""
         return str(value) if tag == BINARY else node.value
-
-
-def _wrong(node: Node, problem: str) -> YamlError:
-    return YamlError(f"yaml: line {node.line}: {problem}")
-
-
-def _unfit(node: Node, wanted: str) -> YamlError:
-    shown = f" `{shortened(node.value)}`" if node.is_scalar else ""
-    return YamlError(
-        f"yaml: unmarshal errors:\n  line {node.line}, column {node.column}: cannot unmarshal "
-        f"{node.told_tag()}{shown} into {wanted}"
-    )
 
 
 def read_values(text: str) -> Values:
@@ -101,7 +88,8 @@ def read_values(text: str) -> Values:
     if node is None or node.is_null:
         return Values()
     if not node.is_mapping:
-        raise YamlError(f"{_unfit(node, 'templating.Values')} (it must map names to values)")
+        told = node.unfit("templating.Values")
+        raise YamlError(f"{_UNFIT}{told} (it must map names to values)")
     reader = _Reader()
     values: Values
     try:

@@ -30,8 +30,7 @@ from yaml.events import (
 _LONG = "tag:yaml.org,2002:"
 STR, INT, FLOAT, BOOL, NULL = "!!str", "!!int", "!!float", "!!bool", "!!null"
 BINARY, TIMESTAMP, MERGE = "!!binary", "!!timestamp", "!!merge"
-SEQ, MAP = "!!seq", "!!map"
-_RESOLVABLE = {"", STR, BOOL, INT, FLOAT, NULL, TIMESTAMP}
+_RESOLVABLE = {"", BOOL, INT, FLOAT, NULL, TIMESTAMP}
 _TRUE = ("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON")
 _FALSE = ("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF")
 _WORDS: dict[str, tuple[str, Any]] = {
@@ -106,13 +105,28 @@ class Node:
         """Keys and values of a mapping."""
         return zip(self.children[::2], self.children[1::2], strict=True)
 
-    def told_tag(self) -> str:
-        """The tag that an error names."""
-        if self.is_sequence:
-            return SEQ
-        if self.is_mapping:
-            return MAP
-        return self.tag or resolve(self)[0]
+    def merged(self) -> Iterator[Node]:
+        """What ``<<`` with this value takes over; what comes later counts (decode.go, merge).
+
+        Raises :class:`YamlError` for anything but mappings.
+        """
+        for one in reversed(self.children) if self.is_sequence else [self]:
+            if not (one.target or one).is_mapping:
+                raise one.wrong("map merge requires map or sequence of maps as the value")
+            yield one
+
+    def wrong(self, problem: str) -> YamlError:
+        """An error at this line."""
+        return YamlError(f"yaml: line {self.line}: {problem}")
+
+    def unfit(self, wanted: str) -> str:
+        """One line of an error: that this is not of the wanted type."""
+        if self.is_scalar:
+            shown = self.value if len(self.value) <= _SHOWN else self.value[: _SHOWN - 3] + "..."
+            what = f"{self.tag or resolve(self)[0]} `{shown}`"
+        else:
+            what = "!!seq" if self.is_sequence else "!!map"
+        return f"  line {self.line}, column {self.column}: cannot unmarshal {what} into {wanted}"
 
 
 def read(text: str) -> Node | None:
@@ -175,7 +189,7 @@ def _compose(loader: Any, colon: str) -> Node | None:
             if isinstance(event, (SequenceStartEvent, MappingStartEvent)):
                 open_nodes.append(node.children)
                 if len(open_nodes) > _DEEPEST:
-                    raise YamlError(f"yaml: line {node.line}: exceeded max depth of {_DEEPEST}")
+                    raise node.wrong(f"exceeded max depth of {_DEEPEST}")
     return root[0] if root else None
 
 
@@ -204,14 +218,12 @@ def resolve(node: Node) -> tuple[str, Any]:
         return tag, _binary(node)
     if tag not in _RESOLVABLE:
         return tag, text
-    if tag == STR:
-        return STR, text
     found, value = _plain(text, tag)
     if tag in ("", found):
         return found, value
     if (tag, found) == (FLOAT, INT):
         return FLOAT, float(value)
-    raise YamlError(f"yaml: line {node.line}: cannot decode {found} `{text}` as a {tag}")
+    raise node.wrong(f"cannot decode {found} `{text}` as a {tag}")
 
 
 def _plain(text: str, tag: str) -> tuple[str, Any]:
@@ -238,14 +250,7 @@ def _binary(node: Node) -> str:
         data = b64decode(node.value.replace("\n", "").replace("\r", ""), validate=True)
         return data.decode(errors="surrogateescape")
     except (binascii.Error, ValueError):
-        raise YamlError(
-            f"yaml: line {node.line}: !!binary value contains invalid base64 data"
-        ) from None
-
-
-def shortened(text: str) -> str:
-    """A value as an error shows it."""
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+        raise node.wrong("!!binary value contains invalid base64 data") from None
 
 
 def _told(error: yaml.YAMLError, text: str) -> str:
