@@ -28,17 +28,11 @@ import socket
 import time
 from typing import Any
 
-from . import control_group, veth
+from . import children, control_group, veth
+from .children import Running, started
 from .confinement import become, protect_host, restrict
 from .joining import enter_folder, join
 from .namespaces import CLONE_NEWUSER, check, enter_namespaces, listener, map_ids
-from .processes import (
-    children_of,
-    descendants_of,
-    end_user,
-    frozen_tree,
-    send,
-)
 from .watch import INTERVAL, Watch
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
@@ -50,49 +44,7 @@ ARGUMENTS, TOLD, PASSED = 510, 511, 512
 PRIORITY = -10  # of this process, where it may: it has to end what takes all processors
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_namespaces = False  # whether containers have namespaces of their own
 _usual_priority = 0
-
-
-class _Running:
-    """A container that was started."""
-
-    def __init__(
-        self,
-        status: int,
-        watch: Watch | None,
-        *,
-        told: int = -1,
-        user: int = 0,
-        container: int = 0,
-    ) -> None:
-        self.status = status  # a descriptor that is told the exit status
-        self.watch = watch
-        self.user = user  # that only this container has
-        self.container = container  # that it was started in, as another command
-        self.reason = ""  # why it was ended, when it was beyond a limit
-        self._told = told
-        self._text = b""
-        self._init = 0
-
-    @property
-    def init(self) -> int:
-        """The first process of its process namespace; 0 while bubblewrap has not told it."""
-        if not self._init and self._told >= 0:
-            with contextlib.suppress(BlockingIOError):
-                self._text += os.read(self._told, 4096)
-            with contextlib.suppress(ValueError, KeyError):
-                self._init = int(json.loads(self._text)["child-pid"])
-        return self._init
-
-    def close(self) -> None:
-        """Close its descriptors."""
-        for descriptor in (self.status, self._told):
-            if descriptor >= 0:
-                os.close(descriptor)
-
-
-_running: dict[int, _Running] = {}  # by process id
 
 
 def start_sandboxed(request: dict[str, Any], descriptors: list[int]) -> int:
@@ -134,7 +86,7 @@ def start_sandboxed(request: dict[str, Any], descriptors: list[int]) -> int:
         if "maps" in request and ours.recv(1):
             map_ids(process, request["maps"])
     os.set_blocking(read_init, False)
-    _running[process] = _Running(status, watch, told=read_init)
+    started[process] = Running(status, watch, told=read_init)
     return process
 
 
@@ -161,13 +113,13 @@ def start_joined(request: dict[str, Any], descriptors: list[int]) -> int:
             os._exit(code)
     for descriptor in (output, program, *filters):
         os.close(descriptor)
-    _running[process] = _Running(status, None, container=container)
+    started[process] = Running(status, None, container=container)
     return process
 
 
 def _watch_of(container: int, descriptors: list[int]) -> Watch | None:
     """What looks after a container. Closes ``descriptors`` and raises OSError when it has ended."""
-    running = _running.get(container)
+    running = started.get(container)
     if running is None or running.container:
         for descriptor in descriptors:
             os.close(descriptor)
@@ -214,10 +166,13 @@ def start_chrooted(request: dict[str, Any], descriptors: list[int]) -> int:
     for descriptor in (output, *filters):
         os.close(descriptor)
     if container:  # whose user is not its own: what it leaves behind goes on
-        _running[process] = _Running(status, None, container=container)
+        started[process] = Running(status, None, container=container)
     else:
-        _running[process] = _Running(status, watch, user=user)
+        started[process] = Running(status, watch, user=user)
     return process
+
+
+_STARTS = {"start": start_sandboxed, "start-chroot": start_chrooted, "join": start_joined}
 
 
 def _begin(output: int) -> None:
@@ -238,83 +193,6 @@ def _begin(output: int) -> None:
     os.dup2(output, 2)
 
 
-def send_signal(process: int, number: int, sandboxed: bool) -> None:
-    """Signal a container: its command for a polite signal, the whole tree for SIGKILL."""
-    running = _running.get(process)
-    if running is None:
-        return
-    targets = []
-    if number != signal.SIGKILL:
-        if not sandboxed:
-            targets = [process]
-        else:  # bubblewrap's monitor -> init of the process namespace -> the command
-            for init in [running.init] if running.init else children_of(process):
-                targets += children_of(init)
-    if targets:
-        send(number, targets)
-    else:
-        kill(process, running)
-
-
-def kill(process: int, running: _Running) -> None:
-    """End all of a container, however many processes it has and makes."""
-    if running.user:
-        end_user(running.user)
-    elif running.init:  # the first of a process namespace takes all others with it
-        send(signal.SIGKILL, [running.init, process])
-        return
-    send(signal.SIGKILL, frozen_tree(process))
-
-
-def look() -> None:
-    """End the containers that are beyond a limit."""
-    for process, running in list(_running.items()):
-        if running.watch is None or running.reason:
-            continue
-        running.watch.root = running.init
-        running.reason = running.watch.exceeded()
-        if running.reason:
-            kill(process, running)
-
-
-def reap() -> None:
-    """Collect the children that have ended, and report their exit status."""
-    while True:
-        try:
-            process, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if process == 0:
-            return
-        running = _running.pop(process, None)
-        if running is not None:
-            if running.watch is not None:
-                running.watch.end()
-            for other, one in list(_running.items()):
-                if one.container == process:
-                    kill(other, one)
-            if running.user:  # without a process namespace nobody else ends them
-                end_user(running.user)
-            code = os.waitstatus_to_exitcode(status)
-            code = code if code >= 0 else 128 - code
-            with contextlib.suppress(OSError):
-                told = f"{128 + signal.SIGKILL} {running.reason}" if running.reason else str(code)
-                os.write(running.status, told.encode())
-            running.close()
-            end_strays()
-
-
-def end_strays() -> None:
-    """Kill what a container has left to this process, their subreaper.
-
-    With a process namespace nothing is left but a part of bubblewrap that was just being forked
-    when the rest was killed. It would hold the container's output open, and so its end up.
-    """
-    if not _namespaces:
-        return
-    send(signal.SIGKILL, [one for one in children_of(os.getpid()) if one not in _running])
-
-
 def serve(control: socket.socket) -> None:
     """Answer requests until the other end closes."""
     wake_read, wake_write = os.pipe()
@@ -328,15 +206,15 @@ def serve(control: socket.socket) -> None:
     due = 0.0
     while True:
         ready = {descriptor for descriptor, _ in poll.poll(_until(due))}
-        if _running and time.monotonic() >= due:
+        if started and time.monotonic() >= due:
             began = time.monotonic()
-            look()
+            children.look()
             # Whatever a look takes, most of the time is others'.
             due = time.monotonic() + max(INTERVAL, 4 * (time.monotonic() - began))
         if wake_read in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(wake_read, 4096)
-            reap()
+            children.reap()
         if control.fileno() in ready:
             size = array.array("i").itemsize
             data, ancillary, _, _ = control.recvmsg(MESSAGE, socket.CMSG_SPACE(DESCRIPTORS * size))
@@ -352,7 +230,7 @@ def serve(control: socket.socket) -> None:
 
 def _until(due: float) -> int | None:
     """Milliseconds until the next look at the containers; None when there are none."""
-    return max(0, int((due - time.monotonic()) * 1000) + 1) if _running else None
+    return max(0, int((due - time.monotonic()) * 1000) + 1) if started else None
 
 
 def _answer(control: socket.socket, request: dict[str, Any], received: list[int]) -> None:
@@ -367,17 +245,11 @@ def _answer(control: socket.socket, request: dict[str, Any], received: list[int]
         elif operation == "answer":
             made, reply["shared"] = veth.listen(request["address"], request["port"])
             passed.append(made)
-        elif operation == "start":
+        elif operation in _STARTS:
             with open(received.pop(0), encoding="utf-8", errors="surrogateescape") as file:
-                reply["process"] = start_sandboxed(json.load(file), received)
-        elif operation == "start-chroot":
-            with open(received.pop(0), encoding="utf-8", errors="surrogateescape") as file:
-                reply["process"] = start_chrooted(json.load(file), received)
-        elif operation == "join":
-            with open(received.pop(0), encoding="utf-8", errors="surrogateescape") as file:
-                reply["process"] = start_joined(json.load(file), received)
+                reply["process"] = _STARTS[operation](json.load(file), received)
         elif operation == "signal":
-            send_signal(request["process"], request["number"], request["sandboxed"])
+            children.send_signal(request["process"], request["number"], request["sandboxed"])
     except OSError as error:
         reply = {"error": error.strerror or str(error), "errno": error.errno}
     rights = array.array("i", [item.fileno() for item in passed])
@@ -385,25 +257,6 @@ def _answer(control: socket.socket, request: dict[str, Any], received: list[int]
     control.sendmsg([json.dumps(reply).encode()], ancillary)
     for item in passed:
         item.close()
-
-
-def end_all(patience: float = 5.0) -> None:
-    """Kill all processes below this one, also those that are just being started.
-
-    Bubblewrap begins with several processes, and one that is forked after its parent was listed
-    escapes a single pass; but it becomes a child of this process, which is their subreaper.
-    """
-    deadline = time.monotonic() + patience
-    while time.monotonic() < deadline:
-        for process, running in list(_running.items()):
-            kill(process, running)
-        send(signal.SIGKILL, descendants_of(os.getpid()))
-        try:
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        except ChildProcessError:
-            return
-        time.sleep(0.005)
 
 
 def hold(descriptors: list[int], *, policy: str) -> None:
@@ -419,7 +272,7 @@ def hold(descriptors: list[int], *, policy: str) -> None:
     os.set_inheritable(control.fileno(), False)
     _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     os.umask(0o022)
-    global _namespaces, _usual_priority  # noqa: PLW0603 - of the process, not of an object
+    global _usual_priority  # noqa: PLW0603 - of the process, not of an object
     _usual_priority = os.getpriority(os.PRIO_PROCESS, 0)
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
@@ -433,12 +286,12 @@ def hold(descriptors: list[int], *, policy: str) -> None:
             hello = {"mode": "chroot", "error": error.strerror}
     if users is not None:
         os.close(users)
-    _namespaces = hello["mode"] == "namespaces"
+    children.namespaces = hello["mode"] == "namespaces"
     control.sendmsg([json.dumps(hello).encode()])
     try:
         serve(control)
     except (BrokenPipeError, ConnectionResetError):
         pass
     finally:
-        end_all()
+        children.end_all()
         control_group.remove_all()
