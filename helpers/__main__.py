@@ -131,9 +131,9 @@ def _up(_: argparse.Namespace) -> int:
     found = daemon.status(home) is not None
     running = daemon.up(home)
     print(f"The local cloud {'runs already' if found else 'runs'}: {_summary(running)}")
-    from .localcloud.containers.sandboxes import network
+    from .localcloud.containers.sandboxes import machine
 
-    if warning := network.warning():
+    if warning := machine.warning():
         print(warning)
     return 0
 

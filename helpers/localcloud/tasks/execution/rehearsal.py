@@ -27,7 +27,7 @@ from ...containers.engine import Engine
 from ...containers.images.images import ImageStore
 from ...containers.images.layers import Entry, pack
 from ...containers.images.local_images import parse_reference
-from ...containers.sandboxes import network
+from ...containers.sandboxes import machine, network
 from ...media_types import OCI_LAYER
 from ...registry.tokens import task_credential
 from ...resource_types import REGISTRY_TYPE
@@ -116,14 +116,14 @@ class _Holder:
 
 @contextlib.contextmanager
 def _no_processes() -> Iterator[None]:
-    usual, known = (network.holders, network.identities), network.usable()
+    usual, known = (network.holders, network.identities), machine.usable()
     network.holders, network.identities = _Holder, lambda: (None, "nothing is run")
-    network.assume(True)
+    machine.assume(True)
     try:
         yield
     finally:
         network.holders, network.identities = usual
-        network.assume(known)
+        machine.assume(known)
 
 
 def _provide(cloud: Cloud, registry: Resource) -> None:
