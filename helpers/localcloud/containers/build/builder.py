@@ -11,7 +11,7 @@ from ..errors import BuildError
 from .build_context import ContextError
 from .dockerfile import Instruction, parse
 from .instructions import apply
-from .platforms import PLATFORM_ARGUMENTS, normal_platform
+from .platforms import normal_platform
 from .stage import Stage
 from .state import PREDEFINED, BuildState
 from .variables import VariableError, expand
@@ -43,43 +43,36 @@ class Build(BuildState):
 
     def run(self) -> BuildResult:
         """Build every stage that is needed. Raises :class:`BuildError`."""
-        known = [i for i in self.dockerfile.instructions if i.name == "FROM"]
-        names = [one.words[2] if len(one.words) == 3 else "" for one in known]
-        if self.target and not any(self._is_target(*one) for one in enumerate(names)):
+        openings = [one.words for one in self.dockerfile.instructions if one.name == "FROM"]
+        names = [words[2] if len(words) == 3 else "" for words in openings]
+        if self.target and not any(self._is_target(name) for name in names):
             raise BuildError(
                 f"failed to reach build target {self.target} in {self.dockerfile.name}"
             )
         total = len(self.dockerfile.instructions)
         arguments = self.given_predefined()
-        if self.frontend.buildkit:
-            automatic = PLATFORM_ARGUMENTS.items()
-            arguments |= {name: self.build_args.get(name, value) for name, value in automatic}
         stage: Stage | None = None
         for number, instruction in enumerate(self.dockerfile.instructions, 1):
-            if instruction.name == "FROM":
-                if stage is not None and self._is_target(stage.index, stage.name):
-                    break
-                self.log(f"Step {number}/{total} : {instruction.text}")
+            opens = instruction.name == "FROM"
+            if opens and stage is not None and self._is_target(stage.name):
+                break
+            self.log(f"Step {number}/{total} : {instruction.text}")
+            if opens:
                 with self._guard(instruction):
                     stage = self._begin(instruction, arguments)
                 self.log(f" ---> {stage.short_id}")
                 self._triggers(stage, instruction, arguments)
             elif stage is None:
-                self.log(f"Step {number}/{total} : {instruction.text}")
                 with self._guard(instruction):
                     self._global_argument(instruction, arguments)
             else:
-                self.log(f"Step {number}/{total} : {instruction.text}")
                 self._step(stage, instruction, arguments)
         assert stage is not None
         return self._finish(stage)
 
-    def _is_target(self, index: int, name: str) -> bool:
-        """Whether the build ends with this stage; the classic builder knows names only."""
-        wanted = (self.target or "").lower()
-        return bool(wanted) and (
-            wanted == name.lower() or (self.frontend.buildkit and wanted == str(index))
-        )
+    def _is_target(self, name: str) -> bool:
+        """Whether the build ends with this stage: the classic builder knows names only."""
+        return bool(self.target) and str(self.target).lower() == name.lower()
 
     @contextmanager
     def _guard(self, instruction: Instruction) -> Iterator[None]:

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...root_folder import remove_tree
-from ..sandboxes.container import Mount, signal_of
+from ..sandboxes.container import signal_of
 from ..sandboxes.root_file_system import RootFileSystem
 from .copying import Copy
 from .dockerfile import Instruction
 from .durations import nanoseconds
 from .exposed_ports import exposed
-from .running import execute, run_words
+from .running import command_line, execute
 from .stage import Stage
 from .state import BuildState
 from .variables import VariableError, expand, expand_words
@@ -62,24 +62,15 @@ def _maintainer(build: BuildState, stage: Stage, instruction: Instruction) -> No
     build.metadata(stage, f"MAINTAINER {instruction.rest}")
 
 
-def _command_line(stage: Stage, instruction: Instruction) -> list[str]:
-    """The words of the JSON form, or the shell with what it is to run; none without any."""
-    words = instruction.exec_form
-    if words is None and not instruction.words:
-        return []
-    return [*stage.shell, instruction.rest] if words is None else words
-
-
 def _command(build: BuildState, stage: Stage, instruction: Instruction) -> None:
-    empty = not instruction.words and not instruction.json
-    stage.set("Cmd", stage.shell if empty else _command_line(stage, instruction))
+    stage.set("Cmd", command_line(stage, instruction))
     if instruction.words:
         stage.has_command = True
     build.metadata(stage, f"CMD {json.dumps(stage.settings['Cmd'])}")
 
 
 def _entrypoint(build: BuildState, stage: Stage, instruction: Instruction) -> None:
-    stage.set("Entrypoint", _command_line(stage, instruction))
+    stage.set("Entrypoint", command_line(stage, instruction) if instruction.words else [])
     if not stage.has_command:
         stage.remove("Cmd")  # an ENTRYPOINT resets what CMD the base image had
     build.metadata(stage, f"ENTRYPOINT {json.dumps(stage.settings['Entrypoint'])}")
@@ -175,67 +166,40 @@ def _working_dir(build: BuildState, stage: Stage, instruction: Instruction) -> N
 
 
 def _copy(build: BuildState, stage: Stage, instruction: Instruction) -> None:
-    for flag in ("chmod", "link"):
-        if instruction.flags.get(flag) and not build.frontend.buildkit:
-            raise VariableError(_REQUIRES.format(flag))
-    words = [_expanded(build, stage, word) for word in instruction.words]
-    *sources, destination = words
-    documents = {document.name: document for document in instruction.here_documents}
-    flags = {
-        name: text if name == "from" else _expanded(build, stage, text)
-        for name, text in instruction.flags.items()
-    }
+    if instruction.flags.get("chmod"):
+        raise VariableError(_REQUIRES.format("chmod"))
+    *sources, destination = [_expanded(build, stage, word) for word in instruction.words]
     copy = Copy(
         build.images.unpacked(stage.layers),
         stage.working_dir,
         build.images.owners(stage.layers),
-        owner=flags.get("chown", ""),
-        mode=flags.get("chmod", ""),
-        frontend=build.frontend,
+        owner=_expanded(build, stage, instruction.flags.get("chown", "")),
     )
-    plain: list[str] = []
     for source in sources:
-        name = source.removeprefix("<<").removeprefix("-")
-        if source.startswith("<<") and name in documents:
-            document = documents[name]
-            text = document.content
-            if document.expand:
-                text = expand(
-                    *(text, build.variables(stage), build.dockerfile.escape, build.frontend),
-                    keep_quotes=True,
-                )
-            copy.add_text(name, text, destination)
-        elif _URL.match(source):
+        if _URL.match(source):
             raise VariableError(
                 f"the local cloud cannot fetch {source}: nothing leaves this machine. Put the file "
                 "into the build context"
             )
-        else:
-            plain.append(source)
+    given = instruction.flags.get("from")
+    origin = build.source(stage, given) if given else build.context
     shown = f"{instruction.name} {' '.join(sources)} in {destination}"
     with tempfile.TemporaryDirectory(prefix="add-", dir=build.cloud.scratch) as scratch:
-        if plain:
-            origin = build.source(stage, flags["from"]) if flags.get("from") else build.context
-            unpack_in = Path(scratch) if instruction.name == "ADD" else None
-            copy.add(origin, plain, destination, unpack_in=unpack_in)
+        unpack_in = Path(scratch) if instruction.name == "ADD" else None
+        copy.add(origin, sources, destination, unpack_in=unpack_in)
         build.layer(stage, shown, copy.entries)
 
 
 def _run(build: BuildState, stage: Stage, instruction: Instruction) -> None:
-    for flag in instruction.flags:
-        if not build.frontend.buildkit or flag != "network":
-            raise VariableError(_REQUIRES.format(flag))
-    network = instruction.flags.get("network", "default")
-    if network not in ("default", "none"):
-        raise VariableError("the local cloud has no --network=host: containers never see the host")
-    argv, shown, script = run_words(stage, instruction)
+    if "mount" in instruction.flags:
+        raise VariableError(_REQUIRES.format("mount"))
+    argv = command_line(stage, instruction)
     if not argv or any("\0" in word for word in argv):
         raise VariableError("there is no command to run, or it holds a zero byte")
+    shown = shlex.join(argv) if instruction.json else " ".join(argv)
     environment = build.run_environment(stage)
     declared = {k: v for k, v in environment.items() if k not in stage.environment}
-    key = build.cache.key(
-        stage.id, json.dumps([argv, script, network]), json.dumps(declared, sort_keys=True)
-    )
+    key = build.cache.key(stage.id, json.dumps(argv), json.dumps(declared, sort_keys=True))
     known, layer = build.cache.get(key)
     if known and not build.no_cache:
         build.log(" ---> Using cache")
@@ -243,24 +207,13 @@ def _run(build: BuildState, stage: Stage, instruction: Instruction) -> None:
         return
     scratch = Path(tempfile.mkdtemp(prefix="build-", dir=build.cloud.scratch))
     try:
-        mounts = []
-        if script:
-            file = scratch / "script"
-            file.write_text(script)
-            file.chmod(0o755)
-            mounts.append(Mount(file, argv[0], read_only=True))
-        status, layer = execute(
-            *(build, stage, argv, environment, scratch / "upper", build.log),
-            network=network,
-            mounts=mounts,
-        )
-        if status != 0:
-            command = shlex.join(argv) if instruction.exec_form else " ".join(argv)
-            raise build.dockerfile.error(
-                instruction, f"The command '{command}' returned a non-zero code: {status}", status
-            )
+        status, layer = execute(build, stage, argv, environment, scratch / "upper", build.log)
     finally:
         remove_tree(scratch)
+    if status != 0:
+        raise build.dockerfile.error(
+            instruction, f"The command '{shown}' returned a non-zero code: {status}", status
+        )
     build.cache.put(key, layer)
     stage.record(shown, layer)
 

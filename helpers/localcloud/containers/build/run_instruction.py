@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
@@ -19,12 +20,13 @@ from .copying import Copy
 from .dockerfile import Instruction
 from .progress import Vertex
 from .run_mounts import RunMount, parse_mount
-from .running import execute, run_words
+from .running import command_line, execute
 from .stage import Stage
 from .variables import VariableError
 
 HOSTNAME = "buildkitsandbox"
 _ENGINES = ("proc", "dev", "sys")
+_SHEBANG = "#!"
 
 
 class RunInstruction:
@@ -50,7 +52,7 @@ class RunInstruction:
             if kind != "insecure":
                 raise VariableError(f'security "{kind}" is not valid')
             raise VariableError("security.insecure is not allowed")
-        self._argv, _, self._script = run_words(stage, instruction)
+        self._argv, self._script = _command(stage, instruction)
         if not self._argv or any("\0" in word for word in self._argv):
             raise VariableError("there is no command to run, or it holds a zero byte")
         self._environment = build.run_environment(stage)
@@ -190,3 +192,21 @@ class RunInstruction:
                 path = folder.relative_to("/")
                 entries[path] = Entry(path, 0o755, "directory")
         return list(entries.values())
+
+
+def _command(stage: Stage, instruction: Instruction) -> tuple[list[str], str]:
+    """The command, and the script that it names.
+
+    A here-document that begins with ``#!`` is a program, at the place where BuildKit puts it.
+    """
+    if instruction.json or not instruction.here_documents:
+        return command_line(stage, instruction), ""
+    first = instruction.here_documents[0]
+    if re.fullmatch(r"""<<-?["']?[^\s<"']+["']?""", instruction.rest.strip()):
+        text = first.content
+        if text.startswith(_SHEBANG):
+            return [f"/dev/pipes/{first.name}"], text
+    else:
+        bodies = "".join(f"{d.content}{d.name}\n" for d in instruction.here_documents)
+        text = f"{instruction.rest}\n{bodies}"
+    return [*stage.shell, text], ""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -16,8 +14,6 @@ from .stage import Stage
 from .state import BuildState
 from .variables import VariableError
 from .volumes import Volumes
-
-_SHEBANG = "#!"
 
 
 def execute(  # noqa: PLR0913 (all that decides what a RUN does)
@@ -62,23 +58,9 @@ def execute(  # noqa: PLR0913 (all that decides what a RUN does)
     return status, build.store(entries)
 
 
-def run_words(stage: Stage, instruction: Instruction) -> tuple[list[str], str, str]:
-    """The command of a RUN, how the history shows it, and the script that the command names.
-
-    A here-document that begins with ``#!`` is a program, at the place where BuildKit puts it.
-    """
+def command_line(stage: Stage, instruction: Instruction) -> list[str]:
+    """The words of the JSON form, or the shell with what it is to run."""
     words = instruction.exec_form
     if words is not None:
-        return words, shlex.join(words), ""
-    if not instruction.here_documents:
-        line = [*stage.shell, *([instruction.rest] if instruction.rest else [])]
-        return line, " ".join(line), ""
-    first = instruction.here_documents[0]
-    if re.fullmatch(r"""<<-?["']?[^\s<"']+["']?""", instruction.rest.strip()):
-        text = first.content
-        if text.startswith(_SHEBANG):
-            return [f"/dev/pipes/{first.name}"], f"RUN <<{first.name}", text
-    else:
-        bodies = "".join(f"{d.content}{d.name}\n" for d in instruction.here_documents)
-        text = f"{instruction.rest}\n{bodies}"
-    return [*stage.shell, text], f"RUN {instruction.rest}", ""
+        return words
+    return [*stage.shell, *([instruction.rest] if instruction.rest else [])]
