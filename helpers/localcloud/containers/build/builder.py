@@ -14,7 +14,7 @@ from .instructions import apply
 from .platforms import normal_platform
 from .stage import Stage
 from .state import PREDEFINED, BuildState
-from .variables import VariableError, expand
+from .variables import VariableError
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Build(BuildState):
                 self._triggers(stage, instruction, arguments)
             elif stage is None:
                 with self._guard(instruction):
-                    self._global_argument(instruction, arguments)
+                    self.global_argument(instruction, arguments)
             else:
                 self._step(stage, instruction, arguments)
         assert stage is not None
@@ -88,7 +88,7 @@ class Build(BuildState):
 
     def _begin(self, instruction: Instruction, arguments: Mapping[str, str]) -> Stage:
         words = instruction.words
-        base = self._expanded(words[0], arguments)
+        base = self.expanded(words[0], arguments)
         name = words[2].lower() if len(words) == 3 else ""
         if name and any(earlier.name == name for earlier in self.stages):
             raise VariableError(f"{name} stage name already used")
@@ -114,13 +114,10 @@ class Build(BuildState):
         self.stages.append(stage)
         return stage
 
-    def _expanded(self, word: str, arguments: Mapping[str, str]) -> str:
-        return expand(word, arguments, self.dockerfile.escape, self.frontend)
-
     def _platform(self, instruction: Instruction, arguments: Mapping[str, str]) -> str:
         """The platform that FROM asks for, as os/architecture; "" without one."""
         given = instruction.flags.get("platform", "")
-        text = self._expanded(given, arguments)
+        text = self.expanded(given, arguments)
         if given and not text:
             raise VariableError(
                 f'failed to parse platform {text}: "{text}" is an invalid component of "{text}": '
@@ -141,14 +138,6 @@ class Build(BuildState):
             ).instructions[1:]
             self._step(stage, replace(inner, line=instruction.line), arguments)
 
-    def _global_argument(self, instruction: Instruction, arguments: dict[str, str]) -> None:
-        for name, default in self.declared(instruction, arguments).items():
-            self.used_args.add(name)
-            if name in self.build_args:
-                arguments[name] = self.build_args[name]
-            elif default is not None:
-                arguments[name] = default
-
     # -- instructions ------------------------------------------------------------------------
 
     def _step(self, stage: Stage, instruction: Instruction, arguments: Mapping[str, str]) -> None:
@@ -160,12 +149,9 @@ class Build(BuildState):
         self.log(f" ---> {stage.short_id}")
 
     def _argument(self, stage: Stage, instruction: Instruction, outer: Mapping[str, str]) -> None:
-        for name, default in self.declared(instruction, self.variables(stage)).items():
-            self.used_args.add(name)
-            if name in self.build_args:
-                stage.arguments[name] = self.build_args[name]
-            elif default is not None:
-                stage.arguments[name] = default
+        for name, value in self.declared(instruction, self.variables(stage)).items():
+            if value is not None:
+                stage.arguments[name] = value
             elif name in outer:
                 stage.arguments[name] = outer[name]
             else:

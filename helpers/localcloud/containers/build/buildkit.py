@@ -60,7 +60,7 @@ class BuildKit(BuildKitState):
         for instruction in self.dockerfile.instructions:
             if instruction.name == "FROM":
                 break
-            self._global_argument(instruction)
+            self.global_argument(instruction, self._arguments)
         planned = stages_of(self.dockerfile, lambda word: self.expanded(word, self._arguments))
         self._planned = planned
         self._target = target_of(planned, self.target)
@@ -71,13 +71,6 @@ class BuildKit(BuildKitState):
             self._begin(one, images)
             for instruction in [*one.triggers, *one.instructions]:
                 self._dispatch(one, instruction)
-
-    def _global_argument(self, instruction: Instruction) -> None:
-        for name, default in self.declared(instruction, self._arguments).items():
-            if name in self.build_args:
-                self._arguments[name] = self.build_args[name]
-            elif default is not None:
-                self._arguments[name] = default
 
     def _metadata_of(self, wanted: list[PlannedStage]) -> dict[str, Image]:
         """The base images of the stages, by the name that FROM has."""
@@ -170,11 +163,9 @@ class BuildKit(BuildKitState):
             raise BuildError(LLB + words_of(error)) from None
 
     def _argument(self, stage: Stage, instruction: Instruction) -> None:
-        for name, default in self.declared(instruction, self.variables(stage)).items():
-            if name in self.build_args:
-                stage.arguments[name] = self.build_args[name]
-            elif default is not None:
-                stage.arguments[name] = default
+        for name, value in self.declared(instruction, self.variables(stage)).items():
+            if value is not None:
+                stage.arguments[name] = value
             elif name in self._arguments:
                 stage.arguments[name] = self._arguments[name]
         self.metadata(stage, f"ARG {instruction.rest}")

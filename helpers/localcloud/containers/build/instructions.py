@@ -20,7 +20,7 @@ from .exposed_ports import exposed
 from .running import command_line, execute
 from .stage import Stage
 from .state import BuildState
-from .variables import VariableError, expand, expand_words
+from .variables import VariableError, expand_words
 
 _URL = re.compile(r"(https?://|git@|git://)")
 _REQUIRES = (
@@ -35,7 +35,7 @@ def apply(build: BuildState, stage: Stage, instruction: Instruction) -> None:
 
 
 def _expanded(build: BuildState, stage: Stage, text: str) -> str:
-    return expand(text, build.variables(stage), build.dockerfile.escape, build.frontend)
+    return build.expanded(text, build.variables(stage))
 
 
 def _pairs(build: BuildState, stage: Stage, instruction: Instruction) -> dict[str, str]:

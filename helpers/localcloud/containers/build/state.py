@@ -98,13 +98,21 @@ class BuildState:
     def declared(
         self, instruction: Instruction, variables: Mapping[str, str]
     ) -> dict[str, str | None]:
-        """Names of an ARG with their defaults; None without one."""
+        """Names of an ARG with their values, given ones before defaults; None without any."""
         found: dict[str, str | None] = {}
         for word in instruction.words:
             name, equals, value = word.partition("=")
             key = self.expanded(name, variables)
-            found[key] = self.expanded(value, variables) if equals else None
+            default = self.expanded(value, variables) if equals else None
+            found[key] = self.build_args.get(key, default)
+        self.used_args.update(found)
         return found
+
+    def global_argument(self, instruction: Instruction, arguments: dict[str, str]) -> None:
+        """An ARG before the first FROM."""
+        for name, value in self.declared(instruction, arguments).items():
+            if value is not None:
+                arguments[name] = value
 
     def metadata(self, stage: Stage, created_by: str) -> None:
         """An instruction that changes the configuration only."""
