@@ -87,9 +87,7 @@ class BuildKitState(BuildState):
     ) -> tuple[Descriptor | None, bool]:
         below = [known["digest"] for known in stage.layers]
         key = self.cache.key("copy", below, instruction.name, layer and layer["digest"])
-        known, _ = self.cache.get(key)
-        self.cache.put(key, layer)
-        return layer, known and not self.no_cache
+        return layer, self.seen(key, layer)
 
 
 def silent(_line: str) -> None:

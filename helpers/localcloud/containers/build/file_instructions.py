@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from ..images.images import Descriptor
 from ..sandboxes.root_file_system import RootFileSystem
@@ -88,14 +87,14 @@ def copy_files(
         copy = build.copying(stage, lowers, then.working_dir, flags.get("chown", ""), mode)
         for name, text in texts:
             copy.add_text(name, text, destination)
-        with tempfile.TemporaryDirectory(prefix="add-", dir=build.cloud.scratch) as scratch:
-            unpack = instruction.name == "ADD" and flags.get("unpack") != "false"
+        unpacks = instruction.name == "ADD" and flags.get("unpack") != "false"
+        with build.unpacking(wanted=unpacks) as unpack_in:
             if plain:
                 copy.add(
                     build.origin(one, instruction, flags.get("from", "")),
                     plain,
                     destination,
-                    unpack_in=Path(scratch) if unpack else None,
+                    unpack_in=unpack_in,
                     parents=flags.get("parents") == "true",
                     exclude=excluded,
                 )

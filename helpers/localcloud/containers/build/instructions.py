@@ -184,8 +184,7 @@ def _copy(build: BuildState, stage: Stage, instruction: Instruction) -> None:
     given = instruction.flags.get("from")
     origin = build.source(stage, given) if given else build.context
     shown = f"{instruction.name} {' '.join(sources)} in {destination}"
-    with tempfile.TemporaryDirectory(prefix="add-", dir=build.cloud.scratch) as scratch:
-        unpack_in = Path(scratch) if instruction.name == "ADD" else None
+    with build.unpacking(wanted=instruction.name == "ADD") as unpack_in:
         copy.add(origin, sources, destination, unpack_in=unpack_in)
         build.layer(stage, shown, copy.entries)
 
@@ -200,8 +199,8 @@ def _run(build: BuildState, stage: Stage, instruction: Instruction) -> None:
     environment = build.run_environment(stage)
     declared = {k: v for k, v in environment.items() if k not in stage.environment}
     key = build.cache.key(stage.id, json.dumps(argv), json.dumps(declared, sort_keys=True))
-    known, layer = build.cache.get(key)
-    if known and not build.no_cache:
+    known, layer = build.remembered(key)
+    if known:
         build.log(" ---> Using cache")
         stage.record(shown, layer)
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 
@@ -72,20 +73,20 @@ class RunInstruction:
         """Run it, or take its layer from the cache: the layer, and whether it was known."""
         build = self._build
         secrets = self._secrets()
-        key = self._key()
-        known, layer = build.cache.get(key)
-        if known and not build.no_cache:
+        bound = [self._copied(mount) if mount.type == "bind" else None for mount in self._mounts]
+        key = self._key(bound)
+        known, layer = build.remembered(key)
+        if known:
             return layer, True
         scratch = Path(tempfile.mkdtemp(prefix="build-", dir=build.cloud.scratch))
         try:
             with ExitStack() as stack:
-                mounts = self._made(scratch, secrets, stack)
+                mounts = self._made(scratch, secrets, bound, stack)
                 environment = dict(self._environment)
-                for mount, place in zip(self._mounts, self._places, strict=True):
+                for mount in self._mounts:
                     if mount.variable and mount.secret_id in secrets:
                         value = secrets[mount.secret_id].decode(errors="surrogateescape")
                         environment[mount.variable] = value
-                    del place
                 status, layer = execute(
                     *(build, self._then, self._argv, environment, scratch / "upper"),
                     vertex.output,
@@ -102,17 +103,13 @@ class RunInstruction:
         build.cache.put(key, layer)
         return layer, False
 
-    def _key(self) -> str:
+    def _key(self, bound: Sequence[Copy | None]) -> str:
         """What decides about its layer: never the value of a secret, nor what a cache holds."""
         build = self._build
         read = []
-        for mount in self._mounts:
-            content = ""
-            if mount.type == "bind":
-                copy = self._copied(mount)
-                stored = build.store(copy.entries)
-                content = stored["digest"] if stored else ""
-            read.append([repr(mount), content])
+        for mount, copy in zip(self._mounts, bound, strict=True):
+            stored = build.store(copy.entries) if copy is not None else None
+            read.append([repr(mount), stored["digest"] if stored else ""])
         return build.cache.key(
             "run",
             [layer["digest"] for layer in self._stage.layers],
@@ -136,7 +133,13 @@ class RunInstruction:
                     raise VariableError(f"secret {mount.secret_id} not found: not found")
         return found
 
-    def _made(self, scratch: Path, secrets: dict[str, bytes], stack: ExitStack) -> list[Mount]:
+    def _made(
+        self,
+        scratch: Path,
+        secrets: dict[str, bytes],
+        bound: Sequence[Copy | None],
+        stack: ExitStack,
+    ) -> list[Mount]:
         """The mounts, outer ones first."""
         made: list[Mount] = []
         if self._script:
@@ -144,7 +147,8 @@ class RunInstruction:
             file.write_text(self._script)
             file.chmod(0o755)
             made.append(Mount(file, self._argv[0], read_only=True))
-        for number, (mount, place) in enumerate(zip(self._mounts, self._places, strict=True)):
+        each = zip(self._mounts, self._places, bound, strict=True)
+        for number, (mount, place, copy) in enumerate(each):
             folder = scratch / f"mount-{number}"
             if mount.type == "secret":
                 if mount.secret_id in secrets and place:
@@ -157,8 +161,8 @@ class RunInstruction:
                 made.append(Mount(folder, place, read_only=mount.read_only))
             elif mount.type == "cache":
                 made.append(Mount(self._cache(mount, place, stack), place, mount.read_only))
-            elif mount.type == "bind":
-                self._copied(mount).write(folder)
+            elif copy is not None:
+                copy.write(folder)
                 made.append(Mount(folder, place, read_only=mount.read_only))
         return sorted(made, key=lambda one: len(PurePosixPath(one.target).parts))
 

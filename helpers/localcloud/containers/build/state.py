@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import secrets
+import tempfile
 from collections import ChainMap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -114,27 +116,33 @@ class BuildState:
             if value is not None:
                 arguments[name] = value
 
+    def remembered(self, key: str) -> tuple[bool, Descriptor | None]:
+        """Whether an instruction is known and need not be done again, and the layer that it made."""
+        return (False, None) if self.no_cache else self.cache.get(key)
+
+    def seen(self, key: str, layer: Descriptor | None) -> bool:
+        """Whether an instruction that makes this layer is known; from now on it is."""
+        known, _ = self.remembered(key)
+        if not known:
+            self.cache.put(key, layer)
+        return known
+
     def metadata(self, stage: Stage, created_by: str) -> None:
         """An instruction that changes the configuration only."""
-        key = self.cache.key(stage.id, created_by)
-        known, _ = self.cache.get(key)
-        if known and not self.no_cache:
+        if self.seen(self.cache.key(stage.id, created_by), None):
             self.log(" ---> Using cache")
         else:
             name = secrets.token_hex(6)
             self.log(f" ---> Running in {name}")
             self.log(f"Removing intermediate container {name}")
-            self.cache.put(key, None)
         stage.record(f"/bin/sh -c #(nop) {created_by}", None)
 
     def layer(self, stage: Stage, created_by: str, entries: list[Entry]) -> None:
         """An instruction that adds files."""
         descriptor = self.store(entries)
         key = self.cache.key(stage.id, created_by, descriptor and descriptor["digest"])
-        known, _ = self.cache.get(key)
-        if known and not self.no_cache:
+        if self.seen(key, descriptor):
             self.log(" ---> Using cache")
-        self.cache.put(key, descriptor)
         stage.record(f"/bin/sh -c #(nop) {created_by}", descriptor)
 
     def store(self, entries: list[Entry]) -> Descriptor | None:
@@ -143,6 +151,15 @@ class BuildState:
             return None
         digest, size = pack(self.cloud.content, entries)
         return {"mediaType": OCI_LAYER, "digest": digest, "size": size}
+
+    @contextmanager
+    def unpacking(self, *, wanted: bool) -> Iterator[Path | None]:
+        """A folder for what archives hold while a layer is made of it; None where none is wanted."""
+        if not wanted:
+            yield None
+            return
+        with tempfile.TemporaryDirectory(prefix="add-", dir=self.cloud.scratch) as scratch:
+            yield Path(scratch)
 
     def source(self, stage: Stage, name: str) -> ImageTree:
         """The files of ``--from``: an earlier stage by name or number, or an image."""
