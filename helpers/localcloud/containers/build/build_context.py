@@ -180,11 +180,6 @@ class BuildContext:
             if name.startswith(prefix):
                 yield name[len(prefix) :], FileBelow(self.folder, name)
 
-    @staticmethod
-    def directory_mode(status: os.stat_result) -> int:
-        """The mode of a copied directory: as it is in the context."""
-        return stat.S_IMODE(status.st_mode)
-
 
 class ImageTree:
     """The root file system of an image or stage as a source of ``COPY --from``."""
@@ -249,11 +244,6 @@ class ImageTree:
                 yield below, item
                 if stat.S_ISDIR(item.stat().st_mode):
                     pending.append((f"{folder}/{name}" if folder else name, below))
-
-    @staticmethod
-    def directory_mode(status: os.stat_result) -> int:
-        """The mode of a copied directory: as it is in the image."""
-        return stat.S_IMODE(status.st_mode)
 
     def _children(self, folder: str) -> dict[str, FileBelow]:
         """Entries of a directory, merged over the layers as overlayfs does."""

@@ -15,15 +15,13 @@ class Progress:
     def __init__(self, log: Callable[[str], None]) -> None:
         self.log = log
         self._number = 0
-        self.last: Vertex | None = None
 
     def begin(self, name: str) -> Vertex:
         """A step that starts now."""
         if self._number:
             self.log("")
         self._number += 1
-        self.last = Vertex(self.log, self._number, name)
-        return self.last
+        return Vertex(self.log, self._number, name)
 
     def done(self, name: str, *lines: str) -> None:
         """A step of which only its end is told."""
@@ -51,7 +49,6 @@ class Vertex:
         self.name = name
         self._since = time.monotonic()
         self._output: deque[str] = deque(maxlen=_SHOWN)
-        self.ended = False
         log(f"#{number} {name}")
 
     def tell(self, text: str) -> None:
@@ -66,17 +63,14 @@ class Vertex:
 
     def done(self) -> None:
         """It has ended well."""
-        self.ended = True
         self.tell(f"DONE {time.monotonic() - self._since:.1f}s")
 
     def cached(self) -> None:
         """It was done before."""
-        self.ended = True
         self.tell("CACHED")
 
     def failed(self, message: str) -> None:
         """It has ended with an error: its last lines are shown again."""
-        self.ended = True
         self.tell(f"ERROR: {message}")
         self._log("-" * 6)
         self._log(f" > {self.name}:")

@@ -49,9 +49,7 @@ class Stage:
         self._environment = _variables_of(self.settings)
 
     @classmethod
-    def begin(
-        cls, name: str, index: int, base: str, image: Image | None, origin: int | None = None
-    ) -> Stage:
+    def begin(cls, name: str, index: int, base: str, image: Image | None) -> Stage:
         """A stage on an image; None is ``scratch``."""
         config = copy.deepcopy(dict(image.config)) if image else copy.deepcopy(_EMPTY)
         config.setdefault("config", {})
@@ -60,7 +58,7 @@ class Stage:
         layers = list(image.layers) if image else []
         digest = image.digest if image else ""
         first = digest_of(encode(config))
-        return cls(name, index, base, digest, config, layers, origin=origin, id=first)
+        return cls(name, index, base, digest, config, layers, id=first)
 
     @classmethod
     def after(cls, name: str, index: int, earlier: Stage) -> Stage:
