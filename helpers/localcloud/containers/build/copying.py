@@ -24,6 +24,7 @@ from ..sandboxes.root_file_system import RootFileSystem, UnknownUserError
 from .build_context import BuildContext, ContextError, Excluded, ImageTree
 from .chosen_owner import chosen_owner, kernel_identity
 from .frontend import CLASSIC, Frontend
+from .paths import absolute
 
 Source = BuildContext | ImageTree
 _FILES = ("passwd", "group")
@@ -231,8 +232,7 @@ class Copy:
 
     def _target(self, destination: str) -> PurePosixPath:
         """The destination, absolute, relative to the root, links of the image followed."""
-        joined = PurePosixPath("/", self._working_dir, destination)
-        whole = f"/{os.path.normpath(joined).lstrip('/')}"  # two slashes stay with POSIX
+        whole = absolute(self._working_dir, destination)
         resolved = self._root.resolve(whole) if self._root else PurePosixPath(whole)
         return resolved.relative_to("/") if str(resolved) != "/" else PurePosixPath()
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import PurePosixPath
-
 from ..images.images import Descriptor
 from ..sandboxes.root_file_system import RootFileSystem
 from .build_context import ContextError
 from .buildkit_state import BuildKitState
 from .copying import Copy
 from .dockerfile import Instruction
+from .paths import absolute
 from .plan import PlannedStage
 from .progress import Vertex
 from .stage import Stage
@@ -21,7 +19,7 @@ def working_dir(
     build: BuildKitState, one: PlannedStage, stage: Stage, instruction: Instruction
 ) -> None:
     path = build.expanded(instruction.words[0], build.variables(stage))
-    whole = os.path.normpath(str(PurePosixPath("/", stage.working_dir, path)))
+    whole = absolute(stage.working_dir, path)
     # Until 1.6 an absolute path is kept as it was written.
     kept = path.startswith("/") and not build.frontend.has(1, 6)
     stage.set("WorkingDir", path if kept else whole)

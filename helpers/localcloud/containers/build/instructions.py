@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import tempfile
@@ -17,6 +16,7 @@ from .copying import Copy
 from .dockerfile import Instruction
 from .durations import nanoseconds
 from .exposed_ports import exposed
+from .paths import absolute
 from .running import command_line, execute
 from .stage import Stage
 from .state import BuildState
@@ -141,19 +141,14 @@ def _on_build(build: BuildState, stage: Stage, instruction: Instruction) -> None
     build.metadata(stage, f"ONBUILD {instruction.rest}")
 
 
-def _clean(path: str) -> str:
-    return f"/{os.path.normpath(f'/{path}').lstrip('/')}"
-
-
 def _working_dir(build: BuildState, stage: Stage, instruction: Instruction) -> None:
     path = _expanded(build, stage, instruction.words[0])
     if not path:
         raise VariableError("cannot normalize nothing")
     # An absolute one stays as it is written; what is made has no dots in it.
-    joined = path if path.startswith("/") else _clean(f"{stage.working_dir}/{path}")
-    whole = _clean(joined)
+    whole = absolute(stage.working_dir, path)
     lowers = build.images.unpacked(stage.layers)
-    stage.set("WorkingDir", joined)
+    stage.set("WorkingDir", path if path.startswith("/") else whole)
     existing = RootFileSystem(lowers).find(whole) if lowers else None
     if existing is not None and existing.is_dir():
         build.metadata(stage, f"WORKDIR {whole}")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from .frontend import Frontend
+from .paths import absolute
 from .variables import VariableError
 
 TYPES = ("bind", "cache", "tmpfs", "secret", "ssh")
@@ -53,15 +54,10 @@ class RunMount:
             return "" if self.variable else f"/run/secrets/{PurePosixPath(self.secret_id).name}"
         if self.type == "ssh" and not self.target:
             return "/run/buildkit/ssh_agent.0"
-        parts: list[str] = []
-        for part in PurePosixPath("/", working_dir, self.target).parts[1:]:
-            if part == "..":
-                parts = parts[:-1]
-            else:
-                parts.append(part)
-        if not parts:
+        place = absolute(working_dir, self.target)
+        if place == "/":
             raise VariableError('invalid mount target "/"')
-        return "/" + "/".join(parts)
+        return place
 
 
 def parse_mount(text: str, expand: Callable[[str], str], frontend: Frontend) -> RunMount:

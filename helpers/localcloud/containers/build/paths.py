@@ -1,0 +1,12 @@
+"""Paths in an image as instructions name them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import PurePosixPath
+
+
+def absolute(working_dir: str, path: str) -> str:
+    """``path`` from a working directory, without dots; ``..`` of the root is the root."""
+    joined = PurePosixPath("/", working_dir, path)
+    return f"/{os.path.normpath(joined).lstrip('/')}"  # two slashes stay with POSIX
