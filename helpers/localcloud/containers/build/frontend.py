@@ -6,13 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ...go_literals import boolean
 from ..errors import BuildError
-
-# Go's strconv.ParseBool, which the docker command reads DOCKER_BUILDKIT with.
-_BOOLEANS = {
-    **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True),
-    **dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), False),
-}
 
 
 @dataclass(frozen=True)
@@ -125,9 +120,10 @@ def chosen(environment: Mapping[str, str], *, buildx: bool = False) -> Frontend:
     text = environment.get("DOCKER_BUILDKIT", "")
     if not text:
         return CLASSIC
-    if text not in _BOOLEANS:
+    wanted = boolean(text)
+    if wanted is None:
         raise BuildError(
             "DOCKER_BUILDKIT environment variable expects boolean value: "
             f'strconv.ParseBool: parsing "{text}": invalid syntax'
         )
-    return BUILDKIT if _BOOLEANS[text] else CLASSIC
+    return BUILDKIT if wanted else CLASSIC

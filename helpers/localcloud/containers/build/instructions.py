@@ -9,12 +9,12 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from ...go_literals import nanoseconds
 from ...root_folder import remove_tree
 from ..sandboxes.container import signal_of
 from ..sandboxes.root_file_system import RootFileSystem
 from .copying import Copy
 from .dockerfile import Instruction
-from .durations import nanoseconds
 from .exposed_ports import exposed
 from .paths import absolute
 from .running import command_line, execute

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Sequence
 
-from .durations import nanoseconds
+from ...go_literals import nanoseconds
 from .frontend import Frontend, buildkit_flags
 from .variables import SPACES, quoted
 
@@ -19,6 +19,7 @@ _HALF = re.compile(r"[\ud800-\udfff]")  # half of a surrogate pair: no character
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9\-_.]*")
 _INTERVALS = ("interval", "timeout", "start-period", "start-interval")
 _MILLISECOND = 1_000_000
+_LONGEST = 100  # characters of an interval
 REPEATED = ("mount", "exclude")
 _BOOLEAN_FLAGS = frozenset(("link", "parents", "keep-git-dir", "unpack"))
 _CLASSIC_FLAGS = {
@@ -273,7 +274,7 @@ def _check_health(words: Sequence[str], flags: dict[str, str]) -> None:
 
 
 def _check_interval(flag: str, text: str) -> None:
-    duration = nanoseconds(text)
+    duration = nanoseconds(text) if len(text) <= _LONGEST else None
     if duration is None:
         raise OperandError(f"time: invalid duration {quoted(text)}")
     if duration < _MILLISECOND:

@@ -8,16 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from ...go_literals import boolean
 from .frontend import Frontend
 from .paths import absolute
 from .variables import VariableError
 
 TYPES = ("bind", "cache", "tmpfs", "secret", "ssh")
 _SHARING = ("shared", "private", "locked")
-_BOOLEANS = {
-    **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True),
-    **dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), False),
-}
 _NAMES = {"source": "source", "src": "source", "target": "target", "dst": "target"}
 _NAMES |= {"destination": "target", "from": "origin", "id": "id", "env": "variable"}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)(?:i?b)?", re.IGNORECASE)
@@ -139,9 +136,10 @@ def _check(mount: RunMount) -> None:
 
 
 def _boolean(name: str, value: str) -> bool:
-    if value not in _BOOLEANS:
+    found = boolean(value)
+    if found is None:
         raise VariableError(f"invalid value for {name}: {value}")
-    return _BOOLEANS[value]
+    return found
 
 
 def _bytes(value: str) -> int:

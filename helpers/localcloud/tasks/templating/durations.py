@@ -2,21 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
+from ...go_literals import UNITS, nanoseconds
 from .go_types import FunctionError, Object
 
-_UNITS = {
-    "ns": 1,
-    "us": 1000,
-    "µs": 1000,
-    "μs": 1000,
-    "ms": 10**6,
-    "s": 10**9,
-    "m": 60 * 10**9,
-    "h": 3600 * 10**9,
-}
-_PART = re.compile(r"(\d*)(?:\.(\d*))?(ns|us|µs|μs|ms|s|m|h)")
 SECOND = 10**9
 
 
@@ -44,11 +32,11 @@ class Duration(Object):
 
     def hours(self) -> float:
         """As hours."""
-        return self.count / _UNITS["h"]
+        return self.count / UNITS["h"]
 
     def minutes(self) -> float:
         """As minutes."""
-        return self.count / _UNITS["m"]
+        return self.count / UNITS["m"]
 
     def seconds(self) -> float:
         """As seconds."""
@@ -73,7 +61,7 @@ class Duration(Object):
                 if rest >= size:
                     return sign + _decimal(rest, size) + unit
             return "0s"
-        minutes, seconds = divmod(rest, _UNITS["m"])
+        minutes, seconds = divmod(rest, UNITS["m"])
         hours, minutes = divmod(minutes, 60)
         shown = f"{hours}h" if hours else ""
         shown += f"{minutes}m" if hours or minutes else ""
@@ -94,16 +82,7 @@ def rounded(nanoseconds: int, to: int) -> int:
 
 def parse_duration(text: str) -> int:
     """The nanoseconds of a duration like -1.5h or 2h45m. Raises :class:`FunctionError`."""
-    plain = text[1:] if text[:1] in ("-", "+") else text
-    total = position = 0
-    while plain != "0" and position < len(plain):
-        match = _PART.match(plain, position)
-        if match is None or not (match[1] or match[2]):
-            break
-        fraction = match[2] or ""
-        unit = _UNITS[match[3]]
-        total += int(match[1] or 0) * unit + int(fraction or 0) * unit // 10 ** len(fraction)
-        position = match.end()
-    if not plain or (plain != "0" and position < len(plain)) or total >= 1 << 63:
+    found = nanoseconds(text)
+    if found is None:
         raise FunctionError(f'time: invalid duration "{text}"')
-    return -total if text[0] == "-" else total
+    return found

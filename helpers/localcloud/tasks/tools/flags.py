@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from ...go_literals import boolean
 from .arguments import ArgumentsError, UsageError
-
-# Go's strconv.ParseBool.
-_TRUE, _FALSE = ("1", "t", "T", "true", "TRUE", "True"), ("0", "f", "F", "false", "FALSE", "False")
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class Read:
 
     def is_set(self, name: str, *, default: bool = False) -> bool:
         """Whether a switch is on."""
-        return self.last(name, "true" if default else "false") in _TRUE
+        return bool(boolean(self.last(name, "true" if default else "false")))
 
     def need(self, command: str, least: int, most: int | None = None) -> list[str]:
         """The arguments, when there are as many as the command takes.
@@ -144,7 +142,7 @@ class _Reader:
         return self._names[name]
 
     def _set(self, long: str, name: str, value: str) -> None:
-        if not self._takes[long] and value not in (*_TRUE, *_FALSE):
+        if not self._takes[long] and boolean(value) is None:
             raise UsageError(
                 f'invalid argument "{value}" for "{name}" flag: strconv.ParseBool: parsing '
                 f'"{value}": invalid syntax'
