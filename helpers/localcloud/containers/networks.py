@@ -105,9 +105,8 @@ class Networks:
             if network is None:
                 network = self._made[name] = Network.create(self._cloud, name)
                 self._furnish(network)
-                if (
-                    name == HOST and network.mode != "chroot"
-                ):  # there, they are the machine's already
+                # In a chroot they are the machine's already.
+                if name == HOST and network.mode != "chroot":
                     for port, (target, inside) in self._ports.items():
                         network.forward(port, target, inside)
             return network
@@ -134,11 +133,7 @@ class Networks:
         taken = SandboxError(f"Bind for {EVERYWHERE}:{port.host} failed: port is already allocated")
         if port.host in self._ports:
             raise taken
-        host = self._made.get(HOST)
-        if target.mode == "chroot":
-            host = (
-                target  # containers are on the machine's own network, and so is what they publish
-            )
+        host = self._host_of(target)
         if host is not None:
             try:
                 host.forward(port.host, target, port.container)
@@ -154,11 +149,16 @@ class Networks:
         with self._lock:
             for port in ports:
                 target, _ = self._ports.pop(port.host, (None, 0))
-                host = self._made.get(HOST)
-                if target is not None and target.mode == "chroot":
-                    host = target
+                host = self._host_of(target) if target is not None else None
                 if host is not None:
                     host.end_forward(port.host)
+
+    def _host_of(self, target: Network) -> Network | None:
+        """The network whose ports lead into ``target``: the host's, when a container has joined it.
+
+        In a chroot containers are on the machine's own network, and so is what they publish.
+        """
+        return target if target.mode == "chroot" else self._made.get(HOST)
 
     def _free(self) -> int:
         return next(number for number in range(_FIRST, _LAST) if number not in self._ports)
