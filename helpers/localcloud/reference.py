@@ -12,10 +12,12 @@ DOCKER_HUB_NAMES = frozenset(
     {DOCKER_HUB, "index.docker.io", "registry-1.docker.io", DOCKER_HUB_SCANNED}
 )
 DOCKER_HUB_HOSTS = DOCKER_HUB_NAMES | {"auth.docker.io"}  # the last one gives tokens
-_REPOSITORY = re.compile(
-    r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*"
-)
-_TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
+# Patterns of the reference grammar of distribution; none takes one text apart in several ways.
+_COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+PATH = rf"{_COMPONENT}(?:/{_COMPONENT})*"
+TAG = r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}"
+_REPOSITORY = re.compile(PATH)
+_TAG = re.compile(TAG)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from helpers.localcloud import differences
+from helpers.localcloud.tasks.definitions import cached_build
 from helpers.localcloud.tasks.definitions.dependency_scan import ScanError, bases, expand, scan
+from helpers.localcloud.tasks.definitions.task_file import Step
 from tests.tasks.engine_cases import cases
 
 SCANS = cases("scan")
@@ -132,3 +134,12 @@ def test_a_file_that_is_not_there_is_named() -> None:
     ended = subprocess.run(words, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
     assert ended.stderr.strip() == "no-such-file: there is no such file"
+
+
+def test_a_long_name_that_is_none_is_answered() -> None:
+    name = "a" * 100_000
+    for tag in (f"{name}!", f"{name}/", f"{'a.' * 50_000}!"):
+        with pytest.raises(ScanError, match="invalid reference format"):
+            scan(b"FROM scratch\n", tags=[tag])
+    step = Step("build", build=f"-t {name}! .", cache="enabled")
+    assert cached_build.command_of(step, "task", "myregistry.azurecr.io") == step.build

@@ -9,18 +9,14 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from ...reference import PATH, TAG
 from .dependency_scan import fields
+from .image_names import DIGEST, DOMAIN
 from .task_file import Step
 
 QUICK_RUN = "quickrun"  # the name of a task that has none
-_PART = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
-_DOMAIN = rf"{_PART}(?:\.{_PART})*(?::[0-9]+)?"
-_COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-*)[a-z0-9]+)*"
-_PATH = rf"{_COMPONENT}(?:/{_COMPONENT})*"
-_TAG = r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}"
-_DIGEST = r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}"
-_NAME = re.compile(rf"(?:({_DOMAIN})/)?({_PATH})(?::{_TAG})?(?:@{_DIGEST})?")
-_CACHE = re.compile(rf"{_DOMAIN}/{_PATH}:{_TAG}")
+_NAME = re.compile(rf"(?:({DOMAIN})/)?({PATH})(?::{TAG})?(?:@{DIGEST})?")
+_CACHE = re.compile(rf"{DOMAIN}/{PATH}:{TAG}")
 
 
 def command_of(step: Step, task: str, registry: str) -> str:

@@ -16,6 +16,7 @@ from ..templating import template
 from ..templating.render_options import RenderOptions, SecretReference
 from . import aliases
 from .graph import Graph
+from .image_names import normalized
 from .task_file import (
     DEFAULT_NETWORK,
     DEFAULT_VERSION,
@@ -361,12 +362,8 @@ def _initialize(task: Task) -> None:
         step.working_directory = step.working_directory or task.working_directory
         step.env = _merge(step.env, task.env)
         step.id = step.id or f"acb_step_{number}"
-        step.push = list(dict.fromkeys(map(_tagged, step.push)))
+        step.push = list(dict.fromkeys(map(normalized, step.push)))
     Graph(task.steps)
-
-
-def _tagged(image: str) -> str:
-    return image if "@" in image or ":" in image else f"{image}:latest"
 
 
 def _merge(own: list[str], given: list[str]) -> list[str]:

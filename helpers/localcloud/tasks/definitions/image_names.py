@@ -8,17 +8,21 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ...reference import DOCKER_HUB, DOCKER_HUB_SCANNED, InvalidReferenceError, Reference
-
-_LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
-_DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*(?::[0-9]+)?"
-_PART = r"[a-z0-9]+(?:(?:[._]|__|[-]*)[a-z0-9]+)*"
-_NAME = re.compile(rf"(?:({_DOMAIN})/)?({_PART}(?:/{_PART})*)", re.ASCII)
-_REFERENCE = re.compile(
-    rf"((?:{_DOMAIN}/)?{_PART}(?:/{_PART})*)(?::(\w[\w.-]{{0,127}}))?"
-    r"(?:@([A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}))?",
-    re.ASCII,
+from ...reference import (
+    DOCKER_HUB,
+    DOCKER_HUB_SCANNED,
+    PATH,
+    TAG,
+    InvalidReferenceError,
+    Reference,
 )
+
+_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+# Of several parts it takes the first one for the registry, whatever it is.
+DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*(?::[0-9]+)?"
+DIGEST = r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}"
+_NAME = re.compile(rf"(?:({DOMAIN})/)?({PATH})")
+_REFERENCE = re.compile(rf"((?:{DOMAIN}/)?{PATH})(?::({TAG}))?(?:@({DIGEST}))?")
 _DIGEST_LENGTHS = {"sha256": 64, "sha384": 96, "sha512": 128}
 _LONGEST_NAME = 255
 SCRATCH = "scratch:latest"  # what FROM scratch is to the scan: no image that there is
