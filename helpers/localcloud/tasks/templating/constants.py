@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from .go_format import character
-from .go_types import to_text
+from .go_types import to_bytes, to_text
 
 _SMALLEST, _LARGEST = -(1 << 63), (1 << 63) - 1
 _ESCAPE = re.compile(
@@ -96,7 +96,7 @@ def unquote(text: str) -> str:
         return inner.replace("\r", "")
     found = _ESCAPE.sub(lambda match: _unescaped(match, mark), inner) if "\\" in inner else inner
     if any("\udc80" <= one <= "\udcff" for one in found):  # bytes may make a character together
-        found = to_text(found.encode("utf-8", "surrogateescape"))
+        found = to_text(to_bytes(found))
     if mark == "'" and len(found) != 1:
         raise ValueError(text)
     return found

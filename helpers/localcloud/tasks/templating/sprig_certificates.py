@@ -5,16 +5,15 @@ The library is imported where it is needed: most templates do without.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from ipaddress import ip_address
 from typing import Any
 
+from .base_encodings import decode64
 from .go_format import show
-from .go_types import FunctionError, Object, to_text
+from .go_types import FunctionError, Object, to_bytes, to_text
 from .signatures import table
 
 _PEM = re.compile(r"-----BEGIN ([^-\n]+)-----\n.+?-----END \1-----", re.DOTALL)
@@ -160,8 +159,8 @@ def _custom(cert: str, key: str) -> Certificate:
     decoded = []
     for text, what in ((cert, "certificate"), (key, "private key")):
         try:
-            decoded.append(base64.b64decode(text.replace("\n", ""), validate=True))
-        except (binascii.Error, ValueError):
+            decoded.append(decode64(to_bytes(text)))
+        except ValueError:
             raise FunctionError(f"unable to decode base64 {what}") from None
     _read(decoded[0], decoded[1])
     return Certificate(to_text(decoded[0]), to_text(decoded[1]))

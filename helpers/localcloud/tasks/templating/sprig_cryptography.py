@@ -6,13 +6,13 @@ The library is imported where it is needed: most templates do without.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import secrets
 import zlib
 from typing import Any
 
+from .base_encodings import decode64
 from .go_types import FunctionError, to_bytes, to_text
 from .signatures import table
 
@@ -83,10 +83,7 @@ def _encrypt(password: str, text: str) -> str:
 def _decrypt(password: str, text: str) -> str:
     if not text:
         return ""
-    try:
-        data = base64.b64decode(text.replace("\n", "").replace("\r", ""), validate=True)
-    except (binascii.Error, ValueError):
-        raise FunctionError("illegal base64 data") from None
+    data = decode64(to_bytes(text))
     if len(data) < 32 or len(data) % 16:
         raise FunctionError("crypto/cipher: input not full blocks")
     decryptor = _cipher(password, data[:16]).decryptor()

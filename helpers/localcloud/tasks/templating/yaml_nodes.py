@@ -9,9 +9,7 @@ Source: yaml.v2, decode.go and resolve.go.
 
 from __future__ import annotations
 
-import binascii
 import re
-from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +24,9 @@ from yaml.events import (
     ScalarEvent,
     SequenceStartEvent,
 )
+
+from .base_encodings import decode64
+from .go_types import to_bytes, to_text
 
 _LONG = "tag:yaml.org,2002:"
 STR, INT, FLOAT, BOOL, NULL = "!!str", "!!int", "!!float", "!!bool", "!!null"
@@ -246,10 +247,8 @@ def _plain(text: str, tag: str) -> tuple[str, Any]:
 
 def _binary(node: Node) -> str:
     try:
-        # Go's reader passes over line breaks, and nothing else.
-        data = b64decode(node.value.replace("\n", "").replace("\r", ""), validate=True)
-        return data.decode(errors="surrogateescape")
-    except (binascii.Error, ValueError):
+        return to_text(decode64(to_bytes(node.value)))
+    except ValueError:
         raise node.wrong("!!binary value contains invalid base64 data") from None
 
 
