@@ -15,7 +15,7 @@ def call(name: str, arguments: list[Any]) -> Any:
     function = FUNCTIONS[name]
     function.takes.check_count(name, len(arguments))
     given = [checked(one, function.takes.wanted(at)) for at, one in enumerate(arguments)]
-    return function(name, given)
+    return function(given)
 
 
 @pytest.mark.parametrize(

@@ -139,11 +139,7 @@ class Evaluator:
         arguments = self._arguments(function.takes, given, pipeline)
         try:
             self._budget.call(name, arguments)
-        except FunctionError as error:
-            raise FunctionError(f"error calling {name}: {error}") from None
-        value = function(name, arguments)
-        try:
-            return weigh(value)
+            return weigh(function(arguments))
         except FunctionError as error:
             raise FunctionError(f"error calling {name}: {error}") from None
 

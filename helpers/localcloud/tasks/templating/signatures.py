@@ -150,14 +150,14 @@ class GoFunction:
     takes: Signature
     call: Callable[..., Any]
 
-    def __call__(self, name: str, arguments: Sequence[Any]) -> Any:
+    def __call__(self, arguments: Sequence[Any]) -> Any:
         """Its value. Raises :class:`FunctionError` with the words that Go has."""
         try:
             return self.call(*arguments)
-        except FunctionError as error:
-            raise FunctionError(f"error calling {name}: {error}") from None
+        except FunctionError:
+            raise
         except (ValueError, ArithmeticError, LookupError, RecursionError) as error:
-            raise FunctionError(f"error calling {name}: {error or type(error).__name__}") from None
+            raise FunctionError(str(error)) from None
 
 
 def table(text: str, functions: dict[str, Callable[..., Any]]) -> dict[str, GoFunction]:
