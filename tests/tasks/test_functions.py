@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from helpers.localcloud.tasks.templating.functions import FUNCTIONS, FunctionError
+from helpers.localcloud.tasks.templating.functions import FUNCTIONS
+from helpers.localcloud.tasks.templating.go_types import FunctionError
 from helpers.localcloud.tasks.templating.signatures import checked
 
 

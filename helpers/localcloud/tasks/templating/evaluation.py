@@ -12,7 +12,8 @@ from .budget import Budget, weigh
 from .constants import Number
 from .functions import FUNCTIONS
 from .go_types import FunctionError, Object, StringMap, Values, truth, type_name
-from .parser import NAME, Chain, Function, Literal, Operand, Pipeline, TemplateError, fail
+from .lexer import NAME, TemplateError, fail
+from .parser import Chain, Function, Literal, Operand, Pipeline
 from .signatures import GoFunction, Signature, checked, constant, ideal, signature
 
 

@@ -7,8 +7,6 @@ versions of Sprig have (get, dig, seq, fromJson, toRawJson, chunk, must…) is n
 from __future__ import annotations
 
 from .builtins import BUILTINS
-from .go_format import show
-from .go_types import FunctionError, truth
 from .regular_expressions import EXPRESSIONS
 from .semantic_versions import VERSIONS
 from .signatures import GoFunction
@@ -22,8 +20,6 @@ from .sprig_numbers import NUMBERS
 from .sprig_paths import PATHS
 from .sprig_strings import STRINGS
 from .sprig_values import VALUES
-
-__all__ = ["FUNCTIONS", "FunctionError", "show", "truth"]
 
 FUNCTIONS: dict[str, GoFunction] = {
     **BUILTINS,

@@ -6,15 +6,13 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from .constants import Number, number, unquote
-from .lexer import NAME, Lexer, TemplateError, Token, fail
-
-__all__ = ["NAME", "TemplateError", "fail"]
+from .constants import number, unquote
+from .lexer import Lexer, TemplateError, Token, fail
 
 
 @dataclass(frozen=True)
 class Literal:
-    """A constant; ``value`` None is nil, a :class:`Number` has not got its type yet."""
+    """A constant; ``value`` None is nil, a ``constants.Number`` has not got its type yet."""
 
     value: Any
 
@@ -358,6 +356,3 @@ class Parser:
 def _is_shown(nodes: list[Node]) -> bool:
     """Whether there is more than spaces in it."""
     return any(node.kind != "text" or node.text.strip() for node in nodes)
-
-
-__all__ += ["Chain", "Function", "Literal", "Node", "Number", "Operand", "Parser", "Pipeline"]

@@ -13,7 +13,8 @@ from .evaluation import NIL, Evaluator
 from .functions import FUNCTIONS
 from .go_format import in_order, show
 from .go_types import FunctionError, is_integer, truth
-from .parser import Node, Parser, Pipeline, TemplateError, fail
+from .lexer import TemplateError, fail
+from .parser import Node, Parser, Pipeline
 
 __all__ = ["TemplateError", "render"]
 
