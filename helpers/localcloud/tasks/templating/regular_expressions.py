@@ -47,10 +47,10 @@ def compiled(pattern: str) -> Any:
         raise FunctionError(f"error parsing regexp: {_WORDS.get(words, words)}{about}") from None
 
 
-def _matches(pattern: str, text: str) -> Iterator[Any]:
+def _matches(expression: Any, text: str) -> Iterator[Any]:
     """All matches, one after the other; as in Go an empty one is none where another has ended."""
     end = -1
-    for match in compiled(pattern).finditer(text):
+    for match in expression.finditer(text):
         if match.start() == match.end() == end:
             continue
         end = match.end()
@@ -65,19 +65,19 @@ def matches(pattern: str, text: str) -> bool:
         return False
 
 
-def find(pattern: str, text: str) -> str:
+def find(expression: Any, text: str) -> str:
     """The first match, or nothing."""
-    match = compiled(pattern).search(text)
+    match = expression.search(text)
     return match[0] if match else ""
 
 
-def find_all(pattern: str, text: str, count: int) -> StringList:
+def find_all(expression: Any, text: str, count: int) -> StringList:
     """The matches, at most ``count``; all of them when it is negative."""
-    found = islice(_matches(pattern, text), count if count >= 0 else None)
+    found = islice(_matches(expression, text), count if count >= 0 else None)
     return StringList(match[0] for match in found) or StringList.nil()
 
 
-def replace(pattern: str, text: str, replacement: str) -> str:
+def replace(expression: Any, text: str, replacement: str) -> str:
     """``$1``, ``${1}`` and ``${name}`` are groups; one that there is not is empty; ``$$`` is $."""
 
     def expand(match: Any) -> str:
@@ -92,18 +92,18 @@ def replace(pattern: str, text: str, replacement: str) -> str:
 
         return _GROUP.sub(group, replacement)
 
-    return _replaced(pattern, text, expand)
+    return _replaced(expression, text, expand)
 
 
-def replace_literal(pattern: str, text: str, replacement: str) -> str:
+def replace_literal(expression: Any, text: str, replacement: str) -> str:
     """Every match replaced by a text in which ``$`` means nothing."""
-    return _replaced(pattern, text, lambda _: replacement)
+    return _replaced(expression, text, lambda _: replacement)
 
 
-def _replaced(pattern: str, text: str, new: Callable[[Any], str]) -> str:
+def _replaced(expression: Any, text: str, new: Callable[[Any], str]) -> str:
     parts: list[str] = []
     end = size = 0
-    for match in _matches(pattern, text):
+    for match in _matches(expression, text):
         parts += [text[end : match.start()], new(match)]
         size += len(parts[-1])
         if size > SIZE:
@@ -112,19 +112,18 @@ def _replaced(pattern: str, text: str, new: Callable[[Any], str]) -> str:
     return "".join([*parts, text[end:]])
 
 
-def split(pattern: str, text: str, count: int) -> StringList:
+def split(expression: Any, text: str, count: int) -> StringList:
     """The text between the matches, at most ``count`` pieces; all when it is negative.
 
     (Go, Regexp.Split.)
     """
-    expression = compiled(pattern)
     if count == 0:
         return StringList.nil()
     if expression.pattern and not text:
         return StringList([""])
     parts: list[str] = []
     begin = end = 0
-    for match in _matches(pattern, text):
+    for match in _matches(expression, text):
         if len(parts) == count - 1:
             break
         end = match.start()
@@ -135,16 +134,16 @@ def split(pattern: str, text: str, count: int) -> StringList:
 
 
 def panicking(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that compiles with Go's MustCompile: its error names the whole pattern."""
+    """A function of an expression, which Go's MustCompile makes: its error names the whole pattern."""
 
     def call(pattern: str, *arguments: Any) -> Any:
         try:
-            compiled(pattern)
+            expression = compiled(pattern)
         except FunctionError as error:
             shown = f"`{pattern}`" if "`" not in pattern else f'"{pattern}"'
             raise FunctionError(f"regexp: Compile({shown}): {error}") from None
         return function(
-            pattern, *[runes(one) if isinstance(one, str) else one for one in arguments]
+            expression, *[runes(one) if isinstance(one, str) else one for one in arguments]
         )
 
     return call
