@@ -12,6 +12,7 @@ NAME = "gotpl"
 _SPACES = " \t\r\n"
 _SPACE = re.compile(r"[ \t\r\n]+")
 _NAME = re.compile(r"[^\W\d]\w*")
+_WORD = re.compile(r"\w*")
 _STRING = re.compile(r'"(?:[^"\\\n]|\\[^\n])*"')
 _RAW = re.compile(r"`[^`]*`")
 _CHARACTER = re.compile(r"'(?:[^'\\\n]|\\[^\n])*'")
@@ -37,7 +38,6 @@ _KEYWORDS = frozenset(
         "with",
     )
 )
-_WORDS = {"true": "bool", "false": "bool"}
 _ENDS = frozenset(" \t\r\n.,|:()")  # what may follow a name
 
 
@@ -163,7 +163,9 @@ class Lexer:
         if name := _NAME.match(text, at):
             self._ended(name.end())
             word = name[0]
-            return (word if word in _KEYWORDS else _WORDS.get(word, "word")), len(word)
+            if word in ("true", "false"):
+                return "bool", len(word)
+            return (word if word in _KEYWORDS else "word"), len(word)
         return self._sign(one)
 
     def _spaces(self) -> int:
@@ -199,7 +201,7 @@ class Lexer:
         return end - self._at
 
     def _field(self, one: str) -> tuple[str, int]:
-        match = re.compile(r"\w*").match(self._text, self._at + 1)
+        match = _WORD.match(self._text, self._at + 1)
         assert match is not None
         if one == "." and not match[0]:
             self._ended(self._at + 1)
