@@ -8,7 +8,7 @@ from typing import Any
 from .go_format import show
 from .go_types import FunctionError, is_integer, kind, to_bytes, type_name
 
-_NO_ORDER = ("invalid type for comparison", "incompatible types for comparison")
+_NO_ORDER = "invalid type for comparison"
 
 
 def _basic(value: Any) -> str:
@@ -24,6 +24,12 @@ def _basic(value: Any) -> str:
     return "string" if isinstance(value, str) else ""
 
 
+def _incompatible(first: Any, second: Any) -> FunctionError:
+    return FunctionError(
+        f"incompatible types for comparison: {type_name(first)} and {type_name(second)}"
+    )
+
+
 def equal(first: Any, *others: Any) -> bool:
     """Whether the first equals one of the others."""
     if not others:
@@ -35,9 +41,7 @@ def _same(first: Any, second: Any) -> bool:
     one, other = _basic(first), _basic(second)
     if one != other:
         if first is not None and second is not None:
-            raise FunctionError(
-                f"incompatible types for comparison: {type_name(first)} and {type_name(second)}"
-            )
+            raise _incompatible(first, second)
         return False
     if one:
         return bool(first == second)
@@ -55,11 +59,11 @@ def less(first: Any, second: Any) -> bool:
     """Whether the first comes before the second."""
     one, other = _basic(first), _basic(second)
     if not one or not other:
-        raise FunctionError(_NO_ORDER[0])
+        raise FunctionError(_NO_ORDER)
     if one != other:
-        raise FunctionError(f"{_NO_ORDER[1]}: {type_name(first)} and {type_name(second)}")
+        raise _incompatible(first, second)
     if one in ("bool", "complex"):
-        raise FunctionError(_NO_ORDER[0])
+        raise FunctionError(_NO_ORDER)
     if isinstance(first, str):
         return to_bytes(first) < to_bytes(second)
     return bool(first < second)
