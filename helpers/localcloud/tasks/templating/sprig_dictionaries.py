@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .go_format import show
@@ -23,16 +24,13 @@ def _unset(values: dict[str, Any], key: str) -> dict[str, Any]:
     return values
 
 
-def _merge(target: dict[str, Any], *others: dict[str, Any]) -> dict[str, Any]:
-    for other in others:
-        _merge_into(target, other, overwrite=False)
-    return target
+def _merging(overwrite: bool) -> Callable[..., dict[str, Any]]:
+    def merge(target: dict[str, Any], *others: dict[str, Any]) -> dict[str, Any]:
+        for other in others:
+            _merge_into(target, other, overwrite)
+        return target
 
-
-def _merge_over(target: dict[str, Any], *others: dict[str, Any]) -> dict[str, Any]:
-    for other in others:
-        _merge_into(target, other, overwrite=True)
-    return target
+    return merge
 
 
 def _merge_into(target: dict[Any, Any], source: dict[Any, Any], overwrite: bool) -> None:
@@ -92,8 +90,8 @@ DICTIONARIES = table(
         "pick": _pick,
         "omit": _omit,
         "pluck": lambda name, *maps: [one[name] for one in maps if name in one],
-        "merge": _merge,
-        "mergeOverwrite": _merge_over,
+        "merge": _merging(overwrite=False),
+        "mergeOverwrite": _merging(overwrite=True),
         "deepCopy": _copy,
     },
 )

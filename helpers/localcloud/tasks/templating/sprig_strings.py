@@ -6,6 +6,7 @@ Source: Sprig documentation; packages strings, goutils.
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from typing import Any
 
 from .base_encodings import decode32, decode64
@@ -107,18 +108,14 @@ def base64_encode(value: Any) -> str:
     return base64.b64encode(to_bytes(text)).decode()
 
 
-def _decode64(text: str) -> str:
-    try:
-        return to_text(decode64(to_bytes(text)))
-    except ValueError as error:
-        return str(error)  # as Sprig: what is wrong becomes the value
+def _decoding(decode: Callable[[bytes], bytes]) -> Callable[[str], str]:
+    def decoded(text: str) -> str:
+        try:
+            return to_text(decode(to_bytes(text)))
+        except ValueError as error:
+            return str(error)  # as Sprig: what is wrong becomes the value
 
-
-def _decode32(text: str) -> str:
-    try:
-        return to_text(decode32(to_bytes(text)))
-    except ValueError as error:
-        return str(error)
+    return decoded
 
 
 def _trim_all(marks: str, text: str) -> str:
@@ -162,9 +159,9 @@ STRINGS = table(
         "kebabcase": lambda text: lowered(text, "-"),
         "camelcase": camel,
         "b64enc": base64_encode,
-        "b64dec": _decode64,
+        "b64dec": _decoding(decode64),
         "b32enc": lambda text: base64.b32encode(to_bytes(text)).decode(),
-        "b32dec": _decode32,
+        "b32dec": _decoding(decode32),
         "toString": show,
         "toStrings": texts_of,
         "repeat": _repeat,
