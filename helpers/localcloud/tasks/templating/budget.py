@@ -10,10 +10,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .go_format import show
+from .go_format import SIZE, show
 from .go_types import FunctionError
 
-SIZE = 4 << 20  # characters of one value, and of the rendered text
 ITEMS = 1 << 17  # of one list or map, with all that is in it
 STEPS = 1_000_000  # actions, rounds of a loop, calls of functions
 SECONDS = 10.0
@@ -29,7 +28,7 @@ def limit(what: str) -> BudgetError:
     return BudgetError(f"{what}: that is the local cloud's limit for a template")
 
 
-_TOO_LONG = f"a text of more than {SIZE} characters"
+TOO_LONG = f"a text of more than {SIZE} characters"
 _TOO_MANY = f"a list or map of more than {ITEMS} items"
 
 
@@ -53,7 +52,7 @@ class Budget:
         """One more piece of the rendered text."""
         self._shown += len(text)
         if self._shown > SIZE:
-            raise limit(_TOO_LONG)
+            raise limit(TOO_LONG)
         return text
 
     def call(self, name: str, arguments: Sequence[Any]) -> None:
@@ -69,14 +68,14 @@ class Budget:
         except OverflowError:  # a span of more than Python can count
             made = SIZE + ITEMS
         if made > (ITEMS if name in _LISTS else SIZE):
-            raise limit(_TOO_MANY if name in _LISTS else _TOO_LONG)
+            raise limit(_TOO_MANY if name in _LISTS else TOO_LONG)
 
 
 def weigh(value: Any) -> Any:
     """The value itself, if it is not too big: lists in it count as often as they are in it."""
     if isinstance(value, str):
         if len(value) > SIZE:
-            raise limit(_TOO_LONG)
+            raise limit(TOO_LONG)
         return value
     items = size = 0
     pending: list[Any] = [value]
@@ -93,10 +92,10 @@ def weigh(value: Any) -> Any:
         if items > ITEMS:
             raise limit(_TOO_MANY)
         if size > SIZE:
-            raise limit(_TOO_LONG)
+            raise limit(TOO_LONG)
         pending += [each for each in inner if isinstance(each, (str, Mapping, list, tuple))]
     if size > SIZE:
-        raise limit(_TOO_LONG)
+        raise limit(TOO_LONG)
     return value
 
 

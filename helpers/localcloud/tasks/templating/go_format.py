@@ -9,7 +9,7 @@ from .go_numbers import format_binary, format_float
 from .go_types import Object, Uint8, kind, runes, to_bytes, to_text, type_name
 from .verbs import Verb, parse
 
-SIZE = 4 << 20  # characters of one padded value
+SIZE = 4 << 20  # characters of one value, and of a rendered text
 _ESCAPES = {7: "a", 8: "b", 9: "t", 10: "n", 11: "v", 12: "f", 13: "r"}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import re2
 
-from .budget import SIZE
+from .go_format import SIZE
 from .go_types import FunctionError, StringList, runes
 from .signatures import table
 

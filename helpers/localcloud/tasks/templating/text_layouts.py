@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .budget import SIZE, limit
+from .budget import TOO_LONG, limit
+from .go_format import SIZE
 from .go_types import to_bytes, to_text
 
 
@@ -28,7 +29,7 @@ def wrap(text: str, width: int, mark: str, *, long_words: bool) -> str:
             offset = space + 1
         size += len(lines[-1]) + len(end)
         if size > SIZE:
-            raise limit(f"a text of more than {SIZE} characters")
+            raise limit(TOO_LONG)
     return to_text(end.join([*lines, data[offset:]]))
 
 

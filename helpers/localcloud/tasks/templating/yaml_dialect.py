@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .budget import ITEMS
 from .go_types import AnyMap, Uint64, Values
 from .yaml_nodes import BINARY, Node, YamlError, read, resolve
 
 __all__ = ["YamlError", "read_values"]
 
-_ITEMS = 1 << 17  # of all lists and mappings together, with what aliases repeat
 _UNFIT = "yaml: unmarshal errors:\n"
 
 
@@ -26,7 +26,7 @@ class _Reader:
 
     def value(self, node: Node) -> Any:
         self._count += 1
-        if self._count > _ITEMS:
+        if self._count > ITEMS:
             raise node.wrong("document contains excessive aliasing")
         if node.target is not None:
             return self._followed(node, self.value)
