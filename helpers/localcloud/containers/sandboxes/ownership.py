@@ -198,16 +198,10 @@ def _note(upper: Path) -> Path:
 def _foreign(folder: Path) -> bool:
     """Whether anything below is another user's."""
     own = os.geteuid(), os.getegid()
-    pending = [str(folder)]
-    while pending:
-        try:
-            with os.scandir(pending.pop()) as entries:
-                for entry in entries:
-                    status = entry.stat(follow_symlinks=False)
-                    if (status.st_uid, status.st_gid) != own:
-                        return True
-                    if entry.is_dir(follow_symlinks=False):
-                        pending.append(entry.path)
-        except PermissionError:
-            return True
-    return False
+    try:
+        return any(
+            (status.st_uid, status.st_gid) != own
+            for _, status in user_namespace_process.below(str(folder))
+        )
+    except PermissionError:
+        return True
