@@ -8,10 +8,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from helpers.localcloud.containers.build.build_context import BuildContext, ContextError, ImageTree
-from helpers.localcloud.containers.sandboxes.root_file_system import (
-    RootFileSystem,
-    UnknownUserError,
-)
+from helpers.localcloud.containers.sandboxes.account import UnknownUserError
+from helpers.localcloud.containers.sandboxes.root_file_system import RootFileSystem
 from helpers.localcloud.root_folder import RootFolder
 
 

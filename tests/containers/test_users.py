@@ -20,6 +20,7 @@ from helpers.localcloud.containers.sandboxes.container import ContainerSpec, Mou
 from helpers.localcloud.containers.sandboxes.network import Network
 from helpers.localcloud.containers.sandboxes.sandbox import Sandbox
 from helpers.localcloud.root_folder import remove_tree
+from tests.containers import running
 from tests.containers.building import BASE, Context
 from tests.containers.roots import base_layer
 
@@ -91,10 +92,7 @@ def one_id(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def sh(cloud: Cloud, accounts: Path, script: str, **options: Any) -> tuple[int, str]:
-    output: list[bytes] = []
-    spec = ContainerSpec((base_layer(), accounts), ("sh", "-c", script), **options)
-    code = Sandbox(cloud).run(spec, output.append, 30)
-    return code, b"".join(output).decode()
+    return running.sh(cloud, script, lowers=(accounts,), timeout=30, **options)
 
 
 @pytest.mark.parametrize(

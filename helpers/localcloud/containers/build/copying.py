@@ -20,7 +20,8 @@ from ...archive import ArchiveError, open_archive
 from ...root_folder import FileBelow
 from ..images.layers import Entry
 from ..images.owners import ROOT, Owner, Owners
-from ..sandboxes.root_file_system import RootFileSystem, UnknownUserError
+from ..sandboxes.account import UnknownUserError
+from ..sandboxes.root_file_system import RootFileSystem
 from .build_context import BuildContext, ContextError, Excluded, ImageTree
 from .chosen_owner import chosen_owner, kernel_identity
 from .frontend import CLASSIC, Frontend

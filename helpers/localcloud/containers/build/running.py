@@ -7,8 +7,9 @@ from pathlib import Path
 
 from ..images.images import Descriptor
 from ..images.layers import Entry
+from ..sandboxes.account import UnknownUserError
 from ..sandboxes.container import Mount
-from ..sandboxes.root_file_system import RootFileSystem, UnknownUserError
+from ..sandboxes.root_file_system import RootFileSystem
 from .dockerfile import Instruction
 from .stage import Stage
 from .state import BuildState

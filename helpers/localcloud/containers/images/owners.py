@@ -9,14 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from ...user_namespace import available
 from ..sandboxes.account import Account
-from ..sandboxes.ownership import (
-    ROOT,
-    Owner,
-    effective_mode,
-    read_owners,
-    taken_over,
-    write_owners,
-)
+from ..sandboxes.ownership import ROOT, Owner, effective_mode, taken_over, write_owners
 from ..sandboxes.root_file_system import RootFileSystem
 from .layers import WHITEOUT, Entry, changes
 
@@ -28,15 +21,10 @@ class Owners:
 
     def __init__(self, layers: Sequence[Path]) -> None:
         self._root = RootFileSystem(layers)
-        self._owners = {layer: read_owners(layer) for layer in layers}
 
     def of(self, path: PurePosixPath) -> Owner | None:
         """Who owns ``path``, relative to the root and without links; None when it is not there."""
-        found = self._root.entry(PurePosixPath("/", path))
-        if found is None:
-            return None
-        layer = next(one for one in self._owners if found.is_relative_to(one))
-        return self._owners[layer].get(str(path), ROOT)
+        return self._root.owner(PurePosixPath("/", path))
 
     def written(self, upper: Path, account: Account) -> list[Entry]:
         """What a container that ran as ``account`` has changed, as entries of a layer. Raises OSError.

@@ -9,8 +9,8 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from ..errors import SandboxError
+from .account import Account
 from .namespace_holder import PASSED, TOLD
-from .root_file_system import Account
 
 # What Docker gives a container by default, as far as a user namespace can (moby, oci/caps).
 CAPABILITIES = (

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from ...root_folder import FileBelow
 from ..errors import SandboxError
+from .account import Account
 from .network import Network
-from .root_file_system import Account, RootFileSystem
+from .root_file_system import RootFileSystem
 
 Output = Callable[[bytes], None]
 TERMINATE = int(signal.SIGTERM)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .account import Account
 from .container import ContainerSpec
 from .network import Network
-from .root_file_system import Account
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OWN = "localhost,127.0.0.1,169.254.169.254"  # what a container reaches itself

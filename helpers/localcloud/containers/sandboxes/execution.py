@@ -17,13 +17,13 @@ from typing import Any
 
 from ..errors import SandboxError
 from . import launcher, seccomp
+from .account import Account, UnknownUserError
 from .complaint import NOT_EXECUTABLE, Beginning, explain_another
 from .container import Container, Inside, Output
 from .environment import variables
 from .identities import whom
 from .namespace_holder import PASSED
 from .pipes import pipes
-from .root_file_system import Account, UnknownUserError
 
 _KILLED = 137
 _AFTERWARDS = 2.0  # seconds that what the command leaves behind may still write; Docker's

@@ -69,8 +69,8 @@ class InitialLayer:
                 existing = self._image.find(str(directory))
                 mode = existing.stat().st_mode & 0o7777 if existing is not None else 0o755
                 self._entries[directory] = mode, None
-                owner = self._image.owner(directory)
-                if owner != ROOT:
+                owner = self._image.owner(directory) if directory.parts[1:] else None
+                if owner is not None and owner != ROOT:
                     self._owners[str(directory.relative_to("/"))] = owner
         return resolved
 

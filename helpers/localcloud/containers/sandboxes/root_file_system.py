@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -21,8 +21,6 @@ _LARGEST_LISTED = (
 ) - 2  # of one of /etc/passwd; the kernel takes the next one for "no change"
 _MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
-__all__ = ["Account", "RootFileSystem", "UnknownUserError"]
-
 
 class RootFileSystem:
     """Directories stacked as overlayfs would stack them; ``layers`` lowest first.
@@ -33,6 +31,7 @@ class RootFileSystem:
     def __init__(self, layers: Sequence[Path]) -> None:
         self._layers = tuple((layer, RootFolder(layer)) for layer in reversed(layers))
         self._known: dict[PurePosixPath, tuple[Path, FileBelow] | None] = {}
+        self._owners: dict[Path, Mapping[str, Owner]] = {}
 
     def entry(self, path: PurePosixPath) -> Path | None:
         """The topmost entry for ``path``, whose parent is free of links; None when there is none."""
@@ -111,13 +110,15 @@ class RootFileSystem:
         resolved = self.resolve(path)
         return self._layers[0][0] if str(resolved) == "/" else self.entry(resolved)
 
-    def owner(self, path: PurePosixPath) -> Owner:
-        """Whose ``path`` is, which is free of links: root's, also when it is not there."""
-        found = self.entry(path) if path.parts[1:] else None
-        for layer, _ in self._layers if found is not None else ():
-            if found is not None and found.is_relative_to(layer):
-                return read_owners(layer).get(str(path.relative_to("/")), ROOT)
-        return ROOT
+    def owner(self, path: PurePosixPath) -> Owner | None:
+        """Whose ``path`` is, which is free of links; None when it is not there."""
+        found = self.entry(path)
+        if found is None:
+            return None
+        layer = next(one for one, _ in self._layers if found.is_relative_to(one))
+        if layer not in self._owners:
+            self._owners[layer] = read_owners(layer)
+        return self._owners[layer].get(str(path.relative_to("/")), ROOT)
 
     def locate(self, path: str) -> FileBelow | None:
         """As :meth:`find`: what it is, to be opened below its layer."""

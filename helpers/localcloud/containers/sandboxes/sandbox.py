@@ -20,6 +20,7 @@ from ...errors import words_of
 from ...root_folder import remove_tree
 from ..errors import SandboxError
 from . import bubblewrap, launcher, ownership, seccomp
+from .account import Account, UnknownUserError
 from .chroot import ChangedTree, unused_user
 from .complaint import CANNOT_START, Beginning, explain
 from .container import Container, ContainerSpec, ContainerTimeoutError, Inside, Output
@@ -31,7 +32,7 @@ from .mounts import OpenedMount, open_mounts, writable
 from .namespace_holder import PASSED
 from .network import LOOPBACK, Network
 from .pipes import pipes
-from .root_file_system import Account, RootFileSystem, UnknownUserError
+from .root_file_system import RootFileSystem
 
 KILLED, FOREIGN = 137, 255
 INITIAL = "initial-layers"  # in the state folder: what containers of all runs share
