@@ -26,33 +26,40 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def become(user: int) -> None:
     """Become an ordinary user that keeps one capability, NET_BIND_SERVICE (capabilities(7))."""
-    for capability in range(64):
-        if capability != CAP_NET_BIND_SERVICE:
-            _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+    kept = 1 << CAP_NET_BIND_SERVICE
+    _bound(kept)
     _libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
     os.setgroups([])
     os.setresgid(user, user, user)
     os.setresuid(user, user, user)
-    header = struct.pack("=Ii", CAPABILITY_VERSION, 0)
-    kept = 1 << CAP_NET_BIND_SERVICE
-    data = struct.pack("=6I", kept, kept, kept, 0, 0, 0)
-    if _libc.capset(header, data) != 0:
+    if _set(kept) != 0:
         raise OSError(ctypes.get_errno(), "the capabilities cannot be dropped")
     _libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BIND_SERVICE, 0, 0)
 
 
 def keep(capabilities: int) -> None:
     """Have these capabilities, a bit for each, and never others. Raises OSError."""
-    for capability in range(64):
-        if not capabilities >> capability & 1:
-            _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
-    header = struct.pack("=Ii", CAPABILITY_VERSION, 0)
-    low, high = capabilities & 0xFFFFFFFF, capabilities >> 32
-    check(_libc.capset(header, struct.pack("=6I", low, low, low, high, high, high)))
+    _bound(capabilities)
+    check(_set(capabilities))
     check(_libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
     for capability in range(64):
         if capabilities >> capability & 1:
             check(_libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0))
+
+
+def _bound(capabilities: int) -> None:
+    """Take all others out of the bounding set."""
+    for capability in range(64):
+        if not capabilities >> capability & 1:
+            _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+
+
+def _set(capabilities: int) -> int:
+    """Make them the effective, permitted and inheritable ones; what capset(2) returns."""
+    header = struct.pack("=Ii", CAPABILITY_VERSION, 0)
+    low, high = capabilities & 0xFFFFFFFF, capabilities >> 32
+    result: int = _libc.capset(header, struct.pack("=6I", low, low, low, high, high, high))
+    return result
 
 
 def hide() -> None:
