@@ -224,13 +224,19 @@ def granted() -> tuple[Identities, list[str]]:
 def _ranges(file: Path, name: str, uid: int) -> list[tuple[int, int]]:
     """First id and number of ids of each line for this user (subuid(5))."""
     found = []
-    with contextlib.suppress(OSError):
-        for line in file.read_text(errors="replace").splitlines():
-            words = line.split(":")
-            if len(words) == 3 and words[0] in (name, str(uid)):
-                with contextlib.suppress(ValueError):
-                    found.append((int(words[1]), int(words[2])))
+    for words in _lines(file):
+        if len(words) == 3 and words[0] in (name, str(uid)):
+            with contextlib.suppress(ValueError):
+                found.append((int(words[1]), int(words[2])))
     return [(first, count) for first, count in found if first > 0 and count > 0]
+
+
+def _lines(file: Path) -> list[list[str]]:
+    """The fields of each line of /etc/subuid or /etc/subgid; none where it cannot be read."""
+    try:
+        return [line.split(":") for line in file.read_text(errors="replace").splitlines()]
+    except OSError:
+        return []
 
 
 def _joined(own: int, ranges: list[tuple[int, int]]) -> tuple[Range, ...]:
@@ -245,12 +251,9 @@ def _joined(own: int, ranges: list[tuple[int, int]]) -> tuple[Range, ...]:
 def _check_free(first: int, count: int) -> None:
     """Raises :class:`NoIdentitiesError` where somebody on this machine has one of these ids."""
     taken = [(entry.pw_uid, 1, entry.pw_name) for entry in pwd.getpwall()]
-    for file in (_SUBUID, _SUBGID):
-        with contextlib.suppress(OSError):
-            for line in file.read_text(errors="replace").splitlines():
-                words = line.split(":")
-                with contextlib.suppress(ValueError, IndexError):
-                    taken.append((int(words[1]), int(words[2]), words[0]))
+    for words in (*_lines(_SUBUID), *_lines(_SUBGID)):
+        with contextlib.suppress(ValueError, IndexError):
+            taken.append((int(words[1]), int(words[2]), words[0]))
     for start, size, name in taken:
         if start < first + count and first < start + size:
             raise NoIdentitiesError(
