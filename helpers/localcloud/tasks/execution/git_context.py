@@ -33,10 +33,8 @@ class GitContext:
             return None
         if not (address.endswith(".git") or fragment or parts.hostname.lower() == "github.com"):
             return None
-        if parts.hostname.lower() == "github.com":  # which sends http to https
-            address = urlunsplit(("https", *parts[1:]))
         reference, _, folder = fragment.partition(":")
-        return cls(address.rstrip("/"), reference, folder.strip("/"))
+        return cls(_secure(address, parts), reference, folder.strip("/"))
 
     def submodule(self, url: str, commit: str) -> GitContext:
         """The repository that ``url`` of a .gitmodules file means here, at a commit.
@@ -51,9 +49,7 @@ class GitContext:
                 "a URL of another kind than https://HOST/OWNER/NAME.git is refused: an agent has "
                 "no SSH key, and reads no folder of its machine as a repository"
             )
-        if parts.hostname.lower() == "github.com":
-            address = urlunsplit(("https", *parts[1:]))
-        return GitContext(address.rstrip("/"), commit, "")
+        return GitContext(_secure(address, parts), commit, "")
 
     def _relative(self, url: str) -> str:
         base = self.url
@@ -94,6 +90,13 @@ class GitContext:
     def name(self) -> str:
         """owner/name."""
         return urlsplit(self.url).path.strip("/").removesuffix(".git")
+
+
+def _secure(address: str, parts: SplitResult) -> str:
+    """The address, without a slash at its end; by HTTPS on GitHub, which sends http there."""
+    if (parts.hostname or "").lower() == "github.com":
+        address = urlunsplit(("https", *parts[1:]))
+    return address.rstrip("/")
 
 
 def _parts(address: str) -> SplitResult:
