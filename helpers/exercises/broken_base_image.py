@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import runs
+from ..run import bases_of
 from .answers import Choice, Digest, YesNo
 from .exercise import Context, Exercise, equals
 
@@ -17,7 +18,7 @@ def _cause(answer: str, context: Context) -> bool | str:
         image.digest
         for run in found
         if runs.trigger_of(run) == "Image Update"
-        for image in run.image_update_trigger.images or []
+        for image in bases_of(run)
     }
     if answer == context.node_digest(settings.public_login_server):
         return "That is the image of now: the repaired one."

@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import runs
 from ..display import plain
+from ..run import bases_of
 from .answers import Choice, Digest, Names
 from .exercise import Context, Exercise, equals
 
@@ -30,8 +31,7 @@ def _good_again(_: Any, context: Context) -> bool | str:
     if status != "Succeeded":
         return f"The gate's newest run should have succeeded. Its status is {status}."
     published = context.node_digest(settings.public_login_server)
-    update = newest.image_update_trigger
-    judged = {image.digest for image in update.images} if update else set()
+    judged = {image.digest for image in bases_of(newest)}
     return published in judged or "The gate's newest run was about another image."
 
 
