@@ -7,7 +7,7 @@ from typing import Any
 from .durations import SECOND, Duration, parse_duration, rounded
 from .go_types import FunctionError, Int32, Int64
 from .signatures import table
-from .time_layouts import YearError, read
+from .time_layouts import read
 from .times import ZERO, Time, now, of_seconds
 
 
@@ -39,8 +39,8 @@ def _ago(moment: Any) -> str:
 def _to_date(layout: str, text: str) -> Time:
     try:
         return Time(*read(layout, text))
-    except YearError as error:
-        raise FunctionError(str(error)) from None
+    except FunctionError:
+        raise
     except (ValueError, OverflowError):
         return ZERO  # Sprig says nothing
 

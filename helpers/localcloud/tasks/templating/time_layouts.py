@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone, tzinfo
 
+from .go_types import FunctionError
+
 MONTHS = [
     "January",
     "February",
@@ -27,11 +29,6 @@ _TOKEN = re.compile(
     r"|PM|pm|Z070000|Z07:00:00|Z0700|Z07:00|Z07|-070000|-07:00:00|-0700|-07:00|-07"
     r"|[.,](?:0+|9+)(?!\d)|[12345]"
 )
-Shown = tuple[datetime, int]  # the time, and its nanoseconds of a second
-
-
-class YearError(Exception):
-    """A time before the first year that Python has."""
 
 
 def tokens(layout: str) -> Iterator[tuple[str, bool]]:
@@ -145,7 +142,10 @@ _READ = {
 
 
 def read(layout: str, text: str) -> tuple[datetime, int]:
-    """A time that is written in a layout, with its nanoseconds. Raises ValueError."""
+    """A time that is written in a layout, with its nanoseconds.
+
+    Raises ValueError; :class:`FunctionError` for a time before the first year that Python has.
+    """
     found: dict[str, str] = {}
     position = 0
     pieces = list(tokens(layout))
@@ -196,7 +196,7 @@ def _made(found: dict[str, str]) -> tuple[datetime, int]:
     nanoseconds = int(found.get("fraction", "0")[:9].ljust(9, "0"))
     clock = (hour, int(found.get("minute", 0)), int(found.get("second", 0)))
     if year == 0:
-        raise YearError("the local cloud's times begin with the year 1")
+        raise FunctionError("the local cloud's times begin with the year 1")
     moment = datetime(year, month, int(found.get("day", 1)), *clock, nanoseconds // 1000)
     if "yday" in found:
         moment = moment.replace(month=1, day=1) + timedelta(days=int(found["yday"]) - 1)

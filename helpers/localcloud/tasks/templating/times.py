@@ -11,6 +11,7 @@ from .go_types import FunctionError, Int64, Object
 from .time_layouts import DAYS, MONTHS, write
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_TOO_LATE = "the local cloud's times end with the year 9999"
 
 
 class _Named(Object):
@@ -168,7 +169,7 @@ class Time(Object):
         try:
             moment = self.moment.replace(microsecond=0) + timedelta(seconds=seconds)
         except OverflowError:
-            raise FunctionError("the local cloud's times end with the year 9999") from None
+            raise FunctionError(_TOO_LATE) from None
         return Time(moment.replace(microsecond=nanosecond // 1000), nanosecond)
 
     def add_date(self, years: int, months: int, days: int) -> Time:
@@ -178,7 +179,7 @@ class Time(Object):
             first = self.moment.replace(year=count // 12, month=count % 12 + 1, day=1)
             moment = first + timedelta(days=self.moment.day - 1 + days)
         except (ValueError, OverflowError):
-            raise FunctionError("the local cloud's times end with the year 9999") from None
+            raise FunctionError(_TOO_LATE) from None
         return Time(moment, self._nanosecond)
 
     def sub(self, other: Time) -> Duration:
@@ -211,4 +212,4 @@ def of_seconds(seconds: int) -> Time:
     try:
         return Time(_EPOCH + timedelta(seconds=int(seconds)))
     except OverflowError:
-        raise FunctionError("the local cloud's times end with the year 9999") from None
+        raise FunctionError(_TOO_LATE) from None
