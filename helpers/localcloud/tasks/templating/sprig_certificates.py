@@ -61,10 +61,7 @@ def _subject(name: str) -> Any:
     from cryptography import x509
     from cryptography.x509.oid import NameOID
 
-    try:
-        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)] if name else [])
-    except ValueError as error:
-        raise FunctionError(f"error creating certificate: {error}") from None
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)] if name else [])
 
 
 def _builder(name: str, addresses: list[Any], names: list[Any], days: int) -> Any:
