@@ -42,9 +42,9 @@ class Pipeline:
     commands: tuple[tuple[Operand, ...], ...]
     line: int
     text: str
-    variables: tuple[str, ...] = ()
-    declares: bool = False
-    column: int = 0
+    variables: tuple[str, ...]
+    declares: bool
+    column: int
 
 
 @dataclass
@@ -168,9 +168,7 @@ class Parser:
             return self._call(word)
         if kind in ("break", "continue"):
             self._next()
-            if self._solid().kind != "right":
-                raise self._unexpected(self._peek(), f"{{{{{kind}}}}}")
-            self._next()
+            self._close(f"{{{{{kind}}}}}")
             if not self._ranges:
                 raise fail(line, f"{{{{{kind}}}}} outside {{{{range}}}}")
             return Node(kind, line)
@@ -212,10 +210,10 @@ class Parser:
     def _define(self, word: Token) -> None:
         name = self._name("define clause")
         self._close("define clause")
-        self._body(name, word, ["$"])
+        self._body(name, word)
 
-    def _body(self, name: str, word: Token, variables: list[str]) -> None:
-        outer, self._variables = self._variables, variables
+    def _body(self, name: str, word: Token) -> None:
+        outer, self._variables = self._variables, ["$"]
         ranges, self._ranges = self._ranges, 0
         body, ended = self._nodes()
         if ended is None or ended.kind != "end":
@@ -238,7 +236,7 @@ class Parser:
         else:
             pipeline = self._pipeline(context, "right")
         if word.kind == "block":
-            self._body(name, word, ["$"])
+            self._body(name, word)
         return Node("template", word.line, name, pipeline)
 
     # -- pipelines ---------------------------------------------------------------------------
