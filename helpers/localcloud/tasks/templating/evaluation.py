@@ -68,16 +68,13 @@ class Evaluator:
             self._variables[position - len(names)][1] = value
 
     def _assign(self, name: str, value: Any, pipeline: Pipeline) -> None:
-        for one in reversed(self._variables):
-            if one[0] == name:
-                one[1] = value
-                return
-        raise self.error(pipeline, f"undefined variable: {name}")
+        self._variable(name, pipeline)[1] = value
 
-    def _variable(self, name: str, pipeline: Pipeline) -> Any:
+    def _variable(self, name: str, pipeline: Pipeline) -> list[Any]:
+        """The name of a variable and its value."""
         for one in reversed(self._variables):
             if one[0] == name:
-                return one[1]
+                return one
         raise self.error(pipeline, f"undefined variable: {name}")
 
     # -- pipelines ---------------------------------------------------------------------------
@@ -189,7 +186,7 @@ class Evaluator:
             return self.pipeline(chain.start, dot)
         if isinstance(chain.start, Function):
             return self._function(chain.start.name, [], dot, [], pipeline)
-        return self._variable(chain.start, pipeline)
+        return self._variable(chain.start, pipeline)[1]
 
     def _chain(
         self, chain: Chain, dot: Any, pipeline: Pipeline, rest: list[Operand], piped: list[Any]
