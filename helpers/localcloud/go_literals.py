@@ -1,4 +1,4 @@
-"""Texts that Go's standard library reads as booleans and durations."""
+"""Texts that Go's standard library reads as booleans and durations, and Docker's as sizes."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ UNITS = {  # in nanoseconds
 }
 _PART = rf"([0-9]+\.?[0-9]*|\.[0-9]+)({'|'.join(UNITS)})"
 _DURATION = re.compile(rf"[+-]?(?:0|(?:{_PART})+)")
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(?:([kmgtp])(?:i?b)?|b)?", re.IGNORECASE)
 _DIGITS = 100  # of a number: it is too long before, or what follows changes no nanosecond
 
 
@@ -41,3 +42,12 @@ def nanoseconds(text: str) -> int | None:
     if total >= 1 << 63:
         return None
     return -total if text.startswith("-") else total
+
+
+def size(text: str) -> int | None:
+    """Bytes that RAMInBytes of docker/go-units makes of 512m or 1.5 GiB; None when it is no size."""
+    found = _SIZE.fullmatch(text)
+    if found is None:
+        return None
+    amount = float(found[1]) * 1024 ** " kmgtp".index((found[2] or " ").lower())
+    return int(amount) if amount < 1 << 63 else None

@@ -15,6 +15,7 @@ from helpers.localcloud.tasks.definitions.build_command import (
 )
 from helpers.localcloud.tasks.definitions.build_dependencies import BuildDependency
 from helpers.localcloud.tasks.definitions.image_names import ImageName, ImageNameError
+from helpers.localcloud.tasks.tools import docker_run
 
 DIGEST = "sha256:" + "1" * 64
 
@@ -41,12 +42,20 @@ def test_everyday_options_of_a_build() -> None:
     assert (build.network, build.memory, build.context) == ("none", 512 << 20, ".")
 
 
+def test_memory_of_a_build_is_a_size_as_that_of_a_container() -> None:
+    for text, expected in (("1.5g", 3 << 29), ("6 MiB", 6 << 20), ("1t", 1 << 40)):
+        assert BuildCommand.parse(["--memory", text, "."]).memory == expected
+        assert docker_run.memory(text) == expected
+
+
 @pytest.mark.parametrize(
     ("words", "named"),
     [
         (["--squash", "."], "--squash: Docker has it with experimental features alone"),
         (["--network", "mine", "."], "network mine not found"),
         (["--memory", "much", "."], "'much' is no size"),
+        (["--memory", "9" * 5000, "."], "9' is no size"),
+        (["--memory", "8192p", "."], "'8192p' is no size"),
         (["--never-heard-of", "."], "the local cloud does not implement the build option --never"),
         (["-t"], "-t needs a value"),
         (["-t", "a"], "exactly one context"),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from ...go_literals import boolean
+from ...go_literals import boolean, size
 from .frontend import Frontend
 from .paths import absolute
 from .variables import VariableError
@@ -17,7 +17,6 @@ TYPES = ("bind", "cache", "tmpfs", "secret", "ssh")
 _SHARING = ("shared", "private", "locked")
 _NAMES = {"source": "source", "src": "source", "target": "target", "dst": "target"}
 _NAMES |= {"destination": "target", "from": "origin", "id": "id", "env": "variable"}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)(?:i?b)?", re.IGNORECASE)
 
 
 @dataclass
@@ -143,8 +142,7 @@ def _boolean(name: str, value: str) -> bool:
 
 
 def _bytes(value: str) -> int:
-    found = _SIZE.fullmatch(value)
-    size = float(found[1]) * 1024 ** " kmgtp".index(found[2].lower() or " ") if found else -1
-    if not 0 <= size < 1 << 63:
+    found = size(value)
+    if found is None:
         raise VariableError(f"invalid value for size: {value}")
-    return int(size)
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from ...go_literals import size
 from .dependency_scan import fields, trim_quotes
 
 _VALUES = {
@@ -37,8 +38,6 @@ _MISSING = {
     "--security-opt": "what a container may do is always the same",
     "--iidfile": "the log tells the id of the image",
 }
-_SIZE = re.compile(r"(\d+)([bkmg]?)b?", re.IGNORECASE)
-_UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 # Docker, pkg/urlutil; acr-builder, util/url.go.
 _GIT = re.compile(r"(?:https?://.*\.git(?:#.+)?$|git://|github\.com/|git@)")
 _URL = re.compile(r"(?:https?|oci)://", re.IGNORECASE)
@@ -128,10 +127,10 @@ class BuildCommand:
                 raise BuildCommandError(f"network {value} not found: a build has default or none")
             self.network = "none" if value == "none" else "default"
         elif option == "memory":
-            size = _SIZE.fullmatch(value)
-            if size is None:
+            memory = size(value)
+            if memory is None:
                 raise BuildCommandError(f"invalid argument for --memory: {value!r} is no size")
-            self.memory = int(size[1]) * _UNITS[size[2].lower()]
+            self.memory = memory
         elif option == "file":
             self.dockerfile = value
         elif option == "target":

@@ -12,6 +12,7 @@ from ...containers.networks import BRIDGE
 from ...containers.running import Record
 from ...containers.sandboxes.container import Mount
 from ...errors import CloudError
+from ...go_literals import size
 from ...reference import InvalidReferenceError, Reference
 from ...root_folder import FileBelow
 from . import ToolContext
@@ -20,8 +21,6 @@ from .docker_ports import ports
 from .files import WORKSPACE, inside
 from .flags import Options, Read
 
-_UNIT = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
-_BYTES = re.compile(r"(\d+(?:\.\d+)?) ?([bkmgt]?)b?", re.IGNORECASE)
 _MEMORY_LEAST = 6 << 20  # bytes; Docker's
 _RIGHTS = "containers of the local cloud never get more rights than their run"
 _PROCESSORS = "it does not limit processors"
@@ -308,16 +307,14 @@ def memory(text: str) -> int:
     """Bytes of ``--memory``, 0 where none is given. Raises :class:`UsageError`."""
     if not text:
         return 0
-    match = _BYTES.fullmatch(text.strip())
-    most = 1 << 63  # of Docker's sizes
-    if match is None or float(match[1]) * _UNIT[match[2].lower()] >= most:
+    found = size(text)
+    if found is None:
         raise UsageError(
             f'invalid argument "{text}" for "-m, --memory" flag: invalid size: \'{text}\''
         )
-    size = int(float(match[1]) * _UNIT[match[2].lower()])
-    if 0 < size < _MEMORY_LEAST:
+    if 0 < found < _MEMORY_LEAST:
         raise refused("Minimum memory limit allowed is 6MB")
-    return size
+    return found
 
 
 def volumes(run: Run, context: ToolContext) -> list[Mount]:
