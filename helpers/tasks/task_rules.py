@@ -269,7 +269,7 @@ def _build(
         command = BuildCommand.parse(split(step.build))
         buildkit = chosen(
             dict(pair.split("=", 1) for pair in step.env if "=" in pair),
-            buildx=step.cache.lower() == "enabled",
+            buildx=step.is_cached,
         ).buildkit
     except (ShellError, BuildCommandError, BuildError) as error:
         told = error.message if isinstance(error, BuildError) else str(error)
@@ -281,8 +281,7 @@ def _build(
         return
     if is_remote(scanned.context) or is_remote(command.context):
         return
-    looked = scanned.dockerfile or posixpath.join(scanned.context, "Dockerfile")
-    meant = command.dockerfile or posixpath.join(command.context, "Dockerfile")
+    looked, meant = scanned.path, command.path
     target = _path(file.root, step, looked)
     if posixpath.normpath(looked) != posixpath.normpath(meant):
         there = target is not None and target.is_file()

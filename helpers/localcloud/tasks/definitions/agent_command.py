@@ -26,7 +26,7 @@ def of_step(step: Step, workspace: str = WORKSPACE_VOLUME) -> str:
     env = step.env
     if not any(pair.replace('"', "").replace("'", "") == f"{BUILDKIT}=1" for pair in env):
         env = [*env, f"{BUILDKIT}=0"]
-    builder = "buildx" if step.cache.lower() == "enabled" else "docker"
+    builder = "buildx" if step.is_cached else "docker"
     return _run(step, workspace, env, "", f"{builder} build {step.build}")
 
 

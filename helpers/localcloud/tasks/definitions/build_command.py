@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from dataclasses import dataclass, field
 
@@ -71,6 +72,11 @@ class BuildCommand:
     secrets: list[str] = field(default_factory=list)
     build_contexts: list[str] = field(default_factory=list)
     ssh: list[str] = field(default_factory=list)
+
+    @property
+    def path(self) -> str:
+        """The Dockerfile, from the working directory."""
+        return _dockerfile(self.dockerfile, self.context)
 
     @classmethod
     def parse(cls, words: list[str]) -> BuildCommand:
@@ -155,6 +161,11 @@ class ScannedCommand:
     tags: tuple[str, ...]
     build_args: tuple[str, ...]
 
+    @property
+    def path(self) -> str:
+        """The Dockerfile that is scanned, from the working directory."""
+        return _dockerfile(self.dockerfile, self.context)
+
     @classmethod
     def of(cls, build: str) -> ScannedCommand:
         """Read the text of ``build:``."""
@@ -175,6 +186,10 @@ class ScannedCommand:
                 context = word
             before = word
         return cls(dockerfile, target, context, tuple(tags), tuple(build_args))
+
+
+def _dockerfile(named: str, context: str) -> str:
+    return named or posixpath.join(context, "Dockerfile")
 
 
 def is_remote(context: str) -> bool:

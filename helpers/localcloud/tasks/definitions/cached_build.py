@@ -21,7 +21,7 @@ _CACHE = re.compile(rf"{DOMAIN}/{PATH}:{TAG}")
 
 def command_of(step: Step, task: str, registry: str) -> str:
     """The words of a build as the engine runs it, where the step keeps its layers."""
-    if step.cache.lower() != "enabled" or not step.build:
+    if not step.is_cached or not step.build:
         return step.build
     image = _image(tags_of(step), registry)
     cache = f"{image}:cache_{task or QUICK_RUN}_{step.id}"

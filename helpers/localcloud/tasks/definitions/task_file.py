@@ -67,6 +67,11 @@ class Step:
     line: int = 0  # where it begins in the file; 0: not known
 
     @property
+    def is_cached(self) -> bool:
+        """Whether it builds with buildx, which keeps the layers in a registry."""
+        return self.cache.lower() == "enabled"
+
+    @property
     def place(self) -> str:
         """Its line, as the end of a message."""
         return f" (line {self.line})" if self.line else ""

@@ -57,17 +57,17 @@ class BuildSteps:
 
     def run(self, step: Step, environment: Mapping[str, str]) -> None:
         """Scan and build. Raises :class:`StepError`, and what the words of the step raise."""
-        scanned = ScannedCommand.of(str(step.build))
+        scanned = ScannedCommand.of(step.build)
         self._log.line("Scanning for dependencies...")
         fetched = self._fetch(scanned.context) if is_remote(scanned.context) else None
         found = self._scan(step, scanned, fetched)
         self._log.line("Successfully scanned dependencies")
-        command = BuildCommand.parse(split(str(step.build)))
+        command = BuildCommand.parse(split(step.build))
         prepared = self._prepare(step, command, fetched)
         results: list[tuple[BuildResult, Frontend]] = []
 
         def build(log: Log) -> int:
-            frontend = chosen(environment, buildx=_cached(step))
+            frontend = chosen(environment, buildx=step.is_cached)
             result = self._build(step, command, prepared, environment, frontend, log)
             results.append((result, frontend))
             return 0
@@ -219,7 +219,7 @@ class BuildSteps:
                 with RootFolder(fetched.folder) as folder:
                     text = folder.read(folder.real(name, strict=True))
             else:
-                name = scanned.dockerfile or posixpath.join(scanned.context, "Dockerfile")
+                name = scanned.path
                 file = self._locate(step, name, "Dockerfile")
                 text = file.folder.read(file.path)
         except OSError as error:
@@ -250,7 +250,7 @@ class BuildSteps:
         """
         with self._lock:
             built = self._built.get(step.id)
-        if built is None or _cached(step):
+        if built is None or step.is_cached:
             return []
         return [_with_digests(one, lambda name: self._digest(built, name)) for one in built.found]
 
@@ -300,10 +300,6 @@ def _with_digests(found: BuildDependency, digest: Callable[[ImageName], str]) ->
     )
 
 
-def _cached(step: Step) -> bool:
-    return step.cache.lower() == "enabled"
-
-
 def _reason(error: OSError) -> str:
     return (error.strerror or "no such file or directory").lower()
 
@@ -311,11 +307,10 @@ def _reason(error: OSError) -> str:
 def _looked(step: Step, scanned: ScannedCommand, name: str) -> str:
     """What to do about a Dockerfile that the scan has not found."""
     try:
-        command = BuildCommand.parse(split(str(step.build)))
+        command = BuildCommand.parse(split(step.build))
     except ValueError:  # the build itself tells what is wrong with the words
         return ""
-    meant = command.dockerfile or posixpath.join(command.context, "Dockerfile")
-    if posixpath.normpath(meant) == posixpath.normpath(name):
+    if posixpath.normpath(command.path) == posixpath.normpath(name):
         return (
             ". It is looked for from the working directory of the step, not from the build context"
         )
