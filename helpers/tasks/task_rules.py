@@ -11,6 +11,8 @@ from pathlib import Path
 
 from ..localcloud.containers.build.frontend import chosen
 from ..localcloud.containers.errors import BuildError
+from ..localcloud.containers.networks import OWN
+from ..localcloud.containers.running import NAME
 from ..localcloud.tasks.definitions import aliases, definition
 from ..localcloud.tasks.definitions.build_command import (
     BuildCommand,
@@ -34,8 +36,7 @@ _COMMAND = re.compile(r"""^(\s*(?:-\s+)?)["']?(?:build|cmd|push)["']?\s*:""", re
 _LINE = re.compile(r"(?:\bline |\bgotpl:)(\d+)")
 _SECRET_NAME = re.compile(r"passw|secret|token|api_?key|credential|\bpat\b|_pat\b", re.IGNORECASE)
 _HIDDEN = "0secret0"  # stands for the value of a secret
-_CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")  # docker's, of two characters or more
-_NETWORKS = {"", "bridge", "default", "host", "none"}  # those that docker has
+_NETWORKS = {"", "default", *OWN}  # those that docker has
 _TOOLS = {"docker", *aliases.IMAGES}
 
 
@@ -89,7 +90,7 @@ def check(file: TaskFile) -> Iterator[Finding]:
                 f"step {step.id}: the file has no network '{step.network}', and docker refuses it",
                 "Declare it below 'networks'",
             )
-        if not step.push and not _CONTAINER_NAME.fullmatch(step.id) and UNKNOWN not in step.id:
+        if not step.push and not NAME.fullmatch(step.id) and UNKNOWN not in step.id:
             yield Finding(
                 *(file.name, *place, ERROR, "step-name-refused"),
                 f"step {step.id}: docker refuses the id as the name of a container",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import math
-import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -31,13 +30,12 @@ from .errors import BuildError, SandboxError
 from .images.images import Image, ImageStore
 from .images.local_images import LocalImages, parse_reference
 from .networks import BRIDGE, NONE, OWN, Networks
-from .running import Containers, Record
+from .running import NAME, Containers, Record
 from .sandboxes.container import TERMINATE, ContainerSpec, Limits, Mount, signal_of
 from .sandboxes.network import Network
 from .sandboxes.ownership import readable
 
 Log = Callable[[str], None]
-_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 
 
 class Engine:
@@ -191,7 +189,7 @@ class Session:
     @staticmethod
     def is_valid_name(name: str) -> bool:
         """Whether docker takes it as the name of a container."""
-        return bool(_NAME.fullmatch(name))
+        return bool(NAME.fullmatch(name))
 
     # -- running -----------------------------------------------------------------------------
 

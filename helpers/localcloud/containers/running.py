@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import threading
 import time
 from collections import deque
@@ -21,6 +22,7 @@ from .sandboxes.output import LineSplitter
 from .sandboxes.sandbox import Sandbox
 
 Log = Callable[[str], None]
+NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")  # of a container or a volume, to docker
 _PATIENCE = 10.0  # seconds
 _KEPT = 4 << 20  # characters of a container's output that ``docker logs`` can tell
 

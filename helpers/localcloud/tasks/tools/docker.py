@@ -17,6 +17,7 @@ from ...root_folder import FileBelow
 from . import ToolContext, docker_containers, docker_exec, docker_networks, docker_run
 from .arguments import Parser, UsageError, stand_in
 from .files import inside
+from .tables import table
 
 DAEMON = "docker: Error response from daemon: "
 
@@ -207,12 +208,10 @@ def _images(words: list[str], context: ToolContext) -> int:
         for name in dict.fromkeys(row["ID"] for row in rows):
             context.log(name)
         return 0
-    table = [("REPOSITORY", "TAG", "IMAGE ID", "SIZE")]
-    table += [(r["Repository"], r["Tag"], r["ID"], human_size(r["Size"])) for r in rows]
-    widths = [max(len(row[column]) for row in table) for column in range(3)]
-    for row in table:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        context.log("   ".join([*cells, row[3]]))
+    lines = [("REPOSITORY", "TAG", "IMAGE ID", "SIZE")]
+    lines += [(r["Repository"], r["Tag"], r["ID"], human_size(r["Size"])) for r in rows]
+    for line in table(lines):
+        context.log(line)
     return 0
 
 

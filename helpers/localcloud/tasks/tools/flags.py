@@ -45,9 +45,9 @@ class Read:
         """The value of an option that counts once."""
         return self.given.get(name, [default])[-1]
 
-    def is_set(self, name: str, *, default: bool = False) -> bool:
+    def is_set(self, name: str) -> bool:
         """Whether a switch is on."""
-        return bool(boolean(self.last(name, "true" if default else "false")))
+        return bool(boolean(self.last(name, "false")))
 
     def need(self, command: str, least: int, most: int | None = None) -> list[str]:
         """The arguments, when there are as many as the command takes.

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from pathlib import Path
 from secrets import token_hex
 
+from ...containers.running import NAME
 from ...root_folder import remove_tree
 from .arguments import UsageError
-
-_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 
 
 class Volumes:
@@ -35,7 +33,7 @@ class Volumes:
     def place(self, name: str) -> Path:
         """The folder of a volume; of "" that of a new one. Raises :class:`UsageError`."""
         name = name or token_hex(32)
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             raise UsageError(
                 f'docker: Error response from daemon: create {name}: "{name}" includes invalid '
                 'characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed.'
