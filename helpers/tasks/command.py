@@ -63,21 +63,7 @@ def _add_render(commands: Commands) -> None:
     )
     render.set_defaults(command=_render)
     render.add_argument("file", metavar="FILE", help="the task file; - is standard input")
-    render.add_argument("--values", default="", metavar="FILE", help="a file of values (YAML)")
-    render.add_argument(
-        "--set",
-        dest="values_set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="one value, as {{.Values.NAME}}; it wins over the file of values",
-    )
-    render.add_argument(
-        "--registry",
-        default="myregistry.azurecr.io",
-        metavar="HOST",
-        help="the login server of the registry (myregistry.azurecr.io)",
-    )
+    _add_values(render)
     render.add_argument("--task", default="", metavar="NAME", help="the name of the task")
     render.add_argument(
         "--run",
@@ -134,21 +120,7 @@ def _add_lint(commands: Commands) -> None:
     )
     lint.set_defaults(command=_lint)
     lint.add_argument("file", metavar="FILE|FOLDER", help="a task file, a Dockerfile or a folder")
-    lint.add_argument("--values", default="", metavar="FILE", help="a file of values (YAML)")
-    lint.add_argument(
-        "--set",
-        dest="values_set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="one value, as {{.Values.NAME}}",
-    )
-    lint.add_argument(
-        "--registry",
-        default="myregistry.azurecr.io",
-        metavar="HOST",
-        help="the login server of the registry (myregistry.azurecr.io)",
-    )
+    _add_values(lint)
     lint.add_argument("--json", action="store_true", help="print one JSON list")
 
 
@@ -156,3 +128,22 @@ def _lint(options: argparse.Namespace) -> int:
     from . import lint
 
     return lint.run(options)
+
+
+def _add_values(command: argparse.ArgumentParser) -> None:
+    """What a task file is rendered with."""
+    command.add_argument("--values", default="", metavar="FILE", help="a file of values (YAML)")
+    command.add_argument(
+        "--set",
+        dest="values_set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="one value, as {{.Values.NAME}}; it wins over the file of values",
+    )
+    command.add_argument(
+        "--registry",
+        default="myregistry.azurecr.io",
+        metavar="HOST",
+        help="the login server of the registry (myregistry.azurecr.io)",
+    )
