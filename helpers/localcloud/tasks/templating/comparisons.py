@@ -96,4 +96,6 @@ def deep_equal(first: Any, second: Any) -> bool:
         return len(first) == len(second) and all(map(deep_equal, first, second))
     if isinstance(first, float) and math.isnan(first):
         return False
+    if kind(first) == "ptr":  # what they point to
+        return bool(vars(first) == vars(second))
     return bool(first == second)

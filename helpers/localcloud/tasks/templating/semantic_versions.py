@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import zip_longest
 from typing import Any
 
@@ -48,7 +47,7 @@ class Version(Object):
         self._original = original
 
     def __eq__(self, other: object) -> bool:
-        return self is other
+        return self is other  # a pointer
 
     def __hash__(self) -> int:
         return id(self)
@@ -140,6 +139,12 @@ class Changed(Version):
 
     __str__ = Object.__str__
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Changed) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash(self.numbers)
+
     def shown(self) -> Mapping[str, Any]:
         """Its fields, which templates cannot reach."""
         values = (*self.numbers, self._pre, self._meta, self._original)
@@ -160,7 +165,6 @@ def _key(part: str) -> tuple[int, int, str]:
     return (1, int(part), "") if part.isdecimal() and len(part) < 20 else (2, 0, part)
 
 
-@lru_cache(maxsize=64)
 def version(text: str) -> Version:
     """A version that is written. Raises :class:`FunctionError`."""
     match = _VERSION.fullmatch(text)
