@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..localcloud.containers.build.frontend import chosen
+from ..localcloud.containers.build.frontend import Frontend, chosen
 from ..localcloud.containers.errors import BuildError
 from ..localcloud.containers.networks import OWN
 from ..localcloud.containers.running import NAME
@@ -268,10 +268,7 @@ def _build(
     scanned = ScannedCommand.of(step.build)
     try:
         command = BuildCommand.parse(split(step.build))
-        buildkit = chosen(
-            dict(pair.split("=", 1) for pair in step.env if "=" in pair),
-            buildx=step.is_cached,
-        ).buildkit
+        buildkit = _frontend(step).buildkit
     except (ShellError, BuildCommandError, BuildError) as error:
         told = error.message if isinstance(error, BuildError) else str(error)
         yield Finding(
@@ -306,6 +303,18 @@ def _build(
     file.built.add(str(target.resolve()))
     build = Build(scanned.build_args, scanned.target, buildkit, known=True, ignored=made)
     yield from dockerfile_rules.check(_shown(file, target), target.read_bytes(), build)
+
+
+def _frontend(step: Step) -> Frontend:
+    """The builder that the run takes. Raises :class:`BuildError` for a switch that is no boolean."""
+    try:
+        environment = docker_run.of_step(step).environment
+    except (ShellError, UsageError):  # told where the env stands
+        environment = {}
+    frontend = chosen(environment, buildx=step.is_cached)
+    if not frontend.buildkit:  # the agent has switched it off, whatever the step says
+        chosen(dict(pair.split("=", 1) for pair in step.env if "=" in pair))
+    return frontend
 
 
 def _path(root: Path, step: Step, name: str) -> Path | None:

@@ -70,6 +70,15 @@ TASKS = [
         1,
     ),
     (
+        f"{HEAD}  - build: .\n    env: [DOCKER_BUILDKIT=true]\n",  # the agent looks for 1 alone
+        f"{BASE}COPY --chmod=755 a /a\n",
+        "buildkit-off",
+        "error",
+        "Dockerfile",
+        2,
+        1,
+    ),
+    (
         f"{HEAD}  - build: .\n",
         f"{BASE}RUN --mount=type=cache,target=/c true\n",
         "buildkit-off",
@@ -305,6 +314,7 @@ CLEAN = [
     (f"{HEAD}  - cmd: bash\n    network: n\nnetworks:\n  - name: n\n", BASE),
     (f"{HEAD}  - cmd: --rm -e A=1 node:15-alpine true\n", BASE),
     (f"{HEAD}  - build: .\n    env: [DOCKER_BUILDKIT=1]\n", f"{BASE}COPY --chmod=755 a /a\n"),
+    (f"{HEAD}  - build: .\n    env: [DOCKER_BUILDKIT='1']\n", f"{BASE}COPY --chmod=755 a /a\n"),
     (f"{HEAD}  - build: -t b:1 -f Dockerfile .\n  - cmd: b:1\n", BASE),
     (f"{HEAD}  - cmd: bash -c true\n    env: [\"A='hello world'\"]\n", BASE),
     (f"{HEAD}  - cmd: bash -c 'a | b'\n    env: [A=$HOME]\n", BASE),

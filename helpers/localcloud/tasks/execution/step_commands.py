@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 
 from ...errors import CloudError
-from ..definitions import agent_command, definition
+from ..definitions import definition
 from ..definitions.build_command import BuildCommandError
 from ..definitions.build_dependencies import BuildDependency
-from ..definitions.words import AGENT, ShellError, split
+from ..definitions.words import AGENT, ShellError
 from ..tools import docker, docker_run
 from ..tools.arguments import UsageError
 from .agent import Agent, StepError
@@ -86,7 +86,7 @@ class StepCommands:
     # -- cmd ---------------------------------------------------------------------------------------
 
     def _cmd(self, step: definition.Step) -> None:
-        words = self._line(step)
+        words = docker_run.words_of(step)
         with contextlib.suppress(UsageError):  # docker says so itself
             image = docker_run.parse(words, {}).image
             if tool_of(image) == "cssc":
@@ -95,10 +95,6 @@ class StepCommands:
                     "that have aliases it has acr, az, bash and curl. It works on Azure"
                 )
         self._attempts.run(step, lambda log: self._docker(step, ["run", *words], log))
-
-    def _line(self, step: definition.Step) -> list[str]:
-        """The words after ``docker run`` that the agent's shell makes of a step."""
-        return split(agent_command.of_step(step))[2:]
 
     def _docker(self, step: definition.Step, words: list[str], log: Log) -> int:
         """Run a docker command as the agent does, outside of any container."""
@@ -109,7 +105,7 @@ class StepCommands:
     def _environment(self, step: definition.Step) -> dict[str, str]:
         """The variables of a build step's docker, as the agent's shell reads them."""
         try:
-            return docker_run.parse(self._line(step), AGENT).environment
+            return docker_run.of_step(step).environment
         except UsageError as error:
             self._log.raw(str(error))
             raise StepError("exit status 125") from None

@@ -15,6 +15,9 @@ from ...errors import CloudError
 from ...go_literals import size
 from ...reference import InvalidReferenceError, Reference
 from ...root_folder import FileBelow
+from ..definitions import agent_command
+from ..definitions.task_file import Step
+from ..definitions.words import AGENT, split
 from . import ToolContext
 from .arguments import UsageError
 from .docker_ports import ports
@@ -105,6 +108,16 @@ class Run:
     def directory(self) -> str:
         """Its working directory."""
         return self.read.last("workdir")
+
+
+def words_of(step: Step) -> list[str]:
+    """The words after ``docker run`` that the agent's shell makes of a step. Raises :class:`ShellError`."""
+    return split(agent_command.of_step(step))[2:]
+
+
+def of_step(step: Step) -> Run:
+    """What the agent runs for a step. Raises :class:`ShellError` and :class:`UsageError`."""
+    return parse(words_of(step), AGENT)
 
 
 def parse(words: list[str], context: Mapping[str, str], files: ToolContext | None = None) -> Run:
