@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from ..errors import HelpersError
+from ..localcloud.tasks.errors import TaskError
 
 LARGEST = 8 << 20  # bytes; ACR Tasks takes no larger task file either
 
@@ -20,6 +21,19 @@ def read(name: str) -> str:
     Raises :class:`FileError` for what is no text in UTF-8: with the line and the column.
     """
     return decode(content(name), name)
+
+
+def of_aliases(folder: Path, name: str) -> str:
+    """The text of a file that ``alias.src`` names. Raises :class:`TaskError`."""
+    if "://" in name:
+        raise TaskError(
+            f"aliases from a URL are not fetched here ({name}): put the file beside the task file"
+        )
+    path = str(folder / name)
+    try:
+        return read("./-" if path == "-" else path)  # here it is a file like any other
+    except FileError as error:
+        raise TaskError(str(error)) from None
 
 
 def content(name: str) -> bytes:

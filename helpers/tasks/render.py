@@ -63,6 +63,7 @@ def _options(options: argparse.Namespace, values_file: str) -> RenderOptions:
         "shared_volume": "acb_home_vol",
     }
     given.update(_run(options.run_values))
+    folder = Path() if options.file == "-" else Path(options.file).parent
     return RenderOptions(
         **given,
         registry=options.registry,
@@ -70,7 +71,7 @@ def _options(options: argparse.Namespace, values_file: str) -> RenderOptions:
         values=dict(definition.assignments(options.values_set)),
         values_file=values_file,
         resolve_secrets=_references,
-        read_file=lambda name: _beside(options.file, name),
+        read_file=lambda name: files.of_aliases(folder, name),
     )
 
 
@@ -92,16 +93,3 @@ def _run(given: list[str]) -> dict[str, str]:
 
 def _references(secrets: list[SecretReference]) -> dict[str, str]:
     return {one.id: f"SECRET({one.id})" for one in secrets}
-
-
-def _beside(task_file: str, name: str) -> str:
-    """The text of a file that ``alias.src`` names."""
-    if "://" in name:
-        raise TaskError(
-            f"aliases from a URL are not fetched here ({name}): put the file beside the task file"
-        )
-    folder = Path() if task_file == "-" else Path(task_file).parent
-    try:
-        return files.read(str(folder / name))
-    except files.FileError as error:
-        raise TaskError(str(error)) from None

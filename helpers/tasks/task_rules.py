@@ -27,7 +27,7 @@ from ..localcloud.tasks.errors import TaskError
 from ..localcloud.tasks.templating.render_options import RenderOptions
 from ..localcloud.tasks.tools import docker_run
 from ..localcloud.tasks.tools.arguments import UsageError
-from . import dockerfile_rules, property_rules
+from . import dockerfile_rules, files, property_rules
 from .dockerfile_rules import UNKNOWN, Build
 from .findings import ERROR, WARNING, Finding
 
@@ -114,12 +114,6 @@ def _read(file: TaskFile) -> Task:
 
 
 def _options(file: TaskFile, values: Mapping[str, str]) -> RenderOptions:
-    def beside(name: str) -> str:
-        try:
-            return (file.root / name).read_text(encoding="utf-8")
-        except (OSError, ValueError) as error:
-            raise TaskError(f"the alias source '{name}' cannot be read: {error}") from None
-
     return RenderOptions(
         run_id="ca1",
         commit="0" * 40,
@@ -134,7 +128,7 @@ def _options(file: TaskFile, values: Mapping[str, str]) -> RenderOptions:
         values=values,
         values_file=file.values_file,
         resolve_secrets=lambda wanted: {one.id: _HIDDEN for one in wanted},
-        read_file=beside,
+        read_file=lambda name: files.of_aliases(file.root, name),
     )
 
 
