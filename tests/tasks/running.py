@@ -86,6 +86,12 @@ class Registry:
         body = {"type": "EncodedTaskRunRequest", "encodedTaskContent": content, **more}
         return self.schedule(body)
 
+    def files(self, files: dict[str, str]) -> str:
+        """Queue a run of the task.yaml among ``files``."""
+        body = {"type": "FileTaskRunRequest", "taskFilePath": "task.yaml"}
+        source = self.upload(files)
+        return self.schedule({**body, "sourceLocation": source, "platform": {"os": "Linux"}})
+
     def upload(self, files: dict[str, str]) -> str:
         """Upload files as an archive; the relative path."""
         answer = self.call("POST", "/listBuildSourceUploadUrl").json()

@@ -27,12 +27,7 @@ def test_another_command_in_a_detached_step(registry: Registry) -> None:
   - cmd: docker stop -t 0 web
   - {{cmd: docker exec web true, ignoreErrors: true}}
 """
-    body = {
-        "type": "FileTaskRunRequest",
-        "taskFilePath": "task.yaml",
-        "sourceLocation": registry.upload({"task.yaml": task, "given": "A=file\n"}),
-    }
-    ended = registry.wait(registry.schedule(body))
+    ended = registry.wait(registry.files({"task.yaml": task, "given": "A=file\n"}))
     assert ended.status == "Succeeded", ended.log
     for line in ("mine", "given", "given more /tmp", "from file", "later"):
         assert line in ended.lines, ended.log

@@ -25,12 +25,7 @@ GET = "curl -s --retry 20 --retry-delay 1 --retry-connrefused http://{}"
 def run(registry: Registry, task: str, timeout: float = 90, **files: str) -> Ended:
     """Run a task file beside the server's image."""
     source = {"task.yaml": task, "Dockerfile": DOCKERFILE, "server.js": SERVER, **files}
-    body = {
-        "type": "FileTaskRunRequest",
-        "taskFilePath": "task.yaml",
-        "sourceLocation": registry.upload(source),
-    }
-    return registry.wait(registry.schedule(body), timeout)
+    return registry.wait(registry.files(source), timeout)
 
 
 def test_build_run_in_the_background_test_stop_and_push(registry: Registry) -> None:

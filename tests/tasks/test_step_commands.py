@@ -149,13 +149,7 @@ def test_a_dockerfile_counts_from_the_working_directory_and_may_lie_outside_the_
         + "    workingDirectory: subDirectory\n"
         + "  - push: ['$Registry/hello-world']\n",
     }
-    body = {
-        "type": "FileTaskRunRequest",
-        "taskFilePath": "task.yaml",
-        "sourceLocation": registry.upload(files),
-        "platform": {"os": "Linux"},
-    }
-    ended = registry.wait(registry.schedule(body))
+    ended = registry.wait(registry.files(files))
     assert ended.status == "Succeeded", ended.log
     assert ended.lines.count("from the context") == 1  # the other two are from the cache
     told = "\n".join(ended.lines).partition("The following dependencies were found:\n")[2]
@@ -252,13 +246,7 @@ def test_labels_network_and_memory_of_a_build(registry: Registry) -> None:
         + "  - build: -f reach --network none .\n    ignoreErrors: true\n"
         + "  - build: -f use --memory 128m .\n    ignoreErrors: true\n",
     }
-    body = {
-        "type": "FileTaskRunRequest",
-        "taskFilePath": "task.yaml",
-        "sourceLocation": registry.upload(files),
-        "platform": {"os": "Linux"},
-    }
-    ended = registry.wait(registry.schedule(body))
+    ended = registry.wait(registry.files(files))
     assert ended.status == "Succeeded", ended.log
     assert '"c": "d \\"e\\" $f"' in ended.log
     assert '"z"' not in ended.log
@@ -273,13 +261,7 @@ def test_buildkit_tells_the_digests_of_what_it_used(registry: Registry) -> None:
         "FROM scratch\nCOPY --from=one /etc/passwd /\n",
         "task.yaml": f"{HEAD}  - build: -t $Registry/kit:1 .\n    env: [DOCKER_BUILDKIT=1]\n",
     }
-    body = {
-        "type": "FileTaskRunRequest",
-        "taskFilePath": "task.yaml",
-        "sourceLocation": registry.upload(files),
-        "platform": {"os": "Linux"},
-    }
-    ended = registry.wait(registry.schedule(body))
+    ended = registry.wait(registry.files(files))
     assert ended.status == "Succeeded", ended.log
     told = "\n".join(ended.lines).partition("The following dependencies were found:\n")[2]
     [found] = yaml.safe_load(told.partition("\nRun ID")[0])

@@ -65,15 +65,7 @@ steps:
     cmd: bash -c 'echo went on'
 """
     files = {"task.yaml": task.replace("timeout: 30", "timeout: 3"), "Dockerfile": BUILD}
-    ended = registry.wait(
-        registry.schedule(
-            {
-                "type": "FileTaskRunRequest",
-                "taskFilePath": "task.yaml",
-                "sourceLocation": registry.upload(files),
-            }
-        )
-    )
+    ended = registry.wait(registry.files(files))
     assert ended.status == "Succeeded", ended.log
     ignored = r"Step ID: {} encountered an error: timed out .*, but is set to ignore errors\. .*"
     in_order(ended.lines, ignored.format("hangs"), ignored.format("builds"), "went on")
@@ -200,8 +192,7 @@ steps:
 """
     args = "ARG ONE\nARG TWO\nARG THREE=default\nRUN echo $ONE $TWO $THREE\n"
     files = {"task.yaml": task, "Dockerfile": f"FROM node:15-alpine\n{args}"}
-    body = {"type": "FileTaskRunRequest", "taskFilePath": "task.yaml"}
-    ended = registry.wait(registry.schedule({**body, "sourceLocation": registry.upload(files)}))
+    ended = registry.wait(registry.files(files))
     assert ended.status == "Succeeded", ended.log
     assert "from-the-task from-the-step default" in ended.lines
 
