@@ -42,6 +42,14 @@ def test_everyday_options_of_a_build() -> None:
     assert (build.network, build.memory, build.context) == ("none", 512 << 20, ".")
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [("--no-cache", True), ("--no-cache=0", False), ("--no-cache=T --no-cache=False", False)],
+)
+def test_switches_of_a_build_are_booleans_of_go(words: str, expected: bool) -> None:
+    assert BuildCommand.parse([*words.split(), "."]).no_cache is expected
+
+
 def test_memory_of_a_build_is_a_size_as_that_of_a_container() -> None:
     for text, expected in (("1.5g", 3 << 29), ("6 MiB", 6 << 20), ("1t", 1 << 40)):
         assert BuildCommand.parse(["--memory", text, "."]).memory == expected
@@ -57,6 +65,7 @@ def test_memory_of_a_build_is_a_size_as_that_of_a_container() -> None:
         (["--memory", "9" * 5000, "."], "9' is no size"),
         (["--memory", "8192p", "."], "'8192p' is no size"),
         (["--never-heard-of", "."], "the local cloud does not implement the build option --never"),
+        (["--no-cache=perhaps", "."], 'invalid argument "perhaps" for "--no-cache" flag'),
         (["-t"], "-t needs a value"),
         (["-t", "a"], "exactly one context"),
         (["a", "b"], "it has 2: a b"),

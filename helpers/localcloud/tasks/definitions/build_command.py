@@ -6,7 +6,7 @@ import posixpath
 import re
 from dataclasses import dataclass, field
 
-from ...go_literals import size
+from ...go_literals import boolean, size
 from .dependency_scan import fields, trim_quotes
 
 _VALUES = {
@@ -25,7 +25,7 @@ _VALUES = {
     "--build-context": "build-context",
     "--ssh": "ssh",
 }
-_SWITCHES = {"--no-cache", "--pull"}
+_SWITCHES = {"--no-cache": "no_cache", "--pull": "pull"}
 # What changes nothing that could be seen here: other processes of this machine, caches, the display.
 _IGNORED_VALUES = {
     *("--cache-from", "--progress", "--shm-size", "--ulimit", "--memory-swap", "--cgroup-parent"),
@@ -93,8 +93,7 @@ class BuildCommand:
             if name[:2] in ("-t", "-f", "-m", "-c") and len(name) > 2 and not name.startswith("--"):
                 name, equals, value = word[:2], "=", word[2:].removeprefix("=")
             if name in _SWITCHES:
-                build.no_cache |= name == "--no-cache" and value != "false"
-                build.pull |= name == "--pull" and value != "false"
+                setattr(build, _SWITCHES[name], _is_on(name, value if equals else "true"))
             elif name in _IGNORED_SWITCHES:
                 continue
             elif name in _VALUES or name in _IGNORED_VALUES:
@@ -186,6 +185,16 @@ class ScannedCommand:
                 context = word
             before = word
         return cls(dockerfile, target, context, tuple(tags), tuple(build_args))
+
+
+def _is_on(name: str, value: str) -> bool:
+    found = boolean(value)
+    if found is None:
+        raise BuildCommandError(
+            f'invalid argument "{value}" for "{name}" flag: strconv.ParseBool: parsing "{value}": '
+            "invalid syntax"
+        )
+    return found
 
 
 def _dockerfile(named: str, context: str) -> str:
