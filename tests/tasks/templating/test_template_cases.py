@@ -137,3 +137,12 @@ def test_a_large_template_is_rendered_quickly() -> None:
     started = time.process_time()
     assert render(text, data("")).count("CA1") == 2000
     assert time.process_time() - started < 10
+
+
+def test_maps_in_maps_are_written_once_for_each_level() -> None:
+    values: dict[str, Any] = {}
+    for _ in range(60):
+        values = {"a": values}
+    found = render('{{ printf "%#v" .Values }}', {"Values": values})
+    start = 'map[string]interface {}{"a":'
+    assert found == start * 60 + "map[string]interface {}{}" + "}" * 60
