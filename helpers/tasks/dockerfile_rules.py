@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..localcloud.containers.build.dockerfile import Dockerfile, Instruction, parse
 from ..localcloud.containers.build.frontend import NEWEST
+from ..localcloud.containers.build.operands import CLASSIC_FLAGS
 from ..localcloud.containers.errors import BuildError
 from ..localcloud.containers.images.stand_in import StandIns
 from ..localcloud.reference import AZURE, DOCKER_HUB, InvalidReferenceError, Reference
@@ -16,11 +17,6 @@ from ..localcloud.tasks.definitions.image_names import ImageName
 from .findings import ERROR, WARNING, Finding
 
 UNKNOWN = "unset0value"  # stands for a value that only the run will have
-_FLAGS = {
-    "COPY": ("chmod", "link", "parents", "exclude"),
-    "ADD": ("chmod", "link", "checksum", "keep-git-dir", "exclude"),
-    "RUN": ("mount", "network", "security", "device"),
-}
 _PLATFORM = re.compile(r"\$\{?((?:TARGET|BUILD)(?:PLATFORM|OS|ARCH|VARIANT))\b", re.ASCII)
 _PLACE = re.compile(r"[^:\n]*:(\d+): ")
 _BARE = re.compile(r"^\s*ARG\s+([A-Za-z_]\w*)\s*$", re.IGNORECASE | re.MULTILINE | re.ASCII)
@@ -151,7 +147,8 @@ def _buildkit(file: str, text: str, parsed: Dockerfile) -> Iterator[Finding]:
 
 
 def _needs(one: Instruction) -> Iterator[str]:
-    yield from (f"{one.name} --{flag}" for flag in _FLAGS.get(one.name, ()) if flag in one.flags)
+    classic = CLASSIC_FLAGS.get(one.name, set())
+    yield from (f"{one.name} --{flag}" for flag in one.flags if flag not in classic)
     if one.here_documents:
         yield "a here-document"
 

@@ -69,6 +69,10 @@ TASKS = [
         2,
         1,
     ),
+    *(
+        (f"{HEAD}  - build: .\n", f"{BASE}{line}\n", "buildkit-off", "error", "Dockerfile", 2, 1)
+        for line in ("ADD --unpack a /a", "HEALTHCHECK --start-interval=5s CMD true")
+    ),
     (
         f"{HEAD}  - build: .\n    env: [DOCKER_BUILDKIT=true]\n",  # the agent looks for 1 alone
         f"{BASE}COPY --chmod=755 a /a\n",

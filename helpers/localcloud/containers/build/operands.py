@@ -22,13 +22,14 @@ _MILLISECOND = 1_000_000
 _LONGEST = 100  # characters of an interval
 REPEATED = ("mount", "exclude")
 _BOOLEAN_FLAGS = frozenset(("link", "parents", "keep-git-dir", "unpack"))
-_CLASSIC_FLAGS = {
+CLASSIC_FLAGS = {  # what the classic builder does
     "FROM": {"platform"},
-    "COPY": {"from", "chown", "chmod"},
-    "ADD": {"chown", "chmod"},
-    "RUN": {"mount"},
+    "COPY": {"from", "chown"},
+    "ADD": {"chown"},
     "HEALTHCHECK": {"interval", "timeout", "start-period", "retries"},
 }
+# Flags that it knows, too, and refuses when it comes to them: they need BuildKit.
+_KNOWN_FLAGS = {"COPY": {"chmod"}, "ADD": {"chmod"}, "RUN": {"mount"}}
 _WITHOUT_FLAGS = ("ARG", "STOPSIGNAL")  # they do not look at them
 _ONE_ARGUMENT = ("MAINTAINER", "WORKDIR", "USER", "STOPSIGNAL")
 _SOME_ARGUMENTS = ("ENV", "LABEL", "ONBUILD", "HEALTHCHECK", "EXPOSE", "VOLUME", "ARG", "SHELL")
@@ -182,7 +183,10 @@ def checked_flags(name: str, given: Sequence[str], frontend: Frontend) -> dict[s
     """Flags by their names. Raises :class:`OperandError` for one that the instruction lacks."""
     if name in _WITHOUT_FLAGS:
         return {}
-    known = buildkit_flags(frontend, name) if frontend.buildkit else _CLASSIC_FLAGS.get(name, ())
+    if frontend.buildkit:
+        known = buildkit_flags(frontend, name)
+    else:
+        known = CLASSIC_FLAGS.get(name, set()) | _KNOWN_FLAGS.get(name, set())
     flags: dict[str, str] = {}
     for word in given:
         flag, equals, value = word[2:].partition("=")
