@@ -148,7 +148,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self.waits_since = None
-        self._in_body, self._body_bytes, self._body_waited = True, 0, 0.0
+        self._body_bytes, self._body_waited = 0, 0.0
         self._heard = time.monotonic()
         self._head = self._fields = self._unclear = 0
         if self._proven is not None:
@@ -157,6 +157,7 @@ class HttpConnection(HttpToolsProtocol):
         if len(self.pipeline) >= PIPELINED:
             self._stop(_TOO_MANY)
         super().on_headers_complete()
+        self._in_body = True  # of the cycle that there is now
         cycles = [*self._cycles, self.cycle]
         self._cycles = [one for one in cycles if not one.response_complete]
 
@@ -213,9 +214,12 @@ class HttpConnection(HttpToolsProtocol):
             cycle.disconnected = True  # whoever waits for the body's rest waits in vain
             cycle.message_event.set()
         self._unset_keepalive_if_required()
-        status, reason = refusal
-        later = ("Retry-After: 1",) if status == 503 else ()
-        self._farewell = Farewell(self.transport, answer(status, reason, *later))
+        if self._in_body and cycle.response_complete:  # who answered did not wait for the rest
+            last = b""
+        else:
+            status, reason = refusal
+            last = answer(status, reason, *(("Retry-After: 1",) if status == 503 else ()))
+        self._farewell = Farewell(self.transport, last)
 
     def check(self, now: float) -> None:
         """Refuse or close what takes too long at ``now``, :func:`time.monotonic`."""
