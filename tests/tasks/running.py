@@ -86,11 +86,14 @@ class Registry:
         body = {"type": "EncodedTaskRunRequest", "encodedTaskContent": content, **more}
         return self.schedule(body)
 
-    def files(self, files: dict[str, str]) -> str:
-        """Queue a run of the task.yaml among ``files``."""
-        body = {"type": "FileTaskRunRequest", "taskFilePath": "task.yaml"}
-        source = self.upload(files)
-        return self.schedule({**body, "sourceLocation": source, "platform": {"os": "Linux"}})
+    def file(self, location: str, path: str = "task.yaml", **more: Any) -> str:
+        """Queue a run of a task file of a source; its id."""
+        body = {"type": "FileTaskRunRequest", "taskFilePath": path, "sourceLocation": location}
+        return self.schedule({**body, "platform": {"os": "Linux"}, **more})
+
+    def files(self, files: dict[str, str], **more: Any) -> str:
+        """Queue a run of the task.yaml among ``files``; its id."""
+        return self.file(self.upload(files), **more)
 
     def upload(self, files: dict[str, str]) -> str:
         """Upload files as an archive; the relative path."""

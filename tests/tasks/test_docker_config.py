@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from typing import Any
 
 import pytest
 from azure.mgmt.containerregistry import ContainerRegistryManagementClient
@@ -38,11 +39,10 @@ def other(local_cloud: LocalCloud, registry: Registry) -> tuple[str, str, str]:
     return made.server, str(found.username), str(found.passwords[0].value)
 
 
-def ran(registry: Registry, task: str, files: dict[str, str], **more: object) -> Ended:
+def ran(registry: Registry, task: str, files: dict[str, str], **more: Any) -> Ended:
     """A run of a task file that is uploaded with ``files``."""
-    source = registry.upload({"task.yaml": f"version: v1.1.0\nsteps:\n{task}", **files})
-    body = {"type": "FileTaskRunRequest", "taskFilePath": "task.yaml", "sourceLocation": source}
-    return registry.wait(registry.schedule({**body, "platform": {"os": "Linux"}, **more}))
+    files = {"task.yaml": f"version: v1.1.0\nsteps:\n{task}", **files}
+    return registry.wait(registry.files(files, **more))
 
 
 def test_steps_find_the_logins_of_the_run(registry: Registry, other: tuple[str, str, str]) -> None:

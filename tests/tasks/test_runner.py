@@ -119,17 +119,7 @@ steps:
   - id: read
     cmd: bash -c 'cat $HOME/note; ls /workspace'
 """
-    source = registry.upload({"task.yaml": task, "sub/file": "from the source\n"})
-    ended = registry.wait(
-        registry.schedule(
-            {
-                "type": "FileTaskRunRequest",
-                "taskFilePath": "task.yaml",
-                "sourceLocation": source,
-                "platform": {"os": "Linux"},
-            }
-        )
-    )
+    ended = registry.wait(registry.files({"task.yaml": task, "sub/file": "from the source\n"}))
     assert ended.status == "Succeeded", ended.log
     in_order(
         ended.lines,
@@ -264,18 +254,13 @@ def test_what_cannot_run_fails_and_says_why(registry: Registry, task: str, named
 
 
 def test_missing_task_file_and_source_are_named(registry: Registry) -> None:
-    body = {
-        "type": "FileTaskRunRequest",
-        "taskFilePath": "acr-task.yaml",
-        "sourceLocation": registry.upload({"other.yaml": "x"}),
-        "platform": {"os": "Linux"},
-    }
-    ended = registry.wait(registry.schedule(body))
+    source = registry.upload({"other.yaml": "x"})
+    ended = registry.wait(registry.file(source, "acr-task.yaml"))
     assert ended.status == "Failed"
     assert "unable to find the task file 'acr-task.yaml'" in ended.log
     assert "other.yaml" in ended.log
     missing = "https://github.com/nobody/nothing.git#main"
-    ended = registry.wait(registry.schedule({**body, "sourceLocation": missing}))
+    ended = registry.wait(registry.file(missing, "acr-task.yaml"))
     assert ended.status == "Failed"
     assert "the repository was not found" in ended.properties["runErrorMessage"]
 

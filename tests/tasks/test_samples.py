@@ -238,13 +238,8 @@ def test_a_sample_runs_or_is_refused_by_name(
     registry: Registry, location: str, number: int
 ) -> None:
     name, _, told = SAMPLES[number]
-    body = {
-        "type": "FileTaskRunRequest",
-        "taskFilePath": f"{number}.yaml",
-        "sourceLocation": location,
-        "values": [{"name": one, "value": registry.server} for one in ("ONE", "TWO")],
-    }
-    ended = registry.wait(registry.schedule(body))
+    values = [{"name": one, "value": registry.server} for one in ("ONE", "TWO")]
+    ended = registry.wait(registry.file(location, f"{number}.yaml", values=values))
     assert ended.status == ("Failed" if name in FAIL else "Succeeded"), ended.log
     for words in told:
         assert words in ended.log

@@ -89,13 +89,7 @@ REFUSED = [
 def test_what_a_step_cannot_do_fails_the_run_and_is_told(
     registry: Registry, location: str, number: int
 ) -> None:
-    body = {
-        "type": "FileTaskRunRequest",
-        "taskFilePath": f"{number}.yaml",
-        "sourceLocation": location,
-        "platform": {"os": "Linux"},
-    }
-    ended = registry.wait(registry.schedule(body))
+    ended = registry.wait(registry.file(location, f"{number}.yaml"))
     assert ended.status == "Failed", ended.log
     assert REFUSED[number][1] in ended.log
     told = ended.properties["runErrorMessage"]
@@ -190,14 +184,7 @@ def test_the_errors_of_a_repeated_step_are_joined(registry: Registry) -> None:
 
 def test_a_refused_way_out_names_the_local_cloud(registry: Registry) -> None:
     npm = f"FROM {BASE}\nRUN npm view something --registry=https://packages.example.org/\n"
-    built = registry.upload({"Dockerfile": npm, "task.yaml": f"{HEAD}  - build: .\n"})
-    body = {
-        "type": "FileTaskRunRequest",
-        "taskFilePath": "task.yaml",
-        "sourceLocation": built,
-        "platform": {"os": "Linux"},
-    }
-    runs = [registry.schedule(body)]
+    runs = [registry.files({"Dockerfile": npm, "task.yaml": f"{HEAD}  - build: .\n"})]
     runs += [
         registry.text(f"{HEAD}  - cmd: {command}\n")
         for command in ("curl -sS https://example.org/", "curl -sS http://example.org/")

@@ -257,9 +257,7 @@ def test_an_image_may_have_the_same_layer_twice(registry: Registry) -> None:
     same = "RUN echo same > /file\n"
     dockerfile = f"FROM node:15-alpine\n{same}RUN rm /file\n{same}RUN echo it is the $(cat /file)\n"
     task = f"{HEAD}  - build: -t twice .\n  - cmd: twice cat /file\n"
-    files = registry.upload({"task.yaml": task, "Dockerfile": dockerfile})
-    body = {"type": "FileTaskRunRequest", "taskFilePath": "task.yaml", "sourceLocation": files}
-    ended = registry.wait(registry.schedule(body))
+    ended = registry.wait(registry.files({"task.yaml": task, "Dockerfile": dockerfile}))
     assert ended.status == "Succeeded", ended.log
     assert {"it is the same", "same"} <= set(ended.lines)
 

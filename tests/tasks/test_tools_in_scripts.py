@@ -110,12 +110,7 @@ def test_an_image_that_is_built_on_it_has_az_in_its_steps_alone(registry: Regist
         "  - cmd: $Registry/with-az:1 az version\n"
         "  - cmd: $Registry/with-az:1 az version\n    network: none\n    ignoreErrors: true\n",
     }
-    body = {"type": "FileTaskRunRequest", "taskFilePath": "task.yaml"}
-    run = registry.wait(
-        registry.schedule(
-            {**body, "sourceLocation": registry.upload(files), "platform": {"os": "Linux"}}
-        )
-    )
+    run = registry.wait(registry.files(files))
     assert run.status == "Succeeded", run.log
     assert "refused=1" in run.log
     assert "az: this stand-in works in the steps of a run alone" in run.log
