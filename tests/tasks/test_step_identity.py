@@ -60,6 +60,15 @@ def who(answer: dict[str, Any]) -> tuple[str, str]:
     return claims["oid"], claims["aud"]
 
 
+def asked(cloud: LocalCloud, secret: str = "", path: str = "/msi/token") -> int:
+    """The status of an answer at the proxy's own address, to whoever has a secret or none."""
+    http = cloud.http()
+    http.proxies = {}
+    query = {"api-version": "2019-08-01", "resource": "https://vault.azure.net"}
+    headers = {"X-IDENTITY-HEADER": secret} if secret else {}
+    return http.get(f"{cloud.proxy_url}{path}", params=query, headers=headers).status_code
+
+
 def test_every_container_of_a_step_has_the_identity_of_its_task(registry: Registry) -> None:
     nested = shlex.quote(f"{ASK}; echo")
     made = task(
@@ -195,21 +204,13 @@ def test_what_proves_an_identity_is_worthless_when_it_is_closed(
     proof = RunIdentity(cloud, principal, hidden.append)
     secret = proof.secret()
     assert hidden == [secret]
-    http = local_cloud.http()
-    url = f"{local_cloud.proxy_url}/msi/token"
-    http.proxies = {}
-
-    def ask(**headers: str) -> int:
-        query = {"api-version": "2019-08-01", "resource": "https://vault.azure.net"}
-        return http.get(url, params=query, headers=headers).status_code
-
-    assert ask(**{"X-IDENTITY-HEADER": secret}) == 200
-    assert ask() == ask(**{"X-IDENTITY-HEADER": "x"}) == 401
+    assert asked(local_cloud, secret) == 200
+    assert asked(local_cloud) == asked(local_cloud, "x") == 401
     # At the proxy's own address, a stranger of this machine finds no other way to ask.
-    assert http.get(url.replace("/msi/", "/metadata/identity/oauth2/")).status_code == 403
+    assert asked(local_cloud, path="/metadata/identity/oauth2/token") == 403
     proof.close()
     assert proof.secret() == ""
-    assert ask(**{"X-IDENTITY-HEADER": secret}) == 401
+    assert asked(local_cloud, secret) == 401
 
 
 def test_what_a_killed_run_has_left_is_worthless_to_the_next_daemon(tmp_path: Path) -> None:
@@ -238,19 +239,10 @@ def test_an_agent_that_was_killed_leaves_nothing_that_proves_its_identity(
     registry.wait_for(run, "READY ")
     [line] = [one for one in registry.log(run)[0].splitlines() if "READY " in one]
     secret = "".join(line.partition("READY ")[2].split())
-    http = local_cloud.http()
-    http.proxies = {}
-
-    def ask() -> int:
-        query = {"api-version": "2019-08-01", "resource": "https://vault.azure.net"}
-        headers = {"X-IDENTITY-HEADER": secret}
-        url = f"{local_cloud.proxy_url}/msi/token"
-        return http.get(url, params=query, headers=headers).status_code
-
-    assert ask() == 200
+    assert asked(local_cloud, secret) == 200
     os.kill(agent_of(local_cloud, run), signal.SIGKILL)
     assert registry.wait(run).status == "Failed"
-    assert ask() == 401
+    assert asked(local_cloud, secret) == 401
 
 
 def test_in_a_chroot_only_the_variables_lead_there(
