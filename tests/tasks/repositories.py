@@ -1,9 +1,10 @@
-"""Repositories of the git host, filled through its storage: also with what git would not push."""
+"""Repositories of the git host, filled through its storage, and what a run and real git make of them."""
 
 from __future__ import annotations
 
 import itertools
 import os
+import subprocess
 from pathlib import Path
 
 from dulwich.objects import Blob, Commit, ObjectID, Tree
@@ -97,3 +98,40 @@ def run(cloud: Cloud, context: str, folder: Path, **more: str) -> str:
     fetched = fetch(cloud, context, folder / "workspace", registry_id=REGISTRY, **more)
     assert fetched.folder == folder / "workspace"
     return fetched.commit
+
+
+def tree(folder: Path) -> dict[str, tuple[str, str]]:
+    """What a folder holds, but for git's own: kind and content."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if ".git" in path.relative_to(folder).parts:
+            continue
+        if path.is_symlink():
+            found[name] = ("link", str(path.readlink()))
+        elif path.is_dir():
+            found[name] = ("folder", "")
+        else:
+            kind = "program" if os.access(path, os.X_OK) else "file"
+            found[name] = (kind, path.read_bytes().decode("latin-1"))
+    return found
+
+
+def by_git(cloud: Cloud, url: str, folder: Path) -> tuple[int, str]:
+    """A clone by the real git, as the engine does it."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder.parent),
+        "HTTPS_PROXY": cloud.proxy_url,
+        "GIT_SSL_CAINFO": str(cloud.ca_file),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+    }
+    for words in (
+        ["git", "clone", "--quiet", url, str(folder)],
+        ["git", "-C", str(folder), "submodule", "--quiet", "update", "--init", "--recursive"],
+    ):
+        done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            return done.returncode, done.stderr
+    return 0, ""

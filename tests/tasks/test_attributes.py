@@ -9,8 +9,7 @@ import pytest
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.tasks.execution.git_context import SourceError
 from helpers.localcloud.tasks.execution.git_program import GitProgram, GitProgramError
-from tests.tasks.repositories import FILE, LINK, Repository, run
-from tests.tasks.test_submodules import by_git, tree
+from tests.tasks.repositories import FILE, LINK, Repository, by_git, run, tree
 
 POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 12345\n"
 TEXT = "first\nsecond\r\nthird\n"

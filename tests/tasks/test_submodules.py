@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,7 @@ import pytest
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.tasks.execution.git_context import GitContext, SourceError
 from helpers.localcloud.tasks.execution.submodules import DEEPEST
-from tests.tasks.repositories import FILE, LINK, SUBMODULE, Repository, run
+from tests.tasks.repositories import FILE, LINK, SUBMODULE, Repository, by_git, run, tree
 
 
 def modules(*entries: tuple[str, str], more: str = "") -> tuple[int, str]:
@@ -21,43 +19,6 @@ def modules(*entries: tuple[str, str], more: str = "") -> tuple[int, str]:
         f'[submodule "{path}"]\n\tpath = {path}\n\turl = {url}\n{more}' for path, url in entries
     )
     return FILE, text
-
-
-def tree(folder: Path) -> dict[str, tuple[str, str]]:
-    """What a folder holds, but for git's own: kind and content."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if ".git" in path.relative_to(folder).parts:
-            continue
-        if path.is_symlink():
-            found[name] = ("link", str(path.readlink()))
-        elif path.is_dir():
-            found[name] = ("folder", "")
-        else:
-            kind = "program" if os.access(path, os.X_OK) else "file"
-            found[name] = (kind, path.read_bytes().decode("latin-1"))
-    return found
-
-
-def by_git(cloud: Cloud, url: str, folder: Path) -> tuple[int, str]:
-    """A clone by the real git, as the engine does it."""
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder.parent),
-        "HTTPS_PROXY": cloud.proxy_url,
-        "GIT_SSL_CAINFO": str(cloud.ca_file),
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_TERMINAL_PROMPT": "0",
-    }
-    for words in (
-        ["git", "clone", "--quiet", url, str(folder)],
-        ["git", "-C", str(folder), "submodule", "--quiet", "update", "--init", "--recursive"],
-    ):
-        done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            return done.returncode, done.stderr
-    return 0, ""
 
 
 @pytest.fixture
