@@ -18,6 +18,9 @@ from azure.mgmt.resource.resources import ResourceManagementClient
 from helpers.localcloud.run_statuses import FINAL
 from tests.conftest import LocalCloud
 
+HEAD = "version: v1.1.0\nsteps:\n"
+BASE = "docker.io/library/node:15-alpine"
+
 
 @dataclass
 class Ended:

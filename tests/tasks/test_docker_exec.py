@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from tests.tasks.running import Registry
+from tests.tasks.running import HEAD, Registry
 
-HEAD = "version: v1.1.0\nsteps:\n"
 WAIT = "while :; do sleep 0.1; done"
 
 

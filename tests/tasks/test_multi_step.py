@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from tests.tasks.running import Ended, Registry
+from tests.tasks.running import BASE, HEAD, Ended, Registry
 
-HEAD = "version: v1.1.0\nsteps:\n"
-BASE = "docker.io/library/node:15-alpine"
 BASH = "mcr.microsoft.com/acr/bash:2ff604c"
 DOCKERFILE = f"""\
 FROM {BASE}

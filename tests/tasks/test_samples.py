@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.tasks.running import Registry
-from tests.tasks.test_multi_step import BASE
+from tests.tasks.running import BASE, Registry
 
 GREETS = f"FROM {BASE}\nCMD echo greetings from $0\n"
 TESTS = f"FROM {BASE}\nCMD echo tested ${{TARGET}}\n"

@@ -7,10 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 import yaml
 
-from tests.tasks.running import Registry
-
-HEAD = "version: v1.1.0\nsteps:\n"
-BASE = "docker.io/library/node:15-alpine"
+from tests.tasks.running import BASE, HEAD, Registry
 
 
 @pytest.fixture(scope="module")

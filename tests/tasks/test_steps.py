@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.tasks.running import Registry
+from tests.tasks.running import HEAD, Registry
 from tests.tasks.test_runner import in_order
 
-HEAD = "version: v1.1.0\nsteps:\n"
 BUILD = "FROM docker.io/library/node:15-alpine\nRUN echo begun; sleep 300\n"
 
 
