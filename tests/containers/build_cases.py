@@ -15,10 +15,14 @@ import os
 import shutil
 import tarfile
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import Self
+
 from helpers.localcloud.cloud import Cloud
+from helpers.localcloud.containers.engine import Session
 from helpers.localcloud.containers.images.images import Image, ImageStore
 from helpers.localcloud.root_folder import remove_tree
 
@@ -38,6 +42,33 @@ _SETTINGS = (
 )
 
 Tree = dict[str, list[Any]]
+
+
+@dataclass(frozen=True)
+class Built:
+    """A cloud with the base image of the cases."""
+
+    cloud: Cloud
+    session: Session
+    base: Tree
+
+    @classmethod
+    def make(cls, cloud: Cloud, session: Session, folder: Path) -> Self:
+        """Build base:1 from ``folder``, which is made."""
+        made = session.build(make_base(folder), tags=["base:1"], log=lambda _line: None)
+        return cls(cloud, session, tree(cloud, ImageStore(cloud).image(made.digest)))
+
+    def answer(self, digest: str) -> dict[str, Any]:
+        """What a built image is, in the language of the cases."""
+        image = ImageStore(self.cloud).image(digest)
+        now = tree(self.cloud, image)
+        return {
+            "added": {path: row for path, row in now.items() if self.base.get(path) != row},
+            "removed": sorted(path for path in self.base if path not in now),
+            "config": {
+                name: image.settings[name] for name in _SETTINGS if image.settings.get(name)
+            },
+        }
 
 
 def cases(name: str) -> list[dict[str, Any]]:
@@ -165,14 +196,3 @@ def _row(archive: tarfile.TarFile, member: tarfile.TarInfo) -> list[Any]:
     known = [len(text), hashlib.md5(text, usedforsecurity=False).hexdigest()[:6]]
     dated = member.name.rpartition("/")[2] in _DATED
     return ["f", oct(member.mode), member.uid, member.gid, *([] if dated else known)]
-
-
-def answer(cloud: Cloud, digest: str, base: Tree) -> dict[str, Any]:
-    """What a built image is, in the language of the cases."""
-    image = ImageStore(cloud).image(digest)
-    now = tree(cloud, image)
-    return {
-        "added": {path: row for path, row in now.items() if base.get(path) != row},
-        "removed": sorted(path for path in base if path not in now),
-        "config": {name: image.settings[name] for name in _SETTINGS if image.settings.get(name)},
-    }

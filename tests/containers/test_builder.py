@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -26,10 +25,8 @@ from .building import BASE, Context
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    cloud = Cloud(tmp_path_factory.mktemp("builder"))
-    yield cloud
-    cloud.close()
+def cloud(shared_cloud: Cloud) -> Cloud:
+    return shared_cloud
 
 
 def test_the_log_is_the_classic_builders(context: Context) -> None:

@@ -2,45 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers.build.frontend import BUILDKIT
-from helpers.localcloud.containers.engine import Engine, Session
-from helpers.localcloud.containers.images.images import ImageStore
 from helpers.localcloud.differences import BUILDKIT as SUITE
 from helpers.localcloud.differences import cases_of
 from helpers.localcloud.errors import CloudError
 from tests.containers import build_cases
+from tests.containers.build_cases import Built
 
 CASES = build_cases.cases("buildkit.jsonl")
 DIFFERENT = cases_of(SUITE)
-
-
-class Built:
-    """A cloud with the base image of the cases."""
-
-    def __init__(self, cloud: Cloud, session: Session, base: build_cases.Tree) -> None:
-        self.cloud = cloud
-        self.session = session
-        self.base = base
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
-    folder = tmp_path_factory.mktemp("cases")
-    cloud = Cloud(folder / "cloud")
-    session = Engine(cloud).session()
-    made = session.build(
-        build_cases.make_base(folder / "base"), tags=["base:1"], log=lambda _line: None
-    )
-    base = build_cases.tree(cloud, ImageStore(cloud).image(made.digest))
-    yield Built(cloud, session, base)
-    session.close()
-    cloud.close()
 
 
 def outcome(built: Built, folder: Any, case: dict[str, Any]) -> dict[str, Any]:
@@ -59,7 +33,7 @@ def outcome(built: Built, folder: Any, case: dict[str, Any]) -> dict[str, Any]:
     except CloudError:
         return {"accepted": False}
     assert lines[-1].startswith("#")
-    return {"accepted": True, **build_cases.answer(built.cloud, result.digest, built.base)}
+    return {"accepted": True, **built.answer(result.digest)}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: str(case["name"]))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import tarfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,10 +17,8 @@ from .building import BASE, Context
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    cloud = Cloud(tmp_path_factory.mktemp("builder"))
-    yield cloud
-    cloud.close()
+def cloud(shared_cloud: Cloud) -> Cloud:
+    return shared_cloud
 
 
 def test_copy(context: Context) -> None:

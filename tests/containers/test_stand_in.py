@@ -7,7 +7,6 @@ import os
 import sys
 import tarfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +37,8 @@ expr 1 + 2; basename /a/b; dirname /a/b; id -un; test -d /home/node; date +%Y > 
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    cloud = Cloud(tmp_path_factory.mktemp("cloud"))
-    yield cloud
-    cloud.close()
+def cloud(shared_cloud: Cloud) -> Cloud:
+    return shared_cloud
 
 
 def image(cloud: Cloud, digest: str) -> tuple[dict[str, Any], dict[str, Any]]:

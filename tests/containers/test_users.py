@@ -12,8 +12,6 @@ import pytest
 
 from helpers.localcloud import user_namespace
 from helpers.localcloud.cloud import Cloud
-from helpers.localcloud.containers.build.frontend import BUILDKIT, CLASSIC, Frontend
-from helpers.localcloud.containers.engine import Engine, Session
 from helpers.localcloud.containers.images.owners import Owners, write_owners
 from helpers.localcloud.containers.sandboxes.account import Account
 from helpers.localcloud.containers.sandboxes.container import ContainerSpec, Mount
@@ -21,7 +19,6 @@ from helpers.localcloud.containers.sandboxes.network import Network
 from helpers.localcloud.containers.sandboxes.sandbox import Sandbox
 from helpers.localcloud.root_folder import remove_tree
 from tests.containers import running
-from tests.containers.building import BASE, Context
 from tests.containers.roots import base_layer
 
 PASSWD = (
@@ -33,21 +30,8 @@ GROUP = "root:x:0:\nnode:x:1000:\nother:x:1001:\nshared:x:2000:root,node\n"
 
 
 @pytest.fixture(scope="module")
-def users() -> user_namespace.UserNamespace:
-    """Several ids; where an ordinary user has none of its own, tests of them cannot be run."""
-    try:
-        return user_namespace.current()
-    except user_namespace.NoIdentitiesError as error:
-        pytest.skip(f"uidmap and /etc/subuid are needed: {error}")
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    made = Cloud(tmp_path_factory.mktemp("users") / "cloud")
-    yield made
-    made.close()
-    remove_tree(made.home)
-    assert not made.home.exists()
+def cloud(shared_cloud: Cloud) -> Cloud:
+    return shared_cloud
 
 
 @pytest.fixture(scope="module")
@@ -74,16 +58,6 @@ def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     write_owners(layer, {"home/node": (1000, 1000)})
     yield layer
     remove_tree(layer.parent)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """One that containers write to: what is there may be other users'."""
-    made = tmp_path / "folder"
-    made.mkdir()
-    yield made
-    remove_tree(made)
-    assert not made.exists()
 
 
 @pytest.fixture
@@ -266,7 +240,7 @@ def test_one_id_says_once_why_and_what_it_means(cloud: Cloud, accounts: Path, on
 def without_ids(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that grants none: in namespaces, and in a chroot."""
     if request.param == "one id":
-        monkeypatch.setitem(user_namespace._known, os.getpid(), "nobody has granted any")
+        request.getfixturevalue("one_id")
         return
     if os.geteuid() != 0:
         pytest.skip("a chroot needs root")
@@ -317,77 +291,6 @@ def test_without_ids_a_user_s_own_is_its_own_and_modes_stay(
     }
 
 
-def _build(session: Session, folder: Path, text: str, log: list[str]) -> str:
-    (folder / "Dockerfile").write_text(text)
-    return session.build(folder, tags=["made"], log=log.append).digest
-
-
-@pytest.fixture
-def session(cloud: Cloud, users: user_namespace.UserNamespace) -> Iterator[Session]:
-    made = Engine(cloud).session()
-    yield made
-    made.close()
-
-
-def test_a_build_keeps_owners_and_rights(session: Session, tmp_path: Path) -> None:
-    log: list[str] = []
-    (tmp_path / "file").write_text("x")
-    _build(
-        session,
-        tmp_path,
-        "FROM docker.io/library/node:15-alpine\n"
-        "COPY --chown=node file /app/copied\n"
-        "RUN chown -R node:node /app && mkdir -m 700 /closed && chown 4711 /closed\n"
-        "USER node\n"
-        "RUN touch /app/made && ls -n /app && id -u\n"
-        "USER 4711\n"
-        "RUN touch /closed/in && ls -n /closed\n"
-        "USER root\n"
-        "COPY file /closed/copied\n"
-        "RUN ls -nd /closed /closed/* && cat /closed/copied\n",
-        log,
-    )
-    listed = [line.split() for line in log if line[:1] in "d-" and line[1:2] in "rw-"]
-    assert [(line[2], line[3], line[-1]) for line in listed] == [
-        ("1000", "1000", "copied"),
-        ("1000", "1000", "made"),
-        ("4711", "0", "in"),
-        ("4711", "0", "/closed"),
-        ("0", "0", "/closed/copied"),
-        ("4711", "0", "/closed/in"),
-    ]
-    assert "1000" in log
-    code = session.run("made", arguments=["sh", "-c", "id -u; ls -n /app/made"], log=log.append)
-    assert code == 0
-    assert log[-1].split()[2:4] == ["1000", "1000"]
-
-
-def test_a_build_refuses_a_user_what_is_root_s(session: Session, tmp_path: Path) -> None:
-    log: list[str] = []
-    with pytest.raises(Exception, match="returned a non-zero code: 1"):
-        _build(
-            session,
-            tmp_path,
-            "FROM docker.io/library/node:15-alpine\nUSER node\nRUN touch /etc/x\n",
-            log,
-        )
-    assert any("Permission denied" in line for line in log)
-
-
-def test_many_layers_keep_their_owners(session: Session, tmp_path: Path) -> None:
-    log: list[str] = []
-    (tmp_path / "file").write_text("x")
-    copies = "".join(f"COPY --chown={n}:{n} file /a{n}\n" for n in range(1, 30))
-    _build(
-        session,
-        tmp_path,
-        f"FROM docker.io/library/node:15-alpine\n{copies}COPY file /a3\nRUN ls -n /a*\n",
-        log,
-    )
-    listed = {line.split()[-1]: line.split()[2] for line in log if line.startswith("-rw")}
-    assert listed == {f"/a{n}": "0" if n == 3 else str(n) for n in range(1, 30)}
-
-
 def test_the_folder_of_a_container_can_be_removed(
     cloud: Cloud, network: Network, accounts: Path, folder: Path
 ) -> None:
@@ -396,30 +299,6 @@ def test_the_folder_of_a_container_can_be_removed(
     assert sh(cloud, accounts, script, network=network, mounts=mounts) == (0, "")
     remove_tree(folder)
     assert not folder.exists()
-
-
-def test_a_build_reads_what_a_user_of_a_step_has_closed(session: Session, folder: Path) -> None:
-    log: list[str] = []
-    (folder / "sub").mkdir()
-    mounts = (Mount(folder, "/workspace"),)
-    script = (
-        "cd /workspace/sub; echo secret > f; mkdir d; echo more > d/g;"
-        "chown -R node .; chmod 700 d; chmod 600 f"
-    )
-    image = "docker.io/library/node:15-alpine"
-    assert session.run(image, arguments=["sh", "-c", script], mounts=mounts, log=log.append) == 0
-    _build(
-        session,
-        folder,
-        f"FROM {image}\nCOPY sub /sub/\nRUN cat /sub/f /sub/d/g && ls -n /sub\n",
-        log,
-    )
-    assert {"secret", "more"} <= set(log)
-    listed = [line.split() for line in log if line[:3] in {"-rw", "drw"}]
-    assert [(line[0][:10], line[2]) for line in listed] == [
-        ("drwx------", "0"),
-        ("-rw-------", "0"),
-    ]
 
 
 @pytest.mark.parametrize(
@@ -448,21 +327,3 @@ def test_numbers_that_no_kernel_takes_are_refused(
     code, text = sh(cloud, tmp_path, "id", user=user, network=network)
     assert told in text
     assert (code == 0) == ("uid=" in told)
-
-
-@pytest.mark.parametrize("frontend", [CLASSIC, BUILDKIT])
-@pytest.mark.parametrize(
-    ("owner", "kept"),
-    [
-        ("4294967295:4294967295", (0, 0)),
-        ("4294967296:4294967303", (0, 7)),
-        ("4294967294:5", (4294967294, 5)),
-    ],
-)
-def test_owners_are_what_the_kernel_makes_of_them(
-    session: Session, cloud: Cloud, tmp_path: Path, frontend: Frontend, owner: str, kept: Any
-) -> None:
-    context = Context(tmp_path, session, cloud)
-    context.write("file", "x")
-    made = context.build(f"FROM {BASE}\nCOPY --chown={owner} file /x\n", frontend=frontend)
-    assert context.entry(made, "x")[1:] == kept
