@@ -132,11 +132,7 @@ def copy(*, source: str, target: str, owners: str, last: int) -> None:
 
     An id beyond the ``last`` that there is becomes that one.
     """
-    process = os.posix_spawnp(
-        "cp", ["cp", "-a", "--reflink=auto", f"{source}/.", target], os.environ
-    )
-    if os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) != 0:
-        raise OSError(0, f"{source} cannot be copied")
+    _copy_in(source, target, f"{source} cannot be copied")
     with open(owners, encoding="utf-8") as file:
         wanted = json.load(file)
     for path, status in below(target):
@@ -147,11 +143,16 @@ def copy(*, source: str, target: str, owners: str, last: int) -> None:
 
 def snapshot(*, target: str, descriptors: list[int]) -> None:
     """Copy the folder of a descriptor into ``target``, all of it for root. Raises OSError."""
-    source = f"/proc/{os.getpid()}/fd/{descriptors[0]}/."
-    process = os.posix_spawnp("cp", ["cp", "-a", "--reflink=auto", source, target], os.environ)
-    if os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) != 0:
-        raise OSError(0, "a folder that containers have written to cannot be copied")
+    source = f"/proc/{os.getpid()}/fd/{descriptors[0]}"
+    _copy_in(source, target, "a folder that containers have written to cannot be copied")
     take_over(folder=target)
+
+
+def _copy_in(source: str, target: str, problem: str) -> None:
+    words = ["cp", "-a", "--reflink=auto", f"{source}/.", target]
+    process = os.posix_spawnp(words[0], words, os.environ)
+    if os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) != 0:
+        raise OSError(0, problem)
 
 
 def take_over(*, folder: str) -> dict[str, tuple[int, int]]:

@@ -19,13 +19,8 @@ from .confinement import hide, keep, restrict
 from .namespaces import check
 from .processes import PARENT, STATE, children_of, columns
 
-_NAMESPACES = (
-    "ipc",
-    "uts",
-    "pid",
-    "mnt",
-    "user",
-)  # the user namespace last: the others are above it
+# The user namespace last: the others are above it.
+_NAMESPACES = ("ipc", "uts", "pid", "mnt", "user")
 _PATIENCE = 20.0  # seconds
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _libc = ctypes.CDLL(None, use_errno=True)

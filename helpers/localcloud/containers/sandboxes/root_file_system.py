@@ -16,9 +16,8 @@ from .ownership import ROOT, Owner, read_owners
 
 _LARGEST = 1 << 20  # bytes of a file of an image that are read: it may be sparse, of any size
 LARGEST_ID = (1 << 31) - 1  # of a user or group, as Docker takes it
-_LARGEST_LISTED = (
-    1 << 32
-) - 2  # of one of /etc/passwd; the kernel takes the next one for "no change"
+# Of one of /etc/passwd; the kernel takes the next one for "no change".
+_LARGEST_LISTED = (1 << 32) - 2
 _MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 

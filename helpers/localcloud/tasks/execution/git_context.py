@@ -16,9 +16,8 @@ class GitContext:
     """The parts of ``https://github.com/OWNER/NAME.git#BRANCH:FOLDER``."""
 
     url: str
-    reference: (
-        str  # branch, tag, commit, or a whole name (refs/pull/1/head); "" = the default branch
-    )
+    # Branch, tag, commit, or a whole name (refs/pull/1/head); "" = the default branch.
+    reference: str
     folder: str
 
     @classmethod
