@@ -10,13 +10,9 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import SandboxError
 from .account import Account
+from .capabilities import CAPABILITIES
 from .namespace_holder import PASSED, TOLD
 
-# What Docker gives a container by default, as far as a user namespace can (moby, oci/caps).
-CAPABILITIES = (
-    *("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID"),
-    *("CAP_SETUID", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_SETFCAP"),
-)
 # As in Docker (moby, oci/defaults): where the local cloud runs as root, the kernel takes the root
 # of a container for its own root, and would let it set the host's kernel.core_pattern.
 READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")

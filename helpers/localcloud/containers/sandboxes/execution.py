@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SandboxError
-from . import launcher, seccomp
+from . import capabilities, launcher, seccomp
 from .account import Account, UnknownUserError
 from .complaint import NOT_EXECUTABLE, Beginning, explain_another
 from .container import Container, Inside, Output
@@ -129,7 +129,7 @@ class _Execution:
         become = whom(network.users, account, inside.account.gid)
         program = launcher.make(self._argv, environment, self._folder, PASSED, become)
         self._opened.append(program)
-        rights = launcher.CAPABILITIES if several or account.uid == 0 else 0
+        rights = capabilities.ALL if several or account.uid == 0 else 0
         request["capabilities"] = rights
         return network.start("join", request, [output, status, program, *filters])
 

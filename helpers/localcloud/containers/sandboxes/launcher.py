@@ -17,6 +17,8 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from . import capabilities
+
 _BASE = 0x400000  # where the file lies in memory
 _HEADERS = 64 + 56  # bytes of the ELF header and its one program header
 _CODE = 1024  # bytes that the code may have
@@ -25,7 +27,6 @@ _REASON = 64  # bytes of one text of an error
 _ERRORS = 134  # errno values of Linux (asm-generic/errno.h)
 _HELD = b"/proc/1/fd/3"  # bubblewrap's descriptor of the host's /proc, while it is there
 _PATIENCE = 1 << 20  # looks at it
-CAPABILITIES = 0x800405FB  # those of bubblewrap.CAPABILITIES (linux/capability.h)
 _MFD_EXEC = 0x10  # linux/memfd.h, since Linux 6.3
 
 
@@ -214,7 +215,7 @@ def _code_x86_64(at: _Addresses, descriptor: int) -> bytes:
             b"\x41\xbc"
             + word(63)
             + b"\xbd"
-            + word(CAPABILITIES)  # mov r12d; mov ebp
+            + word(capabilities.ALL)  # mov r12d; mov ebp
             + b"\x4c\x0f\xa3\xe5\x72\x17"  # next: bt rbp, r12; jc kept
             + b"\xb8"
             + word(157)
@@ -304,7 +305,7 @@ def _code_aarch64(at: _Addresses, descriptor: int) -> bytes:
         # Bubblewrap leaves root's bounding set as it is (capabilities(7)): prctl 167, CAPBSET_DROP 24.
         bound = [
             *load(24, 63),
-            *load(25, CAPABILITIES),
+            *load(25, capabilities.ALL),
             0x9AD82720,  # next: lsr x0, x25, x24
             0x37000000 | 13 << 5,  # tbnz w0, #0, kept
             *load(8, 167),
