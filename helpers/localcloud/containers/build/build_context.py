@@ -97,7 +97,7 @@ class BuildContext:
         parents = (str(parent) for name in self.files for parent in PurePosixPath(name).parents)
         return frozenset((*self.files, *parents))
 
-    @cached_property
+    @property
     def size(self) -> int:
         """Bytes of the context as the archive that is sent to a Docker daemon."""
         total = 1024
