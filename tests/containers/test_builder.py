@@ -11,10 +11,11 @@ import pytest
 
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers.build.build_cache import BuildCache
-from helpers.localcloud.containers.build.frontend import BUILDKIT
+from helpers.localcloud.containers.build.frontend import BUILDKIT, CLASSIC, Frontend
 from helpers.localcloud.containers.engine import Engine, Session, human_size
 from helpers.localcloud.containers.errors import BuildError, SandboxError
 from helpers.localcloud.containers.images.images import ImageStore
+from helpers.localcloud.containers.images.local_images import parse_reference
 from helpers.localcloud.containers.networks import Port
 from helpers.localcloud.containers.running import Record
 from helpers.localcloud.containers.sandboxes.container import ContainerTimeoutError
@@ -190,6 +191,28 @@ def test_on_build_runs_in_the_image_that_is_built_on_it(context: Context) -> Non
     context.build("FROM parent:1\n")
     assert "# Executing 2 build triggers" in context.log
     assert context.run("sh", "-c", "cat /onbuild; echo $ON")[1] == "text1"
+
+
+@pytest.mark.parametrize("frontend", [CLASSIC, BUILDKIT])
+def test_what_no_dockerfile_can_have_as_a_trigger_is_refused(
+    context: Context, frontend: Frontend
+) -> None:
+    result = context.build(f"FROM {BASE}\n")
+    store = ImageStore(context.cloud)
+    image = store.image(result.digest)
+
+    def trigger(value: object) -> None:
+        settings = {**image.settings, "OnBuild": value}
+        made = store.commit({**image.config, "config": settings}, image.layers)
+        context.session.images.name(parse_reference("odd:1"), made.digest)
+
+    for text in ("ENV A=1\nENV B=2", "FROM scratch", "# nothing"):
+        trigger([text])
+        with pytest.raises(BuildError, match="onbuild trigger should be a single expression"):
+            context.build("FROM odd:1\n", frontend=frontend)
+    trigger(5)
+    with pytest.raises(CloudError, match="'configuration.config.OnBuild' must be a list"):
+        context.build("FROM odd:1\n", frontend=frontend)
 
 
 @pytest.mark.parametrize(

@@ -198,6 +198,14 @@ def test_a_mount_that_is_none_is_refused_before_anything_runs(
 def test_a_mount_of_what_is_missing_is_refused(context: Context) -> None:
     assert "not found" in refused(context, "RUN --mount=type=bind,source=no,target=/x true\n")
     assert "nowhere" in refused(context, "RUN --mount=type=bind,from=nowhere,target=/x true\n")
+    for name in ("one.txt", "two.txt"):
+        context.write(name, name)
+    for source in ("*.txt", "on?.txt"):
+        text = f"RUN --mount=type=bind,source={source},target=/x true\n"
+        assert f"stat {source}: file does not exist" in refused(context, text)
+    context.write("*.txt", "a star")
+    built(context, "RUN --mount=type=bind,source=*.txt,target=/x cp /x /star\n")
+    assert shown(context, "/star") == "a star"
 
 
 def test_network_and_security(context: Context) -> None:

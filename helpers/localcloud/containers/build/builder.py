@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from ...errors import CloudError, words_of
 from ..errors import BuildError
 from .build_context import ContextError
-from .dockerfile import Instruction, parse
+from .dockerfile import Instruction
 from .instructions import apply
 from .platforms import normal_platform
 from .stage import Stage
@@ -129,13 +129,10 @@ class Build(BuildState):
         self, stage: Stage, instruction: Instruction, arguments: Mapping[str, str]
     ) -> None:
         """ONBUILD of the base image: run now, as if they followed FROM."""
-        triggers = stage.remove("OnBuild") or []
+        triggers = self.triggers(stage)
         if triggers:
             self.log(f"# Executing {len(triggers)} build trigger{'s' * (len(triggers) > 1)}")
-        for text in triggers:
-            [inner] = parse(
-                f"FROM scratch\n{text}", self.dockerfile.name, self.frontend
-            ).instructions[1:]
+        for inner in triggers:
             self._step(stage, replace(inner, line=instruction.line), arguments)
 
     # -- instructions ------------------------------------------------------------------------

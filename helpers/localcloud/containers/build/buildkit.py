@@ -122,20 +122,11 @@ class BuildKit(BuildKitState):
             one.stage = Stage.begin(one.name, one.index, one.base, images[one.base])
         one.first_layers = one.parent.first_layers if one.parent else list(one.stage.layers)
         one.history = one.parent.history.copy() if one.parent else list(one.stage.config["history"])
-        one.triggers = self._triggers(one)
+        one.triggers = self.triggers(one.stage)
         every = [*one.triggers, *one.instructions]
         one.total = sum(instruction.name in COUNTED for instruction in every)
         if one.parent is None and one.base != "scratch":
             one.total += 1
-
-    def _triggers(self, one: PlannedStage) -> list[Instruction]:
-        assert one.stage is not None
-        found: list[Instruction] = []
-        for text in one.stage.remove("OnBuild") or []:
-            found += parse(
-                f"FROM scratch\n{text}", self.dockerfile.name, self.frontend
-            ).instructions[1:]
-        return found
 
     def _dispatch(self, one: PlannedStage, instruction: Instruction) -> None:
         stage = one.stage

@@ -22,7 +22,7 @@ from ..images.layers import Entry
 from ..images.owners import ROOT, Owner, Owners
 from ..sandboxes.account import UnknownUserError
 from ..sandboxes.root_file_system import RootFileSystem
-from .build_context import BuildContext, ContextError, Excluded, ImageTree
+from .build_context import BuildContext, ContextError, Excluded, ImageTree, clean
 from .chosen_owner import chosen_owner, kernel_identity
 from .frontend import CLASSIC, Frontend
 from .paths import absolute
@@ -199,7 +199,7 @@ class Copy:
 
     def add_tree(self, source: Source, wanted: str) -> None:
         """Copy one file or folder, as it is, to the root (a bind mount)."""
-        [name] = source.find(wanted or ".", buildkit=True)
+        name = clean(wanted, buildkit=True)  # no pattern: a * in it is a star
         path = source.path(name)
         if stat.S_ISDIR(path.stat().st_mode):
             for below, item in source.below(name):

@@ -14,12 +14,13 @@ from typing import Protocol
 
 from ...cloud import Cloud
 from ...media_types import OCI_LAYER
+from ..errors import BuildError
 from ..images.images import Descriptor, Image, ImageStore
 from ..images.layers import Entry, pack
 from ..sandboxes.container import Mount
 from .build_cache import BuildCache
 from .build_context import BuildContext, ContextError, ImageTree
-from .dockerfile import Dockerfile, Instruction
+from .dockerfile import Dockerfile, Instruction, parse
 from .frontend import Frontend
 from .stage import Stage
 from .variables import expand
@@ -115,6 +116,21 @@ class BuildState:
         for name, value in self.declared(instruction, arguments).items():
             if value is not None:
                 arguments[name] = value
+
+    def triggers(self, stage: Stage) -> list[Instruction]:
+        """What ONBUILD of the base image has, which is done once. Raises :class:`BuildError`."""
+        found: list[Instruction] = []
+        for text in stage.remove("OnBuild") or []:
+            _, *read = parse(
+                f"FROM scratch\n{text}", self.dockerfile.name, self.frontend
+            ).instructions
+            if len(read) != 1 or read[0].name == "FROM":
+                raise BuildError(
+                    f"onbuild trigger should be a single expression, not: {text}. It is in the "
+                    f"configuration of {stage.base}"
+                )
+            found += read
+        return found
 
     def remembered(self, key: str) -> tuple[bool, Descriptor | None]:
         """Whether an instruction is known and need not be done again, and the layer that it made."""

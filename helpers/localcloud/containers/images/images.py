@@ -86,7 +86,7 @@ class Image:
 _CONFIG: Shape = {  # OCI image spec 1.1, config.md: what is used of it
     "rootfs": {"diff_ids": [str]},
     "config": {
-        **{name: [str] for name in ("Env", "Cmd", "Entrypoint")},
+        **{name: [str] for name in ("Env", "Cmd", "Entrypoint", "Shell", "OnBuild")},
         **{name: str for name in ("User", "WorkingDir", "StopSignal")},  # noqa: C420
         **{name: {} for name in ("Volumes", "ExposedPorts")},
         "Labels": {str: str},
