@@ -372,6 +372,10 @@ def test_containers_of_a_network_reach_one_another_by_name(session: Session) -> 
     with pytest.raises(SandboxError, match="Bind for 0.0.0.0:8000 failed: port is already alloc"):
         session.run(BASE, arguments=["true"], log=print, record=other)
     assert session.containers.find("other") is None
+    for _ in range(2):  # one that could not start has let go of its port
+        other = Record(BASE, [], "other", "theirs", ports=[Port(8001, 80)])
+        with pytest.raises(SandboxError, match="holds a zero byte"):
+            session.run(BASE, arguments=["\0"], log=print, record=other)
     server.stop(0.1)
     if apart:
         assert answer("host", "http://localhost:8000/", "0") == "ECONNREFUSED"

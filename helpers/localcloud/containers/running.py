@@ -142,11 +142,13 @@ class Containers:
 
         watch = EgressWatch(write)
         lines = LineSplitter(watch, self._cut)
+        published: list[Port] = []
         try:
             if record.ports and spec.network is not None:
-                record.ports = self._networks.publish(record.ports, spec.network)
+                record.ports = published = self._networks.publish(record.ports, spec.network)
             container = self._begin(spec, record, lines, log)
         except BaseException as error:
+            self._networks.unpublish(published)
             self.remove(record)
             if isinstance(error, SandboxError) and "port is already allocated" in str(error):
                 raise SandboxError(
