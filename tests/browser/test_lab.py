@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from helpers import tutorial
 from helpers.localcloud import daemon
+from tests.readers import environment
 
 from .conftest import Browser
 from .laboratory import Laboratory, is_error
@@ -115,7 +117,7 @@ class Walk:
         """Change the background of the public base image as somebody else does, in a terminal."""
         running = daemon.status(self.home)
         assert running is not None
-        environment = {**os.environ, **daemon.environment(running)}
+        own = {**os.environ, **daemon.environment(running)}
         clone = self.folder / f"clone-{color}"
         script = (
             f"git clone -q https://git:$GIT_TOKEN@github.com/$GITHUB_OWNER/base-image-node {clone} && "
@@ -124,7 +126,7 @@ class Walk:
             f"commit -qam 'Now {color}' && git push -q"
         )
         done = subprocess.run(
-            ["sh", "-c", script], env=environment, check=False, capture_output=True, text=True
+            ["sh", "-c", script], env=own, check=False, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr
 
@@ -139,22 +141,21 @@ def walk(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)"}}
     nbformat.write(new_notebook(cells=cells, metadata=kernel), notebooks / "live.ipynb")
     token, port = secrets.token_hex(16), _free_port()
-    own = {
-        "LOCALCLOUD_HOME": str(folder / "cloud"),
-        "JUPYTER_CONFIG_DIR": str(folder / "config"),
-        "JUPYTER_DATA_DIR": str(folder / "data"),
-        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
-        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
-        "IPYTHONDIR": str(folder / "ipython"),
-        "JUPYTER_TOKEN": token,
-    }
-    others = {name: value for name, value in os.environ.items() if not name.startswith("AZURE_")}
+    own = environment(
+        LOCALCLOUD_HOME=str(folder / "cloud"),
+        JUPYTER_CONFIG_DIR=str(folder / "config"),
+        JUPYTER_DATA_DIR=str(folder / "data"),
+        JUPYTER_RUNTIME_DIR=str(folder / "runtime"),
+        JUPYTERLAB_SETTINGS_DIR=str(folder / "settings"),
+        IPYTHONDIR=str(folder / "ipython"),
+        JUPYTER_TOKEN=token,
+    )
     words = ["-m", "helpers", "lab", "--no-browser", f"--port={port}"]
     words += [f"--ServerApp.root_dir={notebooks}", "--LabApp.expose_app_in_browser=True"]
     words += [f"--LabApp.workspaces_dir={folder / 'workspaces'}"]
     with (folder / "log").open("w") as log:
         server = subprocess.Popen(
-            [sys.executable, *words], cwd=ROOT, env=others | own, stderr=log, stdout=log
+            [sys.executable, *words], cwd=ROOT, env=own, stderr=log, stdout=log
         )
     try:
         url = f"http://127.0.0.1:{port}"
@@ -284,7 +285,7 @@ def test_two_tabs_on_one_notebook_both_move(walk: Walk) -> None:
 
 
 def test_a_browser_whose_network_was_gone_sees_what_happened_meanwhile(walk: Walk) -> None:
-    with Wire(int(walk.lab.url.rpartition(":")[2])) as wire:
+    with closing(Wire(int(walk.lab.url.rpartition(":")[2]))) as wire:
         far = Walk(replace(walk.lab, url=f"http://127.0.0.1:{wire.port}"), walk.folder)
         far.lab.open("live.ipynb")
         for cell in ("setup", "pipeline", "list"):

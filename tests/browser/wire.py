@@ -5,9 +5,6 @@ from __future__ import annotations
 import socket
 import threading
 from contextlib import suppress
-from types import TracebackType
-
-from typing_extensions import Self
 
 
 class Wire:
@@ -66,14 +63,7 @@ class Wire:
         one.close()
         other.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Cut it for good."""
         self.cut()
         self._listener.close()
