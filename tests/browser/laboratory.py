@@ -91,10 +91,18 @@ class Laboratory:
 
     def run(self, number: str) -> None:
         """Run one cell, by the keyboard."""
-        self.cell(number).find_element(By.CSS_SELECTOR, ".jp-InputPrompt").click()
+        self.until(partial(self._click_into, number))
         ActionChains(self.browser.driver).key_down(Keys.CONTROL).send_keys(Keys.ENTER).perform()
         ActionChains(self.browser.driver).key_up(Keys.CONTROL).perform()
         self.until(lambda: self.look()["status"] == "idle")
+
+    def _click_into(self, number: str) -> bool:
+        """What JupyterLab says of a server that was gone is in front of the cells until it is closed."""
+        gone = 'dialog[aria-label^="Server Connection Error"] button'
+        for one in self.browser.driver.find_elements(By.CSS_SELECTOR, gone):
+            one.click()
+        self.cell(number).find_element(By.CSS_SELECTOR, ".jp-InputPrompt").click()
+        return True
 
     def ended(self, timeout: float = 120.0) -> Outputs:
         """Wait until the kernel has nothing to do; the outputs of every code cell by its id."""
