@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import stat
@@ -135,8 +136,10 @@ def test_what_clients_and_agents_change_is_told(
     assert {"kind": "registry", "place": place, "name": name} in listening.changes
 
     tasks = local_cloud.client(ContainerRegistryTasksMgmtClient)
-    steps = "dmVyc2lvbjogdjEuMS4wCnN0ZXBzOgogIC0gY21kOiBub3RoaW5nCg=="  # an image that there is not
-    request = {"type": "EncodedTaskRunRequest", "encodedTaskContent": steps}
+    # An image that there is not, after a while: what happens at once is told in one piece.
+    steps = b"version: v1.1.0\nsteps:\n  - cmd: nothing\n    startDelay: 2\n"
+    content = base64.b64encode(steps).decode()
+    request = {"type": "EncodedTaskRunRequest", "encodedTaskContent": content}
     run = tasks.registries.schedule_run(
         group, name, {**request, "platform": {"os": "Linux"}}
     ).properties
