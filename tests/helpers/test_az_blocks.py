@@ -136,7 +136,8 @@ def test_the_az_blocks_do_what_the_notebooks_do(homes: tuple[Path, Path], tmp_pa
     try:
         outputs = run(blocks(last=_LAST), by_az, tmp_path)
     except BaseException:
-        notebooks.kill()
+        with notebooks:  # waits for it, and closes its pipe
+            notebooks.kill()
         raise
     said(notebooks)
 
