@@ -226,6 +226,29 @@ CREATE TRIGGER resources_deleted AFTER DELETE ON resources BEGIN
 END;
 """
 
+_DIRECTORY = """
+-- what registers itself in the directory, and the secrets that it, or its service principal, has
+CREATE TABLE applications (
+    object_id TEXT PRIMARY KEY, app_id TEXT NOT NULL UNIQUE, display_name TEXT NOT NULL,
+    properties TEXT NOT NULL,        -- JSON: what Graph shows of it beside
+    created REAL NOT NULL
+);
+CREATE TABLE client_secrets (
+    key_id TEXT PRIMARY KEY,
+    holder TEXT NOT NULL,            -- object id of an application or a service principal
+    display_name TEXT, hint TEXT NOT NULL,
+    secret TEXT NOT NULL,            -- sha256
+    starts REAL NOT NULL, ends REAL NOT NULL
+);
+CREATE INDEX client_secrets_holder ON client_secrets (holder);
+ALTER TABLE principals ADD COLUMN properties TEXT NOT NULL DEFAULT '{}';
+-- a workload may have several identities; none outlives the daemon that has begun it
+DROP TABLE identity_sessions;
+CREATE TABLE identity_sessions (
+    secret TEXT NOT NULL, object_id TEXT NOT NULL, PRIMARY KEY (secret, object_id)
+);
+"""
+
 STEPS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     _TABLES,
     _SUBSCRIBERS,
@@ -233,6 +256,7 @@ STEPS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     _OPERATIONS,
     _DESCRIPTIONS,
     _CHANGES,
+    _DIRECTORY,
 )
 VERSION = len(STEPS)
 

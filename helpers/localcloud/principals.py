@@ -83,7 +83,8 @@ class Principals:
             resource_id.lower(),
         )
         self._store.execute(
-            "INSERT INTO principals VALUES (?,?,?,?,?) ON CONFLICT (app_id) DO UPDATE SET"
+            "INSERT INTO principals (object_id, app_id, display_name, secret, resource_id)"
+            " VALUES (?,?,?,?,?) ON CONFLICT (app_id) DO UPDATE SET"
             " display_name=excluded.display_name, secret=excluded.secret",
             (
                 principal.object_id,
