@@ -249,6 +249,14 @@ CREATE TABLE identity_sessions (
 );
 """
 
+_ASSIGNMENTS = """
+-- whom a role is assigned to, and where: asked at every request (Permissions)
+CREATE INDEX role_assignments ON resources (
+    CASE WHEN json_valid(body) THEN lower(json_extract(body, '$.properties.principalId')) END,
+    CASE WHEN json_valid(body) THEN lower(json_extract(body, '$.properties.scope')) END
+) WHERE type='Microsoft.Authorization/roleAssignments';
+"""
+
 STEPS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     _TABLES,
     _SUBSCRIBERS,
@@ -257,6 +265,7 @@ STEPS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     _DESCRIPTIONS,
     _CHANGES,
     _DIRECTORY,
+    _ASSIGNMENTS,
 )
 VERSION = len(STEPS)
 

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .resource_types import ASSIGNMENT_TYPE
 from .role_definitions import Role, role
-from .store import Store
+from .store import Resource, Store
+
+# The expressions of the index role_assignments, as they stand there.
+_PRINCIPAL, _SCOPE = (
+    f"CASE WHEN json_valid(body) THEN lower(json_extract(body, '$.properties.{name}')) END"
+    for name in ("principalId", "scope")
+)
+
+
+def scopes_above(scope: str) -> list[str]:
+    """A scope and all above it, in lower case: what is assigned there counts at the scope."""
+    words = scope.lower().rstrip("/").split("/")
+    return ["/".join(words[: count + 1]) for count in range(len(words))]
 
 
 class Permissions:
@@ -13,27 +27,29 @@ class Permissions:
     def __init__(self, store: Store) -> None:
         self._store = store
 
+    def assignments(self, object_id: str, scopes: Sequence[str] | None = None) -> list[Resource]:
+        """The role assignments of a principal; with ``scopes`` (lower case), those at one of them."""
+        where = f"type='{ASSIGNMENT_TYPE}' AND {_PRINCIPAL}=?"
+        if scopes is None:
+            return self._store.select(where, (object_id.lower(),))
+        marks = ",".join("?" * len(scopes))
+        return self._store.select(
+            f"{where} AND {_SCOPE} IN ({marks})", (object_id.lower(), *scopes)
+        )
+
     def roles_at(self, object_id: str, scope: str) -> list[Role]:
         """The roles that ``object_id`` holds at ``scope`` or above it."""
-        path = scope.lower().rstrip("/")
-        held: list[Role] = []
-        for assignment in self._store.find(type=ASSIGNMENT_TYPE):
-            properties = assignment.properties
-            if properties["principalId"].lower() != object_id.lower():
-                continue
-            granted = properties["scope"].lower().rstrip("/")
-            if path == granted or path.startswith(granted + "/") or granted == "":
-                found = role(properties["roleDefinitionId"].rsplit("/", 1)[-1])
-                if found is not None:
-                    held.append(found)
-        return held
+        found = (
+            role(str(one.properties.get("roleDefinitionId")).rsplit("/", 1)[-1])
+            for one in self.assignments(object_id, scopes_above(scope))
+        )
+        return [one for one in found if one is not None]
 
     def any_role(self, object_id: str) -> bool:
         """Whether ``object_id`` holds any role, anywhere in the subscription."""
-        return any(
-            assignment.properties["principalId"].lower() == object_id.lower()
-            for assignment in self._store.find(type=ASSIGNMENT_TYPE)
-        )
+        where = f"type='{ASSIGNMENT_TYPE}' AND {_PRINCIPAL}=?"
+        sql = f"SELECT 1 FROM resources WHERE {where} LIMIT 1"  # noqa: S608
+        return bool(self._store.query(sql, (object_id.lower(),)))
 
     def allowed(self, object_id: str, action: str, scope: str, *, data: bool = False) -> bool:
         """Whether ``object_id`` may do ``action`` at ``scope``; ``data``: a data-plane action."""

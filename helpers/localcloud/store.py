@@ -255,9 +255,13 @@ class Store:
         fields = {"type": type, "name": name, "resource_group": resource_group, "parent": parent}
         given = {column: value for column, value in fields.items() if value is not None}
         where = " AND ".join(f"{column}=? COLLATE NOCASE" for column in given) or "1"
+        return self.select(where, tuple(given.values()))
+
+    def select(self, where: str, parameters: Sequence[Any] = ()) -> list[Resource]:
+        """Resources that an SQL condition holds for, in the order of their creation."""
         rows = self.query(
             f"SELECT * FROM resources WHERE {where} ORDER BY created, key",  # noqa: S608
-            tuple(given.values()),
+            parameters,
         )
         return _resources(rows)
 
