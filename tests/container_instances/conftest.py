@@ -8,7 +8,7 @@ import pytest
 
 from helpers.localcloud import container_instances
 from helpers.localcloud.cloud import Cloud
-from helpers.localcloud.container_instances import group, image
+from helpers.localcloud.container_instances import group, image, running_container
 
 from .groups import Azure, Images
 
@@ -18,7 +18,7 @@ def images(monkeypatch: pytest.MonkeyPatch) -> Images:
     images = Images()
     monkeypatch.setattr(group, "pull", images.pull)
     monkeypatch.setattr(image, "check", images.pull)
-    monkeypatch.setattr(group, "FIRST_DELAY", 0.05)
+    monkeypatch.setattr(running_container, "FIRST_DELAY", 0.05)
     monkeypatch.setattr(group, "GRACE", 0.5)
     return images
 

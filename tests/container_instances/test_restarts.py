@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from helpers.localcloud.container_instances import group
+from helpers.localcloud.container_instances import running_container
 
 from .groups import Azure, Images
 
@@ -63,8 +63,8 @@ CLOCK = ("sh", "-c", "date +%s.%N; exit 3")
 def test_each_restart_waits_twice_as_long_up_to_a_limit(
     azure: Azure, images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group, "FIRST_DELAY", 0.1)
-    monkeypatch.setattr(group, "LONGEST_DELAY", 0.4)
+    monkeypatch.setattr(running_container, "FIRST_DELAY", 0.1)
+    monkeypatch.setattr(running_container, "LONGEST_DELAY", 0.4)
     images.known["app.azurecr.io/clock:1"] = CLOCK
     azure.put(image="app.azurecr.io/clock:1", restartPolicy="Always")
     restarted(azure, 8)  # without the limit the eighth would wait for half a minute
@@ -80,7 +80,7 @@ def test_each_restart_waits_twice_as_long_up_to_a_limit(
 def test_a_container_that_has_run_well_is_restarted_as_if_for_the_first_time(
     azure: Azure, images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group, "STEADY", 0.0)
+    monkeypatch.setattr(running_container, "STEADY", 0.0)
     images.known["app.azurecr.io/clock:1"] = CLOCK
     azure.put(image="app.azurecr.io/clock:1", restartPolicy="OnFailure")
     restarted(azure, 10)  # with a delay that doubles, the tenth would wait for 25 s
@@ -89,7 +89,7 @@ def test_a_container_that_has_run_well_is_restarted_as_if_for_the_first_time(
 def test_a_group_that_is_stopped_is_not_restarted(
     azure: Azure, images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group, "FIRST_DELAY", 0.3)
+    monkeypatch.setattr(running_container, "FIRST_DELAY", 0.3)
     images.known["app.azurecr.io/clock:1"] = CLOCK
     azure.put(image="app.azurecr.io/clock:1", restartPolicy="Always")
     restarted(azure, 1)

@@ -2,72 +2,27 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import errno
-import hashlib
 import logging
 import queue
-import tempfile
 import threading
-import time
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from .. import timestamps
 from ..cloud import Cloud
 from ..containers.errors import SandboxError
-from ..containers.sandboxes.container import Container, ContainerSpec, Limits, Mount
-from ..containers.sandboxes.machine import IN_A_CHROOT
-from ..containers.sandboxes.network import Network
+from ..containers.sandboxes.container import Container
 from ..containers.sandboxes.sandbox import Sandbox
 from ..errors import CloudError, words_of
 from ..operations import IN_PROGRESS
-from ..root_folder import RootFolder, remove_tree
-from ..store import Resource
 from . import logs
 from .image import PulledImage, pull
+from .running_group import RunningGroup
 from .state import GroupState
 
 log = logging.getLogger(__name__)
 
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL
-FIRST_DELAY, LONGEST_DELAY = 1.0, 60.0  # seconds before a restart: doubled each time
-STEADY = 60.0  # seconds after which a container counts as healthy: the delay begins anew
-
-
-@dataclass
-class _Running:
-    """One container of the group while the group runs."""
-
-    name: str
-    properties: dict[str, Any]
-    image: PulledImage
-    log: logs.Log
-    container: Container | None = None
-    started: float = 0.0
-    restarts: int = 0
-    delay: float = field(default_factory=lambda: FIRST_DELAY)
-    restart_at: float | None = None
-    exit_code: int | None = None
-    mounts: tuple[Mount, ...] = ()
-
-
-@dataclass
-class _Group:
-    """What runs of one generation of the resource."""
-
-    state: GroupState
-    resource: Resource
-    network: Network
-    folder: Path
-    containers: dict[str, _Running] = field(default_factory=dict)
-
-    @property
-    def generation(self) -> str:
-        """Which version of the resource this is."""
-        return str(self.resource.private["generation"])
 
 
 class GroupWorker:
@@ -81,7 +36,7 @@ class GroupWorker:
         self._predecessor = predecessor  # still cleaning up a group that was deleted
         self._sandbox = Sandbox(cloud)
         self._inbox: queue.Queue[tuple[str, Container | None, str]] = queue.Queue()
-        self._group: _Group | None = None
+        self._group: RunningGroup | None = None
         self._thread = threading.Thread(target=self._work, name=f"group {resource_id}", daemon=True)
         self._thread.start()
 
@@ -91,6 +46,9 @@ class GroupWorker:
         ``operation`` is the id of the long-running operation that ends with it.
         """
         self._inbox.put((action, None, operation))
+
+    def _exited(self, container: Container, name: str) -> None:
+        self._inbox.put(("exited", container, name))
 
     @property
     def ended(self) -> bool:
@@ -113,7 +71,8 @@ class GroupWorker:
                 continue
             try:
                 if action == "exited":
-                    self._exited(name, container)
+                    if self._group is not None and container is not None:
+                        self._group.exited(name, container)
                 elif action in ("delete", "quit"):
                     self._end(GRACE if action == "delete" else 1.0)
                     if action == "delete":
@@ -177,7 +136,7 @@ class GroupWorker:
         if failed:
             raise self._failed(state)
         try:
-            group = self._prepare(state, resource, images)
+            group = RunningGroup(self._cloud, self._sandbox, state, resource, images, self._exited)
         except (SandboxError, OSError) as error:
             reason = words_of(error)
             state.group_event("Failed", reason, "Warning")
@@ -186,8 +145,7 @@ class GroupWorker:
                 state.container(item["name"], "Waiting", detailStatus=reason)
             raise self._failed(state) from None
         self._group = group
-        started = [self._start(group, running) for running in group.containers.values()]
-        if not all(started):
+        if not group.start():
             raise self._failed(state)
         state.group(provisioning="Succeeded", state="Running")
 
@@ -216,163 +174,14 @@ class GroupWorker:
         state.event(name, "Pulled", f'Successfully pulled image "{image}" ({pulled.digest})')
         return pulled
 
-    def _prepare(
-        self, state: GroupState, resource: Resource, images: dict[str, PulledImage]
-    ) -> _Group:
-        network = Network.create(self._cloud, resource.name)
-        folder = Path(tempfile.mkdtemp(prefix="group-", dir=self._cloud.scratch))
-        group = _Group(state, resource, network, folder)
-        try:
-            complete = resource.private["properties"]
-            volumes = {volume["name"]: volume for volume in complete.get("volumes") or []}
-            for name, volume in volumes.items():
-                _fill_volume(folder / name, volume)
-            for item in complete["containers"]:
-                properties = item["properties"]
-                running = _Running(
-                    item["name"],
-                    properties,
-                    images[item["name"]],
-                    logs.Log(self._cloud, self._id, item["name"]),
-                    mounts=tuple(
-                        Mount(folder / m["name"], m["mountPath"], bool(m.get("readOnly")))
-                        for m in properties.get("volumeMounts") or []
-                    ),
-                )
-                running.log.clear()
-                network.add_name(item["name"])
-                group.containers[item["name"]] = running
-            if network.mode == "chroot":
-                state.group_event("SharedNetwork", f"{IN_A_CHROOT}.", "Warning")
-            self._publish(group)
-        except BaseException:
-            network.close()
-            remove_tree(folder)
-            raise
-        return group
-
-    def _publish(self, group: _Group) -> None:
-        """Open the ports on the group's address; a port in use is replaced by a free one."""
-        private = group.resource.private
-        mapped = []
-        for item in private["ports"]:
-            address, wanted = private["address"], item["host"]
-            try:
-                got = group.network.publish(address, wanted, item["container"])
-            except OSError as error:
-                if error.errno not in (errno.EADDRINUSE, errno.EACCES, errno.EPERM):
-                    raise
-                got = group.network.publish(address, 0, item["container"])
-                group.state.group_event(
-                    "PortReplaced",
-                    f"Port {wanted} of {address} cannot be used ({error.strerror}): port "
-                    f"{item['container']} of the containers is at {address}:{got} instead.",
-                    "Warning",
-                )
-            mapped.append({"container": item["container"], "host": got})
-        if mapped != private["ports"]:
-            group.state.ports(mapped)
-
     # -- containers --------------------------------------------------------------------------------
 
-    def _start(self, group: _Group, running: _Running) -> bool:
-        image, properties = running.image, running.properties
-        environment = dict(image.environment)
-        for variable in properties.get("environmentVariables") or []:
-            value = variable.get("value")
-            environment[variable["name"]] = (
-                value if value is not None else variable.get("secureValue") or ""
-            )
-        requests = properties["resources"]["requests"]
-        hashed = int(hashlib.sha256(self._id.lower().encode()).hexdigest(), 16)
-        spec = ContainerSpec(
-            lowers=image.lowers,
-            argv=tuple(properties.get("command") or image.argv),
-            environment=environment,
-            working_dir=image.working_dir,
-            user=image.user,
-            hostname=f"SandboxHost-{hashed % 10**18:018d}",
-            mounts=running.mounts,
-            network=group.network,
-            platform=image.platform,
-            volumes=image.volumes,
-            limits=Limits(memory=int(float(requests["memoryInGB"]) * (1 << 30))),
-        )
-        running.restart_at, running.exit_code = None, None
-        try:
-            container = self._sandbox.start(spec, running.log.append, f"{running.name}")
-        except SandboxError as error:
-            group.state.event(running.name, "Failed", f"Error: {error}", "Warning")
-            group.state.container(running.name, "Waiting", detailStatus=f"Error: {error}")
-            return False
-        running.container, running.started = container, time.monotonic()
-        group.state.event(running.name, "Created", "Created container")
-        group.state.event(running.name, "Started", "Started container")
-        group.state.container(
-            running.name,
-            "Running",
-            startTime=timestamps.milliseconds(),
-            restartCount=running.restarts,
-        )
-        threading.Thread(
-            target=self._watch, args=(container, running.name), name="watch", daemon=True
-        ).start()
-        return True
-
-    def _watch(self, container: Container, name: str) -> None:
-        container.wait()
-        self._inbox.put(("exited", container, name))
-
-    def _exited(self, name: str, container: Container | None) -> None:
-        group = self._group
-        running = group.containers.get(name) if group else None
-        if group is None or running is None or running.container is not container:
-            return  # one that was replaced meanwhile
-        code = container.exit_code if container is not None else None
-        assert code is not None
-        running.container, running.exit_code = None, code
-        if container is not None and container.refusal:
-            group.state.event(name, "Failed", f"Error: {container.refusal}", "Warning")
-        outcome = "Completed" if code == 0 else "Error"
-        group.state.container(
-            name,
-            "Terminated",
-            exitCode=code,
-            finishTime=timestamps.milliseconds(),
-            detailStatus=outcome,
-        )
-        policy = group.resource.private["properties"]["restartPolicy"]
-        if policy == "Always" or (policy == "OnFailure" and code != 0):
-            if time.monotonic() - running.started > STEADY:
-                running.delay = FIRST_DELAY
-            running.restart_at = time.monotonic() + running.delay
-            group.state.event(
-                name, "BackOff", f"Back-off restarting container; exit code {code}", "Warning"
-            )
-            running.delay = min(running.delay * 2, LONGEST_DELAY)
-            return
-        codes = [item.exit_code for item in group.containers.values()]
-        if all(code is not None for code in codes):
-            group.state.group(state="Succeeded" if not any(codes) else "Failed")
-            group.network.close()
-
     def _until_restart(self) -> float | None:
-        """Seconds until the next restart, None when none is due."""
-        due = [
-            item.restart_at
-            for item in (self._group.containers.values() if self._group else ())
-            if item.restart_at is not None
-        ]
-        return max(0.0, min(due) - time.monotonic()) if due else None
+        return self._group.until_restart() if self._group is not None else None
 
     def _restart_due(self) -> None:
-        group = self._group
-        for running in list(group.containers.values()) if group else ():
-            if running.restart_at is not None and running.restart_at <= time.monotonic():
-                assert group is not None
-                running.restarts += 1
-                if not self._start(group, running):
-                    running.restart_at = time.monotonic() + running.delay
+        if self._group is not None:
+            self._group.restart_due()
 
     # -- the end -----------------------------------------------------------------------------------
 
@@ -400,24 +209,7 @@ class GroupWorker:
     def _end(self, grace: float) -> dict[str, int]:
         """Stop every container; returns the exit codes of those that ran."""
         group, self._group = self._group, None
-        if group is None:
-            return {}
-        codes: dict[str, int] = {}
-        threads = []
-        for item in group.containers.values():
-            if item.container is None:
-                continue
-
-            def stop(item: _Running = item, container: Container = item.container) -> None:
-                codes[item.name] = container.stop(grace, item.image.stop_signal)
-
-            threads.append(threading.Thread(target=stop, name="stop"))
-            threads[-1].start()
-        for thread in threads:
-            thread.join()
-        group.network.close()
-        remove_tree(group.folder)
-        return codes
+        return group.end(grace) if group is not None else {}
 
     def _fail_whole(self, message: str) -> None:
         with contextlib.suppress(Exception):
@@ -426,15 +218,3 @@ class GroupWorker:
                 state = GroupState(self._cloud, resource)
                 state.group_event("Failed", message, "Warning")
                 state.group(provisioning="Failed", state="Failed")
-
-
-def _fill_volume(folder: Path, volume: dict[str, Any]) -> None:
-    """An empty directory, or one with a file for each secret: whoever a container runs as may use it.
-
-    Above it is a folder of this user alone.
-    """
-    folder.mkdir(mode=0o755)
-    folder.chmod(0o755 if volume.get("secret") else 0o777)
-    with RootFolder(folder) as opened:
-        for key, value in (volume.get("secret") or {}).items():
-            opened.write(key, base64.b64decode(value), 0o644)
