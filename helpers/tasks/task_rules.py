@@ -14,19 +14,18 @@ from ..localcloud.containers.errors import BuildError
 from ..localcloud.containers.networks import OWN
 from ..localcloud.containers.running import NAME
 from ..localcloud.tasks.definitions import aliases, definition
+from ..localcloud.tasks.definitions.agent_command import BUILDKIT
 from ..localcloud.tasks.definitions.build_command import (
     BuildCommand,
-    BuildCommandError,
     ScannedCommand,
     is_remote,
 )
 from ..localcloud.tasks.definitions.image_names import normalized
 from ..localcloud.tasks.definitions.task_file import Step, Task
 from ..localcloud.tasks.definitions.words import ShellError, split
-from ..localcloud.tasks.errors import TaskError
+from ..localcloud.tasks.errors import TaskError, UsageError
 from ..localcloud.tasks.templating.render_options import RenderOptions
 from ..localcloud.tasks.tools import docker_run
-from ..localcloud.tasks.tools.arguments import UsageError
 from . import dockerfile_rules, files, property_rules
 from .dockerfile_rules import UNKNOWN, Build
 from .findings import ERROR, WARNING, Finding
@@ -247,7 +246,7 @@ def _command(
 def _tags(step: Step) -> list[str]:
     try:
         return BuildCommand.parse(split(step.build)).tags
-    except (ShellError, BuildCommandError):
+    except (ShellError, UsageError):
         return []
 
 
@@ -259,11 +258,12 @@ def _build(
     *,
     changed: bool,
 ) -> Iterator[Finding]:
+    yield from _switch(file, step, place)
     scanned = ScannedCommand.of(step.build)
     try:
         command = BuildCommand.parse(split(step.build))
         buildkit = _frontend(step).buildkit
-    except (ShellError, BuildCommandError, BuildError) as error:
+    except (ShellError, UsageError, BuildError) as error:
         told = error.message if isinstance(error, BuildError) else str(error)
         yield Finding(
             *(file.name, *place, ERROR, "build-refused"),
@@ -300,15 +300,25 @@ def _build(
 
 
 def _frontend(step: Step) -> Frontend:
-    """The builder that the run takes. Raises :class:`BuildError` for a switch that is no boolean."""
+    """The builder that the run takes. Raises :class:`BuildError`."""
     try:
         environment = docker_run.of_step(step).environment
     except (ShellError, UsageError):  # told where the env stands
         environment = {}
-    frontend = chosen(environment, buildx=step.is_cached)
-    if not frontend.buildkit:  # the agent has switched it off, whatever the step says
-        chosen(dict(pair.split("=", 1) for pair in step.env if "=" in pair))
-    return frontend
+    return chosen(environment, buildx=step.is_cached)
+
+
+def _switch(file: TaskFile, step: Step, place: tuple[int, int]) -> Iterator[Finding]:
+    """A DOCKER_BUILDKIT that switches nothing: the agent looks for 1 alone, else it adds 0."""
+    for pair in step.env:
+        name, equals, value = pair.replace('"', "").replace("'", "").partition("=")
+        if name == BUILDKIT and equals and value not in ("0", "1") and UNKNOWN not in value:
+            yield Finding(
+                *(file.name, *_find(file.text, name, value, place), WARNING, "buildkit-value"),
+                f"step {step.id}: {pair} does not switch BuildKit on: the agent looks for "
+                f"{BUILDKIT}=1, and adds {BUILDKIT}=0 where it does not find it",
+                f"Write {BUILDKIT}=1, or leave it out",
+            )
 
 
 def _path(root: Path, step: Step, name: str) -> Path | None:

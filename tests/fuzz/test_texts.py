@@ -18,9 +18,9 @@ from helpers.localcloud.reference import InvalidReferenceError, Reference
 from helpers.localcloud.root_folder import RootFolder
 from helpers.localcloud.tasks import run_filter
 from helpers.localcloud.tasks.definitions import definition, words
-from helpers.localcloud.tasks.definitions.build_command import BuildCommand, BuildCommandError
+from helpers.localcloud.tasks.definitions.build_command import BuildCommand
 from helpers.localcloud.tasks.definitions.graph import Graph
-from helpers.localcloud.tasks.errors import TaskError
+from helpers.localcloud.tasks.errors import TaskError, UsageError
 from helpers.localcloud.tasks.templating import template
 from helpers.localcloud.tasks.templating.functions import FUNCTIONS
 from helpers.localcloud.tasks.templating.render_options import RenderOptions
@@ -244,7 +244,7 @@ def test_task_files(text: str) -> None:
     )
 )
 def test_commands_of_steps(text: str) -> None:
-    with understood(words.ShellError, BuildCommandError):
+    with understood(words.ShellError, UsageError):
         BuildCommand.parse(words.split(text, {"a": "b c"}))
 
 

@@ -9,12 +9,13 @@ import yaml
 
 from helpers.localcloud.tasks.definitions.build_command import (
     BuildCommand,
-    BuildCommandError,
     ScannedCommand,
     is_remote,
 )
 from helpers.localcloud.tasks.definitions.build_dependencies import BuildDependency
+from helpers.localcloud.tasks.definitions.extra_hosts import extra_hosts
 from helpers.localcloud.tasks.definitions.image_names import ImageName, ImageNameError
+from helpers.localcloud.tasks.errors import UsageError
 from helpers.localcloud.tasks.tools import docker_run
 
 DIGEST = "sha256:" + "1" * 64
@@ -59,21 +60,50 @@ def test_memory_of_a_build_is_a_size_as_that_of_a_container() -> None:
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (["--squash", "."], "--squash: Docker has it with experimental features alone"),
+        (["--squash", "."], '"--squash" is only supported on a Docker daemon with experimental'),
         (["--network", "mine", "."], "network mine not found"),
-        (["--memory", "much", "."], "'much' is no size"),
-        (["--memory", "9" * 5000, "."], "9' is no size"),
-        (["--memory", "8192p", "."], "'8192p' is no size"),
-        (["--never-heard-of", "."], "the local cloud does not implement the build option --never"),
+        (["--memory", "much", "."], "invalid size: 'much'"),
+        (["--memory", "9" * 5000, "."], "invalid size: '9"),
+        (["--memory", "8192p", "."], "invalid size: '8192p'"),
+        (["--never-heard-of", "."], "unknown flag: --never-heard-of"),
+        (["-o", "x", "."], "does not implement the option --output of docker build: what a build"),
         (["--no-cache=perhaps", "."], 'invalid argument "perhaps" for "--no-cache" flag'),
-        (["-t"], "-t needs a value"),
+        (["-t"], "flag needs an argument: 't' in -t"),
+        (["--isolation", "hyperv", "."], 'Unsupported isolation: "hyperv"'),
+        (["--security-opt=x", "."], "does not support setting security options on build"),
         (["-t", "a"], "exactly one context"),
         (["a", "b"], "it has 2: a b"),
     ],
 )
 def test_options_that_are_lacking_are_named(words: list[str], named: str) -> None:
-    with pytest.raises(BuildCommandError, match=named):
+    with pytest.raises(UsageError, match=named):
         BuildCommand.parse(words)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a:b", 'invalid IP address in add-host: "b"'),
+        ("a", 'bad format for add-host: "a"'),
+        ("a:", 'invalid IP address in add-host: ""'),
+        (":1.2.3.4", 'bad format for add-host: ":1.2.3.4"'),
+        ("a:1.2.3.4.5", 'invalid IP address in add-host: "1.2.3.4.5"'),
+        ("a:01.2.3.4", 'invalid IP address in add-host: "01.2.3.4"'),
+        ("a:fe80::1%eth0", 'invalid IP address in add-host: "fe80::1%eth0"'),
+        ("a:host-gateway", "does not implement docker build --add-host with host-gateway"),
+    ],
+)
+def test_a_host_that_is_none_is_refused_in_dockers_words(text: str, told: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        BuildCommand.parse(["--add-host", text, "."])
+    assert told in str(raised.value)
+    with pytest.raises(UsageError, match="add-host"):
+        extra_hosts([text], "run")
+
+
+def test_hosts_of_a_build() -> None:
+    words = ["--add-host", "a:1.2.3.4", "--add-host=b:::1", "--isolation=default", "."]
+    assert BuildCommand.parse(words).hosts == [("1.2.3.4", "a"), ("::1", "b")]
 
 
 @pytest.mark.parametrize(

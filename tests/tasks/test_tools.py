@@ -5,15 +5,29 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
+from helpers.localcloud.blobs.account import BlobAccount
 from helpers.localcloud.cloud import Cloud
-from helpers.localcloud.containers.engine import Engine
-from helpers.localcloud.root_folder import RootFolder
-from helpers.localcloud.tasks.tools import ToolContext, az, docker
+from helpers.localcloud.store import Resource
+from helpers.localcloud.tasks.execution.agent import Agent
+from helpers.localcloud.tasks.execution.attempts import Attempts
+from helpers.localcloud.tasks.execution.build_step import BuildSteps
+from helpers.localcloud.tasks.execution.docker_config import DockerConfig
+from helpers.localcloud.tasks.execution.log import RunLog
+from helpers.localcloud.tasks.execution.run_identity import RunIdentity
+from helpers.localcloud.tasks.execution.session import RunSession
+from helpers.localcloud.tasks.execution.source import Source
+from helpers.localcloud.tasks.execution.step_tools import StepTools
+from helpers.localcloud.tasks.execution.stop import Stop
+from helpers.localcloud.tasks.runs import Run
+from helpers.localcloud.tasks.tools import az, docker
 
 BASE = "node:15-alpine"
+TYPE = "Microsoft.ContainerRegistry/registries"
+REGISTRY = f"/subscriptions/{UUID(int=0)}/resourceGroups/g/providers/{TYPE}/r"
 _GROUP = ("-g", "g", "-n", "n")
 
 
@@ -21,22 +35,26 @@ CREATE = ["container", "create", "-g", "g", "-n", "n", "--image", "i", "-l", "x"
 
 
 class Tools:
-    """Runs tool commands; remembers what they printed."""
+    """Runs tool commands as the steps of one run; remembers what they printed."""
 
     def __init__(self, cloud: Cloud, folder: Path) -> None:
         self.lines: list[str] = []
-        self.workspace = folder / "workspace"
-        self.workspace.mkdir()
-        self.context = ToolContext(
-            session=Engine(cloud).session(),
-            cloud=cloud,
-            identity=None,
-            state=folder / "state",
-            workspace=RootFolder(folder / "workspace"),
-            environment={"GIVEN": "value"},
-            log=self.lines.append,
+        self.workspace, home = folder / "workspace", folder / "home"
+        for one in (self.workspace, home):
+            one.mkdir()
+        properties = {"loginServer": "r.azurecr.io"}
+        registry = Resource(REGISTRY, TYPE, "r", "g", {"properties": properties})
+        run = Run(registry.id, "ca1", 1, "Running", "", 0.0, {}, {})
+        log = RunLog(BlobAccount(cloud).run_log(run.registry_id, run.run_id))
+        source = Source(self.workspace)
+        agent = Agent(cloud, run, registry, log, Stop(), source, home, folder, identity=None)
+        config = DockerConfig(cloud, home, log.masker)
+        self.session = RunSession(
+            cloud, log.masker.cut, config, RunIdentity(cloud, None, log.masker.hide)
         )
-        self.context.state.mkdir()
+        self.tools = StepTools(agent, self.session)
+        self.tools.builds = BuildSteps(agent, self.session, Attempts(agent, self.session))
+        self.context = self.tools.context({"GIVEN": "value"}, self.lines.append)
 
     def docker(self, *words: str) -> tuple[int, str]:
         self.lines.clear()
@@ -77,10 +95,11 @@ def test_docker_pull_tag_images_inspect(tools: Tools) -> None:
 
 def test_docker_build_and_run(tools: Tools) -> None:
     (tools.workspace / "Dockerfile").write_text(
-        f"FROM {BASE}\nARG GIVEN\nRUN echo $GIVEN > /given\nCMD cat /given\n"
+        f"FROM {BASE}\nARG GIVEN\nRUN echo $GIVEN > /given; grep far /etc/hosts\nCMD cat /given\n"
     )
-    status, text = tools.docker("build", "-t", "made", "--build-arg", "GIVEN", ".")
-    assert status == 0, text
+    options = ("--build-arg", "GIVEN", "--add-host", "far:192.0.2.7")
+    status, text = tools.docker("build", "-t", "made", *options, ".")
+    assert (status, "192.0.2.7\tfar" in text) == (0, True), text
     assert tools.docker("run", "--rm", "made") == (0, "value")
     (tools.workspace / "file").write_text("shared")
     status, text = tools.docker(
@@ -111,8 +130,8 @@ def test_docker_build_and_run(tools: Tools) -> None:
         (["pull", "node:nothing"], 1, "manifest for node:nothing not found"),
         (["push", "nothing:1"], 1, "does not exist locally"),
         (["tag", "nothing", "x"], 1, "No such image: nothing"),
-        (["build", "../outside"], 125, "lies outside /workspace"),
-        (["build", "missing"], 125, "does not exist"),
+        (["build", "../outside"], 1, "the build context '../outside' lies outside the source code"),
+        (["build", "missing"], 1, "the build context 'missing' was not found in the source code"),
         (["run", "--frob", BASE], 125, "unknown flag: --frob"),
         (["run", "-x", BASE], 125, "unknown shorthand flag: 'x' in -x"),
         (["run", "--name"], 125, "flag needs an argument: --name"),

@@ -134,11 +134,13 @@ class Session:
         labels: Mapping[str, str] | None = None,
         network: str = "default",
         memory: int = 0,
+        hosts: Sequence[tuple[str, str]] = (),
         log: Log,
     ) -> BuildResult:
         """Build an image and tag it, with the classic builder unless ``frontend`` is BuildKit's.
 
-        ``dockerfile`` is in the context, or a file elsewhere; ``resources`` are for BuildKit alone.
+        ``dockerfile`` is in the context, or a file elsewhere; ``resources`` are for BuildKit alone;
+        ``hosts`` are addresses and names that a RUN knows.
         Raises :class:`BuildError` with file, line and instruction.
         """
         references = [parse_reference(tag) for tag in tags]
@@ -157,22 +159,15 @@ class Session:
         except ContextError as error:
             raise BuildError(f"unable to prepare context: {error}") from None
         arguments = dict(build_args or {})
+        host = _Host(self, network, memory, hosts)
         if frontend.buildkit:
-            parts = (
-                self._cloud,
-                _Host(self, network, memory),
-                source,
-                log,
-                arguments,
-                no_cache,
-                target,
-            )
+            parts = (self._cloud, host, source, log, arguments, no_cache, target)
             names = tuple((str(one), partial(self.images.name, one)) for one in references)
             return build_by_buildkit(text, name, frontend, resources, *parts, names)
         log(f"Sending build context to Docker daemon  {human_size(size)}")
         build = Build(
             self._cloud,
-            _Host(self, network, memory),
+            host,
             parse(text, name, frontend),
             source,
             log,
@@ -308,10 +303,13 @@ class Session:
 class _Host:
     """What a build uses of its session."""
 
-    def __init__(self, session: Session, network: str = "default", memory: int = 0) -> None:
+    def __init__(
+        self, session: Session, network: str, memory: int, hosts: Sequence[tuple[str, str]]
+    ) -> None:
         self._session = session
         self._network = network
         self._limits = Limits(memory=memory) if memory else Limits()
+        self._hosts = tuple(hosts)
 
     def resolve(self, reference: str, log: Log) -> Image:
         """The image of a FROM."""
@@ -359,7 +357,7 @@ class _Host:
             platform=stage.platform,
             limits=self._limits,
             volumes=tuple(stage.settings.get("Volumes") or {}),
-            hosts=(),
+            hosts=self._hosts,
         )
         record = Record(stage.short_id, argv, name, NONE if network == "none" else BRIDGE)
         try:

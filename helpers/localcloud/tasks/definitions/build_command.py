@@ -4,41 +4,40 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ...go_literals import boolean, size
+from ...go_literals import size
+from ..errors import ArgumentsError, UsageError
 from .dependency_scan import fields, trim_quotes
+from .extra_hosts import extra_hosts
+from .flags import Options
 
-_VALUES = {
-    "-t": "tag",
-    "--tag": "tag",
-    "-f": "file",
-    "--file": "file",
-    "--build-arg": "build-arg",
-    "--target": "target",
-    "--platform": "platform",
-    "--label": "label",
-    "--network": "network",
-    "-m": "memory",
-    "--memory": "memory",
-    "--secret": "secret",
-    "--build-context": "build-context",
-    "--ssh": "ssh",
-}
-_SWITCHES = {"--no-cache": "no_cache", "--pull": "pull"}
-# What changes nothing that could be seen here: other processes of this machine, caches, the display.
-_IGNORED_VALUES = {
-    *("--cache-from", "--progress", "--shm-size", "--ulimit", "--memory-swap", "--cgroup-parent"),
-    *("-c", "--cpu-shares", "--cpu-period", "--cpu-quota", "--cpuset-cpus", "--cpuset-mems"),
-}
-_IGNORED_SWITCHES = {"--rm", "--force-rm", "-q", "--quiet", "--compress", "--disable-content-trust"}
-_MISSING = {
-    "--squash": "Docker has it with experimental features alone; write fewer RUN instructions",
-    "--add-host": "a build reaches the hosts of the local cloud alone",
-    "--isolation": "it is for Windows",
-    "--security-opt": "what a container may do is always the same",
-    "--iidfile": "the log tells the id of the image",
-}
+_OPTIONS = Options(
+    "build",
+    values=(
+        *("-t --tag", "-f --file", "--build-arg", "--target", "--platform", "--label", "--network"),
+        *("-m --memory", "--secret", "--build-context", "--ssh", "--add-host", "--isolation"),
+    ),
+    switches=("--no-cache", "--pull"),
+    # What changes nothing that could be seen here: other processes of this machine, caches, display.
+    ignored_values=(
+        *("--cache-from", "--progress", "--shm-size", "--ulimit", "--memory-swap"),
+        *("--cgroup-parent", "-c --cpu-shares", "--cpu-period", "--cpu-quota"),
+        *("--cpuset-cpus", "--cpuset-mems"),
+    ),
+    ignored_switches=("--rm", "--force-rm", "-q --quiet", "--compress", "--disable-content-trust"),
+    missing={
+        "--iidfile": "the log tells the id of the image",
+        "-o --output": "what a build makes is an image; a container of it can copy files to /workspace",
+        "--cache-to": "write cache: enabled into the step",
+    },
+    refused={
+        "--squash": '"--squash" is only supported on a Docker daemon with experimental features enabled',
+        "--security-opt": "Error response from daemon: The daemon on this platform does not support "
+        "setting security options on build",
+    },
+)
 # Docker, pkg/urlutil; acr-builder, util/url.go.
 _GIT = re.compile(r"(?:https?://.*\.git(?:#.+)?$|git://|github\.com/|git@)")
 _URL = re.compile(r"(?:https?|oci)://", re.IGNORECASE)
@@ -46,10 +45,6 @@ _AZURE_GIT = re.compile(
     r"https://(?:[^/]*dev\.azure\.com[^/]*|[^/]*\.visualstudio\.com)/[^?]*/_git/[^?]*$",
     re.IGNORECASE,
 )
-
-
-class BuildCommandError(ValueError):
-    """The words are no build that the local cloud can do; the text names the option."""
 
 
 @dataclass
@@ -72,6 +67,7 @@ class BuildCommand:
     secrets: list[str] = field(default_factory=list)
     build_contexts: list[str] = field(default_factory=list)
     ssh: list[str] = field(default_factory=list)
+    hosts: list[tuple[str, str]] = field(default_factory=list)  # addresses and names for RUN
 
     @property
     def path(self) -> str:
@@ -80,68 +76,53 @@ class BuildCommand:
 
     @classmethod
     def parse(cls, words: list[str]) -> BuildCommand:
-        """Read the words after ``docker build``. Raises :class:`BuildCommandError`."""
-        build = cls()
-        contexts: list[str] = []
-        rest = list(words)
-        while rest:
-            word = rest.pop(0)
-            if not word.startswith("-") or word == "-":
-                contexts.append(word)
-                continue
-            name, equals, value = word.partition("=")
-            if name[:2] in ("-t", "-f", "-m", "-c") and len(name) > 2 and not name.startswith("--"):
-                name, equals, value = word[:2], "=", word[2:].removeprefix("=")
-            if name in _SWITCHES:
-                setattr(build, _SWITCHES[name], _is_on(name, value if equals else "true"))
-            elif name in _IGNORED_SWITCHES:
-                continue
-            elif name in _VALUES or name in _IGNORED_VALUES:
-                if not equals and not rest:
-                    raise BuildCommandError(f"the build option {name} needs a value")
-                build._set(_VALUES.get(name, ""), value if equals else rest.pop(0))
-            else:
-                why = f": {_MISSING[name]}" if name in _MISSING else ""
-                raise BuildCommandError(
-                    f"the local cloud does not implement the build option {name}{why}"
-                )
-        if len(contexts) != 1:
-            raise BuildCommandError(
-                f"a build needs exactly one context, like '.'; it has {len(contexts)}: "
-                + " ".join(contexts)
+        """Read the words after ``docker build``. Raises :class:`UsageError`."""
+        read = _OPTIONS.read(words)
+        if len(read.arguments) != 1:
+            raise ArgumentsError(
+                "a build needs exactly one context, like '.'; it has "
+                f"{len(read.arguments)}: {' '.join(read.arguments)}"
             )
-        build.context = contexts[0]
-        return build
+        isolation = read.last("isolation", "default")
+        if isolation not in ("", "default"):
+            raise UsageError(f'Error response from daemon: Unsupported isolation: "{isolation}"')
+        return cls(
+            context=read.arguments[0],
+            dockerfile=read.last("file"),
+            tags=read.all("tag"),
+            build_args=_pairs(one for one in read.all("build-arg") if "=" in one),
+            bare_args=[one for one in read.all("build-arg") if "=" not in one],
+            target=read.last("target"),
+            platform=read.last("platform"),
+            no_cache=read.is_set("no-cache"),
+            pull=read.is_set("pull"),
+            labels=_pairs(read.all("label")),
+            network=_network(read.last("network", "default")),
+            memory=_memory(read.last("memory", "0")),
+            secrets=read.all("secret"),
+            build_contexts=read.all("build-context"),
+            ssh=read.all("ssh"),
+            hosts=extra_hosts(read.all("add-host"), "build"),
+        )
 
-    def _set(self, option: str, value: str) -> None:
-        several = {"tag": self.tags, "secret": self.secrets, "ssh": self.ssh}
-        several["build-context"] = self.build_contexts
-        if option in several:
-            several[option].append(value)
-        elif option == "build-arg":
-            name, equals, text = value.partition("=")
-            if equals:
-                self.build_args[name] = text
-            else:
-                self.bare_args.append(name)
-        elif option == "label":
-            name, _, text = value.partition("=")
-            self.labels[name] = text
-        elif option == "network":
-            if value not in ("default", "bridge", "none", "host"):
-                raise BuildCommandError(f"network {value} not found: a build has default or none")
-            self.network = "none" if value == "none" else "default"
-        elif option == "memory":
-            memory = size(value)
-            if memory is None:
-                raise BuildCommandError(f"invalid argument for --memory: {value!r} is no size")
-            self.memory = memory
-        elif option == "file":
-            self.dockerfile = value
-        elif option == "target":
-            self.target = value
-        elif option == "platform":
-            self.platform = value
+
+def _pairs(texts: Iterable[str]) -> dict[str, str]:
+    return dict(text.partition("=")[::2] for text in texts)
+
+
+def _network(name: str) -> str:
+    if name not in ("default", "bridge", "none", "host"):
+        raise UsageError(f"network {name} not found: a build has default or none")
+    return "none" if name == "none" else "default"
+
+
+def _memory(text: str) -> int:
+    found = size(text)
+    if found is None:
+        raise UsageError(
+            f'invalid argument "{text}" for "-m, --memory" flag: invalid size: \'{text}\''
+        )
+    return found
 
 
 @dataclass(frozen=True)
@@ -185,16 +166,6 @@ class ScannedCommand:
                 context = word
             before = word
         return cls(dockerfile, target, context, tuple(tags), tuple(build_args))
-
-
-def _is_on(name: str, value: str) -> bool:
-    found = boolean(value)
-    if found is None:
-        raise BuildCommandError(
-            f'invalid argument "{value}" for "{name}" flag: strconv.ParseBool: parsing "{value}": '
-            "invalid syntax"
-        )
-    return found
 
 
 def _dockerfile(named: str, context: str) -> str:

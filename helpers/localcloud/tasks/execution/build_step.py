@@ -22,7 +22,8 @@ from ..definitions.build_dependencies import BuildDependency
 from ..definitions.dependency_scan import ScanError, scan
 from ..definitions.image_names import SCRATCH, ImageName, ImageNameError
 from ..definitions.task_file import Step
-from ..definitions.words import split
+from ..definitions.words import ShellError, split
+from ..errors import UsageError
 from . import source
 from .agent import Agent, StepError
 from .attempts import Attempts, Log
@@ -129,6 +130,7 @@ class BuildSteps:
             labels=command.labels,
             network=command.network,
             memory=command.memory,
+            hosts=command.hosts,
             resources=self._resources(step, command, environment) if frontend.buildkit else NOTHING,
             log=log,
         )
@@ -308,7 +310,7 @@ def _looked(step: Step, scanned: ScannedCommand, name: str) -> str:
     """What to do about a Dockerfile that the scan has not found."""
     try:
         command = BuildCommand.parse(split(step.build))
-    except ValueError:  # the build itself tells what is wrong with the words
+    except (ShellError, UsageError):  # the build itself tells what is wrong with the words
         return ""
     if posixpath.normpath(command.path) == posixpath.normpath(name):
         return (

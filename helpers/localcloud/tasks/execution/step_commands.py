@@ -6,11 +6,10 @@ import contextlib
 
 from ...errors import CloudError
 from ..definitions import definition
-from ..definitions.build_command import BuildCommandError
 from ..definitions.build_dependencies import BuildDependency
 from ..definitions.words import AGENT, ShellError
+from ..errors import UsageError
 from ..tools import docker, docker_run
-from ..tools.arguments import UsageError
 from .agent import Agent, StepError
 from .attempts import Attempts, Log, timed_out
 from .build_step import BuildSteps
@@ -50,7 +49,7 @@ class StepCommands:
                     self._builds.run(step, self._environment(step))
                 else:
                     self._cmd(step)
-        except (ShellError, BuildCommandError) as error:
+        except (ShellError, UsageError) as error:
             raise StepError(str(error)) from None
 
     def prepare_volumes(self) -> None:

@@ -14,9 +14,7 @@ from ...errors import CloudError
 from ...reference import DOCKER_HUB, Reference
 from ...root_folder import RootFolder
 from ..definitions import agent_command
-from ..definitions.build_command import BuildCommandError
 from ..tools import ToolContext, az, docker
-from ..tools.arguments import UsageError
 from ..tools.server import Call
 from ..tools.volumes import Volumes
 from .agent import Agent, StepError
@@ -103,8 +101,6 @@ class StepTools:
         try:
             assert self.builds is not None
             return self.builds.call(words, environment, directory, log)
-        except BuildCommandError as error:
-            raise UsageError(str(error)) from None
         except StepError as error:
             log(str(error))
             return 1
@@ -169,5 +165,5 @@ class StepTools:
             cancelled=lambda: self._agent.cancelled.is_set() or not self._session.time_left(),
             directory=directory,
             tools=self,
-            given_volumes=self.volumes,
+            volumes=self.volumes,
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -49,18 +48,13 @@ class ToolContext:
     workspace: RootFolder  # /workspace of the step
     environment: dict[str, str]
     log: Log
+    tools: ToolImages
+    volumes: Volumes  # those with names that ``docker`` knows
     cancelled: Callable[[], bool] = lambda: False  # whether the step is to end
     registry: str = ""  # the login server of the run's registry
     error: Log | None = None  # standard error, where it is kept apart
     directory: str = ""  # the working directory, in the workspace
-    tools: ToolImages | None = None
     downloads: Callable[[str, Log], str] | None = None  # how the step pulls an image
-    given_volumes: Volumes | None = None  # those of the run
-
-    @cached_property
-    def volumes(self) -> Volumes:
-        """The named volumes that ``docker`` knows."""
-        return self.given_volumes or Volumes(self.state / "docker-volumes")
 
     def pull(self, image: str, log: Log) -> str:
         """Pull an image as often as the step says; its digest. Raises :class:`CloudError`."""

@@ -15,10 +15,11 @@ import requests
 from ...reference import login_server
 from ...registry.credentials import Credential
 from ...registry.tokens import sendable
+from ..errors import UsageError
 from . import ToolContext
 from .acr_filters import FilterError, by_repository
 from .acr_registry import PAGE, AcrError, AcrRegistry
-from .arguments import Parser, UsageError, stand_in
+from .arguments import Parser, stand_in
 from .purge import Purge, Rules
 
 MOST = 32  # requests at a time, what acr-cli takes

@@ -5,17 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import NoReturn
 
-
-class UsageError(Exception):
-    """A command line that the tool does not understand; ``status`` is what docker exits with."""
-
-    status = 125
-
-
-class ArgumentsError(UsageError):
-    """Too few or too many arguments."""
-
-    status = 1
+from ..errors import UsageError
 
 
 class Parser(argparse.ArgumentParser):

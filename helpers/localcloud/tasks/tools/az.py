@@ -14,8 +14,9 @@ import jmespath.exceptions
 import requests
 import yaml
 
+from ..errors import UsageError
 from . import ToolContext, az_commands, az_registries, az_repositories  # noqa: F401
-from .arguments import Parser, UsageError
+from .arguments import Parser
 from .az_account import AzError, Session
 from .az_registration import COMMANDS
 

@@ -7,7 +7,7 @@ from argparse import Namespace
 from typing import Any
 
 from ...resource_types import CONTAINER_GROUP_TYPE
-from .arguments import UsageError
+from ..errors import UsageError
 from .az_account import Session
 from .az_registration import FLAG, MANY, YES, command, confirm, flat
 

@@ -6,7 +6,8 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import Any
 
-from .arguments import Parser, UsageError
+from ..errors import UsageError
+from .arguments import Parser
 from .az_account import AzError, Session
 
 Define = Callable[[Parser], None]

@@ -7,16 +7,14 @@ from argparse import Namespace
 from collections.abc import Callable
 
 from ...containers.build.build_context import ContextError
-from ...containers.build.frontend import chosen
 from ...containers.engine import human_size
 from ...containers.errors import BuildError, SandboxError
 from ...errors import CloudError
 from ...reference import DOCKER_HUB, InvalidReferenceError
 from ...registry.credentials import Credential
-from ...root_folder import FileBelow
+from ..errors import UsageError
 from . import ToolContext, docker_containers, docker_exec, docker_networks, docker_run
-from .arguments import Parser, UsageError, stand_in
-from .files import inside
+from .arguments import Parser, stand_in
 from .tables import table
 
 DAEMON = "docker: Error response from daemon: "
@@ -153,47 +151,7 @@ def _tag(words: list[str], context: ToolContext) -> int:
 
 
 def _build(words: list[str], context: ToolContext) -> int:
-    if context.tools is not None:
-        return context.tools.build(words, context.environment, context.directory, context.log)
-
-    def define(parser: Parser) -> None:
-        parser.add_argument("context")
-        parser.add_argument("-t", "--tag", action="append", default=[])
-        parser.add_argument("-f", "--file", default="")
-        parser.add_argument("--build-arg", action="append", default=[])
-        parser.add_argument("--target")
-        parser.add_argument("--platform")
-        for name in ("--no-cache", "--pull", "--rm", "-q"):
-            parser.add_argument(name, action="store_true")
-
-    options = _parse("build", words, define)
-    place = inside(context, options.context)
-    file: str | FileBelow = options.file
-    if options.file:
-        real = inside(context, options.file)
-        prefix = "" if place == "." else f"{place}/"
-        within = real.startswith(prefix)
-        file = real[len(prefix) :] if within else FileBelow(context.workspace, real)
-    try:
-        folder = context.workspace.folder(place, links=False)
-    except OSError:
-        raise UsageError(f"{options.context} is no folder of /workspace") from None
-    given = {}
-    for pair in options.build_arg:
-        name, equals, value = pair.partition("=")
-        given[name] = value if equals else context.environment.get(name, "")
-    context.session.build(
-        folder,
-        dockerfile=file or "Dockerfile",
-        tags=options.tag,
-        build_args=given,
-        target=options.target,
-        no_cache=options.no_cache,
-        platform=options.platform,
-        frontend=chosen(context.environment),
-        log=context.log,
-    )
-    return 0
+    return context.tools.build(words, context.environment, context.directory, context.log)
 
 
 def _images(words: list[str], context: ToolContext) -> int:

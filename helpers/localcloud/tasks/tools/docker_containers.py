@@ -10,9 +10,9 @@ from ...containers.networks import EVERYWHERE
 from ...containers.running import Record
 from ...containers.sandboxes.container import signal_of
 from ...errors import CloudError
+from ..definitions.flags import Options, Read
+from ..errors import UsageError
 from . import ToolContext
-from .arguments import UsageError
-from .flags import Options, Read
 from .tables import table
 
 _GRACE = 10.0  # seconds between the polite signal of ``docker stop`` and SIGKILL

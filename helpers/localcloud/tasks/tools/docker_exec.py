@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ...containers.errors import SandboxError
 from ...containers.sandboxes.container import ContainerTimeoutError
+from ..definitions.flags import Options
 from . import ToolContext
 from .docker_run import variables
-from .flags import Options
 
 _CANNOT = 126
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 
 from ...containers.networks import OWN
 from ...errors import CloudError
+from ..definitions.flags import Options
+from ..errors import UsageError
 from . import ToolContext
-from .arguments import UsageError
-from .flags import Options
 from .tables import table
 
 _CREATE = Options(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ...containers.networks import HOST, NONE, Port
+from ..definitions.flags import Read
+from ..errors import UsageError
 from . import ToolContext
-from .arguments import UsageError
-from .flags import Read
 
 
 def ports(read: Read, image: str, context: ToolContext, network: str) -> list[Port]:

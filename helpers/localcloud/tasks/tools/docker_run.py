@@ -16,13 +16,14 @@ from ...go_literals import size
 from ...reference import InvalidReferenceError, Reference
 from ...root_folder import FileBelow
 from ..definitions import agent_command
+from ..definitions.extra_hosts import extra_hosts
+from ..definitions.flags import Options, Read
 from ..definitions.task_file import Step
 from ..definitions.words import AGENT, split
+from ..errors import UsageError
 from . import ToolContext
-from .arguments import UsageError
 from .docker_ports import ports
 from .files import WORKSPACE, inside
-from .flags import Options, Read
 
 _MEMORY_LEAST = 6 << 20  # bytes; Docker's
 _RIGHTS = "containers of the local cloud never get more rights than their run"
@@ -196,8 +197,8 @@ def execute(words: list[str], context: ToolContext) -> int:
     run = parse(words, context.environment, context)
     _make_directory(run.directory, context)
     tools = context.tools
-    call = None if tools is None or run.entrypoint else tools.call([run.image, *run.arguments])
-    if call is not None and tools is not None:
+    call = None if run.entrypoint else tools.call([run.image, *run.arguments])
+    if call is not None:
         directory = inside(context, run.directory or "/workspace")
         return tools.run(*call, run.environment, directory, context.log)
     fetched = _fetch(run, context)
@@ -220,8 +221,7 @@ def execute(words: list[str], context: ToolContext) -> int:
     if not network.startswith("container:") and not context.session.networks.knows(network):
         raise refused(f"network {network} not found")
     published = ports(run.read, run.image, context, network)
-    if tools is not None:
-        mounts += tools.mount(run.image, run.environment, network)
+    mounts += tools.mount(run.image, run.environment, network)
     record = Record(
         run.image,
         run.arguments,
@@ -244,30 +244,12 @@ def execute(words: list[str], context: ToolContext) -> int:
         log=context.log,
         memory=memory(run.read.last("memory")),
         record=record,
-        hosts=hosts(run),
+        hosts=extra_hosts(run.read.all("add-host"), "run"),
         detach=run.read.is_set("detach"),
     )
     if run.read.is_set("detach"):
         context.log(record.id)
     return status
-
-
-def hosts(run: Run) -> list[tuple[str, str]]:
-    """Addresses and names of ``--add-host``. Raises :class:`UsageError`."""
-    found = []
-    for text in run.read.all("add-host"):
-        name, colon, address = text.partition(":")
-        if not colon or not name:
-            raise UsageError(
-                f'invalid argument "{text}" for "--add-host" flag: bad format for add-host: "{text}"'
-            )
-        if address == "host-gateway":
-            raise UsageError(
-                "the local cloud does not implement docker run --add-host with host-gateway: a step "
-                "with 'network: host' reaches what the others publish. It works on Azure"
-            )
-        found.append((address, name))
-    return found
 
 
 def _make_directory(name: str, context: ToolContext) -> None:

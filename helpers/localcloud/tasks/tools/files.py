@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 from pathlib import PurePosixPath
 
+from ..errors import UsageError
 from . import ToolContext
-from .arguments import UsageError
 
 WORKSPACE = PurePosixPath("/workspace")
 

@@ -8,7 +8,7 @@ from secrets import token_hex
 
 from ...containers.running import NAME
 from ...root_folder import remove_tree
-from .arguments import UsageError
+from ..errors import UsageError
 
 
 class Volumes:

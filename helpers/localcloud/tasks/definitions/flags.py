@@ -6,21 +6,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ...go_literals import boolean
-from .arguments import ArgumentsError, UsageError
+from ..errors import ArgumentsError, UsageError
 
 
 @dataclass(frozen=True)
 class Options:
     """The options of one command, each as ``--long`` or ``-s --long``.
 
-    ``missing`` are those that docker has and the local cloud does not: name and reason. ``ignored``
-    change nothing that could be seen here.
+    ``missing`` are those that docker has and the local cloud does not: name and reason. ``refused``
+    are those that the agent's docker refuses: name and its words. ``ignored`` change nothing that
+    could be seen here.
     """
 
     command: str
     values: Iterable[str] = ()
     switches: Iterable[str] = ()
     missing: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
     ignored_values: Iterable[str] = ()
     ignored_switches: Iterable[str] = ()
     interspersed: bool = True  # whether options may stand behind arguments
@@ -137,6 +139,8 @@ class _Reader:
                 f"the local cloud does not implement the option {written.split()[-1]} of docker "
                 f"{self._options.command}{why and f': {why}'}. It works on Azure"
             )
+        if name in self._options.refused:
+            raise UsageError(self._options.refused[name])
         if name not in self._names:
             raise UsageError(unknown)
         return self._names[name]
