@@ -96,11 +96,11 @@ def test_an_update_of_a_wrong_shape_changes_nothing(registry: Registry) -> None:
 @pytest.mark.parametrize(
     ("change", "status", "message"),
     [
-        ({"timeout": "long"}, 400, "'timeout' must be a whole number"),
+        ({"timeout": "long"}, 400, "'timeout' must be an integer"),
         ({"platform": "Linux"}, 400, "'platform' must be an object"),
         ({"credentials": "x"}, 400, "'credentials' must be an object"),
-        ({"values": [{"name": "A", "value": 1}]}, 400, "'values[0].value' must be a text"),
-        ({"type": 1}, 400, "'type' must be a text"),
+        ({"values": [{"name": "A", "value": 1}]}, 400, "'values[0].value' must be a string"),
+        ({"type": 1}, 400, "The run request type '1' is invalid"),
         ({"agentPoolName": "pool"}, 501, "agentPoolName"),
     ],
 )

@@ -8,10 +8,11 @@ from typing import Any
 
 from ..blobs.account import BlobAccount
 from ..request_values import parse_number
-from ..resource_types import REGISTRY_TYPE, TASK_TYPE
+from ..resource_types import REGISTRY_TYPE
 from ..store import Resource
 from ..tasks.runs import Run, Runs
-from .routing import Call, Reply, Router, authorize, invalid, not_found
+from .routing import Call, Reply, Router, invalid, not_found
+from .run_requests import read_request, task_of
 
 _REGISTRY = (
     "/subscriptions/{subscription}/resourceGroups/{group}/providers/"
@@ -45,28 +46,12 @@ def _run(call: Call) -> Run:
 def schedule(call: Call) -> Reply:
     """Registries_ScheduleRun: a task, or a build or task file without one."""
     registry = _registry(call)
-    task = _task(call, registry) if call.body.get("type") == "TaskRunRequest" else None
+    request = read_request(call.body, "registries/scheduleRun")
     runs = Runs(call.cloud)
-    run = runs.queue(registry, call.body, task)
+    run = runs.queue(registry, request, task_of(call, registry, request))
     body = runs.render(run)
     shown = ("runId", "status", "lastUpdatedTime", "provisioningState", "isArchiveEnabled")
     return Reply(200, {**body, "properties": {name: body["properties"][name] for name in shown}})
-
-
-def _task(call: Call, registry: Resource) -> Resource:
-    task_id = call.body.get("taskId")
-    if not isinstance(task_id, str) or not task_id:
-        raise invalid("The TaskRunRequest requires 'taskId', the ARM id of the task.")
-    if not task_id.lower().startswith(f"{registry.key}/tasks/"):
-        raise invalid(
-            f"The task '{task_id}' does not belong to the registry '{registry.name}': schedule "
-            "the run at the task's own registry."
-        )
-    task = call.cloud.store.get(task_id)
-    if task is None or task.type.lower() != TASK_TYPE.lower():
-        raise not_found(TASK_TYPE, task_id)
-    authorize(call.cloud, call.principal, f"{TASK_TYPE}/read", task.id)
-    return task
 
 
 @router.operation("GET", _RUNS, f"{REGISTRY_TYPE}/runs/read")

@@ -9,11 +9,19 @@ from typing import Any
 
 from .. import timestamps
 from ..principals import Principal
-from ..resource_types import REGISTRY_TYPE, SCOPE_MAP_TYPE, TASK_TYPE, TOKEN_TYPE, VAULT_TYPE
+from ..resource_types import (
+    REGISTRY_TYPE,
+    SCOPE_MAP_TYPE,
+    TASK_RUN_TYPE,
+    TASK_TYPE,
+    TOKEN_TYPE,
+    VAULT_TYPE,
+)
 from ..store import Resource, Store
 
 # The types that Azure shows it of, as far as traffic has been recorded.
-_TYPES = {one.lower() for one in (REGISTRY_TYPE, SCOPE_MAP_TYPE, TASK_TYPE, TOKEN_TYPE, VAULT_TYPE)}
+_SHOWN = (REGISTRY_TYPE, SCOPE_MAP_TYPE, TASK_RUN_TYPE, TASK_TYPE, TOKEN_TYPE, VAULT_TYPE)
+_TYPES = {one.lower() for one in _SHOWN}
 
 
 def before(store: Store, resource_id: str) -> dict[str, Any]:

@@ -1,0 +1,221 @@
+"""Microsoft.ContainerRegistry/registries/taskRuns: a run as a resource, made when that is written.
+
+Source: REST reference "Task Runs" (2025-03-01-preview); what Azure answers: recordings of azure-cli's
+own tests, test_acr_taskrun.yaml (az 2.84), and azure-rest-api-specs issue 19159 (the operation's
+address). How far the run is, the run itself says: nothing of it is kept twice.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ..cloud import Cloud
+from ..errors import CloudError
+from ..resource_types import TASK_RUN_TYPE
+from ..store import Resource
+from ..tasks.runs import Run, Runs, run_key
+from .deletion import delete
+from .locations import keep_location, location_of
+from .models import Model
+from .operations import RETRY
+from .registries import REGISTRY, of
+from .routing import Call, Reply, Router, invalid, not_found
+from .run_requests import mask, read_request, task_of, without_null
+
+_TASK_RUNS = REGISTRY + "/taskRuns"
+_TASK_RUN = _TASK_RUNS + "/{name}"
+_VERSION = "api-version=2025-03-01-preview"
+_STATES = {
+    "Succeeded": "Succeeded",
+    "Canceled": "Canceled",
+    **dict.fromkeys(("Failed", "Error", "Timeout"), "Failed"),
+}
+router = Router()
+
+
+class IdentityProperties(Model):
+    """The identity that the run has."""
+
+    type: str | None = None
+
+
+class TaskRunProperties(Model):
+    """``run_request`` is read by its own kind; another ``force_update_tag`` runs it again."""
+
+    run_request: dict[str, Any] | None = None
+    force_update_tag: str | None = None
+
+
+class TaskRun(Model):
+    """The body of TaskRuns_Create and TaskRuns_Update."""
+
+    identity: IdentityProperties | None = None
+    location: str | None = None
+    tags: dict[str, str] | None = None
+    properties: TaskRunProperties | None = None
+
+
+@router.operation("PUT", _TASK_RUN, f"{TASK_RUN_TYPE}/write", TaskRun)
+def create(call: Call, given: TaskRun) -> Reply:
+    """TaskRuns_Create: schedules its request, unless that has been run with the same tag."""
+    registry = of(call)
+    name = call.params["name"]
+    if not re.fullmatch(r"[a-zA-Z0-9-]{5,50}", name):
+        raise invalid(
+            f"The task run name '{name}' is invalid. A task run name must be between 5 and 50 "
+            "characters long and contain only letters, digits and hyphens.",
+            "InvalidResourceName",
+        )
+    properties = given.properties or TaskRunProperties()
+    if properties.run_request is None:
+        raise invalid(f"The task run '{name}' requires 'properties.runRequest': what it is to run.")
+    location = location_of({"location": given.location}, registry.body["location"])
+    existing = call.cloud.store.get(call.resource_id)
+    if existing is not None:
+        keep_location(existing, location)
+    resource = existing or Resource(
+        call.resource_id, TASK_RUN_TYPE, name, registry.resource_group, {}, parent=registry.id
+    )
+    request = read_request(properties.run_request, "registries/taskRuns")
+    resource.body = {
+        "id": resource.id,
+        "name": name,
+        "type": TASK_RUN_TYPE,
+        "location": location,
+        **({"tags": given.tags} if given.tags else {}),
+    }
+    _identify(given.identity)
+    return _written(call, resource, request, properties.force_update_tag)
+
+
+@router.operation("PATCH", _TASK_RUN, f"{TASK_RUN_TYPE}/write", TaskRun)
+def update(call: Call, given: TaskRun) -> Reply:
+    """TaskRuns_Update: another request or another tag is run; what is not given stays."""
+    of(call)
+    resource = call.get(TASK_RUN_TYPE)
+    properties = given.properties or TaskRunProperties()
+    if given.location is not None:
+        keep_location(resource, location_of({"location": given.location}))
+    if given.tags is not None:
+        resource.body["tags"] = given.tags
+    _identify(given.identity)
+    request = resource.private["request"]
+    if properties.run_request is not None:
+        request = read_request(properties.run_request, "registries/taskRuns")
+    tag = properties.force_update_tag
+    kept = resource.private["forceUpdateTag"]
+    return _written(call, resource, request, kept if tag is None else tag)
+
+
+def _written(call: Call, resource: Resource, request: dict[str, Any], tag: str | None) -> Reply:
+    """Schedule what is new, and answer: 201 with the operation's address while it goes on."""
+    before = resource.private
+    if before and request in (before["request"], without_null(mask(before["request"]))):
+        request = before["request"]  # one that was read has lost its secrets
+        if before["forceUpdateTag"] == tag:
+            call.cloud.store.put(resource)
+            return Reply(200, _shown(call.cloud, resource))
+    registry = of(call)
+    run = Runs(call.cloud).queue(registry, request, task_of(call, registry, request))
+    resource.private = {
+        "request": request,
+        "forceUpdateTag": tag,
+        "runs": [*before.get("runs", []), run.run_id],
+    }
+    call.cloud.store.put(resource)
+    address = f"https://management.azure.com{resource.id}/operationStatuses/{run.run_id}?{_VERSION}"
+    headers = {"Azure-AsyncOperation": address, **RETRY}
+    return Reply(201, _shown(call.cloud, resource), headers)
+
+
+@router.operation("GET", _TASK_RUN, f"{TASK_RUN_TYPE}/read")
+def get(call: Call) -> Reply:
+    """TaskRuns_Get."""
+    of(call)
+    return Reply(200, _shown(call.cloud, call.get(TASK_RUN_TYPE)))
+
+
+@router.operation("POST", _TASK_RUN + "/listDetails", f"{TASK_RUN_TYPE}/listDetails/action")
+def list_details(call: Call) -> Reply:
+    """TaskRuns_GetDetails: with the secret values of the request."""
+    of(call)
+    return Reply(200, _shown(call.cloud, call.get(TASK_RUN_TYPE), details=True))
+
+
+@router.operation("GET", _TASK_RUNS, f"{TASK_RUN_TYPE}/read")
+def list_task_runs(call: Call) -> Reply:
+    """TaskRuns_List."""
+    found = call.cloud.store.find(type=TASK_RUN_TYPE, parent=of(call).key)
+    return Reply(200, {"value": [_shown(call.cloud, resource) for resource in found]})
+
+
+@router.operation("DELETE", _TASK_RUN, f"{TASK_RUN_TYPE}/delete")
+def remove(call: Call) -> Reply:
+    """TaskRuns_Delete: the run and its log stay."""
+    of(call)
+    return Reply(200 if delete(call.cloud, call.resource_id) else 204)
+
+
+@router.operation(
+    "GET", _TASK_RUN + "/operationStatuses/{operation}", f"{TASK_RUN_TYPE}/operationStatuses/read"
+)
+def status(call: Call) -> Reply:
+    """How far a run of the task run is, at the address that its PUT has told."""
+    resource = call.get(TASK_RUN_TYPE, f"{of(call).id}/taskRuns/{call.params['name']}")
+    operation = call.params["operation"]
+    if operation not in resource.private["runs"]:
+        raise not_found(f"{TASK_RUN_TYPE}/operationStatuses", call.resource_id)
+    run = _run(call.cloud, resource, operation)
+    state = _state(resource, operation, run)
+    body: dict[str, Any] = {"status": state}
+    if state in ("Failed", "Canceled"):
+        why = run.properties.get("runErrorMessage") if run is not None else "the run is lost."
+        body["error"] = {
+            "code": "ResourceOperationFailure",
+            "message": "The resource operation completed with terminal provisioning state "
+            f"'{state}'. Run ID: {operation}: {why}",
+        }
+    return Reply(200, body, {} if state in _STATES.values() else RETRY)
+
+
+def _run(cloud: Cloud, resource: Resource, run_id: str) -> Run | None:
+    return Runs(cloud).by_key(run_key(resource.parent, run_id))
+
+
+def _state(resource: Resource, run_id: str, run: Run | None) -> str:
+    """The provisioning state, which follows that of the run."""
+    going = "Creating" if run_id == resource.private["runs"][0] else "Updating"
+    return _STATES.get(run.status, going) if run is not None else "Failed"
+
+
+def _shown(cloud: Cloud, resource: Resource, *, details: bool = False) -> dict[str, Any]:
+    run_id = resource.private["runs"][-1]
+    run = _run(cloud, resource, run_id)
+    tag = resource.private["forceUpdateTag"]
+    return {
+        **resource.body,
+        "properties": {
+            "provisioningState": _state(resource, run_id, run),
+            "runRequest": mask(resource.private["request"], details=details),
+            **({"runResult": Runs(cloud).render(run)} if run is not None else {}),
+            **({"forceUpdateTag": tag} if tag is not None else {}),
+        },
+    }
+
+
+def _identify(given: IdentityProperties | None) -> None:
+    """Azure gives task runs identities that are assigned by users, and no others.
+
+    Source: documentation, "Run ACR Tasks using Resource Manager templates", limitations.
+    """
+    kind = (given.type if given is not None else None) or "None"
+    if kind.lower() == "none":
+        return
+    if kind.lower() == "userassigned":
+        raise CloudError.not_implemented("user-assigned identities of task runs")
+    raise invalid(
+        f"The identity type '{kind}' of the task run is invalid: for task runs using a managed "
+        "identity, only a user-assigned managed identity is permitted.",
+        "IdentityTypeNotSupported",
+    )
