@@ -257,6 +257,21 @@ CREATE INDEX role_assignments ON resources (
 ) WHERE type='Microsoft.Authorization/roleAssignments';
 """
 
+_WEBHOOK_EVENTS = """
+-- what webhooks have told, or have still to tell, their receivers
+CREATE TABLE webhook_events (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL,
+    webhook TEXT NOT NULL,           -- ARM id in lower case
+    content TEXT NOT NULL,           -- JSON: the body of the request
+    request TEXT, response TEXT,     -- JSON: the last attempt, as listEvents shows it
+    attempts INTEGER NOT NULL DEFAULT 0,
+    due REAL                         -- when the next attempt is, seconds since 1970; NULL: none is
+);
+CREATE INDEX webhook_events_webhook ON webhook_events (webhook, sequence);
+CREATE INDEX webhook_events_due ON webhook_events (due) WHERE due IS NOT NULL;
+"""
+
 STEPS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     _TABLES,
     _SUBSCRIBERS,
@@ -266,6 +281,7 @@ STEPS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     _CHANGES,
     _DIRECTORY,
     _ASSIGNMENTS,
+    _WEBHOOK_EVENTS,
 )
 VERSION = len(STEPS)
 
