@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from . import atomic
+from .built_in_roles import OWNER
 from .changes import Changes
 from .content import ContentStore
 from .errors import CloudError
@@ -18,7 +19,6 @@ from .passwords import new_password
 from .permissions import Permissions
 from .principals import Principal, Principals
 from .resource_types import ASSIGNMENT_TYPE, DEFINITION_TYPE
-from .role_definitions import OWNER
 from .store import Resource, Store
 
 

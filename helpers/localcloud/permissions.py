@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from .resource_types import ASSIGNMENT_TYPE
-from .role_definitions import Role, role
+from .built_in_roles import built_in_role
+from .resource_types import ASSIGNMENT_TYPE, DEFINITION_TYPE
+from .role_conditions import Condition, ConditionError, parse_condition
+from .role_definitions import Role, custom_role
 from .store import Resource, Store
+
+log = logging.getLogger(__name__)
 
 # The expressions of the index role_assignments, as they stand there.
 _PRINCIPAL, _SCOPE = (
@@ -21,11 +27,40 @@ def scopes_above(scope: str) -> list[str]:
     return ["/".join(words[: count + 1]) for count in range(len(words))]
 
 
+@dataclass(frozen=True)
+class Grant:
+    """A role that somebody holds, and the condition of its assignment."""
+
+    role: Role
+    condition: Condition | None
+
+    def allows(
+        self, action: str, *, data: bool = False, attributes: Mapping[str, str] | None = None
+    ) -> bool:
+        """Whether it allows an action whose request has these attributes (``role_conditions``)."""
+        if not self.role.allows(action, data=data):
+            return False
+        return self.condition is None or self.condition(action, attributes or {})
+
+
 class Permissions:
     """Answers whether a principal may do an action at a scope, from the stored assignments."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
+
+    def role(self, guid: str) -> Role | None:
+        """The built-in or custom role of that GUID (any case), or None."""
+        found = built_in_role(guid)
+        if found is not None:
+            return found
+        stored = self._store.find(type=DEFINITION_TYPE, name=guid)
+        return custom_role(guid, stored[0].properties) if stored else None
+
+    def custom_roles(self) -> list[Role]:
+        """The roles that users have defined, in the order of their creation."""
+        found = self._store.find(type=DEFINITION_TYPE)
+        return [custom_role(one.name, one.properties) for one in found]
 
     def assignments(self, object_id: str, scopes: Sequence[str] | None = None) -> list[Resource]:
         """The role assignments of a principal; with ``scopes`` (lower case), those at one of them."""
@@ -37,13 +72,22 @@ class Permissions:
             f"{where} AND {_SCOPE} IN ({marks})", (object_id.lower(), *scopes)
         )
 
-    def roles_at(self, object_id: str, scope: str) -> list[Role]:
-        """The roles that ``object_id`` holds at ``scope`` or above it."""
-        found = (
-            role(str(one.properties.get("roleDefinitionId")).rsplit("/", 1)[-1])
-            for one in self.assignments(object_id, scopes_above(scope))
-        )
+    def grants(self, object_id: str, scope: str) -> list[Grant]:
+        """What ``object_id`` holds at ``scope`` or above it."""
+        found = (self._grant(one) for one in self.assignments(object_id, scopes_above(scope)))
         return [one for one in found if one is not None]
+
+    def _grant(self, assignment: Resource) -> Grant | None:
+        properties = assignment.properties
+        role = self.role(str(properties.get("roleDefinitionId")).rsplit("/", 1)[-1])
+        if role is None:
+            return None
+        try:
+            text = properties.get("condition")
+            return Grant(role, parse_condition(text) if text else None)
+        except ConditionError as error:  # of another version of the local cloud: it gives no rights
+            log.error("%s gives no rights, by its condition: %s", assignment.id, error)
+            return None
 
     def any_role(self, object_id: str) -> bool:
         """Whether ``object_id`` holds any role, anywhere in the subscription."""
@@ -51,6 +95,17 @@ class Permissions:
         sql = f"SELECT 1 FROM resources WHERE {where} LIMIT 1"  # noqa: S608
         return bool(self._store.query(sql, (object_id.lower(),)))
 
-    def allowed(self, object_id: str, action: str, scope: str, *, data: bool = False) -> bool:
+    def allowed(
+        self,
+        object_id: str,
+        action: str,
+        scope: str,
+        *,
+        data: bool = False,
+        attributes: Mapping[str, str] | None = None,
+    ) -> bool:
         """Whether ``object_id`` may do ``action`` at ``scope``; ``data``: a data-plane action."""
-        return any(held.allows(action, data=data) for held in self.roles_at(object_id, scope))
+        return any(
+            one.allows(action, data=data, attributes=attributes)
+            for one in self.grants(object_id, scope)
+        )

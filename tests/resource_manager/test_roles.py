@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ import requests
 from azure.mgmt.authorization import AuthorizationManagementClient
 from azure.mgmt.keyvault import KeyVaultManagementClient
 
+from helpers.localcloud.built_in_roles import ROLES
 from helpers.localcloud.principals import Principals
-from helpers.localcloud.role_definitions import ROLES
 from helpers.localcloud.store import Store
 from tests.conftest import LocalCloud
 from tests.registry.places import Place
@@ -233,17 +232,6 @@ def test_a_role_allows_what_it_says_and_nothing_else(world: World, role: Any) ->
         assert told["code"] in ("AuthorizationFailed", "Forbidden", "UNAUTHORIZED"), operation
 
 
-def test_a_custom_role_is_named_as_missing(world: World) -> None:
-    answer = world.http.put(
-        f"{ARM}{world.group}/providers/Microsoft.Authorization/roleDefinitions/{uuid.uuid4()}",
-        params={"api-version": "2022-04-01"},
-        json={"properties": {"roleName": "mine", "permissions": [{"actions": ["*"]}]}},
-        headers={"Authorization": f"Bearer {world.cloud.token()}"},
-    )
-    assert (answer.status_code, answer.json()["error"]["code"]) == (501, "NotImplemented")
-    assert "PUT Microsoft.Authorization/roleDefinitions" in answer.json()["error"]["message"]
-
-
 def test_a_role_is_named_by_its_guid_not_by_its_name(world: World) -> None:
     definition = f"{world.cloud.subscription}/providers/Microsoft.Authorization/roleDefinitions"
     answer = world.http.put(
@@ -291,14 +279,3 @@ def test_az_lists_and_assigns_every_role_by_name_and_by_guid(world: World, az: A
     assert left["roleDefinitionName"] == lists
     told = az.refused("role", "assignment", "create", *assignee, "--role", "Grand Vizier")
     assert "Role 'Grand Vizier' doesn't exist." in told
-
-
-def test_az_makes_no_custom_role(world: World, az: Any) -> None:
-    definition = {
-        "Name": "mine",
-        "Description": "mine",
-        "Actions": ["Microsoft.ContainerRegistry/registries/importImage/action"],
-        "AssignableScopes": [world.group],
-    }
-    told = az.refused("role", "definition", "create", "--role-definition", json.dumps(definition))
-    assert "does not implement PUT Microsoft.Authorization/roleDefinitions" in told

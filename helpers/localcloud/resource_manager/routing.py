@@ -74,6 +74,8 @@ class Call:
 
 Operation = Callable[[Call], Reply]
 TypedOperation = Callable[[Call, M], Reply]
+# What conditions of role assignments ask of a request: of its path and its body.
+AttributesOf = Callable[[Cloud, str, Mapping[str, Any]], Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class _Route:
     operation: Operation
     body: Shape
     outside: str
+    attributes: AttributesOf | None
 
 
 class Router:
@@ -95,16 +98,37 @@ class Router:
 
     @overload
     def operation(
-        self, method: str, template: str, permission: str, body: type[M], *, outside: str = ""
+        self,
+        method: str,
+        template: str,
+        permission: str,
+        body: type[M],
+        *,
+        outside: str = "",
+        attributes: AttributesOf | None = None,
     ) -> Callable[[TypedOperation[M]], TypedOperation[M]]: ...
 
     @overload
     def operation(
-        self, method: str, template: str, permission: str, body: Shape = None, *, outside: str = ""
+        self,
+        method: str,
+        template: str,
+        permission: str,
+        body: Shape = None,
+        *,
+        outside: str = "",
+        attributes: AttributesOf | None = None,
     ) -> Callable[[Operation], Operation]: ...
 
     def operation(
-        self, method: str, template: str, permission: str, body: Any = None, *, outside: str = ""
+        self,
+        method: str,
+        template: str,
+        permission: str,
+        body: Any = None,
+        *,
+        outside: str = "",
+        attributes: AttributesOf | None = None,
     ) -> Callable[[Callable[..., Reply]], Callable[..., Reply]]:
         """Register a function for ``method`` and a path template with ``{names}``.
 
@@ -113,6 +137,7 @@ class Router:
         which the function gets beside the call; operations without one name its shape. Paths compare
         without case, as ARM does. What is no GET is one transaction, with the check of the
         permission; ``outside`` is the reason of one that is not (:meth:`Store.operation`).
+        ``attributes`` tells what conditions of role assignments may ask of a request.
         """
         names = _PARAMETER.split(template)
         pattern = "".join(
@@ -125,7 +150,9 @@ class Router:
             run, shape = operation, body
             if isinstance(body, type) and issubclass(body, Model):
                 run, shape = _typed(operation, body, template), None
-            self.routes.append(_Route(method, template, compiled, permission, run, shape, outside))
+            self.routes.append(
+                _Route(method, template, compiled, permission, run, shape, outside, attributes)
+            )
             return operation
 
         return register
@@ -153,7 +180,9 @@ class Router:
         with cloud.store.operation(method, outside=route.outside):
             resource_id = _resource_id(cloud, route, params, path)
             if route.permission:
-                authorize(cloud, principal, route.permission, _scope(route, path, resource_id))
+                scope = _scope(route, path, resource_id)
+                asked = route.attributes(cloud, path, body) if route.attributes else None
+                authorize(cloud, principal, route.permission, scope, asked)
             _check_group(cloud, route, params)
             _check_body(route, body)
             call = Call(cloud, principal, method, params, query, body, resource_id, path)
@@ -211,9 +240,18 @@ def authenticate(cloud: Cloud, authorization: str | None) -> Principal:
         raise CloudError(401, error.code, error.message, headers=challenge) from None
 
 
-def authorize(cloud: Cloud, principal: Principal, action: str, scope: str) -> None:
-    """Raise 403 AuthorizationFailed unless ``principal`` may do ``action`` at ``scope``."""
-    if not cloud.permissions.allowed(principal.object_id, action, scope):
+def authorize(
+    cloud: Cloud,
+    principal: Principal,
+    action: str,
+    scope: str,
+    attributes: Mapping[str, str] | None = None,
+) -> None:
+    """Raise 403 AuthorizationFailed unless ``principal`` may do ``action`` at ``scope``.
+
+    ``attributes`` are those of the request that conditions of role assignments ask for.
+    """
+    if not cloud.permissions.allowed(principal.object_id, action, scope, attributes=attributes):
         raise CloudError(
             403,
             "AuthorizationFailed",
