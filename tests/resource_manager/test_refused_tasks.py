@@ -71,6 +71,12 @@ GITHUB = {"sourceControlType": "Github", "repositoryUrl": "https://github.com/a/
             "five fields: minute (0-59), hour (0-23)",
         ),
         (
+            trigger(timerTriggers=[{"name": "t", "schedule": "0 0 * * 7"}]),
+            400,
+            "InvalidSchedule",
+            "in its field day of week, 7 is higher than the maximum: it must be between 0 and 6",
+        ),
+        (
             trigger(timerTriggers=[{"schedule": "0 0 * * *"}]),
             400,
             "InvalidTrigger",

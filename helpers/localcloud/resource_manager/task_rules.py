@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timezone
 from typing import Any
-
-from cronsim import CronSim, CronSimError
 
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..git_host.access import RepositoryNotFoundError, find
 from ..git_host.authentication import BadCredentialsError
 from ..tasks import rules
+from ..tasks.schedule import Schedule, ScheduleError
 from .routing import invalid
 
 STEP_TYPES = tuple(rules.REQUIRED)
@@ -81,13 +79,16 @@ def check(properties: dict[str, Any]) -> None:
         )
     _check_triggers(trigger)
     for one in trigger.get("timerTriggers") or []:
-        if not _is_schedule(str(one.get("schedule", ""))):
+        try:
+            Schedule.parse(str(one.get("schedule", "")))
+        except ScheduleError as error:
             raise invalid(
                 f"The schedule '{one.get('schedule')}' of the timer trigger "
                 f"'{one.get('name')}' is not a cron expression of five fields: minute "
-                "(0-59), hour (0-23), day of month (1-31), month (1-12), day of week (0-6).",
+                "(0-59), hour (0-23), day of month (1-31), month (1-12), day of week (0-6): "
+                f"{error}.",
                 "InvalidSchedule",
-            )
+            ) from None
     credentials = properties.get("credentials") or {}
     mode = (credentials.get("sourceRegistry") or {}).get("loginMode") or "Default"
     if mode not in ("Default", "None"):
@@ -116,14 +117,6 @@ def _check_triggers(trigger: dict[str, Any]) -> None:
                 "Disabled.",
                 "InvalidTrigger",
             )
-
-
-def _is_schedule(text: str) -> bool:
-    try:
-        CronSim(text, datetime.now(timezone.utc))
-    except CronSimError:
-        return False
-    return len(text.split()) == 5
 
 
 def check_step(step: Any) -> None:

@@ -15,8 +15,6 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from cronsim import CronSim, CronSimError
-
 from .. import timestamps
 from ..cloud import Cloud
 from ..errors import CloudError
@@ -26,6 +24,7 @@ from ..resource_types import TASK_TYPE
 from ..store import Resource
 from .definitions.image_names import ImageName
 from .runs import Run, Runs
+from .schedule import Schedule, ScheduleError
 
 log = logging.getLogger(__name__)
 
@@ -189,10 +188,10 @@ class Triggers:
 
 
 def due(schedule: str, minute: datetime) -> bool:
-    """Whether a cron expression of five fields, in UTC, names this minute."""
+    """Whether a schedule of five fields, in UTC, names this minute."""
     try:
-        return next(CronSim(schedule, minute - timedelta(minutes=1))) == minute
-    except (CronSimError, StopIteration):
+        return Schedule.parse(schedule).names(minute)
+    except ScheduleError:
         return False
 
 
