@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 
 class Event:
@@ -54,11 +55,35 @@ class ManifestPushed(Event):
 
 
 @dataclass(frozen=True)
-class ManifestsDeleted(Event):
-    """Manifests of a repository are gone; what nothing refers to any more may go, too."""
+class ManifestPut(Event):
+    """Somebody has put a manifest into a repository, by tag or by digest, whether it is new or not.
+
+    ``actions`` are those of webhooks that this is: ``quarantine`` and ``push``; of an image that is in
+    quarantine the first alone, of one that leaves it the second. ``manifest`` is what is known of it:
+    digest, tags (by which it was put), mediaType, size (bytes of the manifest), configMediaType,
+    annotations (title and version). ``request`` is who asked for it: id, host, method, useragent.
+    """
 
     registry: str
     repository: str
+    manifest: dict[str, Any]
+    request: dict[str, str]
+    actions: list[str] = field(default_factory=lambda: ["quarantine", "push"])
+    put: float = field(default_factory=time.time, compare=False)  # seconds since 1970
+
+
+@dataclass(frozen=True)
+class ManifestsDeleted(Event):
+    """Manifests of a repository are gone; what nothing refers to any more may go, too.
+
+    ``manifests`` and ``request`` are as those of :class:`ManifestPut`, with all tags that they had.
+    """
+
+    registry: str
+    repository: str
+    manifests: list[dict[str, Any]] = field(default_factory=list)
+    request: dict[str, str] = field(default_factory=dict)
+    deleted: float = field(default_factory=time.time, compare=False)  # seconds since 1970
 
 
 @dataclass(frozen=True)

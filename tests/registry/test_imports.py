@@ -32,8 +32,8 @@ def told(cloud: Cloud) -> list[tuple[str, str, str]]:
     """Repository, tag and digest of what was told since the last call."""
     rows = cloud.store.query("SELECT kind, payload FROM outbox ORDER BY rowid")
     cloud.store.execute("DELETE FROM outbox")
-    assert {row["kind"] for row in rows} <= {"ManifestPushed"}
-    found = [json.loads(row["payload"]) for row in rows]
+    assert {row["kind"] for row in rows} <= {"ManifestPushed", "ManifestPut"}
+    found = [json.loads(row["payload"]) for row in rows if row["kind"] == "ManifestPushed"]
     return [(one["repository"], one["tag"], one["digest"]) for one in found]
 
 

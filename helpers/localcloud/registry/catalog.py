@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from ..cloud import Cloud
 from ..content import MissingContentError, digest_of
 from ..errors import CloudError
-from ..events import ManifestPushed, ManifestsDeleted
+from ..events import ManifestPushed, ManifestPut, ManifestsDeleted
 from ..media_types import INDEXES
 from ..store import Store
-from .descriptions import Descriptions, describe
+from . import origin
+from .descriptions import Description, Descriptions, describe
 from .entries import Entry, Kind, entries_of
 from .listings import Listings, Window
 from .locks import Operation, check, disallowed
@@ -25,6 +27,7 @@ from .manifest_format import (
 )
 
 _TABLES = ("registry_tags", "registry_manifests", "registry_blobs", "registry_repositories")
+_TOLD = ("org.opencontainers.image.title", "org.opencontainers.image.version")  # annotations
 _PLACES: dict[Kind, tuple[str, str]] = {
     "repository": ("registry_repositories", "repository"),
     "manifest": ("registry_manifests", "digest"),
@@ -56,7 +59,8 @@ class Catalog:
     ) -> str:
         """Store a manifest whose blobs are in the content store; returns its digest.
 
-        ``reference`` is a tag or the manifest's digest; a tag that moves is an event, if ``told``.
+        ``reference`` is a tag or the manifest's digest. If ``told``, it is an event, and so is a tag
+        that moves.
         ``operation`` is PUSH, or IMPORT_WITH_FORCE, which moves a locked tag and leaves its lock.
         Raises :class:`CloudError`: 400 for a manifest that is none or does not match, 404 for a
         missing blob, 405 for a lock.
@@ -117,6 +121,10 @@ class Catalog:
             if told and tag and digest != previous:
                 moved = ManifestPushed(registry, repository, tag, digest, previous)
                 self._cloud.outbox.add(moved)
+            if told:
+                known = _known(digest, media_type, description, [tag] if tag else [])
+                request = origin.current(registry, "PUT")
+                self._cloud.outbox.add(ManifestPut(registry, repository, known, request))
         return digest
 
     def adopt(self, registry: str, repository: str, reference: str, digest: str) -> str:
@@ -214,7 +222,7 @@ class Catalog:
                     f"DELETE FROM {table} WHERE registry=? AND repository=? AND digest=?",  # noqa: S608
                     [(registry, repository, one) for one in digests],
                 )
-            self._cloud.outbox.add(ManifestsDeleted(registry, repository))
+            self._tell_deleted(registry, repository, graph, tags)
         return True
 
     def delete_repository(self, registry: str, repository: str) -> tuple[list[str], list[str]]:
@@ -231,8 +239,22 @@ class Catalog:
                     f"DELETE FROM {table} WHERE registry=? AND repository=?",  # noqa: S608
                     (registry, repository),
                 )
-            self._cloud.outbox.add(ManifestsDeleted(registry, repository))
+            self._tell_deleted(registry, repository, manifests, tags)
         return [one.digest for one in manifests], [one.name for one in tags]
+
+    def _tell_deleted(
+        self, registry: str, repository: str, manifests: list[Entry], tags: list[Entry]
+    ) -> None:
+        named: dict[str, list[str]] = {one.digest: [] for one in manifests}
+        for tag in tags:
+            named.setdefault(tag.digest, []).append(tag.name)
+        said = self.descriptions.of([one.digest for one in manifests])
+        known = [
+            _known(one.digest, one.media_type, said.get(one.digest), named[one.digest])
+            for one in manifests
+        ]
+        request = origin.current(registry, "DELETE")
+        self._cloud.outbox.add(ManifestsDeleted(registry, repository, known, request))
 
     def _manifests(self, registry: str, repository: str) -> list[Entry]:
         rows = self._store.query(
@@ -291,6 +313,18 @@ class Catalog:
             (registry, repository, digest),
         )
         return bool(rows) and self._cloud.content.whole(digest)
+
+
+def _known(
+    digest: str, media_type: str, said: Description | None, tags: list[str]
+) -> dict[str, Any]:
+    """What an event tells of a manifest."""
+    known: dict[str, Any] = {"digest": digest, "mediaType": media_type, "tags": tags}
+    if said is not None:
+        known |= {"size": said.length, "configMediaType": said.config_media_type}
+        told = {name: str(said.annotations.get(name, "")) for name in _TOLD}
+        known["annotations"] = {name: value for name, value in told.items() if value}
+    return known
 
 
 def forget_registry(store: Store, registry: str) -> None:

@@ -21,7 +21,7 @@ from ..reference import DOCKER_HUB, DOCKER_HUB_HOSTS
 from ..request_body import read_body
 from ..store import READING
 from ..threads import Threads
-from . import acr, blobs, manifests, oauth
+from . import acr, blobs, manifests, oauth, origin
 from .access import check_there, registry_of
 from .catalog import Catalog
 from .exchange import Exchange
@@ -140,6 +140,7 @@ async def _answer(
 def _answered(handler: Handler, exchange: Exchange) -> Response:
     """What the handler answers, in the registry that the request has found."""
     if exchange.request.method not in READING:
+        origin.remember(exchange.request)
         check_there(exchange.cloud, exchange.registry)
     return handler(exchange)
 
