@@ -1,0 +1,197 @@
+"""The resources that a template declares: loops turned, children named in full, ids known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import CloudError
+from . import limits
+from .errors import ExpressionError, TemplateError
+from .evaluation import copy_count, resolve
+from .functions.resources import interleaved
+from .scope import Scope
+from .template import Template, children, validation
+from .values import text_of
+
+DEPLOYMENT = "microsoft.resources/deployments"
+GROUP = "microsoft.resources/resourcegroups"
+_USAGE = "Please see https://aka.ms/arm-syntax-resources for usage details"
+
+
+@dataclass
+class Declared:
+    """One resource: what is ``written`` of it, and the scope in which that is evaluated."""
+
+    id: str
+    type: str
+    name: str
+    api_version: str
+    written: dict[str, Any]
+    scope: Scope = field(repr=False)
+    symbol: str = ""
+    loop: str = ""  # name of the copy loop that it comes from
+    wanted: bool = True  # its condition
+    existing: bool = False
+    depends_on: list[str] = field(default_factory=list)
+    turn: int = 0
+    batch: int = 0  # turns of a serial loop that are made at once; 0: all
+
+    @property
+    def nested(self) -> bool:
+        """Whether it is a deployment within the deployment."""
+        return self.type.lower() == DEPLOYMENT
+
+    @property
+    def base(self) -> str:
+        """Where a nested deployment makes its resources: a group or the subscription."""
+        return self.id.rpartition("/providers/")[0]
+
+
+def declare(template: Template, scope: Scope, base: str) -> list[Declared]:
+    """All resources of a template that is deployed to ``base``. Raises :class:`TemplateError`."""
+    found = []
+    for symbol, written in template.resources:
+        for one in _turns(symbol, written, scope, base, None):
+            found.append(one)
+            if len(found) > limits.RESOURCES:
+                raise validation(
+                    "The number of template resources limit exceeded. Limit: "
+                    f"'{limits.RESOURCES}' and actual: more than that. {_USAGE}"
+                )
+    seen: set[str] = set()
+    for one in found:
+        if one.wanted and not one.existing:
+            if one.id.lower() in seen:
+                raise validation(
+                    f"The resource '{one.type}/{one.name}' is defined multiple times in a template. "
+                    f"{_USAGE}"
+                )
+            seen.add(one.id.lower())
+    return found
+
+
+def _turns(
+    symbol: str, written: dict[str, Any], scope: Scope, base: str, parent: Declared | None
+) -> Iterator[Declared]:
+    copy = written.get("copy")
+    if copy is None:
+        yield from _family(symbol, written, scope, base, parent)
+        return
+    if parent is not None:
+        raise validation(
+            f"The template resource '{written['name']}' is not valid: copy is not supported on a "
+            "nested resource. Please see https://aka.ms/arm-copy for usage details"
+        )
+    if not isinstance(copy, dict) or "count" not in copy or "name" not in copy:
+        raise validation(f"The copy of the resource '{written['name']}' needs a name and a count")
+    loop = _text(written, copy["name"], scope)
+    try:
+        count = copy_count(loop, copy["count"], scope)
+    except ExpressionError as error:
+        raise _invalid(written, error) from None
+    batch = _batch(copy)
+    for turn in range(count):
+        named = f"{symbol}[{turn}]" if symbol else ""
+        for one in _family(named, written, scope.looped(loop, turn), base, None):
+            one.loop, one.turn, one.batch = loop, turn, batch
+            yield one
+
+
+def _batch(copy: dict[str, Any]) -> int:
+    mode = str(copy.get("mode") or "parallel").lower()
+    size = copy.get("batchSize", 1)
+    if mode not in ("parallel", "serial") or not isinstance(size, int) or size < 1:
+        raise validation("The mode of a copy is parallel or serial, its batchSize at least 1")
+    return size if mode == "serial" else 0
+
+
+def _family(
+    symbol: str, written: dict[str, Any], scope: Scope, base: str, parent: Declared | None
+) -> Iterator[Declared]:
+    """A resource and those that are written within it."""
+    one = _declared(symbol, written, scope, base, parent)
+    yield one
+    for inner, child in children(written):
+        for made in _turns(inner, child, scope, base, one):
+            made.wanted = made.wanted and one.wanted
+            yield made
+
+
+def _declared(
+    symbol: str, written: dict[str, Any], scope: Scope, base: str, parent: Declared | None
+) -> Declared:
+    kind, name = (_text(written, written[key], scope) for key in ("type", "name"))
+    if parent is not None:
+        kind, name = f"{parent.type}/{kind}", f"{parent.name}/{name}"
+    if "/" not in kind or kind.count("/") != name.strip("/").count("/") + 1:
+        raise validation(
+            f"The template resource '{name}' for type '{kind}' has incorrect segment lengths. A "
+            "nested resource type must have identical number of segments as its resource name. A "
+            "root resource type must have segment length one greater than its resource name. "
+            f"{_USAGE}"
+        )
+    try:
+        wanted = resolve(written.get("condition", True), scope)
+        depends_on = resolve(written.get("dependsOn") or [], scope)
+    except ExpressionError as error:
+        raise _invalid(written, error) from None
+    if not isinstance(wanted, bool):
+        raise validation(
+            f"The template resource '{name}' is not valid: the condition must be of type 'Boolean', "
+            "and is of another type. Please see https://aka.ms/arm-template/#resources for usage "
+            "details"
+        )
+    return Declared(
+        _id(written, kind, name, scope, base),
+        kind,
+        name,
+        _text(written, written["apiVersion"], scope),
+        written,
+        scope,
+        symbol,
+        wanted=wanted,
+        existing=written.get("existing") is True,
+        depends_on=[text_of(one) for one in depends_on],
+    )
+
+
+def _id(written: dict[str, Any], kind: str, name: str, scope: Scope, base: str) -> str:
+    names = name.split("/")
+    subscription = "/" + "/".join(base.strip("/").split("/")[:2])
+    if kind.lower() == GROUP:
+        return f"{subscription}/resourceGroups/{name}"
+    place = base
+    if written.get("scope") is not None:
+        if written["scope"] == "/":
+            raise CloudError.not_implemented("templates that deploy to a tenant")
+        place = _text(written, written["scope"], scope)
+        if not place.startswith("/"):
+            words = place.split("/")
+            place = f"{base}/{interleaved('/'.join([words[0], *words[1::2]]), words[2::2])}"
+    if written.get("subscriptionId") is not None:
+        place = f"/subscriptions/{_text(written, written['subscriptionId'], scope)}"
+        subscription = place
+    if written.get("resourceGroup") is not None:
+        place = f"{subscription}/resourceGroups/{_text(written, written['resourceGroup'], scope)}"
+    return f"{place.rstrip('/')}/{interleaved(kind, names)}"
+
+
+def _text(written: dict[str, Any], value: Any, scope: Scope) -> str:
+    try:
+        text = resolve(value, scope)
+    except ExpressionError as error:
+        raise _invalid(written, error) from None
+    if not isinstance(text, str) or not text.strip("/"):
+        raise validation(
+            f"The template resource '{text_of(written['name'])[:200]}' is not valid: its name, type, "
+            "apiVersion and scope are texts that are not empty"
+        )
+    return text
+
+
+def _invalid(written: dict[str, Any], error: TemplateError) -> TemplateError:
+    if not isinstance(error, ExpressionError):
+        return error
+    return validation(f"The template resource '{written['name'][:200]}' is not valid: {error}")

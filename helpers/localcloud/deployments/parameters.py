@@ -1,0 +1,223 @@
+"""The parameters of a template: what is given, what is not, and what their definitions allow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..errors import CloudError
+from .errors import ExpressionError, TemplateError
+from .evaluation import resolve
+from .scope import Scope
+from .template import validation
+from .values import key_of, same, text_of, type_name
+
+_KINDS = {
+    **{"string": "String", "securestring": "String", "int": "Integer", "bool": "Boolean"},
+    **{"object": "Object", "secureobject": "Object", "array": "Array"},
+}
+SECURE = ("securestring", "secureobject")
+_DETAILS = "Please see https://aka.ms/arm-create-parameter-file for usage details"
+_LACKING = ("discriminator", "prefixItems")
+_DEEPEST = 20  # definitions that name one another
+
+
+def kind_of(definition: Mapping[str, Any]) -> str:
+    """The type of a definition, in lower case. Raises :class:`TemplateError` for none that there is."""
+    kind = str(definition.get("type", "")).lower()
+    if kind not in _KINDS:
+        raise validation(
+            f"The type '{str(definition.get('type'))[:100]}' of a parameter or output is "
+            "not valid. Please see https://aka.ms/arm-syntax-parameters for usage details"
+        )
+    return kind
+
+
+def complete(definition: Any, definitions: Mapping[str, Any]) -> dict[str, Any]:
+    """A definition with what those that it names by ``$ref`` add."""
+    found = dict(definition) if isinstance(definition, dict) else {}
+    for _ in range(_DEEPEST):
+        named = found.pop("$ref", None)
+        if named is None:
+            break
+        name = str(named).removeprefix("#/definitions/")
+        if not isinstance(definitions.get(name), dict):
+            raise validation(f"The definition '{named}' is not found in the template")
+        found = {**definitions[name], **found}
+    else:
+        raise validation("The definitions of the template name one another in a circle")
+    for lacking in _LACKING:
+        if lacking in found:
+            raise CloudError.not_implemented(
+                f"'{lacking}' in the definition of a template parameter"
+            )
+    return found
+
+
+def read(
+    declared: Mapping[str, Any], definitions: Mapping[str, Any], given: Any, scope: Scope
+) -> dict[str, Any]:
+    """The values of all declared parameters. Raises :class:`TemplateError`.
+
+    ``scope`` is that of default values: it finds parameters among the values that are there.
+    """
+    if given is not None and not isinstance(given, dict):
+        raise TemplateError("The parameters of a deployment must be an object.")
+    passed = dict(given or {})
+    unknown = [name for name in passed if key_of(declared, name) is None]
+    if unknown:
+        raise validation(
+            f"The template parameters '{', '.join(unknown)}' in the parameters file are not valid; "
+            "they are not present in the original template and can therefore not be provided at "
+            "deployment time. The only supported parameters for this template are "
+            f"'{', '.join(declared)}'. Please see https://aka.ms/arm-pass-parameter-values for usage "
+            "details"
+        )
+    values: dict[str, Any] = {}
+    whole = {name: complete(one, definitions) for name, one in declared.items()}
+    for name in declared:
+        key = key_of(passed, name)
+        if key is not None:
+            values[name.lower()] = _given(name, passed[key])
+
+    def parameter(name: str) -> Any:
+        return _default(name, whole, values, inside)
+
+    inside = replace(scope, parameter=parameter, defaults=True)
+    for name, definition in whole.items():
+        value = parameter(name)
+        if value is None and definition.get("nullable"):
+            continue
+        check(name, definition, definitions, value)
+    return values
+
+
+def _given(name: str, wrapped: Any) -> Any:
+    if isinstance(wrapped, dict) and wrapped.get("reference") is not None:
+        raise CloudError.not_implemented(
+            f"parameters that are references to a key vault's secret ('{name}')"
+        )
+    if not isinstance(wrapped, dict) or "value" not in wrapped:
+        raise TemplateError(
+            f"The request content was invalid and could not be deserialized: the parameter '{name}' "
+            "must be an object with a 'value'."
+        )
+    return wrapped["value"]
+
+
+def _default(
+    name: str,
+    declared: dict[str, Any],
+    values: dict[str, Any],
+    scope: Scope,
+) -> Any:
+    """The value of a parameter; its default is evaluated when it is asked for the first time."""
+    if name.lower() in values:
+        return values[name.lower()]
+    key = key_of(declared, name)
+    if key is None:
+        raise ExpressionError(
+            f"The template parameter '{name}' is not found. Please see "
+            "https://aka.ms/arm-syntax-parameters for usage details"
+        )
+    definition = declared[key]
+    if "defaultValue" not in definition:
+        if definition.get("nullable"):
+            return values.setdefault(name.lower(), None)
+        raise validation(
+            f"The value for the template parameter '{key}' is not provided. {_DETAILS}"
+        )
+    try:
+        value = resolve(definition["defaultValue"], scope)
+    except ExpressionError as error:
+        raise validation(f"The template parameter '{key}' is not valid: {error}") from None
+    values[name.lower()] = value
+    return value
+
+
+def check(
+    name: str, definition: Mapping[str, Any], definitions: Mapping[str, Any], value: Any
+) -> None:
+    """Raise :class:`TemplateError` unless ``value`` is what the definition allows."""
+    kind = kind_of(definition)
+    if type_name(value) != _KINDS[kind]:
+        raise validation(
+            f"Template parameter JToken type is not valid. Expected '{_KINDS[kind]}'. Actual "
+            f"'{type_name(value)}'. {_DETAILS}"
+        )
+    shown = "" if kind in SECURE else f" '{text_of(value)[:200]}'"
+    start = f"The provided value{shown} for the template parameter '{name}' is not valid."
+    allowed = definition.get("allowedValues")
+    if isinstance(allowed, list) and not _allows(allowed, value):
+        listed = ",".join(map(text_of, allowed))
+        raise validation(
+            f"{start} The parameter value is not part of the allowed value(s): '{listed}'"
+        )
+    size = len(value) if isinstance(value, str | list) else 0
+    for limit, measured, words in (
+        ("minLength", size, "Length of the value should be greater than or equal to"),
+        ("maxLength", size, "Length of the value should be less than or equal to"),
+        ("minValue", value, "The value should be greater than or equal to"),
+        ("maxValue", value, "The value should be less than or equal to"),
+    ):
+        bound = definition.get(limit)
+        if not isinstance(bound, int) or not isinstance(measured, int):
+            continue
+        if measured < bound if limit.startswith("min") else measured > bound:
+            raise validation(f"{start} {words} '{bound}'. {_DETAILS}")
+    _check_inside(name, definition, definitions, value)
+
+
+def _allows(allowed: list[Any], value: Any) -> bool:
+    if isinstance(value, list):  # of a list, each item must be allowed
+        return all(any(same(item, one) for one in allowed) for item in value) or any(
+            same(value, one) for one in allowed
+        )
+    if isinstance(value, str):
+        return any(isinstance(one, str) and one.lower() == value.lower() for one in allowed)
+    return any(same(value, one) for one in allowed)
+
+
+def _check_inside(
+    name: str, definition: Mapping[str, Any], definitions: Mapping[str, Any], value: Any
+) -> None:
+    """What user-defined types say of properties and items."""
+    properties = definition.get("properties")
+    if isinstance(value, dict) and isinstance(properties, dict):
+        for one, inner in properties.items():
+            whole = complete(inner, definitions)
+            key = key_of(value, one)
+            if key is None or value[key] is None:
+                if whole.get("nullable"):
+                    continue
+                raise validation(
+                    f"The value for the template parameter '{name}.{one}' is not provided. {_DETAILS}"
+                )
+            check(f"{name}.{one}", whole, definitions, value[key])
+        if definition.get("additionalProperties") is False:
+            more = [key for key in value if key_of(properties, key) is None]
+            if more:
+                raise validation(f"The property '{name}.{more[0]}' is not permitted. {_DETAILS}")
+    items = definition.get("items")
+    if isinstance(value, list) and isinstance(items, dict):
+        whole = complete(items, definitions)
+        for index, one in enumerate(value):
+            if not (one is None and whole.get("nullable")):
+                check(f"{name}[{index}]", whole, definitions, one)
+
+
+def shown(
+    declared: Mapping[str, Any], definitions: Mapping[str, Any], values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The parameters as a deployment shows them: no secure value."""
+    described: dict[str, Any] = {}
+    for name, definition in declared.items():
+        kind = kind_of(complete(definition, definitions))
+        described[name] = {"type": _TYPES.get(kind, kind.capitalize())}
+        if kind not in SECURE:
+            described[name]["value"] = values.get(name.lower())
+    return described
+
+
+_TYPES = {"securestring": "SecureString", "secureobject": "SecureObject"}

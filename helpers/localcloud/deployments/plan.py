@@ -1,0 +1,187 @@
+"""A template with its parameters: what is to be made, and in which order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from . import parameters, template
+from .declared import Declared, declare
+from .errors import ExpressionError, TemplateError
+from .evaluation import resolve
+from .graph import Graph
+from .limits import Budget
+from .scope import Place, Scope
+from .syntax import calls, parse
+from .template import Template, check_expressions, expressions, validation
+from .values import text_of, type_name
+from .variables import Variables
+
+
+@dataclass
+class Plan:
+    """What one template says, for one place and one set of parameters."""
+
+    template: Template
+    scope: Scope = field(repr=False)
+    values: dict[str, Any] = field(repr=False)
+    graph: Graph
+
+    @property
+    def resources(self) -> list[Declared]:
+        """All that it declares, with what exists already and what is not wanted."""
+        return self.graph.declared
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters as the deployment shows them."""
+        return parameters.shown(self.template.parameters, self.template.definitions, self.values)
+
+
+def plan(document: Any, given: Any, place: Place, budget: Budget | None = None) -> Plan:
+    """Read a template with the parameters that are given for it.
+
+    Raises :class:`TemplateError`; 501 for what the local cloud does not have.
+    """
+    with _bounded():
+        found = template.read(document)
+        for _, resource in found.resources:
+            name = resource["name"][:200]
+            check_expressions(found, _own(resource), f"The template resource '{name}' is not valid")
+        scope = _scope(found, place, budget or Budget())
+        values = parameters.read(found.parameters, found.definitions, given, scope)
+        lowered = {name.lower(): values.get(name.lower()) for name in found.parameters}
+
+        def parameter(name: str) -> Any:
+            if name.lower() not in lowered:
+                raise ExpressionError(
+                    f"The template parameter '{name}' is not found. Please see "
+                    "https://aka.ms/arm-syntax-parameters for usage details"
+                )
+            return lowered[name.lower()]
+
+        holder: list[Scope] = []
+        variables = Variables(found, lambda: holder[0])
+        holder.append(replace(scope, parameter=parameter, variable=variables))
+        _evaluate_variables(found, variables)
+        return planned(found, values, holder[0], place.id)
+
+
+def outer(document: Any, scope: Scope, base: str) -> Plan:
+    """A nested template whose expressions are those of the template around it."""
+    with _bounded():
+        return planned(template.read(document), {}, scope, base)
+
+
+def planned(found: Template, values: dict[str, Any], scope: Scope, base: str) -> Plan:
+    """What a template declares at ``base``, in that scope. Raises :class:`TemplateError`."""
+    declared = declare(found, scope, base)
+    symbols = {one.symbol: one.id for one in declared if one.symbol}
+    scope = replace(scope, symbols={**scope.symbols, **symbols})
+    for one in declared:
+        one.scope = replace(one.scope, symbols=scope.symbols)
+    return Plan(found, scope, values, Graph(declared))
+
+
+def outputs(found: Plan, scope: Scope) -> dict[str, Any]:
+    """The outputs, as the deployment shows them: no secure value. Raises :class:`TemplateError`."""
+    shown: dict[str, Any] = {}
+    for name, written in found.template.outputs.items():
+        try:
+            with _bounded():
+                _add_output(found, scope, shown, name, written)
+        except ExpressionError as error:
+            raise validation(f"The template output '{name}' is not valid: {error}") from None
+    return shown
+
+
+def _add_output(
+    found: Plan, scope: Scope, shown: dict[str, Any], name: str, written: dict[str, Any]
+) -> None:
+    definition = parameters.complete(written, found.template.definitions)
+    kind = parameters.kind_of(definition)
+    if resolve(definition.get("condition", True), scope) is not True:
+        return
+    if isinstance(definition.get("copy"), dict):
+        value: Any = resolve({"copy": [{"name": name, **definition["copy"]}]}, scope)[name]
+    else:
+        value = resolve(definition.get("value"), scope)
+    if value is None and definition.get("nullable"):
+        shown[name] = {"type": kind.capitalize()}
+        return
+    expected = {"securestring": "string", "secureobject": "object"}.get(kind, kind)
+    actual = {"Integer": "int", "Boolean": "bool"}.get(type_name(value), type_name(value).lower())
+    if actual != expected:
+        raise ExpressionError(
+            f"the value is of type '{type_name(value)}', and the output of type "
+            f"'{text_of(definition['type'])}'. Please see https://aka.ms/arm-template/#outputs for "
+            "usage details"
+        )
+    shown[name] = {
+        "type": {"securestring": "SecureString", "secureobject": "SecureObject"}.get(
+            kind, kind.capitalize()
+        )
+    }
+    if kind not in parameters.SECURE:
+        shown[name]["value"] = value
+
+
+def check_outputs(found: Plan) -> None:
+    """Read the expressions of the outputs. Raises :class:`TemplateError`."""
+    for name, written in found.template.outputs.items():
+        check_expressions(found.template, written, f"The template output '{name}' is not valid")
+
+
+def _own(resource: Any) -> Any:
+    """What is written of a resource, without nested templates: those are read on their own."""
+    properties = resource.get("properties")
+    if isinstance(properties, dict) and "template" in properties:
+        resource = {
+            **resource,
+            "properties": {k: v for k, v in properties.items() if k != "template"},
+        }
+    return resource
+
+
+def _evaluate_variables(found: Template, variables: Variables) -> None:
+    """Every variable, also one that nobody asks for, as Azure does."""
+    for name in template.names_of_variables(found):
+        for text in expressions(found.variables.get(name)):
+            for call in calls(parse(text)):
+                if call.name in ("reference", "references") or call.name.startswith("list"):
+                    raise validation(
+                        f"The template variable '{name}' is not valid: The template function "
+                        f"'{call.written}' is not expected at this location. Please see "
+                        "https://aka.ms/arm-functions for usage details"
+                    )
+        try:
+            variables(name)
+        except ExpressionError as error:
+            raise validation(f"The template variable '{name}' is not valid: {error}") from None
+
+
+def _scope(found: Template, place: Place, budget: Budget) -> Scope:
+    def variable(name: str) -> Any:
+        raise ExpressionError(
+            f"The template function 'variables' ('{name}') is not expected at this location. Please "
+            "see https://aka.ms/arm-functions for usage details"
+        )
+
+    def parameter(name: str) -> Any:
+        raise ExpressionError(f"The template parameter '{name}' is not found")
+
+    return Scope(place, parameter, variable, budget, found.functions)
+
+
+class _bounded:  # noqa: N801 - it reads as a statement
+    """Turns the end of Python's recursion into the error of a template."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, RecursionError):
+            raise TemplateError(
+                "Deployment template validation failed: 'The values of the template are nested too "
+                "deeply.'."
+            ) from None

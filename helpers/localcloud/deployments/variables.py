@@ -1,0 +1,77 @@
+"""The variables of a template: each is evaluated once, when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .errors import ExpressionError
+from .evaluation import repeated, resolve
+from .scope import Scope
+from .syntax import Literal, calls, parse
+from .template import Template, expressions, names_of_variables
+
+_COPY = ("name", "count", "input")
+
+
+class Variables:
+    """What ``variables()`` answers; ``scope`` is where their expressions are evaluated."""
+
+    def __init__(self, template: Template, scope: Callable[[], Scope]) -> None:
+        self._copied = {
+            str(one.get("name")).lower()
+            for one in template.variables.get("copy") or []
+            if isinstance(one, dict)
+        }
+        self._written = {name.lower(): one for name, one in names_of_variables(template).items()}
+        self._scope = scope
+        self._values: dict[str, Any] = {}
+
+    def __call__(self, name: str) -> Any:
+        """The value of a variable. Raises :class:`ExpressionError`."""
+        wanted = name.lower()
+        if wanted not in self._written:
+            raise ExpressionError(
+                f"The template variable '{name}' is not found. Please see "
+                "https://aka.ms/arm-syntax-variables for usage details"
+            )
+        if wanted not in self._values:
+            for one in self._needed(wanted):
+                self._values[one] = self._evaluated(one)
+        return self._values[wanted]
+
+    def _evaluated(self, name: str) -> Any:
+        written, scope = self._written[name], self._scope()
+        return repeated(written, scope) if name in self._copied else resolve(written, scope)
+
+    def _needed(self, wanted: str) -> list[str]:
+        """The variables that must be evaluated first, and ``wanted``: without recursion."""
+        order: list[str] = []
+        begun: set[str] = set()
+        pending = [(wanted, False)]
+        while pending:
+            name, known = pending.pop()
+            if known:
+                order.append(name)
+                begun.discard(name)
+                continue
+            if name in self._values or name in order:
+                continue
+            if name in begun:
+                raise ExpressionError(f"Circular dependency detected on variable: '{name}'")
+            begun.add(name)
+            pending.append((name, True))
+            for one in self._names(self._written[name]):
+                if one in begun:
+                    raise ExpressionError(f"Circular dependency detected on variable: '{one}'")
+                pending.append((one, False))
+        return order
+
+    def _names(self, value: Any) -> set[str]:
+        found = set()
+        for text in expressions(value):
+            for call in calls(parse(text)):
+                first = call.arguments[0] if call.arguments else None
+                if call.name == "variables" and isinstance(first, Literal):
+                    found.add(str(first.value).lower())
+        return found & self._written.keys()

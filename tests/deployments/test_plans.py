@@ -1,0 +1,439 @@
+"""What a template declares: parameters, loops, children, the order, and what is refused."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from helpers.localcloud.deployments.errors import TemplateError
+from helpers.localcloud.deployments.plan import check_outputs, outputs, plan
+from helpers.localcloud.errors import CloudError
+from tests.deployments.planning import (
+    GROUP,
+    PLACE,
+    REGISTRIES,
+    SUBSCRIPTION,
+    names,
+    planned,
+    registry,
+    template,
+)
+
+ROLES = "Microsoft.Authorization/roleAssignments"
+
+
+def needs(found: Any) -> dict[str, set[str]]:
+    """The names of what each resource waits for."""
+    resources = found.resources
+    return {
+        one.name: {resources[place].name for place in needed}
+        for one, needed in zip(resources, found.graph.needs, strict=True)
+    }
+
+
+def test_loops_children_and_conditions() -> None:
+    """A loop makes its turns; a child has the names of its parent; a condition may be false."""
+    task = {"type": "tasks", "apiVersion": "2019-04-01", "name": "build", "properties": {}}
+    found = planned(
+        registry(
+            "[concat('registry', copyIndex('each', 1))]",
+            copy={"name": "each", "count": 2},
+            resources=[task],
+            condition="[equals(copyIndex(), 0)]",
+        )
+    )
+    assert names(found) == ["registry1", "registry1/build", "registry2", "registry2/build"]
+    assert [one.wanted for one in found.resources] == [True, True, False, False]
+    assert found.resources[1].id == f"{GROUP}/providers/{REGISTRIES}/registry1/tasks/build"
+    assert names(planned(registry("r", copy={"name": "none", "count": 0}))) == []
+
+
+def test_scopes_and_groups() -> None:
+    """What belongs to another resource, to a group and to the subscription has its id."""
+    common = {"apiVersion": "2022-04-01", "properties": {}}
+    found = planned(
+        {"type": ROLES, "name": "a", "scope": f"{REGISTRIES}/r", **common},
+        {"type": ROLES, "name": "b", "scope": "[resourceGroup().id]", **common},
+        {
+            "type": f"{REGISTRIES}/providers/roleAssignments",
+            "name": "r/Microsoft.Authorization/c",
+            **common,
+        },
+        {"type": "Microsoft.Resources/resourceGroups", "name": "new", **common},
+        {"type": "Microsoft.Resources/deployments", "name": "d", "resourceGroup": "new", **common},
+        {
+            "type": "Microsoft.Resources/deployments",
+            "name": "e",
+            "subscriptionId": "s",
+            "resourceGroup": "g",
+            **common,
+        },
+    )
+    assert [one.id for one in found.resources] == [
+        f"{GROUP}/providers/{REGISTRIES}/r/providers/{ROLES}/a",
+        f"{GROUP}/providers/{ROLES}/b",
+        f"{GROUP}/providers/{REGISTRIES}/r/providers/{ROLES}/c",
+        f"{SUBSCRIPTION}/resourceGroups/new",
+        f"{SUBSCRIPTION}/resourceGroups/new/providers/Microsoft.Resources/deployments/d",
+        "/subscriptions/s/resourceGroups/g/providers/Microsoft.Resources/deployments/e",
+    ]
+    assert found.resources[4].base == f"{SUBSCRIPTION}/resourceGroups/new"
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "first",
+        f"{REGISTRIES}/first",
+        f"[resourceId('{REGISTRIES}', 'first')]",
+        "[concat('fir', 'st')]",
+    ],
+)
+def test_depends_on(word: str) -> None:
+    """A resource waits for another by its name, its type and name, its id."""
+    found = planned(registry("second", dependsOn=[word]), registry("first"))
+    assert needs(found) == {"second": {"first"}, "first": set()}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "[reference('first').loginServer]",
+        f"[reference(resourceId('{REGISTRIES}', 'first'), '2023-07-01', 'Full').id]",
+        f"[concat('x', listCredentials(resourceId('{REGISTRIES}', 'first'), '2023-07-01').username)]",
+        {"[reference('first').a]": 1},
+    ],
+    ids=str,
+)
+def test_what_is_asked_for_is_waited_for(value: Any) -> None:
+    """An expression that asks for a resource of the template waits for it."""
+    found = planned(registry("second", properties={"x": value}), registry("first"))
+    assert needs(found)["second"] == {"first"}
+
+
+def test_loops_are_waited_for() -> None:
+    """By the name of a loop for all of it; a serial loop waits for its own turns."""
+    loop = {"name": "each", "count": 4, "mode": "serial", "batchSize": 2}
+    found = planned(
+        registry("[concat('r', copyIndex())]", copy=loop), registry("last", dependsOn=["each"])
+    )
+    assert needs(found) == {
+        **{"r0": set(), "r1": set(), "r2": {"r0", "r1"}, "r3": {"r0", "r1"}},
+        "last": {"r0", "r1", "r2", "r3"},
+    }
+
+
+def test_symbolic_names() -> None:
+    """As Bicep compiles: names for resources, loops by number, what exists already."""
+    task = {
+        "type": f"{REGISTRIES}/tasks",
+        "apiVersion": "2019-04-01",
+        "name": "[format('{0}/{1}', 'old', 'build')]",
+        "properties": {"x": "[reference('each[1]').loginServer]"},
+        "dependsOn": ["old", "each"],
+    }
+    found = planned(
+        languageVersion="2.0",
+        resources={
+            "old": registry("old", existing=True),
+            "each": registry(
+                "[format('r{0}', copyIndex())]",
+                copy={"name": "each", "count": "[length(range(0, 2))]"},
+            ),
+            "task": task,
+        },
+        outputs={"id": {"type": "string", "value": "[resourceInfo('old').id]"}},
+    )
+    assert needs(found) == {
+        "old": set(),
+        "r0": set(),
+        "r1": set(),
+        "old/build": {"old", "r0", "r1"},
+    }
+    assert found.resources[0].existing
+    check_outputs(found)
+    assert outputs(found, found.scope)["id"] == {"type": "String", "value": found.resources[0].id}
+
+
+PARAMETERS = {
+    "name": {
+        "type": "string",
+        "minLength": 3,
+        "maxLength": 5,
+        "defaultValue": "[take(uniqueString('a'), 4)]",
+    },
+    "count": {"type": "int", "minValue": 1, "maxValue": 3, "defaultValue": 2},
+    "sku": {"type": "string", "allowedValues": ["Basic", "Premium"], "defaultValue": "Basic"},
+    "secret": {"type": "secureString", "defaultValue": "hidden", "minLength": 3},
+    "tags": {"type": "object", "defaultValue": {"n": "[parameters('name')]"}},
+    "zones": {"type": "array", "allowedValues": ["1", "2"], "defaultValue": ["1"]},
+    "when": {"type": "string", "defaultValue": "[utcNow('yyyy')]"},
+    "id": {"type": "string", "defaultValue": "[newGuid()]"},
+    "on": {"type": "bool", "defaultValue": False},
+}
+
+
+def test_parameters() -> None:
+    """Values are given, or made of defaults; a secure one is not shown."""
+    found = planned(
+        parameters=PARAMETERS, given={"Name": {"value": "abc"}, "sku": {"value": "premium"}}
+    )
+    assert found.scope.parameter("TAGS") == {"n": "abc"}
+    assert re.fullmatch(r"\d{4}", found.scope.parameter("when"))
+    shown = found.parameters
+    assert shown["name"] == {"type": "String", "value": "abc"}
+    assert shown["secret"] == {"type": "SecureString"}
+    assert shown["count"] == {"type": "Int", "value": 2}
+    assert found.scope.parameter("secret") == "hidden"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"name": {"value": "ab"}}, "Length of the value should be greater than or equal to '3'"),
+        ({"name": {"value": "abcdef"}}, "Length of the value should be less than or equal to '5'"),
+        ({"count": {"value": 0}}, "The value should be greater than or equal to '1'"),
+        ({"count": {"value": 4}}, "The value should be less than or equal to '3'"),
+        ({"count": {"value": "1"}}, "Expected 'Integer'. Actual 'String'"),
+        ({"on": {"value": 1}}, "Expected 'Boolean'. Actual 'Integer'"),
+        ({"name": {"value": None}}, "Expected 'String'. Actual 'Null'"),
+        (
+            {"sku": {"value": "Gold"}},
+            "The provided value 'Gold' for the template parameter 'sku' is not valid. The parameter "
+            "value is not part of the allowed value(s): 'Basic,Premium'",
+        ),
+        ({"zones": {"value": ["3"]}}, "not part of the allowed value(s): '1,2'"),
+        (
+            {"secret": {"value": "pw"}},
+            "The provided value for the template parameter 'secret' is not",
+        ),
+        (
+            {"other": {"value": 1}, "more": {"value": 2}},
+            "The template parameters 'other, more' in the parameters file are not valid; they are not "
+            "present in the original template",
+        ),
+        ({"name": "abc"}, "must be an object with a 'value'"),
+        ([], "must be an object"),
+    ],
+    ids=str,
+)
+def test_parameters_that_are_refused(given: Any, expected: str) -> None:
+    """What a definition does not allow is refused in Azure's words, secrets unnamed."""
+    with pytest.raises(TemplateError, match=re.escape(expected)):
+        planned(parameters=PARAMETERS, given=given)
+
+
+def test_parameters_that_are_missing() -> None:
+    """One without a default must be given; one may be null where its definition says so."""
+    with pytest.raises(
+        TemplateError, match="The value for the template parameter 'a' is not provided"
+    ):
+        planned(parameters={"a": {"type": "string"}})
+    assert (
+        planned(parameters={"a": {"type": "string", "nullable": True}}).scope.parameter("a") is None
+    )
+    with pytest.raises(CloudError, match="references to a key vault's secret"):
+        planned(parameters={"a": {"type": "string"}}, given={"a": {"reference": {"keyVault": {}}}})
+
+
+TYPES = {
+    "definitions": {
+        "place": {
+            "type": "object",
+            "properties": {
+                "city": {"$ref": "#/definitions/city"},
+                "zip": {"type": "int", "nullable": True},
+            },
+            "additionalProperties": False,
+        },
+        "city": {"type": "string", "minLength": 2},
+        "circle": {"$ref": "#/definitions/circle"},
+        "union": {"type": "object", "discriminator": {}},
+    },
+    "parameters": {"places": {"type": "array", "items": {"$ref": "#/definitions/place"}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("places", "expected"),
+    [
+        ([{"city": "Oslo"}, {"city": "Rome", "zip": 1}], ""),
+        ([{"city": "O"}], "'places[0].city' is not valid. Length"),
+        ([{}], "The value for the template parameter 'places[0].city' is not provided"),
+        ([{"city": "Oslo", "x": 1}], "The property 'places[0].x' is not permitted"),
+        ([None], "Expected 'Object'. Actual 'Null'"),
+    ],
+    ids=str,
+)
+def test_types_that_a_template_defines(places: Any, expected: str) -> None:
+    """Properties and items are checked as their definitions say."""
+    if not expected:
+        planned(**TYPES, given={"places": {"value": places}})
+        return
+    with pytest.raises(TemplateError, match=re.escape(expected)):
+        planned(**TYPES, given={"places": {"value": places}})
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("circle", "in a circle"),
+        ("nothing", "is not found"),
+        ("union", "'discriminator' in the definition"),
+    ],
+)
+def test_types_that_cannot_be(name: str, expected: str) -> None:
+    """A definition that names itself, or nothing, or what the local cloud lacks."""
+    parameter = {"a": {"$ref": f"#/definitions/{name}", "defaultValue": {}}}
+    with pytest.raises((TemplateError, CloudError), match=re.escape(expected)):
+        planned(**{**TYPES, "parameters": parameter})
+
+
+MANY = [registry(f"registry{n}") for n in range(801)]
+SELF = f"[listCredentials(resourceId('{REGISTRIES}', 'aaaaa'), '2023-07-01').username]"
+WRONG: list[tuple[Any, str]] = [
+    ([], "A template is a JSON object"),
+    ({"resources": []}, "Required property '$schema' not found in JSON"),
+    (template(resource=[]), "Could not find member 'resource' on object of type 'Template'"),
+    (template(parameters=[1]), "The section 'parameters' must be an object"),
+    (template(parameters={"a": 1}), "parameters.a must be an object"),
+    (
+        template(parameters={"a": {"type": "text", "defaultValue": ""}}),
+        "The type 'text' of a parameter or output",
+    ),
+    (template(parameters={f"p{n}": {} for n in range(257)}), "Limit: '256' and actual: '257'"),
+    (template(variables={f"v{n}": 1 for n in range(513)}), "Limit: '512' and actual: '513'"),
+    (template(outputs={f"o{n}": {} for n in range(65)}), "Limit: '64' and actual: '65'"),
+    (template(*MANY), "The number of template resources limit exceeded. Limit: '800'"),
+    (template(resources={}), "of languageVersion 2.0 an object"),
+    (template(1), "A resource is a JSON object"),
+    (
+        template({"type": REGISTRIES, "name": "a"}),
+        "Required property 'apiVersion' not found in JSON",
+    ),
+    (
+        template(registry("aaaaa", colour="red")),
+        "Could not find member 'colour' on object of type 'TemplateResource'",
+    ),
+    (
+        template(registry("aaaaa", dependsOn="x")),
+        "The property 'dependsOn' of a resource has another type",
+    ),
+    (template(registry("a/b")), "has incorrect segment lengths"),
+    (template({**registry("a"), "type": "registries"}), "has incorrect segment lengths"),
+    (
+        template(registry("[concat('']")),
+        "The template resource '[concat('']' is not valid: Unable to parse",
+    ),
+    (template(registry("[nothing()]")), "The template function 'nothing' is not valid"),
+    (template(registry("[parameters('x')]")), "The template parameter 'x' is not found"),
+    (template(registry("[variables('x')]")), "The template variable 'x' is not found"),
+    (
+        template(registry("[div(1, 0)]")),
+        "is not valid: Unable to evaluate template language function 'div'",
+    ),
+    (template(registry("[createArray()]")), "are texts that are not empty"),
+    (template(registry("[reference('x').y]")), "'reference' is not expected at this location"),
+    (template(registry("aaaaa", condition="yes")), "the condition must be of type 'Boolean'"),
+    (template(registry("aaaaa", condition="[nothing()]")), "'nothing' is not valid"),
+    (template(registry("aaaaa", dependsOn=["[div(1,0)]"])), "the divisor is zero"),
+    (template(registry("aaaaa"), registry("AAAAA")), "is defined multiple times in a template"),
+    (
+        template(registry("aaaaa", dependsOn=["bbbbb"])),
+        "The resource 'bbbbb' is not defined in the template",
+    ),
+    (template(registry("aaaaa", copy={"name": "x"})), "needs a name and a count"),
+    (
+        template(registry("aaaaa", copy={"name": "x", "count": "many"})),
+        "must be an integer from 0 to 800",
+    ),
+    (
+        template(registry("aaaaa", copy={"name": "x", "count": 1, "mode": "slow"})),
+        "The mode of a copy",
+    ),
+    (
+        template(registry("aaaaa", resources=[{**registry("b"), "type": "tasks", "copy": {}}])),
+        "copy is not supported on a nested resource",
+    ),
+    (
+        template(
+            registry("aaaaa", dependsOn=["bbbbb"]),
+            registry("bbbbb", dependsOn=["aaaaa"]),
+            registry("ccccc", dependsOn=["aaaaa"]),
+        ),
+        "Circular dependency detected on resource: '" + GROUP,
+    ),
+    (template(registry("aaaaa", tags={"x": SELF})), "Circular dependency detected on resource"),
+    (
+        template(variables={"a": "[reference('x')]"}),
+        "The template variable 'a' is not valid: The template function 'reference'",
+    ),
+    (template(variables={"a": "[div(1, 0)]"}), "The template variable 'a' is not valid"),
+    (
+        template(variables={"a": "[nothing()]"}),
+        "The template variable 'a' is not valid: The template function",
+    ),
+    (
+        template(parameters={"a": {"type": "string", "defaultValue": "[variables('x')]"}}),
+        "'variables' ('x') is not expected",
+    ),
+    (
+        template(parameters={"a": {"type": "string", "defaultValue": "[parameters('x')]"}}),
+        "The template parameter 'x' is not found",
+    ),
+]
+
+
+@pytest.mark.parametrize(("document", "expected"), WRONG, ids=lambda value: str(value)[-60:])
+def test_templates_that_are_refused(document: Any, expected: str) -> None:
+    """What is wrong with a template is said in Azure's words."""
+    with pytest.raises(TemplateError, match=re.escape(expected)):
+        plan(document, None, PLACE)
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        (template(apiProfile="x"), "the member 'apiProfile' of a template"),
+        (template(languageVersion="2.1-experimental"), "the languageVersion '2.1-experimental'"),
+        (template(registry("aaaaa", plan={})), "the member 'plan' of a templateresource"),
+        (template(registry("aaaaa", scope="/")), "templates that deploy to a tenant"),
+    ],
+    ids=lambda value: str(value)[-40:],
+)
+def test_templates_that_the_local_cloud_lacks(document: Any, expected: str) -> None:
+    """What Azure takes and the local cloud does not is 501, by name."""
+    with pytest.raises(CloudError, match=re.escape(expected)) as refused:
+        plan(document, None, PLACE)
+    assert refused.value.status == 501
+
+
+def test_outputs() -> None:
+    """Outputs have their types; a secure one is not shown, one may have a condition or a loop."""
+    found = planned(
+        parameters={"secret": {"type": "securestring", "defaultValue": "x"}},
+        outputs={
+            "text": {"type": "string", "value": "[concat('a', 'b')]"},
+            "secret": {"type": "securestring", "value": "[parameters('secret')]"},
+            "none": {"type": "string", "value": "x", "condition": False},
+            "each": {"type": "array", "copy": {"count": 2, "input": "[copyIndex()]"}},
+            "nothing": {"type": "string", "nullable": True, "value": "[null()]"},
+        },
+    )
+    assert outputs(found, found.scope) == {
+        "text": {"type": "String", "value": "ab"},
+        "secret": {"type": "SecureString"},
+        "each": {"type": "Array", "value": [0, 1]},
+        "nothing": {"type": "String"},
+    }
+    for value, expected in (
+        (1, "the value is of type 'Integer'"),
+        ("[div(1,0)]", "the divisor is zero"),
+    ):
+        wrong = planned(outputs={"x": {"type": "string", "value": value}})
+        with pytest.raises(TemplateError, match=expected):
+            outputs(wrong, wrong.scope)
+    with pytest.raises(TemplateError, match="The template output 'x' is not valid"):
+        check_outputs(planned(outputs={"x": {"type": "string", "value": "[nothing()]"}}))
