@@ -63,3 +63,8 @@ class Az:
         assert done.returncode != 0, done.stdout
         assert "Traceback" not in done.stderr
         return done.stderr.strip()
+
+    def assign(self, object_id: str, role: str, scope: str) -> None:
+        """Assign a role to a service principal, or to a managed identity."""
+        who = ("--assignee-object-id", object_id, "--assignee-principal-type", "ServicePrincipal")
+        self.ok("role", "assignment", "create", *who, "--role", role, "--scope", scope)

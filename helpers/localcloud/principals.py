@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from . import atomic
+from .resource_types import USER_ASSIGNED_IDENTITY_TYPE
 from .set_aside import SetAside
 from .store import Store
 
@@ -36,12 +37,20 @@ LIFETIME = 3599  # seconds; what Entra ID gives an app-only token by default, le
 
 @dataclass(frozen=True)
 class Principal:
-    """A service principal or the managed identity of a resource (then ``resource_id`` is set)."""
+    """A service principal, or a managed identity: then ``resource_id`` is set.
+
+    It is that of the resource whose own the identity is, or of the user-assigned identity.
+    """
 
     object_id: str
     app_id: str
     display_name: str
     resource_id: str = ""
+
+    @property
+    def user_assigned(self) -> bool:
+        """Whether this is a user-assigned identity, a resource of its own."""
+        return f"/providers/{USER_ASSIGNED_IDENTITY_TYPE.lower()}/" in self.resource_id
 
 
 class TokenError(Exception):
@@ -132,7 +141,7 @@ class Principals:
         )
 
     def remove_identity_of(self, resource_id: str) -> None:
-        """Delete the system-assigned identity of a resource (and of all below it)."""
+        """Delete the identity that is a resource, or that is its own, and those of all below it."""
         key = resource_id.lower()
         self._store.execute(
             "DELETE FROM principals WHERE resource_id=? OR (resource_id>=? AND resource_id<?)",
@@ -141,20 +150,24 @@ class Principals:
 
     # -- managed identity --------------------------------------------------------------------
 
-    def open_session(self, object_id: str) -> str:
-        """A secret that proves at the metadata address that a workload is this identity."""
+    def open_session(self, *object_ids: str) -> str:
+        """A secret that proves at the metadata address that a workload has these identities."""
         secret = secrets.token_urlsafe(32)
         key = _hash(secret)
         self.opened(key)
-        self._store.execute("INSERT INTO identity_sessions VALUES (?,?)", (key, object_id))
+        with self._store.transaction() as connection:
+            connection.executemany(
+                "INSERT INTO identity_sessions VALUES (?,?)", [(key, one) for one in object_ids]
+            )
         return secret
 
-    def session(self, secret: str) -> Principal | None:
-        """The identity that ``secret`` stands for, or None."""
+    def session(self, secret: str) -> tuple[Principal, ...]:
+        """The identities that ``secret`` stands for and that are still there; () for any other."""
         rows = self._store.query(
             "SELECT object_id FROM identity_sessions WHERE secret=?", (_hash(secret),)
         )
-        return self.find(object_id=rows[0]["object_id"]) if rows else None
+        found = (self.find(object_id=row["object_id"]) for row in rows)
+        return tuple(one for one in found if one is not None)
 
     def close_session(self, secret: str) -> None:
         """Make ``secret`` worthless."""

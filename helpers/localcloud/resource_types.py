@@ -15,6 +15,7 @@ TASK_RUN_TYPE = f"{REGISTRY_TYPE}/taskRuns"
 TASK_TYPE = f"{REGISTRY_TYPE}/tasks"
 TOKEN_TYPE = f"{REGISTRY_TYPE}/tokens"
 CONTAINER_GROUP_TYPE = "Microsoft.ContainerInstance/containerGroups"
+USER_ASSIGNED_IDENTITY_TYPE = "Microsoft.ManagedIdentity/userAssignedIdentities"
 VAULT_TYPE = "Microsoft.KeyVault/vaults"
 DELETED_VAULT_TYPE = "Microsoft.KeyVault/deletedVaults"
 
@@ -24,6 +25,7 @@ API_VERSIONS = {
     "Microsoft.ContainerInstance": "2023-05-01",
     "Microsoft.ContainerRegistry": "2025-11-01",
     "Microsoft.KeyVault": "2026-02-01",
+    "Microsoft.ManagedIdentity": "2024-11-30",
     "Microsoft.Resources": "2025-04-01",
 }
 TYPES = (
@@ -40,6 +42,7 @@ TYPES = (
     TASK_RUN_TYPE,
     TASK_TYPE,
     TOKEN_TYPE,
+    USER_ASSIGNED_IDENTITY_TYPE,
     VAULT_TYPE,
 )
 

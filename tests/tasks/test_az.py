@@ -13,6 +13,7 @@ from azure.keyvault.secrets import SecretClient
 from azure.mgmt.keyvault import KeyVaultManagementClient
 
 from helpers.localcloud.cloud import Cloud
+from helpers.localcloud.identities import Identities
 from helpers.localcloud.principals import Principal
 from tests.conftest import LocalCloud
 from tests.tasks.running import Registry
@@ -28,7 +29,7 @@ NODE = f"docker.io/library/{BASE}"
 def tools(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tools]:
     """Tools of a step whose identity owns the subscription, and is logged in."""
     tools = Tools(cloud, tmp_path_factory.mktemp("az"))
-    tools.context = dataclasses.replace(tools.context, identity=cloud.owner)
+    tools.context = dataclasses.replace(tools.context, identities=Identities((cloud.owner,)))
     status, text = tools.az("login", "--identity")
     assert (status, json.loads(text)[0]["state"]) == (0, "Enabled"), text
     yield tools
@@ -207,7 +208,7 @@ def test_an_identity_without_a_role_cannot_log_in(
     stranger = cloud.principals.find(object_id=made["identity"]["principalId"])
     assert isinstance(stranger, Principal)
     other = Tools(cloud, tmp_path)
-    other.context = dataclasses.replace(other.context, identity=stranger)
+    other.context = dataclasses.replace(other.context, identities=Identities((stranger,)))
     try:
         status, text = other.az("login", "--identity")
         assert (status, "hence no subscriptions were found" in text) == (1, True)

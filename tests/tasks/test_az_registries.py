@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from helpers.localcloud.cloud import Cloud
+from helpers.localcloud.identities import Identities
 from tests.az import AZ
 from tests.conftest import LocalCloud
 from tests.tasks.running import Registry
@@ -99,7 +100,7 @@ def both(
     cloud.proxy_url = local_cloud.proxy_url
     folder = tmp_path_factory.mktemp("both")
     tools = Tools(cloud, folder)
-    tools.context = dataclasses.replace(tools.context, identity=cloud.owner)
+    tools.context = dataclasses.replace(tools.context, identities=Identities((cloud.owner,)))
     assert tools.az("login", "--identity")[0] == 0
     both = Both(local_cloud, tools, folder)
     images = [f"app-{whose}:{tag}" for whose in ("ours", "theirs") for tag in ("1", "2")]

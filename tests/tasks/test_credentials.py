@@ -11,14 +11,18 @@ from azure.mgmt.keyvault import KeyVaultManagementClient
 
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers.engine import Engine
+from helpers.localcloud.identities import Identities
 from helpers.localcloud.principals import Principal
 from helpers.localcloud.registry.credentials import Credential
 from helpers.localcloud.store import Resource
-from helpers.localcloud.tasks.execution.credentials import SYSTEM, CredentialError, resolve
+from helpers.localcloud.tasks.execution.credentials import CredentialError, resolve
 from tests.conftest import LocalCloud
 from tests.tasks.running import Registry
 
 OTHER = "other.azurecr.io"
+SYSTEM = "[system]"
+CLIENT = "00000000-0000-0000-0000-000000000001"
+NOBODY = Identities()
 
 
 @pytest.fixture(scope="module")
@@ -78,13 +82,13 @@ def secret(url: str) -> dict[str, str]:
 def test_the_runs_own_registry_comes_first_unless_it_is_not_wanted(
     cloud: Cloud, own: Resource, registry: Registry
 ) -> None:
-    assert list(resolve(cloud, own, None, None)) == [registry.server]
+    assert list(resolve(cloud, own, None, NOBODY)) == [registry.server]
     given = custom(userName=opaque("u"), password={"value": "p"})
-    found = resolve(cloud, own, given, None)
+    found = resolve(cloud, own, given, NOBODY)
     assert list(found) == [registry.server, OTHER]
     assert found[OTHER] == Credential("u", "p")
     none = {"sourceRegistry": {"loginMode": "None"}, "customRegistries": {OTHER: None}}
-    assert resolve(cloud, own, none, None) == {}
+    assert resolve(cloud, own, none, NOBODY) == {}
 
 
 def test_user_and_password_come_from_a_vault(cloud: Cloud, own: Resource, vault: str) -> None:
@@ -93,25 +97,25 @@ def test_user_and_password_come_from_a_vault(cloud: Cloud, own: Resource, vault:
         password=secret(f"{vault}/secrets/password"),
         identity=SYSTEM,
     )
-    assert resolve(cloud, own, given, cloud.owner)[OTHER] == Credential(
+    assert resolve(cloud, own, given, Identities((cloud.owner,)))[OTHER] == Credential(
         "somebody", "from the vault"
     )
     only = custom(userName=opaque(""), password=opaque("alone"))
-    assert resolve(cloud, own, only, None)[OTHER] == Credential("", "alone")
+    assert resolve(cloud, own, only, NOBODY)[OTHER] == Credential("", "alone")
 
 
 def test_an_identity_with_a_role_logs_in_and_one_without_does_not(
     cloud: Cloud, own: Resource, registry: Registry, stranger: Principal
 ) -> None:
     given = {"customRegistries": {registry.server: {"identity": SYSTEM}}}
-    found = resolve(cloud, own, given, cloud.owner)[registry.server]
+    found = resolve(cloud, own, given, Identities((cloud.owner,)))[registry.server]
     session = Engine(cloud).session()
     try:
         session.login(registry.server, found)
     finally:
         session.close()
     with pytest.raises(CredentialError) as caught:
-        resolve(cloud, own, given, stranger)
+        resolve(cloud, own, given, Identities((stranger,)))
     assert str(caught.value).startswith(
         f"failed to log in to {registry.server} as the task's managed identity "
         f"({stranger.object_id}): "
@@ -122,7 +126,8 @@ def test_an_identity_with_a_role_logs_in_and_one_without_does_not(
 @pytest.mark.parametrize(
     ("credential", "told"),
     [
-        ({"identity": "/subscriptions/x"}, "does not implement user-assigned identities"),
+        ({"identity": CLIENT}, f"the user-assigned identity with the client id '{CLIENT}'"),
+        ({"identity": CLIENT}, "assign it (az acr task identity assign --identities"),
         ({"identity": SYSTEM}, "the task has none: give it one (--assign-identity)"),
         ({}, f"the credential of {OTHER} has neither user name and password nor an identity"),
         (
@@ -140,7 +145,7 @@ def test_a_credential_that_cannot_be_had_is_told(
     cloud: Cloud, own: Resource, credential: dict[str, Any], told: str
 ) -> None:
     with pytest.raises(CredentialError) as caught:
-        resolve(cloud, own, custom(**credential), None)
+        resolve(cloud, own, custom(**credential), NOBODY)
     assert told in str(caught.value)
     assert OTHER in str(caught.value)
 
@@ -152,8 +157,8 @@ def test_a_secret_that_the_identity_may_not_read_is_told_without_it(
         userName=opaque("u"), password=secret(f"{vault}/secrets/password"), identity=SYSTEM
     )
     with pytest.raises(CredentialError, match="password could not be read") as caught:
-        resolve(cloud, own, given, stranger)
+        resolve(cloud, own, given, Identities((stranger,)))
     assert "from the vault" not in str(caught.value)
     missing = custom(userName=secret(f"{vault}/secrets/never"), identity=SYSTEM)
     with pytest.raises(CredentialError, match="never could not be read"):
-        resolve(cloud, own, missing, cloud.owner)
+        resolve(cloud, own, missing, Identities((cloud.owner,)))

@@ -56,24 +56,6 @@ def test_identity_of_a_wrong_shape(registry: Registry, identity: Any) -> None:
     assert registry.call("GET", "/tasks/misshapen").status_code == 404
 
 
-@pytest.mark.parametrize(
-    ("kind", "status", "message"),
-    [
-        ("UserAssigned", 501, "does not implement user-assigned identities"),
-        ("SystemAssigned, UserAssigned", 501, "does not implement user-assigned identities"),
-        ("Borrowed", 400, "The identity type 'Borrowed' is invalid"),
-    ],
-)
-def test_identities_that_are_lacking(
-    registry: Registry, kind: str, status: int, message: str
-) -> None:
-    body = {"location": "eastus", "identity": {"type": kind}, "properties": {"step": STEP}}
-    refused = registry.call("PUT", "/tasks/identified", body)
-    assert refused.status_code == status, refused.text
-    assert message in refused.json()["error"]["message"]
-    assert registry.call("GET", "/tasks/identified").status_code == 404
-
-
 def test_a_credential_of_null_is_none(registry: Registry) -> None:
     given = {"customRegistries": {"x.azurecr.io": None}}
     made = registry.task("no-credential", dict(STEP), credentials=given)

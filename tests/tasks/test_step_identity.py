@@ -16,7 +16,8 @@ import pytest
 
 from helpers.localcloud import daemon
 from helpers.localcloud.cloud import Cloud
-from helpers.localcloud.tasks.execution.run_identity import RunIdentity
+from helpers.localcloud.containers.workload_identity import WorkloadIdentity
+from helpers.localcloud.identities import Identities
 from tests.conftest import LocalCloud, start
 from tests.tasks.running import Ended, Registry
 from tests.tasks.test_agents import agent_of
@@ -201,7 +202,7 @@ def test_what_proves_an_identity_is_worthless_when_it_is_closed(
 ) -> None:
     principal = cloud.principals.add("closing", resource_id="/subscriptions/x/tasks/closing")
     hidden: list[str] = []
-    proof = RunIdentity(cloud, principal, hidden.append)
+    proof = WorkloadIdentity(cloud, Identities((principal,)), hidden.append)
     secret = proof.secret()
     assert hidden == [secret]
     assert asked(local_cloud, secret) == 200
@@ -220,11 +221,11 @@ def test_what_a_killed_run_has_left_is_worthless_to_the_next_daemon(tmp_path: Pa
         cloud = Cloud(home)
         principal = cloud.principals.add("killed", resource_id="/subscriptions/x/tasks/killed")
         secret = cloud.principals.open_session(principal.object_id)
-        assert cloud.principals.session(secret) == principal
+        assert cloud.principals.session(secret) == (principal,)
         os.kill(running.pid, signal.SIGKILL)
         os.waitpid(running.pid, 0)
         start(home)
-        assert cloud.principals.session(secret) is None
+        assert cloud.principals.session(secret) == ()
         cloud.close()
     finally:
         daemon.down(home)

@@ -130,7 +130,7 @@ steps:
     assert "xyzzy" not in ended.log
 
 
-def test_a_secret_of_another_identity_is_not_implemented(registry: Registry) -> None:
+def test_a_secret_of_an_identity_that_the_task_lacks_is_told(registry: Registry) -> None:
     task = """
 version: v1.1.0
 secrets:
@@ -142,7 +142,8 @@ steps:
 """
     ended = registry.wait(registry.text(task))
     assert ended.status == "Failed"
-    assert "secret 'word': the local cloud does not implement clientID" in ended.log
+    told = "secret 'word': Identity not found; the task has no identity of the clientID 00000000"
+    assert told in ended.log
 
 
 def test_an_id_of_a_step_leads_out_of_no_folder(

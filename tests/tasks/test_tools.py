@@ -11,13 +11,14 @@ import pytest
 
 from helpers.localcloud.blobs.account import BlobAccount
 from helpers.localcloud.cloud import Cloud
+from helpers.localcloud.containers.workload_identity import WorkloadIdentity
+from helpers.localcloud.identities import Identities
 from helpers.localcloud.store import Resource
 from helpers.localcloud.tasks.execution.agent import Agent
 from helpers.localcloud.tasks.execution.attempts import Attempts
 from helpers.localcloud.tasks.execution.build_step import BuildSteps
 from helpers.localcloud.tasks.execution.docker_config import DockerConfig
 from helpers.localcloud.tasks.execution.log import RunLog
-from helpers.localcloud.tasks.execution.run_identity import RunIdentity
 from helpers.localcloud.tasks.execution.session import RunSession
 from helpers.localcloud.tasks.execution.source import Source
 from helpers.localcloud.tasks.execution.step_tools import StepTools
@@ -47,10 +48,11 @@ class Tools:
         run = Run(registry.id, "ca1", 1, "Running", "", 0.0, {}, {})
         log = RunLog(BlobAccount(cloud).run_log(run.registry_id, run.run_id))
         source = Source(self.workspace)
-        agent = Agent(cloud, run, registry, log, Stop(), source, home, folder, identity=None)
+        nobody = Identities()
+        agent = Agent(cloud, run, registry, log, Stop(), source, home, folder, nobody)
         config = DockerConfig(cloud, home, log.masker)
         self.session = RunSession(
-            cloud, log.masker.cut, config, RunIdentity(cloud, None, log.masker.hide)
+            cloud, log.masker.cut, config, WorkloadIdentity(cloud, nobody, log.masker.hide)
         )
         self.tools = StepTools(agent, self.session)
         self.tools.builds = BuildSteps(agent, self.session, Attempts(agent, self.session))

@@ -134,5 +134,7 @@ def _render(principal: Principal) -> dict[str, Any]:
         "displayName": principal.display_name,
         "servicePrincipalType": "ManagedIdentity" if managed else "Application",
         "servicePrincipalNames": [principal.app_id],
-        "alternativeNames": ["isExplicit=False", principal.resource_id] if managed else [],
+        "alternativeNames": [f"isExplicit={principal.user_assigned}", principal.resource_id]
+        if managed
+        else [],
     }

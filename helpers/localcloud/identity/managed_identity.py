@@ -1,6 +1,6 @@
 """Tokens of managed identities: instance metadata, and the App Service form of it.
 
-A workload proves which identity it has by the secret of its session (``Principals.open_session``):
+A workload proves which identities it has by the secret of its session (``Principals.open_session``):
 as the password of ``Proxy-Authorization`` (that is how the proxy in a container knows its caller),
 or in ``X-IDENTITY-HEADER`` (App Service's IDENTITY_HEADER).
 """
@@ -17,7 +17,8 @@ from starlette.types import ASGIApp
 
 from ..cloud import Cloud
 from ..errors import CloudError, failure_of
-from ..principals import LIFETIME, Principal
+from ..identities import Identities, IdentityError
+from ..principals import LIFETIME
 from ..request_values import basic_credentials
 from ..threads import Threads
 from .login import audience_of
@@ -28,19 +29,16 @@ VERSIONS = ("2021-02-01", "2020-10-01", "2018-02-01")
 def managed_identity(cloud: Cloud, threads: Threads) -> ASGIApp:  # noqa: C901 (all its routes count)
     """The application of the address 169.254.169.254."""
 
-    def answer(request: Request, principal: Principal | None) -> JSONResponse:
-        if principal is None:
-            return _refuse(
-                400, "invalid_request", "Identity not found: this workload has no managed identity."
+    def answer(request: Request, identities: Identities) -> JSONResponse:
+        asked = request.query_params
+        try:
+            principal = identities.chosen(
+                client_id=asked.get("client_id", ""),
+                object_id=asked.get("object_id") or asked.get("principal_id", ""),
+                resource_id=asked.get("msi_res_id") or asked.get("mi_res_id", ""),
             )
-        for name, value in (
-            ("client_id", principal.app_id),
-            ("object_id", principal.object_id),
-            ("msi_res_id", principal.resource_id),
-            ("mi_res_id", principal.resource_id),
-        ):
-            if request.query_params.get(name, value).lower() != value.lower():
-                return _refuse(400, "invalid_request", "Identity not found")
+        except IdentityError as error:
+            return _refuse(400, "invalid_request", str(error))
         resource = request.query_params.get("resource")
         if not resource:
             return _refuse(400, "invalid_request", "Required audience parameter not specified")
@@ -72,12 +70,12 @@ def managed_identity(cloud: Cloud, threads: Threads) -> ASGIApp:  # noqa: C901 (
             return _refuse(400, "invalid_request", "X-Forwarded-For is not allowed")
         if "api-version" not in request.query_params:
             return _no_version()
-        return answer(request, cloud.principals.session(_proxy_password(request)))
+        return answer(request, Identities(cloud.principals.session(_proxy_password(request))))
 
     def app_service(request: Request) -> JSONResponse:
         secret = request.headers.get("x-identity-header", "")
-        found = cloud.principals.session(secret) if secret else None
-        if found is None:
+        found = Identities(cloud.principals.session(secret)) if secret else None
+        if not found:
             return _refuse(401, "unauthorized", "The X-IDENTITY-HEADER is missing or wrong.")
         return answer(request, found)
 

@@ -54,6 +54,7 @@ class Call:
     body: dict[str, Any]
     resource_id: str
     url: str
+    permission: str = ""  # that the caller was found to have
 
     @property
     def properties(self) -> dict[str, Any]:
@@ -185,7 +186,9 @@ class Router:
                 authorize(cloud, principal, route.permission, scope, asked)
             _check_group(cloud, route, params)
             _check_body(route, body)
-            call = Call(cloud, principal, method, params, query, body, resource_id, path)
+            call = Call(
+                cloud, principal, method, params, query, body, resource_id, path, route.permission
+            )
             if method not in ("PUT", "PATCH"):
                 return route.operation(call)
             old = system_data.before(cloud.store, resource_id)
@@ -258,6 +261,28 @@ def authorize(
             f"The client '{principal.app_id}' with object id '{principal.object_id}' does not "
             f"have authorization to perform action '{action}' over scope '{scope}' or the scope "
             "is invalid. If access was recently granted, please refresh your credentials.",
+        )
+
+
+def authorize_linked(call: Call, action: str, scopes: Iterable[str]) -> None:
+    """Raise 403 LinkedAuthorizationFailed unless the caller may do ``action`` at all ``scopes``.
+
+    They are what a request names beside the resource that it is about.
+    """
+    caller = call.principal
+    refused = [
+        scope
+        for scope in scopes
+        if not call.cloud.permissions.allowed(caller.object_id, action, scope)
+    ]
+    if refused:
+        raise CloudError(
+            403,
+            "LinkedAuthorizationFailed",
+            f"The client '{caller.app_id}' with object id '{caller.object_id}' has permission to "
+            f"perform action '{call.permission}' on scope '{call.resource_id}'; however, it does "
+            f"not have permission to perform action '{action}' on the linked scope(s) "
+            f"'{','.join(refused)}' or the linked scope(s) are invalid.",
         )
 
 

@@ -8,13 +8,14 @@ from typing import Any
 
 from .. import timestamps
 from ..cloud import Cloud
-from ..errors import CloudError
 from ..resource_types import TASK_TYPE
 from ..store import Resource
 from ..tasks import shapes
 from . import task_rules
 from .deletion import delete
+from .identity import ResourceIdentity, assign
 from .locations import location_of
+from .models import Model, read
 from .registries import REGISTRY, of
 from .routing import Call, Reply, Router, invalid
 
@@ -55,30 +56,16 @@ def _save(cloud: Cloud, resource: Resource, properties: dict[str, Any]) -> None:
     cloud.store.put(resource)
 
 
-def _identity(call: Call, resource: Resource, given: dict[str, Any] | None) -> None:
-    """Give the task the managed identity that the request asks for, or take it away."""
-    shapes.check(given, shapes.IDENTITY, "identity")
-    kind = str((given or {}).get("type") or "None")
-    principals = call.cloud.principals
-    if kind == "None":
-        resource.body.pop("identity", None)
-        principals.remove_identity_of(resource.id)
-        return
-    if "UserAssigned" in kind:
-        raise CloudError.not_implemented(f"user-assigned identities of tasks (type {kind})")
-    if kind != "SystemAssigned":
-        raise invalid(
-            f"The identity type '{kind}' is invalid: it is SystemAssigned or None.",
-            "IdentityTypeNotSupported",
-        )
-    principal = principals.find(resource_id=resource.id) or principals.add(
-        f"{call.params['registry']}/tasks/{resource.name}", resource_id=resource.id
-    )
-    resource.body["identity"] = {
-        "type": "SystemAssigned",
-        "principalId": principal.object_id,
-        "tenantId": call.cloud.account.tenant_id,
-    }
+class TaskIdentity(Model):
+    """What the body of a request about a task says of its identities."""
+
+    identity: ResourceIdentity | None = None
+
+
+def _identify(call: Call, resource: Resource) -> None:
+    """Give the task the managed identities that the request asks for, or take them away."""
+    given = read(TaskIdentity, call.body, "registries/tasks").identity
+    assign(call, resource, given, f"{call.params['registry']}/tasks/{resource.name}")
 
 
 @router.operation("PUT", _TASK, f"{TASK_TYPE}/write")
@@ -116,7 +103,7 @@ def create(call: Call) -> Reply:
         **({"tags": call.body["tags"]} if call.body.get("tags") else {}),
         **identity,
     }
-    _identity(call, resource, call.body.get("identity"))
+    _identify(call, resource)
     _save(call.cloud, resource, properties)
     return Reply(200, resource.body)  # a new one as well: recorded traffic of azure-cli's tests
 
@@ -165,7 +152,7 @@ def update(call: Call) -> Reply:
     if "tags" in call.body:
         resource.body["tags"] = call.body["tags"] or {}
     if call.body.get("identity") is not None:
-        _identity(call, resource, call.body["identity"])
+        _identify(call, resource)
     _save(call.cloud, resource, properties)
     return Reply(200, resource.body)
 

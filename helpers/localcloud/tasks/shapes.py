@@ -52,7 +52,6 @@ _COMMON = {
     "timeout": int,
     "credentials": _CREDENTIALS,
 }
-IDENTITY = {"type": str}
 TASK = {
     **_COMMON,
     "status": str,

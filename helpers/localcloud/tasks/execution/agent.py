@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...cloud import Cloud
-from ...principals import Principal
+from ...identities import Identities
 from ...root_folder import RootFolder
 from ...store import Resource
 from ..definitions import definition
@@ -40,7 +40,7 @@ class Agent:
     source: Source
     home: Path  # /acb/home of the containers
     folder: Path  # holds everything of the run; removed with it
-    identity: Principal | None
+    identities: Identities
     started: float = field(default_factory=time.time)
     volume: str = ""  # the name of the volume that the workspace is
     # Set when the run is to stop, and when one of its steps has failed: the others end, too.
@@ -120,7 +120,7 @@ class Agent:
     def _resolve(
         self, wanted: list[definition.SecretReference], lacking: list[str]
     ) -> Mapping[str, str]:
-        values = secrets.resolve(self.cloud, self.identity, wanted, lacking)
+        values = secrets.resolve(self.cloud, self.identities, wanted, lacking)
         self.log.masker.hide(*values.values())
         return values
 

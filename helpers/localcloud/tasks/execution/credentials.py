@@ -9,14 +9,13 @@ from typing import Any
 
 from ...cloud import Cloud
 from ...errors import CloudError
+from ...identities import SYSTEM, Identities
 from ...principals import Principal
 from ...registry.credentials import Credential
 from ...registry.tokens import exchange_credential, task_credential
 from ...store import Resource
 from ..errors import TaskError
 from .secrets import SecretError, fetch
-
-SYSTEM = "[system]"
 
 
 class CredentialError(TaskError):
@@ -27,7 +26,7 @@ def resolve(
     cloud: Cloud,
     registry: Resource,
     credentials: dict[str, Any] | None,
-    identity: Principal | None,
+    identities: Identities,
 ) -> dict[str, Credential]:
     """Credentials by login server, the run's own registry first. Raises :class:`CredentialError`."""
     given = credentials or {}
@@ -37,37 +36,29 @@ def resolve(
         found[str(registry.properties["loginServer"])] = task_credential(registry)
     for server, credential in (given.get("customRegistries") or {}).items():
         if credential is not None:
-            found[server] = _custom(cloud, server, credential, identity)
+            found[server] = _custom(cloud, server, credential, identities)
     return found
 
 
 def _custom(
-    cloud: Cloud, server: str, credential: dict[str, Any], identity: Principal | None
+    cloud: Cloud, server: str, credential: dict[str, Any], identities: Identities
 ) -> Credential:
-    wanted = credential.get("identity")
-    if wanted not in (None, "", SYSTEM):
-        raise CredentialError(
-            f"failed to resolve the credential of {server}: the local cloud does not implement "
-            f"user-assigned identities ({wanted}); use {SYSTEM}"
-        )
-    who = identity if wanted == SYSTEM else None
+    wanted = credential.get("identity") or ""
+    identity = identities.named(wanted) if wanted else None
     user, password = credential.get("userName"), credential.get("password")
     if user or password:
         try:
-            return Credential(_value(cloud, user, who), _value(cloud, password, who))
+            return Credential(_value(cloud, user, identity), _value(cloud, password, identity))
         except SecretError as error:
             raise CredentialError(
                 f"failed to resolve the credential of {server}: {error}"
             ) from None
-    if wanted != SYSTEM:
+    if not wanted:
         raise CredentialError(
             f"the credential of {server} has neither user name and password nor an identity"
         )
     if identity is None:
-        raise CredentialError(
-            f"the credential of {server} uses the task's managed identity, and the task has none: "
-            "give it one (--assign-identity)"
-        )
+        raise CredentialError(_no_identity(server, wanted))
     try:
         return exchange_credential(cloud, server, identity)
     except CloudError as error:
@@ -75,6 +66,19 @@ def _custom(
             f"failed to log in to {server} as the task's managed identity "
             f"({identity.object_id}): {error.message} Assign it a role there, AcrPull or AcrPush."
         ) from None
+
+
+def _no_identity(server: str, wanted: str) -> str:
+    if wanted.lower() in SYSTEM:
+        return (
+            f"the credential of {server} uses the task's managed identity, and the task has none: "
+            "give it one (--assign-identity)"
+        )
+    return (
+        f"the credential of {server} uses the user-assigned identity with the client id '{wanted}', "
+        "and the task has none of that client id: assign it (az acr task identity assign "
+        "--identities <resource id>)"
+    )
 
 
 def _value(cloud: Cloud, secret: dict[str, Any] | None, identity: Principal | None) -> str:

@@ -15,7 +15,9 @@ import yaml
 from ... import timestamps
 from ...blobs.account import BlobAccount
 from ...cloud import Cloud
+from ...containers.workload_identity import WorkloadIdentity
 from ...errors import CloudError
+from ...identities import Identities
 from ...root_folder import remove_tree
 from ...store import Resource
 from ..completion import last_line
@@ -27,7 +29,6 @@ from .docker_config import DockerConfig
 from .folders import folder_of
 from .git_context import SourceError
 from .log import RunLog
-from .run_identity import RunIdentity
 from .session import RunSession
 from .source import Source
 from .steps import Steps
@@ -126,8 +127,8 @@ class _Runner:
         home = self._folder / "home"
         home.mkdir()
         task_resource = self._task_resource()
-        identity = (
-            self._cloud.principals.find(resource_id=task_resource.id) if task_resource else None
+        identities = Identities.of(
+            self._cloud.principals, task_resource.body if task_resource else {}
         )
         agent = Agent(
             cloud=self._cloud,
@@ -138,13 +139,13 @@ class _Runner:
             source=files,
             home=home,
             folder=self._folder,
-            identity=identity,
+            identities=identities,
             volume=volume,
         )
         with limits.within(limits.RENDERING, "Rendering and reading the task file"):
             task = self._define(agent, volume)
         config = DockerConfig(self._cloud, home, self._log.masker, self._token)
-        proof = RunIdentity(self._cloud, identity, self._log.masker.hide)
+        proof = WorkloadIdentity(self._cloud, identities, self._log.masker.hide)
         session = RunSession(self._cloud, self._log.masker.cut, config, proof)
         with self._stop.action(agent.cancelled.set), self._stop.action(session.close):
             try:

@@ -1,4 +1,4 @@
-"""Values of a task's secrets, read from their vaults as the identity of the run.
+"""Values of a task's secrets, read from their vaults as an identity of the run.
 
 Source: acr-builder, secretmgmt/secrets.go and vaults/azurekeyvault.go.
 """
@@ -11,6 +11,7 @@ from typing import Any
 
 from ...cloud import Cloud
 from ...errors import CloudError
+from ...identities import Identities, IdentityError
 from ...key_vault.reader import SecretIdentifier, read
 from ...principals import Principal
 from ..definitions.definition import SecretReference
@@ -58,7 +59,7 @@ def unset(text: str, values: Mapping[str, Any]) -> list[str]:
 
 def resolve(
     cloud: Cloud,
-    identity: Principal | None,
+    identities: Identities,
     secrets: Iterable[SecretReference],
     lacking: Sequence[str] = (),
 ) -> dict[str, str]:
@@ -68,18 +69,30 @@ def resolve(
     """
     found: dict[str, str] = {}
     for secret in secrets:
-        if secret.client_id:
-            raise SecretError(
-                f"secret '{secret.id}': the local cloud does not implement clientID (user-assigned "
-                "identities); leave it out to use the task's own identity"
-            )
         try:
+            identity = _identity(identities, secret.client_id)
             found[secret.id] = fetch(cloud, identity, secret.key_vault)
         except SecretError as error:
             unknown = SecretIdentifier.parse(secret.key_vault) is None
             reason = f". {_set(lacking)}" if lacking and unknown else ""
             raise SecretError(f"{_FAILURE}\nsecret '{secret.id}': {error}{reason}") from None
     return found
+
+
+def _identity(identities: Identities, client_id: str) -> Principal | None:
+    """Who reads a secret: whom it names, else whom the task is by default; None without any."""
+    if not identities and not client_id:
+        return None
+    try:
+        return identities.chosen(client_id=client_id)
+    except IdentityError as error:
+        advice = (
+            f"the task has no identity of the clientID {client_id}: assign it (az acr task identity "
+            "assign --identities <resource id>)"
+            if client_id
+            else "name the clientID of one of them beside the secret's keyvault"
+        )
+        raise SecretError(f"{error}; {advice}") from None
 
 
 def _set(names: Sequence[str]) -> str:

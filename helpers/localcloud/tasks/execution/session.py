@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from ...cloud import Cloud
 from ...containers.engine import Session
 from ...containers.sandboxes.network import Network
+from ...containers.workload_identity import WorkloadIdentity
 from ...reference import Reference
 from ...registry.credentials import Credential
 from ..tools.server import ToolServer
 from .docker_config import DockerConfig
-from .run_identity import RunIdentity
 
 
 class RunSession(Session):
@@ -26,7 +26,7 @@ class RunSession(Session):
         cloud: Cloud,
         cut: Callable[[str], int],
         config: DockerConfig,
-        identity: RunIdentity,
+        identity: WorkloadIdentity,
     ) -> None:
         super().__init__(cloud, cut)
         self._config = config

@@ -82,7 +82,7 @@ def _is_real() -> bool:
 
 
 class StepTools:
-    """Executes tools as the identity of the run, under its logins."""
+    """Executes tools with the identities of the run, under its logins."""
 
     def __init__(self, agent: Agent, session: RunSession) -> None:
         self._agent = agent
@@ -156,7 +156,7 @@ class StepTools:
         return ToolContext(
             session=self._session,
             cloud=self._agent.cloud,
-            identity=self._agent.identity,
+            identities=self._agent.identities,
             state=self._agent.folder,
             workspace=self._workspace,
             environment=dict(environment),

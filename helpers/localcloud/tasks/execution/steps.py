@@ -100,7 +100,7 @@ class Steps:
             self._agent.cloud,
             self._agent.registry,
             self._agent.run.request["credentials"],
-            self._agent.identity,
+            self._agent.identities,
         )
         self._log.line("Successfully set up Docker configuration")
         for server, credential in logins.items():

@@ -10,7 +10,7 @@ from typing import Protocol
 from ...cloud import Cloud
 from ...containers.engine import Session
 from ...containers.sandboxes.container import Mount
-from ...principals import Principal
+from ...identities import Identities
 from ...root_folder import RootFolder
 from .volumes import Volumes
 
@@ -39,11 +39,11 @@ class ToolImages(Protocol):
 
 @dataclass
 class ToolContext:
-    """What a tool may use: the run's container host, its identity, its folders and its log."""
+    """What a tool may use: the run's container host, its identities, its folders and its log."""
 
     session: Session
     cloud: Cloud
-    identity: Principal | None
+    identities: Identities
     state: Path  # what a tool keeps for later steps of the run, out of reach of their containers
     workspace: RootFolder  # /workspace of the step
     environment: dict[str, str]

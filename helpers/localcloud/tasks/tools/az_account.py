@@ -15,6 +15,8 @@ from . import ToolContext
 ARM = "https://management.azure.com"
 API = "2025-04-01"
 _LONGEST = 600.0  # seconds that an operation may take
+# What az keeps of whom it has logged in as, and what that is for the metadata service.
+PARAMETERS = {"MSIClient": "client_id", "MSIObject": "object_id", "MSIResource": "msi_res_id"}
 _METADATA = "http://169.254.169.254/metadata/identity/oauth2/token"
 
 
@@ -38,9 +40,12 @@ class Session:
 
     # -- login -------------------------------------------------------------------------------
 
-    def log_in_with_identity(self) -> list[dict[str, Any]]:
-        """``az login --identity``: proves the identity once, and keeps who it is."""
-        token = self._identity_token(f"{ARM}/")
+    def log_in_with_identity(self, kind: str, value: str) -> list[dict[str, Any]]:
+        """``az login --identity``: proves the identity once, and keeps who it is.
+
+        ``kind`` is a key of :data:`PARAMETERS`, "MSI" for the default identity.
+        """
+        token = self._identity_token(f"{ARM}/", kind, value)
         answer = self._http.get(
             f"{ARM}/subscriptions",
             params={"api-version": "2022-12-01"},
@@ -64,8 +69,8 @@ class Session:
                 "state": one["state"],
                 "tenantId": one["tenantId"],
                 "user": {
-                    "assignedIdentityInfo": "MSI",
-                    "name": "systemAssignedIdentity",
+                    "assignedIdentityInfo": f"{kind}-{value}" if value else kind,
+                    "name": f"{'user' if value else 'system'}AssignedIdentity",
                     "type": "servicePrincipal",
                 },
             }
@@ -94,20 +99,21 @@ class Session:
         """The id of the subscription of the login. Raises :class:`AzError` without one."""
         return str(self.account["id"])
 
-    def _identity_token(self, resource: str) -> str:
-        identity = self.context.identity
-        if identity is None:
+    def _identity_token(self, resource: str, kind: str, value: str) -> str:
+        identities = self.context.identities
+        if not identities:
             raise AzError(
                 "Failed to connect to MSI. Please make sure MSI is configured correctly: this task "
                 "has no managed identity. Create it with --assign-identity."
             )
+        asked = {PARAMETERS[kind]: value} if value else {}
         principals = self.context.cloud.principals
-        secret = principals.open_session(identity.object_id)
+        secret = principals.open_session(*identities.object_ids)
         try:
             basic = base64.b64encode(f"identity:{secret}".encode()).decode()
             answer = self._http.get(
                 _METADATA,
-                params={"api-version": "2018-02-01", "resource": resource},
+                params={"api-version": "2018-02-01", "resource": resource, **asked},
                 headers={"Metadata": "true", "Proxy-Authorization": f"Basic {basic}"},
                 timeout=30,
             )
@@ -120,9 +126,9 @@ class Session:
 
     def token(self, resource: str = f"{ARM}/") -> str:
         """An access token of the login for a resource."""
-        assert self.subscription
+        kind, _, value = self.account["user"]["assignedIdentityInfo"].partition("-")
         if resource not in self._tokens:
-            self._tokens[resource] = self._identity_token(resource)
+            self._tokens[resource] = self._identity_token(resource, kind, value)
         return self._tokens[resource]
 
     def warn(self, text: str) -> None:

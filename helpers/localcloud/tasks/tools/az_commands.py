@@ -8,7 +8,7 @@ from typing import Any
 
 from ...resource_types import CONTAINER_GROUP_TYPE
 from ..errors import UsageError
-from .az_account import Session
+from .az_account import AzError, Session
 from .az_registration import FLAG, MANY, YES, command, confirm, flat
 
 _ACI = f"/providers/{CONTAINER_GROUP_TYPE}"
@@ -17,11 +17,38 @@ _ACI = f"/providers/{CONTAINER_GROUP_TYPE}"
 # -- account and groups --------------------------------------------------------------------------
 
 
-@command("login", identity=FLAG, allow_no_subscriptions=FLAG)
+@command(
+    "login",
+    *(("--client-id",), ("--object-id",), ("--resource-id",), ("--username", "-u")),
+    identity=FLAG,
+    allow_no_subscriptions=FLAG,
+)
 def _login(az: Session, options: Namespace) -> Any:
     if not options.identity:
         raise UsageError("in a task, log in with --identity: a run has no browser and no secret")
-    return az.log_in_with_identity()
+    given = {
+        "MSIClient": options.client_id,
+        "MSIObject": options.object_id,
+        "MSIResource": options.resource_id,
+    }
+    if options.username:
+        az.warn(
+            "Passing the managed identity ID with --username is deprecated and will be removed in a "
+            "future release. Please use --client-id, --object-id or --resource-id instead."
+        )
+        given |= _of_username(az, options.username)
+    asked = [(kind, value) for kind, value in given.items() if value]
+    if len(asked) > 1:
+        raise AzError("Usage error: Provide only one of --client-id, --object-id, --resource-id.")
+    return az.log_in_with_identity(*(asked[0] if asked else ("MSI", "")))
+
+
+def _of_username(az: Session, name: str) -> dict[str, str]:
+    """What a user name of ``az login --identity`` is: versions before 2.73 find that out."""
+    if name.startswith("/"):
+        return {"MSIResource": name}
+    of_object = any(one.object_id == name.lower() for one in az.context.identities.principals)
+    return {"MSIObject" if of_object else "MSIClient": name}
 
 
 @command("logout")

@@ -1,30 +1,28 @@
-"""The managed identity of a run, as its steps have it: an address, or two environment variables."""
+"""The managed identities of a workload, as its containers have them: an address, or two variables."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 
-from ...cloud import Cloud
-from ...containers.sandboxes import metadata
-from ...containers.sandboxes.network import Network
-from ...principals import Principal
+from ..cloud import Cloud
+from ..identities import Identities
+from .sandboxes import metadata
+from .sandboxes.network import Network
 
 TOKENS = "/msi/token"  # App Service's form, where the secret comes in a header
 
 
-class RunIdentity:
-    """Proves who a run is to the metadata service, while the run lasts. Thread-safe.
+class WorkloadIdentity:
+    """Proves who a workload is to the metadata service, while it lasts. Thread-safe.
 
-    Without a ``principal`` it proves nothing, and the service says what it says to a machine without
+    Without ``identities`` it proves nothing, and the service says what it says to a machine without
     an identity. ``hide`` is told of the secret.
     """
 
-    def __init__(
-        self, cloud: Cloud, principal: Principal | None, hide: Callable[[str], None]
-    ) -> None:
+    def __init__(self, cloud: Cloud, identities: Identities, hide: Callable[[str], None]) -> None:
         self._cloud = cloud
-        self._principal = principal
+        self._identities = identities
         self._hide = hide
         self._lock = threading.Lock()
         self._secret = ""
@@ -33,20 +31,20 @@ class RunIdentity:
     def serve(self, network: Network) -> None:
         """Let the containers of a network ask at 169.254.169.254, where that address is its own.
 
-        Only for a run with an identity: others do not pay for it.
+        Only for a workload with an identity: others do not pay for it.
         """
-        if self._principal is None:
+        if not self._identities:
             return
         if network.mode != "chroot" and self._cloud.proxy_url:
             metadata.serve(network, self._cloud.proxy_url, self.secret)
 
     def secret(self) -> str:
-        """What proves the identity; "" without one, or when the run is over."""
+        """What proves the identity; "" without one, or when the workload is over."""
         with self._lock:
-            if self._principal is None or self._closed:
+            if not self._identities or self._closed:
                 return ""
             if not self._secret:
-                self._secret = self._cloud.principals.open_session(self._principal.object_id)
+                self._secret = self._cloud.principals.open_session(*self._identities.object_ids)
                 self._hide(self._secret)
             return self._secret
 
