@@ -15,6 +15,7 @@ from azure.identity import ClientSecretCredential
 from hypothesis import HealthCheck, settings
 
 from helpers.localcloud import daemon
+from helpers.localcloud.api_versions import newest
 from helpers.localcloud.cloud import Account, Cloud
 from helpers.localcloud.media_types import OCI_INDEX, OCI_MANIFEST
 
@@ -38,6 +39,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         seconds = float(marker.args[0]) if marker is not None else 0.0
         longest[item.path] = max(longest.get(item.path, 0.0), seconds)
     items.sort(key=lambda item: -longest[item.path])
+
+
+class Client(requests.Session):
+    """A plain HTTP client: the resource manager is asked with a version that it takes, if none is given."""
+
+    def request(self, method: str | bytes, url: str | bytes, *given: Any, **more: Any) -> Any:
+        own: Any = self.params
+        query = dict(more.get("params") or {})
+        named = "api-version=" in str(url) or "api-version" in {**own, **query}
+        if "//management.azure.com/" in str(url) and not named:
+            more["params"] = {**query, "api-version": newest(str(url))}
+        return super().request(method, url, *given, **more)
 
 
 @dataclass
@@ -77,7 +90,7 @@ class LocalCloud:
 
     def http(self) -> requests.Session:
         """A plain HTTP client of this cloud; it accepts what containers' clients do."""
-        session = requests.Session()
+        session = Client()
         session.headers["Accept"] = ", ".join([OCI_MANIFEST, OCI_INDEX, "*/*"])
         session.trust_env = False
         session.proxies = {"http": self.proxy_url, "https": self.proxy_url}

@@ -19,15 +19,6 @@ USER_ASSIGNED_IDENTITY_TYPE = "Microsoft.ManagedIdentity/userAssignedIdentities"
 VAULT_TYPE = "Microsoft.KeyVault/vaults"
 DELETED_VAULT_TYPE = "Microsoft.KeyVault/deletedVaults"
 
-# Operations are the same in all versions; az resource asks for the newest that a type names.
-API_VERSIONS = {
-    "Microsoft.Authorization": "2022-04-01",
-    "Microsoft.ContainerInstance": "2023-05-01",
-    "Microsoft.ContainerRegistry": "2025-11-01",
-    "Microsoft.KeyVault": "2026-02-01",
-    "Microsoft.ManagedIdentity": "2024-11-30",
-    "Microsoft.Resources": "2025-04-01",
-}
 TYPES = (
     ASSIGNMENT_TYPE,
     CACHE_RULE_TYPE,
@@ -45,8 +36,10 @@ TYPES = (
     USER_ASSIGNED_IDENTITY_TYPE,
     VAULT_TYPE,
 )
+NAMESPACES = sorted({one.partition("/")[0] for one in TYPES})
 
 
 def types_of(namespace: str) -> list[str]:
     """The types of a provider, without its name: registries, registries/tasks …"""
-    return sorted(one.removeprefix(f"{namespace}/") for one in TYPES if one.startswith(namespace))
+    start = f"{namespace}/"
+    return sorted(one.removeprefix(start) for one in TYPES if one.startswith(start))

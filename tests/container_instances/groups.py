@@ -57,8 +57,14 @@ class Azure:
         url = f"{self.cloud.subscription}/resourceGroups/rg/providers/{TYPE}" + (
             f"/{path}" if path else ""
         )
+        query = {"api-version": "2023-05-01", **query}
         reply = container_groups.router.handle(
-            self.cloud, method, url, query, body or {}, authenticate(self.cloud, self.token)
+            self.cloud,
+            container_groups.router.find(method, url, query),
+            url,
+            query,
+            json.dumps(body or {}).encode(),
+            authenticate(self.cloud, self.token),
         )
         if reply.deferred is None or not reply.deferred.patience:
             return reply

@@ -204,7 +204,7 @@ def test_half_sent_heads_neither_use_up_descriptors_nor_memory(narrow_cloud: Loc
         time.sleep(1.2)  # then one of those that say nothing more makes room
         headers = {"Authorization": f"Bearer {narrow_cloud.token()}"}
         reply = narrow_cloud.http().get(
-            f"https://{HOST}/subscriptions?api-version=1", headers=headers
+            f"https://{HOST}/subscriptions?api-version=2022-12-01", headers=headers
         )
         assert reply.status_code == 200
 

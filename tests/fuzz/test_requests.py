@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.localcloud import daemon
+from helpers.localcloud.api_versions import newest
 from helpers.localcloud.resource_manager import operations
 from tests.conftest import start
 
@@ -109,7 +110,7 @@ def test_the_resource_manager(
         known = world.names.get(match[1], "app")
         return known if data.draw(st.integers(0, 4)) else data.draw(SEGMENTS)
 
-    target = re.sub(r"\{(\w+)\}", name, template) + f"?api-version=2025-04-01&{query}"
+    target = re.sub(r"\{(\w+)\}", name, template) + f"?api-version={newest(template)}&{query}"
     headers = {"Authorization": f"Bearer {world.management}".encode(), **headers}
     world.check("management.azure.com", method, target, headers, body)
 

@@ -9,6 +9,7 @@ import json
 import ssl
 from typing import Any
 
+from helpers.localcloud.api_versions import newest
 from tests.conftest import LocalCloud
 from tests.front_door.test_limits import secure
 from tests.git_host.test_git_host import create
@@ -66,7 +67,7 @@ class World:
         return self.ask(
             "management.azure.com",
             method,
-            f"{path}?api-version=2023-07-01",
+            f"{path}?api-version={newest(path)}",
             {"Authorization": f"Bearer {self.management}".encode()},
             json.dumps(body).encode(),
         )[0]

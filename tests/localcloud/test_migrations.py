@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 
 from helpers.localcloud import daemon, migrations
+from helpers.localcloud.api_versions import newest
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.errors import CloudError, DaemonError
 from helpers.localcloud.outbox import Outbox
@@ -66,11 +67,11 @@ class Reader:
             "/Microsoft.ContainerRegistry/registries/acmerockets"
         )
 
-    def arm(self, path: str, method: str = "GET", version: str = "2019-06-01-preview") -> Any:
+    def arm(self, path: str, method: str = "GET") -> Any:
         answer = self.session.request(
             method,
             f"https://management.azure.com{path}",
-            params={"api-version": version},
+            params={"api-version": newest(path)},
             headers={"Authorization": f"Bearer {self.cloud.token()}"},
         )
         answer.raise_for_status()

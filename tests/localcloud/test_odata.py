@@ -123,7 +123,7 @@ def test_no_filter_keeps_a_listing_busy(local_cloud: LocalCloud) -> None:
     urls = (
         runs,
         f"{base}/resources?api-version=2025-04-01",
-        f"{base}/resourceGroups?api-version=1",
+        f"{base}/resourceGroups?api-version=2022-12-01",
         f"{base}/providers/Microsoft.Authorization/roleAssignments?api-version=2022-04-01",
         f"{base}/providers/Microsoft.Authorization/roleDefinitions?api-version=2022-04-01",
     )

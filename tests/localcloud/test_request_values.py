@@ -115,7 +115,7 @@ def test_a_token_whose_header_is_nested_without_end_is_wrong(local_cloud: LocalC
     for inner in ("[" * 15_000, '{"alg":"RS256","kid":"\\ud800"}', "[]", '{"alg":["RS256"]}'):
         header = base64.urlsafe_b64encode(inner.encode()).decode().rstrip("=")
         for url in (
-            "https://management.azure.com/subscriptions?api-version=1",
+            "https://management.azure.com/subscriptions?api-version=2022-12-01",
             "https://graph.microsoft.com/v1.0/me",
             "https://v.vault.azure.net/secrets",
             "https://registry-1.docker.io/v2/",

@@ -216,7 +216,8 @@ def test_no_token_another_registry_and_another_subscription(world: World) -> Non
             404,
         ),
     ):
-        answer = world.cloud.http().post(url, json=body, headers=headers)
+        version = {"api-version": "2025-11-01"}
+        answer = world.cloud.http().post(url, json=body, params=version, headers=headers)
         assert answer.status_code == status
 
 

@@ -6,6 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from helpers.localcloud.api_versions import newest
 from tests.conftest import LocalCloud
 from tests.resource_manager.test_resource_manager import make_group, make_registry
 from tests.resource_manager.test_tasks import repository
@@ -39,7 +40,7 @@ def test_many_tasks_with_source_triggers_at_once(local_cloud: LocalCloud) -> Non
     token = local_cloud.token()
     place = f"https://management.azure.com{local_cloud.subscription}/resourceGroups/{group}"
     tasks = f"{place}/providers/Microsoft.ContainerRegistry/registries/{registry}/tasks"
-    version = {"api-version": "2025-03-01-preview"}
+    version = {"api-version": newest(f"{tasks}/task")}
     headers = {"Authorization": f"Bearer {token}"}
     together = threading.Barrier(TASKS)
 
@@ -54,7 +55,9 @@ def test_many_tasks_with_source_triggers_at_once(local_cloud: LocalCloud) -> Non
     with ThreadPoolExecutor(TASKS) as pool, local_cloud.http() as client:
         waiting = [pool.submit(put, number) for number in range(TASKS)]
         while not all(one.done() for one in waiting):
-            answer = client.get(place, params=version, headers=headers, timeout=60)
+            answer = client.get(
+                place, params={"api-version": "2025-04-01"}, headers=headers, timeout=60
+            )
             assert answer.status_code == 200
             meanwhile.append(sum(one.done() for one in waiting))
     assert {one.result() for one in waiting} == {200}

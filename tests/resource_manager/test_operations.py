@@ -19,6 +19,7 @@ from azure.mgmt.containerregistry import ContainerRegistryManagementClient
 from azure.mgmt.resource.resources import ResourceManagementClient
 
 from helpers.localcloud import daemon
+from helpers.localcloud.api_versions import newest
 from helpers.localcloud.cloud import Cloud
 from tests.conftest import LocalCloud, start
 from tests.resource_manager.test_resource_manager import make_group, make_registry
@@ -40,7 +41,7 @@ class Caller:
 
     def send(self, method: str, path: str = "", body: Any = None) -> requests.Response:
         url = path if path.startswith("https:") else self.place + path
-        version = {} if "api-version" in url else {"api-version": "2023-05-01"}
+        version = {} if "api-version" in url else {"api-version": newest(url)}
         with self.cloud.http() as client:
             return client.request(
                 method, url, json=body, params=version, headers=self._headers, timeout=60

@@ -17,6 +17,7 @@ from azure.mgmt.authorization import AuthorizationManagementClient
 from azure.mgmt.containerregistry import ContainerRegistryManagementClient
 from azure.mgmt.resource.resources import ResourceManagementClient
 
+from helpers.localcloud.api_versions import newest
 from helpers.localcloud.principals import Principals
 from helpers.localcloud.shapes import ShapeError, check_shape
 from helpers.localcloud.store import Store
@@ -28,10 +29,14 @@ VAULTS = "providers/Microsoft.KeyVault/vaults"
 CONTAINERS = "providers/Microsoft.ContainerInstance/containerGroups"
 
 
-def send(cloud: LocalCloud, method: str, path: str, body: Any) -> requests.Response:
+def send(
+    cloud: LocalCloud, method: str, path: str, body: Any, version: str | None = None
+) -> requests.Response:
+    url = f"https://management.azure.com{cloud.subscription}/{path}"
     return cloud.http().request(
         method,
-        f"https://management.azure.com{cloud.subscription}/{path}?api-version=2025-11-01",
+        url,
+        params={"api-version": newest(url) if version is None else version},
         json=body,
         headers={"Authorization": f"Bearer {cloud.token()}"},
     )
@@ -146,7 +151,7 @@ def test_another_subscription_is_not_found(local_cloud: LocalCloud) -> None:
     for method, path in (("GET", ""), ("GET", "/resourceGroups/a"), ("PUT", "/resourceGroups/a")):
         answer = local_cloud.http().request(
             method,
-            f"https://management.azure.com{other}{path}?api-version=2025-11-01",
+            f"https://management.azure.com{other}{path}",
             json={"location": "eastus"},
             headers={"Authorization": f"Bearer {local_cloud.token()}"},
         )

@@ -13,6 +13,7 @@ import requests
 from azure.mgmt.authorization import AuthorizationManagementClient
 from azure.mgmt.keyvault import KeyVaultManagementClient
 
+from helpers.localcloud.api_versions import newest
 from helpers.localcloud.built_in_roles import ROLES
 from helpers.localcloud.principals import Principals
 from helpers.localcloud.store import Store
@@ -195,7 +196,7 @@ class World:
         else:
             audience = "https://vault.azure.net" if ".vault." in url else ARM
             headers = {"Authorization": f"Bearer {self._token(holder, audience)}"}
-            query = {"api-version": "7.4" if ".vault." in url else "2023-05-01"}
+            query = {"api-version": "7.4" if ".vault." in url else newest(url)}
         return self.http.request(
             method,
             url if url.startswith("https:") else ARM + url,

@@ -21,6 +21,7 @@ import pytest
 import requests
 
 from helpers.localcloud import daemon
+from helpers.localcloud.api_versions import newest
 from tests.conftest import LocalCloud, start
 from tests.git_host.test_git_host import git
 from tests.registry.places import MANIFEST, digest
@@ -63,7 +64,7 @@ class Client:
             method,
             f"https://management.azure.com{self.cloud.subscription}{path}",
             json=body,
-            params={"api-version": "2019-06-01-preview"},
+            params={"api-version": newest(path)},
             headers=self.bearer,
         )
 

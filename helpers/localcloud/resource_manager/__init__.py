@@ -21,11 +21,11 @@ from ..cloud import Cloud
 from ..errors import CloudError, no_space
 from ..operations import IN_PROGRESS
 from ..principals import Principal
-from ..request_body import parse_json, read_body
+from ..request_body import read_body
 from ..store import READING
 from ..threads import Threads
 from .operations import Worker, start
-from .routing import Deferred, Reply, Router, authenticate, invalid
+from .routing import Deferred, Found, Reply, Router, authenticate
 
 __all__ = ["Worker", "app", "start"]
 
@@ -50,13 +50,14 @@ def app(cloud: Cloud) -> ASGIApp:
     async def endpoint(request: Request) -> Response:
         try:
             if request.method in READING:
-                reply = await threads.read(_answer, cloud, router, request, b"", None)
+                reply = await threads.read(_answer, cloud, router, request)
             else:
-                # Of whom nobody knows who it is, nothing is read.
+                # Of whom nobody knows who it is, nothing is read; nor for what nobody does.
                 authorization = request.headers.get("authorization")
                 principal = await threads.read(authenticate, cloud, authorization)
+                found = router.find(request.method, _path(request), request.query_params)
                 content = await read_body(request)
-                call = functools.partial(_answer, cloud, router, request, content, principal)
+                call = functools.partial(_answer, cloud, router, request, content, principal, found)
                 why = "the router makes a transaction of each operation that says no reason against"
                 reply = await threads.outside(why, call)
         except CloudError as error:
@@ -86,19 +87,23 @@ async def _settled(cloud: Cloud, threads: Threads, reply: Reply, deferred: Defer
     return _failure(found.error) if found.error is not None else deferred.done
 
 
+def _path(request: Request) -> str:
+    return re.sub("/{2,}", "/", request.url.path).rstrip("/")  # az container export sends //
+
+
 def _answer(
-    cloud: Cloud, router: Router, request: Request, content: bytes, principal: Principal | None
+    cloud: Cloud,
+    router: Router,
+    request: Request,
+    content: bytes = b"",
+    principal: Principal | None = None,
+    found: Found | None = None,
 ) -> Reply:
-    path = re.sub("/{2,}", "/", request.url.path).rstrip("/")  # az container export sends //
+    path, query = _path(request), dict(request.query_params)
     try:
-        return router.handle(
-            cloud,
-            request.method,
-            path,
-            dict(request.query_params),
-            _parse(content),
-            principal or authenticate(cloud, request.headers.get("authorization")),
-        )
+        principal = principal or authenticate(cloud, request.headers.get("authorization"))
+        found = found or router.find(request.method, path, query)
+        return router.handle(cloud, found, path, query, content, principal)
     except CloudError as error:
         return _failure(error)
     except Exception as error:
@@ -116,15 +121,3 @@ def _answer(
 def _failure(error: CloudError) -> Reply:
     body = {"error": {"code": error.code, "message": error.message}}
     return Reply(error.status, body, error.headers)
-
-
-def _parse(content: bytes) -> dict[str, object]:
-    if not content.strip():
-        return {}
-    try:
-        parsed = parse_json(content)
-    except ValueError as error:
-        raise invalid(f"The request content was invalid and could not be parsed: {error}") from None
-    if not isinstance(parsed, dict):
-        raise invalid("The request content was invalid: expected a JSON object.")
-    return parsed

@@ -5,47 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import CloudError
+from ..regions import LOCATIONS
 from ..store import Resource
 from .routing import invalid
-
-LOCATIONS = {
-    "australiaeast": "Australia East",
-    "australiasoutheast": "Australia Southeast",
-    "brazilsouth": "Brazil South",
-    "canadacentral": "Canada Central",
-    "canadaeast": "Canada East",
-    "centralindia": "Central India",
-    "centralus": "Central US",
-    "eastasia": "East Asia",
-    "eastus": "East US",
-    "eastus2": "East US 2",
-    "francecentral": "France Central",
-    "germanywestcentral": "Germany West Central",
-    "italynorth": "Italy North",
-    "japaneast": "Japan East",
-    "japanwest": "Japan West",
-    "koreacentral": "Korea Central",
-    "northcentralus": "North Central US",
-    "northeurope": "North Europe",
-    "norwayeast": "Norway East",
-    "polandcentral": "Poland Central",
-    "southafricanorth": "South Africa North",
-    "southcentralus": "South Central US",
-    "southindia": "South India",
-    "southeastasia": "Southeast Asia",
-    "spaincentral": "Spain Central",
-    "swedencentral": "Sweden Central",
-    "switzerlandnorth": "Switzerland North",
-    "uaenorth": "UAE North",
-    "uksouth": "UK South",
-    "ukwest": "UK West",
-    "westcentralus": "West Central US",
-    "westeurope": "West Europe",
-    "westindia": "West India",
-    "westus": "West US",
-    "westus2": "West US 2",
-    "westus3": "West US 3",
-}
 
 
 def location_of(body: dict[str, Any], default: str | None = None) -> str:

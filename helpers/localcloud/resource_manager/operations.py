@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import timestamps
+from ..api_versions import newest
 from ..cloud import Cloud
 from ..errors import CloudError, no_space
 from ..operations import IN_PROGRESS, Operation
@@ -25,7 +26,6 @@ THREADS = 4
 PATIENCE = 2.0  # seconds for an operation to end when the daemon stops; the next carries it on
 # As ARM's own Retry-After has whole seconds, and azure-core waits for 30 s where it is 0.
 RETRY = {"retry-after-ms": "100"}
-_VERSION = "api-version=2025-04-01"
 _ID = 36  # characters of a UUID
 _SUBSCRIPTION = "/subscriptions/{subscription}"
 Work = Callable[[Cloud, Operation], None]
@@ -55,17 +55,22 @@ def accepted(
     ``reply`` gets the addresses of the operation; a client whose operation ends within ``patience``
     seconds gets ``done`` instead, or the error.
     """
-    place = f"https://management.azure.com{call.cloud.subscription}"
+    place = call.cloud.subscription
     provider = operation.resource_id.rpartition("/providers/")[2].split("/")[0]
     provider = provider if "/providers/" in operation.resource_id else "Microsoft.Resources"
     headers = {
-        "Azure-AsyncOperation": f"{place}/providers/{provider}/operations/{operation.id}?{_VERSION}",
+        "Azure-AsyncOperation": address(f"{place}/providers/{provider}/operations/{operation.id}"),
         **RETRY,
     }
     if reply.status == 202:
-        headers["Location"] = f"{place}/operationresults/{operation.id}?{_VERSION}"
+        headers["Location"] = address(f"{place}/operationresults/{operation.id}")
     deferred = Deferred(operation.id, patience, done)
     return Reply(reply.status, reply.body, {**reply.headers, **headers}, deferred)
+
+
+def address(path: str) -> str:
+    """Where a client finds what is at ``path``: with an api-version that it takes there."""
+    return f"https://management.azure.com{path}?api-version={newest(path)}"
 
 
 @router.operation("GET", _SUBSCRIPTION + "/providers/{provider}/operations/{operation}", "")
@@ -95,10 +100,8 @@ def result(call: Call) -> Reply:
     """The outcome of an operation, at the address of ``Location``: 202 until there is one."""
     found = operation_of(call)
     if found.status == IN_PROGRESS:
-        place = f"https://management.azure.com{call.url}?{_VERSION}"
-        return Reply(
-            202, None, {"Location": place, **RETRY}, Deferred(found.id, MOMENT, Reply(200))
-        )
+        headers = {"Location": address(call.url), **RETRY}
+        return Reply(202, None, headers, Deferred(found.id, MOMENT, Reply(200)))
     if found.error is not None:
         raise found.error
     return Reply(200)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..api_versions import versions_of
 from ..cloud import Cloud
 from ..errors import CloudError
-from ..resource_types import API_VERSIONS, types_of
-from .locations import LOCATIONS
+from ..regions import LOCATIONS
+from ..resource_types import NAMESPACES, types_of
 from .routing import Call, Reply, Router
 
 router = Router()
@@ -23,7 +24,11 @@ def _render(cloud: Cloud, namespace: str) -> dict[str, Any]:
         "registrationPolicy": "RegistrationRequired",
         "registrationState": "Registered",
         "resourceTypes": [
-            {"resourceType": name, "locations": regions, "apiVersions": [API_VERSIONS[namespace]]}
+            {
+                "resourceType": name,
+                "locations": regions,
+                "apiVersions": sorted(versions_of(f"{namespace}/{name}"), reverse=True),
+            }
             for name in types_of(namespace)
         ],
     }
@@ -31,20 +36,20 @@ def _render(cloud: Cloud, namespace: str) -> dict[str, Any]:
 
 def _find(call: Call) -> str:
     wanted = call.params["namespace"]
-    for namespace in API_VERSIONS:
+    for namespace in NAMESPACES:
         if namespace.lower() == wanted.lower():
             return namespace
     raise CloudError(
         404,
         "InvalidResourceNamespace",
-        f"The resource namespace '{wanted}' is invalid. The local cloud has {', '.join(API_VERSIONS)}.",
+        f"The resource namespace '{wanted}' is invalid. The local cloud has {', '.join(NAMESPACES)}.",
     )
 
 
 @router.operation("GET", _PROVIDERS, "Microsoft.Resources/subscriptions/providers/read")
 def list_providers(call: Call) -> Reply:
     """Providers_List."""
-    return Reply(200, {"value": [_render(call.cloud, namespace) for namespace in API_VERSIONS]})
+    return Reply(200, {"value": [_render(call.cloud, namespace) for namespace in NAMESPACES]})
 
 
 @router.operation("GET", _PROVIDER, "Microsoft.Resources/subscriptions/providers/read")

@@ -13,12 +13,9 @@ from .. import timestamps
 from ..operations import IN_PROGRESS
 from ..store import Resource
 from .deletion import delete
-from .operations import operation_of
+from .operations import address, operation_of
 from .registries import of
 from .routing import Call, Reply, invalid
-
-_VERSION = "api-version=2025-11-01"
-_MANAGEMENT = "https://management.azure.com"
 
 
 def check_name(what: str, name: str) -> None:
@@ -39,9 +36,9 @@ def written(call: Call, resource: Resource, shown: dict[str, Any], state: str) -
     operation = call.cloud.operations.begin(_kind(resource), resource.id)
     call.cloud.operations.end(operation.id)
     name = f"{_kind(resource).lower()}-{operation.id}"
-    address = f"{_MANAGEMENT}{resource.id}/operationStatuses/{name}?{_VERSION}"
     body = {**shown, "properties": {**shown["properties"], "provisioningState": state}}
-    return Reply(201, body, {"azure-asyncoperation": address})
+    place = address(f"{resource.id}/operationStatuses/{name}")
+    return Reply(201, body, {"azure-asyncoperation": place})
 
 
 def status(call: Call) -> Reply:
@@ -59,15 +56,15 @@ def deleted(call: Call) -> Reply:
     delete(call.cloud, resource.id)
     operation = call.cloud.operations.begin(_kind(resource), resource.id)
     call.cloud.operations.end(operation.id)
-    address = outcome(call, registry, f"{_kind(resource).lower()}-{operation.id}")
-    return Reply(202, None, {"Location": address})
+    place = outcome(call, registry, f"{_kind(resource).lower()}-{operation.id}")
+    return Reply(202, None, {"Location": place})
 
 
 def outcome(call: Call, registry: Resource, name: str) -> str:
     """The address of the outcome of an operation of a registry, for ``Location``."""
     place = f"{call.cloud.subscription}/providers/Microsoft.ContainerRegistry/locations"
     location = registry.body["location"].upper()
-    return f"{_MANAGEMENT}{place}/{location}/operationResults/{name}?{_VERSION}"
+    return address(f"{place}/{location}/operationResults/{name}")
 
 
 def begun(call: Call, type: str) -> Resource:

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
+from ..api_versions import type_of
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..principals import MANAGEMENT, Principal, TokenError
+from ..request_body import parse_json
 from ..shapes import Shape, ShapeError, check_shape
-from ..store import Resource
-from . import system_data
+from ..store import READING, Resource
+from . import system_data, version_rules
 from .models import M, Model, read
 
 DELETING = "Deleting"  # provisioning state of a group until its deletion has ended
@@ -88,7 +90,16 @@ class _Route:
     operation: Operation
     body: Shape
     outside: str
+    type: str
     attributes: AttributesOf | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """The operation of a request, and the values of the names in its path."""
+
+    route: _Route
+    params: dict[str, str]
 
 
 class Router:
@@ -96,6 +107,7 @@ class Router:
 
     def __init__(self) -> None:
         self.routes: list[_Route] = []
+        self._by_length: dict[int, list[_Route]] = {}
 
     @overload
     def operation(
@@ -151,8 +163,18 @@ class Router:
             run, shape = operation, body
             if isinstance(body, type) and issubclass(body, Model):
                 run, shape = _typed(operation, body, template), None
-            self.routes.append(
-                _Route(method, template, compiled, permission, run, shape, outside, attributes)
+            self._add(
+                _Route(
+                    method,
+                    template,
+                    compiled,
+                    permission,
+                    run,
+                    shape,
+                    outside,
+                    type_of(template),
+                    attributes,
+                )
             )
             return operation
 
@@ -160,23 +182,49 @@ class Router:
 
     def include(self, other: Router) -> None:
         """Add the operations of another provider."""
-        self.routes.extend(other.routes)
+        for route in other.routes:
+            self._add(route)
+
+    def _add(self, route: _Route) -> None:
+        self.routes.append(route)
+        self._by_length.setdefault(route.template.count("/"), []).append(route)
+
+    def find(self, method: str, path: str, query: Mapping[str, str]) -> Found:
+        """The operation of a request, before its body is read.
+
+        Raises 501 for what there is no operation for, 400 MissingApiVersionParameter.
+        """
+        others = set()
+        for route in self._by_length.get(path.count("/"), ()):
+            match = route.pattern.fullmatch(path)
+            if match:
+                if route.method == method:
+                    version_rules.check_given(query)
+                    return Found(route, match.groupdict())
+                others.add(route.method)
+        raise CloudError.not_implemented(
+            f"{method} {_operation_name(path)}"
+            + (f" (of this resource it has {', '.join(sorted(others))})" if others else "")
+        )
 
     def handle(
         self,
         cloud: Cloud,
-        method: str,
+        found: Found,
         path: str,
         query: Mapping[str, str],
-        body: dict[str, Any],
+        content: bytes,
         principal: Principal,
     ) -> Reply:
-        """Find, authorize and run the operation of a request.
+        """Authorize and run the operation that :meth:`find` has found.
 
-        Raises :class:`CloudError`: 404 for subscription and group, 405 or 501
-        for what there is no operation for, 403 AuthorizationFailed, and what the operation raises.
+        Raises :class:`CloudError`: 400 for an api-version that the type does not have, and a body
+        that is no JSON; 404 for subscription and group, 403 AuthorizationFailed, and what the
+        operation raises.
         """
-        route, params = self._find(method, path)
+        route, params, method = found.route, found.params, found.route.method
+        body = {} if method in READING else _parse(content)
+        version_rules.check(cloud, route.type, params, path, query, body)
         _check_subscription(cloud, params)
         with cloud.store.operation(method, outside=route.outside):
             resource_id = _resource_id(cloud, route, params, path)
@@ -198,19 +246,6 @@ class Router:
                 data = {"systemData": stamped.body["systemData"]}
                 reply = replace(reply, body={**reply.body, **data})
             return reply
-
-    def _find(self, method: str, path: str) -> tuple[_Route, dict[str, str]]:
-        others = []
-        for route in self.routes:
-            match = route.pattern.fullmatch(path)
-            if match:
-                if route.method == method:
-                    return route, match.groupdict()
-                others.append(route.method)
-        raise CloudError.not_implemented(
-            f"{method} {_operation_name(path)}"
-            + (f" (of this resource it has {', '.join(sorted(set(others)))})" if others else "")
-        )
 
 
 def _typed(operation: TypedOperation[M], model: type[M], template: str) -> Operation:
@@ -320,6 +355,18 @@ def not_found(type: str, resource_id: str) -> CloudError:
 def invalid(message: str, code: str = "InvalidRequestContent") -> CloudError:
     """400 for a request body that breaks a rule."""
     return CloudError(400, code, message)
+
+
+def _parse(content: bytes) -> dict[str, Any]:
+    if not content.strip():
+        return {}
+    try:
+        parsed = parse_json(content)
+    except ValueError as error:
+        raise invalid(f"The request content was invalid and could not be parsed: {error}") from None
+    if not isinstance(parsed, dict):
+        raise invalid("The request content was invalid: expected a JSON object.")
+    return parsed
 
 
 def _check_body(route: _Route, body: dict[str, Any]) -> None:

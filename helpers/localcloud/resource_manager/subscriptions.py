@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
+from ..regions import LOCATIONS
 from ..store import Resource
 from .filters import conditions
-from .locations import LOCATIONS
 from .routing import Call, Reply, Router, readable
 
 router = Router()

@@ -9,11 +9,11 @@ from typing import Any
 
 import requests
 
+from ...api_versions import newest
 from ...gateway import session as gateway_session
 from . import ToolContext
 
 ARM = "https://management.azure.com"
-API = "2025-04-01"
 _LONGEST = 600.0  # seconds that an operation may take
 # What az keeps of whom it has logged in as, and what that is for the metadata service.
 PARAMETERS = {"MSIClient": "client_id", "MSIObject": "object_id", "MSIResource": "msi_res_id"}
@@ -182,7 +182,7 @@ class Session:
     ) -> requests.Response:
         """One request with the login's token. Raises :class:`AzError` for an error answer."""
         headers = {"Authorization": f"Bearer {self.token()}"}
-        parameters = {} if "api-version=" in url else {"api-version": API}
+        parameters = {} if "api-version=" in url else {"api-version": newest(url)}
         parameters |= query or {}
         answer = self._http.request(
             method, url, json=body, params=parameters, headers=headers, timeout=120
