@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..reference import AZURE, DOCKER_HUB
 from ..resource_types import REGISTRY_TYPE
+from ..role_conditions import REPOSITORY
 from ..store import Resource
+from .modes import is_abac
 
 AGENT = "agent"  # the kind of caller that the agent of a task is at the task's own registry
 IDENTITY_USER = "00000000-0000-0000-0000-000000000000"  # the password is a refresh token
@@ -22,6 +23,16 @@ _ROLE_ACTIONS = {  # Azure/acr docs: which action of ARM an action of the regist
     "metadata_read": f"{REGISTRY_TYPE}/pull/read",
     "metadata_write": f"{REGISTRY_TYPE}/push/write",
 }
+# learn.microsoft.com, "Azure attribute-based access control repository permissions in Azure Container
+# Registry": which data action it needs where roles are for repositories.
+_DATA_ACTIONS = {
+    "pull": f"{REGISTRY_TYPE}/repositories/content/read",
+    "push": f"{REGISTRY_TYPE}/repositories/content/write",
+    "delete": f"{REGISTRY_TYPE}/repositories/content/delete",
+    "metadata_read": f"{REGISTRY_TYPE}/repositories/metadata/read",
+    "metadata_write": f"{REGISTRY_TYPE}/repositories/metadata/write",
+}
+_LIST = f"{REGISTRY_TYPE}/catalog/read"
 _SCOPE_MAP_ACTIONS = {
     "content/read": "pull",
     "content/write": "push",
@@ -45,6 +56,11 @@ class Registry:
     def is_hub(self) -> bool:
         """Whether it is Docker Hub."""
         return self.resource is None
+
+    @property
+    def is_abac(self) -> bool:
+        """Whether its roles are for repositories, with conditions (``rbac-abac``)."""
+        return self.resource is not None and is_abac(self.resource)
 
     @property
     def incarnation(self) -> str:
@@ -96,13 +112,19 @@ def allowed(cloud: Cloud, registry: Registry, caller: Caller, repository: str) -
         if caller.kind == "account":
             return set(ACTIONS)
         return {"pull", "metadata_read"}
-    if caller.kind in ("admin", AGENT):
+    if caller.kind == "admin" or (caller.kind == AGENT and not registry.is_abac):
         return set(ACTIONS)
     if caller.kind == "principal":
+        needed = _DATA_ACTIONS if registry.is_abac else _ROLE_ACTIONS
+        grants = cloud.permissions.grants(caller.name, registry.resource.id)
+        asked = {REPOSITORY: repository}
         return {
             action
-            for action, needed in _ROLE_ACTIONS.items()
-            if cloud.permissions.allowed(caller.name, needed, registry.resource.id)
+            for action in ACTIONS
+            if any(
+                one.allows(needed[action], data=registry.is_abac, attributes=asked)
+                for one in grants
+            )
         }
     if caller.kind == "token":
         return set(_scope_map_actions(cloud, registry.resource, caller.name, repository))
@@ -119,24 +141,42 @@ def _scope_map_actions(
     for rule in scope_map.properties["actions"] if scope_map else []:
         pattern, _, verb = rule.removeprefix("repositories/").rpartition("/")
         pattern, _, area = pattern.rpartition("/")
-        if fnmatchcase(repository, pattern):
+        if _is_of(repository, pattern):
             yield _SCOPE_MAP_ACTIONS[f"{area}/{verb}"]
+
+
+def _is_of(repository: str, pattern: str) -> bool:
+    """Whether a rule is for a repository: for that one, for all, or for those below a path."""
+    if pattern.endswith("*"):
+        return repository.startswith(pattern[:-1])
+    return repository == pattern
 
 
 def may_list(cloud: Cloud, registry: Registry, caller: Caller) -> bool:
     """Whether the caller may list all repositories; a token with a scope map never may."""
     if registry.resource is None:
         return caller.kind == "account"
-    if caller.kind in ("admin", AGENT):
+    if caller.kind == "admin" or (caller.kind == AGENT and not registry.is_abac):
         return True
+    needed = _LIST if registry.is_abac else _ROLE_ACTIONS["pull"]
     return caller.kind == "principal" and cloud.permissions.allowed(
-        caller.name, _ROLE_ACTIONS["pull"], registry.resource.id
+        caller.name, needed, registry.resource.id, data=registry.is_abac
     )
 
 
 def admitted(cloud: Cloud, registry: Registry, caller: Caller) -> bool:
-    """Whether a caller may log in: a principal needs a role at the registry, whichever."""
-    return caller.kind != "principal" or bool(allowed(cloud, registry, caller, "*"))
+    """Whether a caller may log in: a principal needs a role that counts at the registry, whichever.
+
+    A role that a condition narrows to some repositories is one.
+    """
+    if caller.kind != "principal" or registry.resource is None:
+        return True
+    needed = _DATA_ACTIONS.values() if registry.is_abac else _ROLE_ACTIONS.values()
+    return any(
+        grant.role.allows(action, data=registry.is_abac)
+        for grant in cloud.permissions.grants(caller.name, registry.resource.id)
+        for action in (*needed, *([_LIST] if registry.is_abac else []))
+    )
 
 
 def still_there(cloud: Cloud, registry: Registry, caller: Caller) -> bool:

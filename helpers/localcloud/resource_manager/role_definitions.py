@@ -19,7 +19,7 @@ from ..role_definitions import Role
 from ..store import Resource
 from .filters import conditions
 from .models import Lacking, Model
-from .routing import Call, Reply, Router, invalid
+from .routing import Call, Reply, Router, authorize_linked, invalid, not_linked
 from .scopes import everywhere, scope_of
 
 _DEFINITIONS = f"/providers/{DEFINITION_TYPE}"
@@ -218,26 +218,10 @@ def _scopes(call: Call, given: list[str]) -> list[str]:
         there = scope.rstrip("/").lower() == call.cloud.subscription.lower()
         stored = call.cloud.store.get(scope.rstrip("/"))
         if not (there or stored):
-            raise _unlinked(call, scope)
-        _check_may_write(call, scope)
+            raise not_linked(call, _WRITE, [scope])
         found.append(stored.id if stored else call.cloud.subscription)
+    authorize_linked(call, _WRITE, found)
     return found
-
-
-def _check_may_write(call: Call, scope: str) -> None:
-    if not call.cloud.permissions.allowed(call.principal.object_id, _WRITE, scope):
-        raise _unlinked(call, scope)
-
-
-def _unlinked(call: Call, scope: str) -> CloudError:
-    caller = call.principal
-    return CloudError(
-        403,
-        "LinkedAuthorizationFailed",
-        f"The client '{caller.app_id}' with object id '{caller.object_id}' has permission to perform "
-        f"action '{_WRITE}' on scope '{call.url}'; however, it does not have permission to perform "
-        f"action '{_WRITE}' on the linked scope(s) '{scope}' or the linked scope(s) are invalid.",
-    )
 
 
 def _permission(given: list[Permission]) -> dict[str, list[str]]:
@@ -294,8 +278,7 @@ def remove(call: Call) -> Reply:
     found = call.cloud.permissions.role(guid)
     if found is None:
         return Reply(204)
-    for scope in found.assignable_scopes:
-        _check_may_write(call, scope)
+    authorize_linked(call, _WRITE, found.assignable_scopes)
     if _assigned(call.cloud, guid):
         raise invalid(
             "There are existing role assignments referencing role.", "RoleDefinitionHasAssignments"

@@ -304,21 +304,26 @@ def authorize_linked(call: Call, action: str, scopes: Iterable[str]) -> None:
 
     They are what a request names beside the resource that it is about.
     """
-    caller = call.principal
     refused = [
         scope
         for scope in scopes
-        if not call.cloud.permissions.allowed(caller.object_id, action, scope)
+        if not call.cloud.permissions.allowed(call.principal.object_id, action, scope)
     ]
     if refused:
-        raise CloudError(
-            403,
-            "LinkedAuthorizationFailed",
-            f"The client '{caller.app_id}' with object id '{caller.object_id}' has permission to "
-            f"perform action '{call.permission}' on scope '{call.resource_id}'; however, it does "
-            f"not have permission to perform action '{action}' on the linked scope(s) "
-            f"'{','.join(refused)}' or the linked scope(s) are invalid.",
-        )
+        raise not_linked(call, action, refused)
+
+
+def not_linked(call: Call, action: str, scopes: Iterable[str]) -> CloudError:
+    """403 LinkedAuthorizationFailed: the caller may not do ``action`` there, or nothing is there."""
+    caller = call.principal
+    return CloudError(
+        403,
+        "LinkedAuthorizationFailed",
+        f"The client '{caller.app_id}' with object id '{caller.object_id}' has permission to "
+        f"perform action '{call.permission}' on scope '{call.resource_id}'; however, it does "
+        f"not have permission to perform action '{action}' on the linked scope(s) "
+        f"'{','.join(scopes)}' or the linked scope(s) are invalid.",
+    )
 
 
 def readable(call: Call, found: Iterable[Resource]) -> list[Resource]:

@@ -48,7 +48,9 @@ def schedule(call: Call) -> Reply:
     registry = _registry(call)
     request = read_request(call.body, "registries/scheduleRun")
     runs = Runs(call.cloud)
-    run = runs.queue(registry, request, task_of(call, registry, request))
+    run = runs.queue(
+        registry, request, task_of(call, registry, request), caller=call.principal.object_id
+    )
     body = runs.render(run)
     shown = ("runId", "status", "lastUpdatedTime", "provisioningState", "isArchiveEnabled")
     return Reply(200, {**body, "properties": {name: body["properties"][name] for name in shown}})

@@ -117,7 +117,9 @@ def _written(call: Call, resource: Resource, request: dict[str, Any], tag: str |
             call.cloud.store.put(resource)
             return Reply(200, _shown(call.cloud, resource))
     registry = of(call)
-    run = Runs(call.cloud).queue(registry, request, task_of(call, registry, request))
+    run = Runs(call.cloud).queue(
+        registry, request, task_of(call, registry, request), caller=call.principal.object_id
+    )
     resource.private = {
         "request": request,
         "forceUpdateTag": tag,

@@ -84,15 +84,18 @@ class Runs:
         request: dict[str, Any],
         task: Resource | None = None,
         trigger: dict[str, Any] | None = None,
+        *,
+        caller: str = "",
     ) -> Run:
         """Record a run with status Queued, and tell the task engine.
 
         ``request`` is the body of scheduleRun ({"type": "TaskRunRequest", …}); ``task`` the task
         resource of a TaskRunRequest; ``trigger`` is None for a run that somebody asked for, else
-        one of {"imageUpdateTrigger": …}, {"sourceTrigger": …}, {"timerTrigger": …} as ARM shows it.
-        Raises :class:`CloudError` (400) for a request that cannot be run.
+        one of {"imageUpdateTrigger": …}, {"sourceTrigger": …}, {"timerTrigger": …} as ARM shows it;
+        ``caller`` is the object id of who asked for it. Raises :class:`CloudError` (400) for a
+        request that cannot be run.
         """
-        order = snapshot(request, task, trigger)
+        order = {**snapshot(request, task, trigger), "caller": caller}
         created = time.time()
         properties = {
             "lastUpdatedTime": timestamps.microseconds(created),

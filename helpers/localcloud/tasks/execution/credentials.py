@@ -12,10 +12,14 @@ from ...errors import CloudError
 from ...identities import SYSTEM, Identities
 from ...principals import Principal
 from ...registry.credentials import Credential
+from ...registry.modes import is_abac
 from ...registry.tokens import exchange_credential, task_credential
 from ...store import Resource
 from ..errors import TaskError
 from .secrets import SecretError, fetch
+
+CALLER = "[caller]"
+_FOR_REPOSITORIES = "Container Registry Repository Reader, Writer or Contributor"
 
 
 class CredentialError(TaskError):
@@ -27,21 +31,59 @@ def resolve(
     registry: Resource,
     credentials: dict[str, Any] | None,
     identities: Identities,
+    caller: str = "",
 ) -> dict[str, Credential]:
-    """Credentials by login server, the run's own registry first. Raises :class:`CredentialError`."""
+    """Credentials by login server, the run's own registry first. Raises :class:`CredentialError`.
+
+    Where the roles of a registry are for repositories, the run logs in to it as the identity that
+    ``sourceRegistry`` names and not otherwise; ``caller`` is who asked for the run (object id).
+    """
     given = credentials or {}
     found: dict[str, Credential] = {}
-    mode = (given.get("sourceRegistry") or {}).get("loginMode") or "Default"
-    if mode != "None":
-        found[str(registry.properties["loginServer"])] = task_credential(registry)
+    source = given.get("sourceRegistry") or {}
+    server = str(registry.properties["loginServer"])
+    if is_abac(registry):
+        if source.get("identity"):
+            found[server] = _source(cloud, server, str(source["identity"]), identities, caller)
+    elif (source.get("loginMode") or "Default") != "None":
+        found[server] = task_credential(registry)
     for server, credential in (given.get("customRegistries") or {}).items():
         if credential is not None:
             found[server] = _custom(cloud, server, credential, identities)
     return found
 
 
+def _source(
+    cloud: Cloud, server: str, wanted: str, identities: Identities, caller: str
+) -> Credential:
+    """What the run logs in to its own registry with: as the task, or as who asked for the run."""
+    if wanted.lower() != CALLER:
+        return _custom(cloud, server, {"identity": wanted}, identities, _FOR_REPOSITORIES)
+    who = cloud.principals.find(object_id=caller) if caller else None
+    if who is None:
+        raise CredentialError(
+            f"the credential of {server} is that of the caller, and nobody has asked for this run: "
+            "what a trigger starts uses [system] (--source-acr-auth-id)"
+        )
+    return _exchanged(cloud, server, who, "the caller", _FOR_REPOSITORIES)
+
+
+def _exchanged(cloud: Cloud, server: str, who: Principal, name: str, roles: str) -> Credential:
+    try:
+        return exchange_credential(cloud, server, who)
+    except CloudError as error:
+        raise CredentialError(
+            f"failed to log in to {server} as {name} ({who.object_id}): {error.message} Assign it a "
+            f"role there, {roles}."
+        ) from None
+
+
 def _custom(
-    cloud: Cloud, server: str, credential: dict[str, Any], identities: Identities
+    cloud: Cloud,
+    server: str,
+    credential: dict[str, Any],
+    identities: Identities,
+    roles: str = "AcrPull or AcrPush",
 ) -> Credential:
     wanted = credential.get("identity") or ""
     identity = identities.named(wanted) if wanted else None
@@ -59,13 +101,7 @@ def _custom(
         )
     if identity is None:
         raise CredentialError(_no_identity(server, wanted))
-    try:
-        return exchange_credential(cloud, server, identity)
-    except CloudError as error:
-        raise CredentialError(
-            f"failed to log in to {server} as the task's managed identity "
-            f"({identity.object_id}): {error.message} Assign it a role there, AcrPull or AcrPush."
-        ) from None
+    return _exchanged(cloud, server, identity, "the task's managed identity", roles)
 
 
 def _no_identity(server: str, wanted: str) -> str:

@@ -101,6 +101,7 @@ class Steps:
             self._agent.registry,
             self._agent.run.request["credentials"],
             self._agent.identities,
+            str(self._agent.run.request.get("caller") or ""),
         )
         self._log.line("Successfully set up Docker configuration")
         for server, credential in logins.items():
