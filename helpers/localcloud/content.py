@@ -1,4 +1,4 @@
-"""Content-addressed storage: bytes on disk under their sha256 digest, each stored once."""
+"""Content-addressed storage: bytes on disk under their digest, each digest stored once."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import re
 import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+from .reference import valid_digest
+
 _BLOCK = 1024 * 1024  # bytes
-DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_CANONICAL = "sha256"  # the algorithm of what nobody asks another one for
+_ALGORITHMS = (_CANONICAL, "sha512")
 
 
 class DigestMismatchError(ValueError):
@@ -35,9 +37,23 @@ class MissingContentError(FileNotFoundError):
         self.digest = digest
 
 
-def digest_of(data: bytes) -> str:
+def digest_of(data: bytes, algorithm: str = _CANONICAL) -> str:
     """Digest of ``data`` in OCI notation, ``sha256:<64 hex>`` (OCI image spec, descriptor)."""
-    return "sha256:" + hashlib.sha256(data).hexdigest()
+    return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
+
+
+def algorithm_of(digest: str) -> str:
+    """``sha256`` or ``sha512``, of a digest."""
+    return digest.partition(":")[0]
+
+
+def digest_of_file(file: BinaryIO, algorithm: str) -> tuple[str, int]:
+    """Digest and size in bytes of what is left to read in ``file``."""
+    hashed, size = hashlib.new(algorithm), 0
+    while block := file.read(_BLOCK):
+        hashed.update(block)
+        size += len(block)
+    return f"{algorithm}:{hashed.hexdigest()}", size
 
 
 Mark = tuple[int, "hashlib._Hash"]  # bytes that were written, and their hash
@@ -90,7 +106,7 @@ class Writer:
 
         Raises :class:`DigestMismatchError` when ``expected`` is given and differs; nothing is stored.
         """
-        digest = "sha256:" + self._hash.hexdigest()
+        digest = self._digest(algorithm_of(expected) if expected else _CANONICAL)
         if expected is not None and expected != digest:
             self.abort()
             raise DigestMismatchError(f"expected {expected}, but the content's digest is {digest}")
@@ -109,6 +125,14 @@ class Writer:
             self._path.replace(target)
             self._store.note_whole(digest)
         return digest
+
+    def _digest(self, algorithm: str) -> str:
+        """What was written is hashed on the way; with another algorithm it is read for that."""
+        if algorithm == _CANONICAL:
+            return f"{algorithm}:{self._hash.hexdigest()}"
+        self._opened()  # empty content, too, has a file
+        with self._path.open("rb", buffering=0) as file:
+            return digest_of_file(file, algorithm)[0]
 
     def _is_stored(self, target: Path) -> bool:
         """Whether the same bytes are stored; what a disk has damaged is stored anew."""
@@ -150,7 +174,8 @@ class ContentStore:
         self.root = root
         self.uploads = root / "uploads"
         self.uploads.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (root / "sha256").mkdir(exist_ok=True, mode=0o700)
+        for algorithm in _ALGORITHMS:
+            (root / algorithm).mkdir(exist_ok=True, mode=0o700)
         self._lock_file = root / "lock"
         self._whole: dict[str, tuple[int, int, int]] = {}  # the state of files that were hashed
 
@@ -161,10 +186,13 @@ class ContentStore:
 
     def path(self, digest: str) -> Path:
         """Where ``digest`` is or would be stored. Raises ValueError on a malformed digest."""
-        if not DIGEST.fullmatch(digest):
-            raise ValueError(f"{digest!r} is not a digest of the form sha256:<64 hex digits>")
-        name = digest.removeprefix("sha256:")
-        return self.root / f"sha256/{name[:2]}/{name}"  # in one: it is asked for again and again
+        if not valid_digest(digest):
+            raise ValueError(
+                f"{digest!r} is not a digest of the form sha256:<64 hex digits>, or sha512:<128>"
+            )
+        algorithm, _, name = digest.partition(":")
+        # In one: it is asked for again and again.
+        return self.root / f"{algorithm}/{name[:2]}/{name}"
 
     def has(self, digest: str) -> bool:
         """Whether the content of ``digest`` is stored."""
@@ -180,7 +208,7 @@ class ContentStore:
             data = self.path(digest).read_bytes()
         except FileNotFoundError:
             raise MissingContentError(digest, damaged=False) from None
-        if digest_of(data) != digest:
+        if digest_of(data, algorithm_of(digest)) != digest:
             raise MissingContentError(digest, damaged=True)
         return data
 
@@ -196,7 +224,7 @@ class ContentStore:
             with path.open("rb", buffering=0) as file:
                 state = _state(os.fstat(file.fileno()))
                 if self._whole.get(digest) != state:
-                    if _digest_of_file(file) != digest:
+                    if digest_of_file(file, algorithm_of(digest))[0] != digest:
                         raise MissingContentError(digest, damaged=True)
                     self._whole[digest] = state
                 return state[2]
@@ -277,20 +305,15 @@ class ContentStore:
         """Take damaged content out of the store, so that it can be stored anew; where it is now."""
         folder = self.root / "damaged"
         folder.mkdir(exist_ok=True, mode=0o700)
-        return self.path(digest).rename(folder / digest.removeprefix("sha256:"))
+        path = self.path(digest)
+        return path.rename(folder / path.name)
 
     def digests(self) -> Iterator[str]:
         """Every stored digest."""
-        for path in (self.root / "sha256").glob("*/*"):
-            yield f"sha256:{path.name}"
+        for algorithm in _ALGORITHMS:
+            for path in (self.root / algorithm).glob("*/*"):
+                yield f"{algorithm}:{path.name}"
 
 
 def _state(status: os.stat_result) -> tuple[int, int, int]:
     return status.st_ino, status.st_mtime_ns, status.st_size
-
-
-def _digest_of_file(file: BinaryIO) -> str:
-    found = hashlib.sha256()
-    while block := file.read(_BLOCK):
-        found.update(block)
-    return "sha256:" + found.hexdigest()

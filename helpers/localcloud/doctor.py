@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import sqlite3
@@ -21,6 +20,7 @@ from .collector import CACHE, Collector
 from .containers.build import cache_mounts
 from .containers.errors import SandboxError
 from .containers.images import stand_in
+from .content import algorithm_of, digest_of_file
 from .damage import KINDS, Finding, Kind, glance
 from .errors import CloudError
 from .events import EVENTS
@@ -32,7 +32,6 @@ from .store import Resource
 from .tasks.completion import complete
 from .tasks.runs import Run, Runs
 
-_BLOCK = 1024 * 1024  # bytes
 _KINDS = {kind.__name__: kind for kind in EVENTS}
 _AGAIN = "push it again"
 # What a record is without columns that cannot be read; of the others nothing would be left.
@@ -197,7 +196,8 @@ class _Examination:
 
     def _blobs(self) -> Iterator[Finding]:
         for digest in list(self._content.digests()):
-            found, size = self._hash(digest)
+            with self._content.open(digest) as file:
+                found, size = digest_of_file(file, algorithm_of(digest))
             if found != digest:
                 if self._repair:
                     self._content.set_aside(digest)
@@ -218,14 +218,6 @@ class _Examination:
                 )
         except SandboxError as error:
             yield Finding("stand-ins", str(error))
-
-    def _hash(self, digest: str) -> tuple[str, int]:
-        hashed, size = hashlib.sha256(), 0
-        with self._content.open(digest) as file:
-            while block := file.read(_BLOCK):
-                hashed.update(block)
-                size += len(block)
-        return f"sha256:{hashed.hexdigest()}", size
 
     def _images(self) -> Iterator[Finding]:
         rows = self._store.query(

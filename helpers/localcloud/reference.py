@@ -18,7 +18,8 @@ PATH = rf"{_COMPONENT}(?:/{_COMPONENT})*"
 TAG = r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}"
 _REPOSITORY = re.compile(PATH)
 _TAG = re.compile(TAG)
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+# OCI image spec 1.1, descriptor.md, "Registered algorithms"; in hex digits of lower case.
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 
 
 def login_server(registry: str) -> str:
@@ -46,7 +47,7 @@ class Reference:
         Without tag and digest the tag is ``latest``. Raises :class:`InvalidReferenceError`.
         """
         rest, at, digest = text.strip().partition("@")
-        if at and not _DIGEST.fullmatch(digest):
+        if at and not valid_digest(digest):
             raise InvalidReferenceError(f"invalid reference format: digest of {text!r}")
         first, slash, after = rest.partition("/")
         is_host = bool(slash) and ("." in first or ":" in first or first == "localhost")
@@ -92,3 +93,8 @@ def valid_repository(name: str) -> bool:
 def valid_tag(tag: str) -> bool:
     """Whether ``tag`` may name a manifest (OCI distribution spec)."""
     return bool(_TAG.fullmatch(tag))
+
+
+def valid_digest(digest: str) -> bool:
+    """Whether ``digest`` is one of sha256 or of sha512."""
+    return bool(_DIGEST.fullmatch(digest))

@@ -96,7 +96,7 @@ def test_a_chunk_that_is_not_the_next_one_changes_nothing(place: Place) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    ["sha256:abc", "sha256:" + "G" * 64, "sha512:" + "0" * 128, "latest", "md5:0", "x" * 999],
+    ["sha256:abc", "sha256:" + "G" * 64, "latest", "md5:0", "x" * 999],
 )
 def test_a_digest_that_is_none_is_refused(place: Place, wrong: str) -> None:
     place.push("digests", "v1")

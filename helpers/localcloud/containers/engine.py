@@ -107,7 +107,7 @@ class Session:
             )
         self._client.push(wanted, digest, self._logins.get(wanted.registry))
         for layer in reversed(self._store.image(digest).layers):
-            log(f"{str(layer['digest']).removeprefix('sha256:')[:12]}: Pushed")
+            log(f"{str(layer['digest']).partition(':')[2][:12]}: Pushed")
         self.images.transferred(wanted, digest)
         size = self._cloud.content.size(digest)
         log(f"{wanted.tag}: digest: {digest} size: {size}")

@@ -15,7 +15,7 @@ from . import attributes
 from .catalog import unknown_manifest, unknown_repository
 from .descriptions import Description
 from .entries import Entry
-from .exchange import Exchange
+from .exchange import Exchange, checked_digest
 
 
 def _common(entry: Entry) -> dict[str, Any]:
@@ -87,11 +87,12 @@ def list_tags(exchange: Exchange) -> Response:
     """All tags, by name or, with ``orderby=timedesc`` / ``timeasc``, by time."""
     exchange.authorize("metadata_read")
     _repository(exchange)
+    digest = exchange.request.query_params.get("digest")
     page = exchange.catalog.listings.tags(
         exchange.server,
         exchange.name,
         exchange.window(),
-        digest=exchange.request.query_params.get("digest"),
+        digest=digest and checked_digest(digest),
         listed=True,
     )
     body = {
@@ -181,9 +182,10 @@ def list_manifests(exchange: Exchange) -> Response:
 
 def _manifest(exchange: Exchange) -> Entry:
     _repository(exchange)
-    found = exchange.catalog.manifest(exchange.server, exchange.name, exchange.params["digest"])
+    digest = checked_digest(exchange.params["digest"])
+    found = exchange.catalog.manifest(exchange.server, exchange.name, digest)
     if found is None:
-        raise unknown_manifest(exchange.name, exchange.params["digest"])
+        raise unknown_manifest(exchange.name, digest)
     return found
 
 

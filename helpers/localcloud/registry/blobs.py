@@ -17,7 +17,7 @@ from ..errors import CloudError
 from ..request_values import no_such_range, parse_number, parse_range
 from ..threads import Threads
 from .authentication import authorize
-from .exchange import Exchange, valid_digest
+from .exchange import Exchange, checked_digest
 from .locks import Operation, check
 from .uploads import Upload
 
@@ -30,13 +30,14 @@ async def start(exchange: Exchange) -> Response:
     """POST uploads/: mount from another repository, take a whole blob, or begin an upload."""
     await exchange.threads.read(_may_push, exchange)
     query = exchange.request.query_params
-    if "mount" in query and query.get("from"):
-        digest = valid_digest(query["mount"])
-        if await exchange.threads.write(_mount, exchange, query["from"], digest):
+    digest = checked_digest(query["mount"]) if "mount" in query else ""
+    if digest and (source := query.get("from")):
+        mounted = await exchange.threads.write(_mount, exchange, source, digest)
+        if mounted:
             return _created(exchange, digest)
     upload = exchange.uploads.start(exchange.registry.incarnation, exchange.name)
     if "digest" in query:
-        return await _complete(exchange, upload, valid_digest(query["digest"]))
+        return await _complete(exchange, upload, checked_digest(query["digest"]))
     headers = {"Location": upload.location, "Docker-Upload-UUID": upload.id, "Range": "0-0"}
     return Response(status_code=202, headers=headers)
 
@@ -125,7 +126,7 @@ async def finish(exchange: Exchange) -> Response:
     await exchange.threads.read(_may_push, exchange)
     upload = _upload(exchange)
     wanted = exchange.request.query_params.get("digest", "")
-    return await _complete(exchange, upload, valid_digest(wanted))
+    return await _complete(exchange, upload, checked_digest(wanted))
 
 
 async def _complete(exchange: Exchange, upload: Upload, digest: str) -> Response:
@@ -186,7 +187,7 @@ async def cancel(exchange: Exchange) -> Response:
 
 async def get(exchange: Exchange) -> Response:
     """GET or HEAD a blob, whole or one range of it."""
-    digest = valid_digest(exchange.params["digest"])
+    digest = checked_digest(exchange.params["digest"])
 
     def find() -> int:
         exchange.authorize("pull")
@@ -242,7 +243,7 @@ async def _read(threads: Threads, path: Path, start: int, length: int) -> AsyncI
 def delete(exchange: Exchange) -> Response:
     """DELETE a blob from its repository."""
     exchange.authorize("delete")
-    digest = valid_digest(exchange.params["digest"])
+    digest = checked_digest(exchange.params["digest"])
     if not exchange.catalog.unlink_blob(exchange.server, exchange.name, digest):
         raise CloudError(404, "BLOB_UNKNOWN", f"blob unknown to registry: {digest}")
     return Response(status_code=202)

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..cloud import Cloud
-from ..content import MissingContentError, digest_of
+from ..content import MissingContentError, algorithm_of, digest_of
 from ..errors import CloudError
 from ..events import ManifestPushed, ManifestPut, ManifestsDeleted
 from ..media_types import INDEXES
+from ..reference import valid_digest
 from ..store import Store
 from . import origin
 from .descriptions import Description, Descriptions, describe
@@ -54,32 +55,34 @@ class Catalog:
         manifest: bytes,
         media_type: str,
         *,
+        digest: str = "",
         told: bool = True,
         operation: Operation = Operation.PUSH,
     ) -> str:
         """Store a manifest whose blobs are in the content store; returns its digest.
 
         ``reference`` is a tag or the manifest's digest. If ``told``, it is an event, and so is a tag
-        that moves.
+        that moves. ``digest``: that of a manifest under a tag, one of sha256 where it is not given.
         ``operation`` is PUSH, or IMPORT_WITH_FORCE, which moves a locked tag and leaves its lock.
         Raises :class:`CloudError`: 400 for a manifest that is none or does not match, 404 for a
         missing blob, 405 for a lock.
         """
         parsed = parse_manifest(manifest, media_type)
-        digest = digest_of(manifest)
-        if reference.startswith("sha256:") and reference != digest:
+        tag = "" if valid_digest(reference) else reference
+        named = digest if tag else reference
+        digest = digest_of(manifest, algorithm_of(named)) if named else digest_of(manifest)
+        if named and named != digest:
             raise CloudError(
                 400,
                 "DIGEST_INVALID",
-                f"provided digest did not match uploaded content: {reference} was named, the "
+                f"provided digest did not match uploaded content: {named} was named, the "
                 f"manifest is {digest}",
             )
-        tag = "" if reference.startswith("sha256:") else reference
         children = references(parsed)
         for child in children:
             if not self._cloud.content.has(child):
                 raise CloudError(404, "MANIFEST_BLOB_UNKNOWN", f"blob unknown to registry: {child}")
-        self._cloud.content.put(manifest)
+        self._cloud.content.put(manifest, digest)
         description = describe(self._cloud.content, manifest)
         subject = str((parsed.get("subject") or {}).get("digest") or "")
         now = time.time()
@@ -142,12 +145,14 @@ class Catalog:
         for one in each_once(digest, needs):
             version = reference if one == digest else one
             manifest = self._cloud.content.read(one)
-            self.put(registry, repository, version, manifest, media_types[one], told=False)
+            self.put(
+                registry, repository, version, manifest, media_types[one], digest=one, told=False
+            )
         return digest
 
     def resolve(self, registry: str, repository: str, reference: str) -> str | None:
         """The digest that a tag (or a digest) names in that repository, or None."""
-        if reference.startswith("sha256:"):
+        if valid_digest(reference):
             found = self.manifest(registry, repository, reference)
             return found.digest if found else None
         entry = self.tag(registry, repository, reference)

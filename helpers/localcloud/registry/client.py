@@ -193,7 +193,7 @@ class RegistryClient:
                 with self._cloud.store.transaction():
                     if registry.resource is not None:
                         check_there(self._cloud, registry)
-                    self._catalog.put(*place, content, media_types[one])
+                    self._catalog.put(*place, content, media_types[one], digest=one)
         return digest
 
     # -- the server's checks -----------------------------------------------------------------

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..content import DIGEST, ContentStore, MissingContentError
+from ..content import ContentStore, MissingContentError
+from ..reference import valid_digest
 from ..request_body import parse_json
 from ..store import Store
 
@@ -58,7 +59,7 @@ def describe(content: ContentStore, manifest: bytes) -> Description:
 def _configuration(content: ContentStore, config: dict[str, Any]) -> dict[str, Any]:
     digest = str(config.get("digest"))
     try:
-        if not DIGEST.fullmatch(digest) or content.size(digest) > _LARGEST_CONFIG:
+        if not valid_digest(digest) or content.size(digest) > _LARGEST_CONFIG:
             return {}
         return _object(content.read(digest))
     except FileNotFoundError:

@@ -8,9 +8,8 @@ from urllib.parse import quote, urlencode
 from starlette.requests import Request
 
 from ..cloud import Cloud
-from ..content import DIGEST
 from ..errors import CloudError
-from ..reference import valid_repository
+from ..reference import valid_digest, valid_repository
 from ..request_values import parse_number
 from ..threads import Threads
 from .access import Registry
@@ -20,12 +19,15 @@ from .listings import Page, Window
 from .uploads import Uploads
 
 
-def valid_digest(text: str) -> str:
+def checked_digest(text: str) -> str:
     """The digest that a request names. Raises 400 DIGEST_INVALID for anything else."""
-    if not DIGEST.fullmatch(text):
+    if not valid_digest(text):
         shown = text if len(text) <= 200 else f"{text[:200]}…"
         raise CloudError(
-            400, "DIGEST_INVALID", f"invalid digest: {shown!r}: it is sha256: and 64 hex digits"
+            400,
+            "DIGEST_INVALID",
+            f"invalid digest: {shown!r}: it is sha256: and 64 hex digits, or sha512: and 128, in "
+            "lower case",
         )
     return text
 

@@ -127,7 +127,13 @@ class Importer:
     ) -> None:
         content = self._cloud.content.read(manifest.digest)
         self._catalog.put(
-            registry, repository, version, content, manifest.media_type, operation=operation
+            registry,
+            repository,
+            version,
+            content,
+            manifest.media_type,
+            digest=manifest.digest,
+            operation=operation,
         )
 
     def _pull(self, source: Reference, credential: Credential | None) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ..content import DIGEST
 from ..errors import CloudError
 from ..media_types import INDEXES, MANIFEST_TYPES, OCI_INDEX, OCI_MANIFEST
+from ..reference import valid_digest
 from ..request_body import parse_json
 from ..shapes import Shape, check_shape
 
@@ -59,7 +59,7 @@ def parse_manifest(data: bytes, media_type: str) -> dict[str, Any]:
     except (TypeError, ValueError) as error:
         raise CloudError(400, "MANIFEST_INVALID", f"manifest is malformed: {error}") from None
     for digest in named:
-        if not DIGEST.fullmatch(digest):
+        if not valid_digest(digest):
             raise CloudError(400, "MANIFEST_INVALID", f"manifest has the invalid digest {digest!r}")
     return parsed
 

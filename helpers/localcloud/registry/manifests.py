@@ -8,14 +8,13 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from ..content import DIGEST
 from ..errors import CloudError
 from ..media_types import INDEXES, OCI_INDEX, OCI_MANIFEST
-from ..reference import valid_tag
+from ..reference import valid_digest, valid_tag
 from . import artifact_cache, supply
 from .catalog import Catalog, unknown_manifest, unknown_repository
 from .client import RegistryClient
-from .exchange import Exchange, valid_digest
+from .exchange import Exchange, checked_digest
 from .manifest_format import parse_manifest, references
 
 _NEGOTIATED = {OCI_MANIFEST: ("manifest", "manifests"), OCI_INDEX: ("index", "indexes")}
@@ -68,7 +67,7 @@ async def get(exchange: Exchange) -> Response:
 
 def _get(exchange: Exchange) -> Response | Future[str]:
     exchange.authorize("pull")
-    server, name, reference = exchange.server, exchange.name, exchange.params["reference"]
+    server, name, reference = exchange.server, exchange.name, _reference(exchange)
     digest = exchange.catalog.resolve(server, name, reference)
     if digest is None and valid_tag(reference):
         coming = _coming(exchange, reference)
@@ -88,6 +87,12 @@ def _get(exchange: Exchange) -> Response | Future[str]:
     }
     body = None if exchange.request.method == "HEAD" else content
     return Response(body, 200, headers, entry.media_type)
+
+
+def _reference(exchange: Exchange) -> str:
+    """The tag or digest of the path. Raises 400 for what has a colon, as a digest, and is none."""
+    reference = exchange.params["reference"]
+    return checked_digest(reference) if ":" in reference else reference
 
 
 def _coming(exchange: Exchange, tag: str) -> Future[str] | None:
@@ -116,8 +121,8 @@ def _negotiate(exchange: Exchange, media_type: str) -> None:
 def put(exchange: Exchange) -> Response:
     """PUT a manifest: everything that it refers to must be in the repository."""
     exchange.authorize("push")
-    name, reference = exchange.name, exchange.params["reference"]
-    if not DIGEST.fullmatch(reference) and not valid_tag(reference):
+    name, reference = exchange.name, _reference(exchange)
+    if not valid_digest(reference) and not valid_tag(reference):
         raise CloudError(400, "TAG_INVALID", f"invalid tag or digest: {reference!r}")
     media_type = exchange.request.headers.get("content-type", "").split(";")[0].strip()
     manifest = parse_manifest(exchange.body, media_type)
@@ -145,9 +150,9 @@ def _check_present(
 def delete(exchange: Exchange) -> Response:
     """DELETE a manifest by digest, or a tag."""
     exchange.authorize("delete")
-    reference = exchange.params["reference"]
+    reference = _reference(exchange)
     server, name = exchange.server, exchange.name
-    if reference.startswith("sha256:"):
+    if valid_digest(reference):
         done = exchange.catalog.delete_manifest(server, name, reference)
     else:
         done = exchange.catalog.delete_tag(server, name, reference)
@@ -160,7 +165,7 @@ def referrers(exchange: Exchange) -> Response:
     """GET referrers/DIGEST: manifests whose subject it is, optionally of one artifact type."""
     exchange.authorize("pull")
     wanted = exchange.request.query_params.get("artifactType")
-    subject = valid_digest(exchange.params["digest"])
+    subject = checked_digest(exchange.params["digest"])
     entries = exchange.catalog.listings.referrers(exchange.server, exchange.name, subject)
     described = exchange.catalog.descriptions.of([one.digest for one in entries])
     found = []

@@ -23,6 +23,7 @@ from .owners import Owner, Owners, write_owners
 
 # Layers that become one directory: the options of an overlay mount have a page for their paths.
 MANY = 24
+_NAME = 64  # characters of the name of a layer's folder
 Descriptor = dict[str, Any]
 
 
@@ -160,7 +161,7 @@ class ImageStore:
 
     def ready(self, image: Image) -> bool:
         """Whether :meth:`lowers` has nothing to unpack, as far as one can tell at a glance."""
-        names = [self._content.path(one["digest"]).name for one in image.layers]
+        names = [self._name(str(one["digest"])) for one in image.layers]
         return len(names) < MANY and all(
             (self._folder / name).exists() and not (self._folder / f"{name}.whiteouts").exists()
             for name in names
@@ -182,8 +183,7 @@ class ImageStore:
 
     def _layer(self, descriptor: Descriptor) -> Path:
         digest = str(descriptor["digest"])
-        self._content.path(digest)  # a digest: its name becomes that of a folder
-        name = digest.removeprefix("sha256:")
+        name = self._name(digest)
         target = self._folder / name
         if target.exists():
             return target
@@ -200,10 +200,20 @@ class ImageStore:
                     remove_tree(fresh)
                     raise
                 write_owners(target, owners)
+                if name not in digest:
+                    target.with_suffix(".parts").write_text(json.dumps([digest]))
                 if not complete:
                     (self._folder / f"{name}.whiteouts").touch()
                 fresh.rename(target)
         return target
+
+    def _name(self, digest: str) -> str:
+        """What the folder of a layer is called, which does not grow with the digest's algorithm.
+
+        The options of an overlay mount have a page for the paths of all layers.
+        """
+        name = self._content.path(digest).name  # it is a digest, then
+        return name if len(name) == _NAME else digest_of(digest.encode()).partition(":")[2]
 
     def _archive(self, digest: str) -> Path:
         """The file of a layer, every byte of which was looked at: it is unpacked once."""

@@ -65,7 +65,7 @@ class LocalImages:
                 {
                     "Repository": repository,
                     "Tag": reference.tag or "<none>",
-                    "ID": image.id.removeprefix("sha256:")[:12],
+                    "ID": image.id.partition(":")[2][:12],
                     "CreatedAt": image.config.get("created", ""),
                     "Size": sum(int(layer.get("size", 0)) for layer in image.layers),
                 }
@@ -101,7 +101,7 @@ class LocalImages:
             with self._lock:
                 known = set(self._images.values())
             for digest in known:
-                if self._store.image(digest).id.removeprefix("sha256:").startswith(text):
+                if self._store.image(digest).id.partition(":")[2].startswith(text):
                     return digest
         wanted = parse_reference(reference)
         if wanted.digest:
