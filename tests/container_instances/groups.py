@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from helpers.localcloud.cloud import Cloud
@@ -26,15 +27,15 @@ class Images:
 
     def __init__(self) -> None:
         self.known: dict[str, tuple[str, ...]] = {}
+        self.layers: dict[str, tuple[Path, ...]] = {}  # of those that are not the base alone
         self.credentials: list[Any] = []
 
     def pull(self, cloud: Cloud, name: str, credentials: Any) -> PulledImage:
         self.credentials = list(credentials)
         if name not in self.known:
             raise CloudError(401, "UNAUTHORIZED", f"{name}: authentication required")
-        return PulledImage(
-            "sha256:" + "0" * 64, (base_layer(),), {"A": "image"}, self.known[name], "/", ""
-        )
+        layers = self.layers.get(name, (base_layer(),))
+        return PulledImage("sha256:" + "0" * 64, layers, {"A": "image"}, self.known[name], "/", "")
 
 
 class Azure:

@@ -6,7 +6,6 @@ import base64
 import dataclasses
 import http.client
 import json
-import os
 import signal
 import socket
 import time
@@ -21,12 +20,12 @@ from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.container_instances import addresses, group, image, logs
 from helpers.localcloud.container_instances.image import PulledImage, _server
 from helpers.localcloud.container_instances.state import GroupState
-from helpers.localcloud.containers.images import stand_in
 from helpers.localcloud.errors import CloudError
 from helpers.localcloud.store import Resource
 
 from ..containers.roots import base_layer
 from .groups import TYPE, Azure, Images
+from .serving import node_layers
 
 
 def test_it_runs_logs_and_masks(azure: Azure, images: Images) -> None:
@@ -69,7 +68,7 @@ def test_it_runs_logs_and_masks(azure: Azure, images: Images) -> None:
 def test_a_page_on_its_own_address_and_the_same_after_an_update(
     azure: Azure, images: Images, tmp_path: Path
 ) -> None:
-    layer = _node_layer(tmp_path)
+    layers = node_layers()
 
     def pull(cloud: Cloud, name: str, credentials: Any) -> PulledImage:
         program = (
@@ -78,7 +77,7 @@ def test_a_page_on_its_own_address_and_the_same_after_an_update(
         )
         return PulledImage(
             "sha256:" + "1" * 64,
-            (base_layer(), layer),
+            layers,
             {},
             ("/usr/bin/node", "-e", program, name),
             "/",
@@ -407,25 +406,6 @@ def test_addresses_are_stable_and_apart() -> None:
 def test_the_server_of_a_credential() -> None:
     assert _server("https://App.azurecr.io/") == "app.azurecr.io"
     assert _server("index.docker.io") == "docker.io"
-
-
-def _node_layer(folder: Path) -> Path:
-    from helpers.localcloud.containers.images.assembly import libraries
-
-    node = stand_in._node_folder() / "bin" / "node"
-    root = folder / "layer"
-    (root / "usr/bin").mkdir(parents=True)
-    try:
-        os.link(node, root / "usr/bin/node")
-    except OSError:
-        (root / "usr/bin/node").write_bytes(node.read_bytes())
-        (root / "usr/bin/node").chmod(0o755)
-    for library in libraries([node]):
-        target = root / "usr" / library.relative_to("/")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(library.read_bytes())
-        target.chmod(0o755)
-    return root
 
 
 def _get(address: str, port: int) -> str:

@@ -58,8 +58,8 @@ def address(*ports: Any, **more: Any) -> dict[str, Any]:
         ),
         (
             {"containers": [container(livenessProbe={"periodSeconds": 1})]},
-            501,
-            "NotImplemented",
+            400,
+            "InvalidRequestContent",
             "livenessProbe",
         ),
         (
@@ -70,9 +70,9 @@ def address(*ports: Any, **more: Any) -> dict[str, Any]:
         ),
         (
             {"imageRegistryCredentials": [{"server": "a", "identity": "b"}]},
-            501,
-            "NotImplemented",
-            "registry credentials by the identity of a group",
+            400,
+            "InvalidImageRegistryCredentials",
+            "The identity 'b'",
         ),
         (
             {"imageRegistryCredentials": [{"server": "a", "username": "b"}]},
@@ -85,7 +85,7 @@ def address(*ports: Any, **more: Any) -> dict[str, Any]:
             {"volumes": [{"name": "a", "gitRepo": {"repository": "b"}}]},
             501,
             "NotImplemented",
-            "git volumes",
+            "the 'repository' in 'gitRepo' of the volume 'a' in container group 'refused'",
         ),
         (
             {"volumes": [{"name": "a", "secret": {"key": "?"}}]},

@@ -17,12 +17,11 @@ from ..errors import CloudError, words_of
 from ..operations import IN_PROGRESS
 from . import logs
 from .image import PulledImage, pull
+from .running_container import GRACE
 from .running_group import RunningGroup
 from .state import GroupState
 
 log = logging.getLogger(__name__)
-
-GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 
 
 class GroupWorker:
@@ -37,6 +36,8 @@ class GroupWorker:
         self._sandbox = Sandbox(cloud)
         self._inbox: queue.Queue[tuple[str, Container | None, str]] = queue.Queue()
         self._group: RunningGroup | None = None
+        self._initializing = False
+        self._pending = ""  # the operation that ends when the init containers have
         self._thread = threading.Thread(target=self._work, name=f"group {resource_id}", daemon=True)
         self._thread.start()
 
@@ -73,7 +74,10 @@ class GroupWorker:
                 if action == "exited":
                     if self._group is not None and container is not None:
                         self._group.exited(name, container)
+                        self._settle()
                 elif action in ("delete", "quit"):
+                    if action == "delete":
+                        self._preempt("deleted")
                     self._end(GRACE if action == "delete" else 1.0)
                     if action == "delete":
                         logs.forget(self._cloud, self._id)
@@ -97,6 +101,9 @@ class GroupWorker:
                 self._stop("Stopped")
             else:
                 self._apply(again=action != "apply")
+                if self._group is not None and self._group.initializing:
+                    self._initializing, self._pending = True, operation
+                    return
         except CloudError as refusal:
             error = refusal
         if operation:
@@ -111,12 +118,7 @@ class GroupWorker:
         """
         resource = self._cloud.store.get(self._id)
         if resource is None or resource.private.get("desired") == "stopped":
-            raise CloudError(
-                409,
-                "OperationPreempted",
-                "The operation has been preempted by a more recent one: the container group was "
-                f"{'stopped' if resource else 'deleted'}.",
-            )
+            raise _preempted("stopped" if resource else "deleted")
         generation = resource.private["generation"]
         if not again and self._group and self._group.generation == generation:
             return
@@ -125,13 +127,14 @@ class GroupWorker:
         complete = resource.private["properties"]
         images: dict[str, PulledImage] = {}
         failed = False
-        for item in complete["containers"]:
+        for item in [*(complete.get("initContainers") or []), *complete["containers"]]:
             image = self._pull(state, item, complete.get("imageRegistryCredentials") or [])
             if image is None:
                 failed = True
             else:
                 images[item["name"]] = image
         # Only now: what ran before runs while its successor is pulled.
+        self._preempt("changed")
         self._end(GRACE)
         if failed:
             raise self._failed(state)
@@ -145,9 +148,33 @@ class GroupWorker:
                 state.container(item["name"], "Waiting", detailStatus=reason)
             raise self._failed(state) from None
         self._group = group
-        if not group.start():
+        group.start()
+        if group.failed:
             raise self._failed(state)
-        state.group(provisioning="Succeeded", state="Running")
+        if not group.initializing:
+            state.group(provisioning="Succeeded", state="Running")
+
+    def _settle(self) -> None:
+        """When the init containers have ended, so has the operation that they were a part of."""
+        group = self._group
+        if not self._initializing or group is None or group.initializing:
+            return
+        self._initializing = False
+        error: CloudError | None = None
+        if group.failed:
+            error = self._failed(group.state)
+        else:
+            group.state.group(provisioning="Succeeded", state="Running")
+        operation, self._pending = self._pending, ""
+        if operation:
+            self._cloud.operations.end(operation, error)
+
+    def _preempt(self, how: str) -> None:
+        """End the operation that waits for init containers: the group was changed meanwhile."""
+        operation, self._pending = self._pending, ""
+        self._initializing = False
+        if operation:
+            self._cloud.operations.end(operation, _preempted(how))
 
     def _failed(self, state: GroupState) -> CloudError:
         state.group(provisioning="Failed", state="Failed")
@@ -189,6 +216,7 @@ class GroupWorker:
         group = self._group
         resource = self._cloud.store.get(self._id)
         names = list(group.containers) if group else []
+        self._preempt("stopped")
         ended = self._end(GRACE)
         if resource is None:
             return
@@ -218,3 +246,11 @@ class GroupWorker:
                 state = GroupState(self._cloud, resource)
                 state.group_event("Failed", message, "Warning")
                 state.group(provisioning="Failed", state="Failed")
+
+
+def _preempted(how: str) -> CloudError:
+    return CloudError(
+        409,
+        "OperationPreempted",
+        f"The operation has been preempted by a more recent one: the container group was {how}.",
+    )

@@ -13,7 +13,7 @@ from ..reference import DOCKER_HUB, DOCKER_HUB_NAMES
 
 if TYPE_CHECKING:
     from ..reference import Reference
-    from ..registry.client import Credential
+    from ..registry.credentials import Credential
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def check(cloud: Cloud, name: str, credentials: Sequence[dict[str, Any]]) -> Non
     from ..registry.client import RegistryClient
 
     reference = Reference.parse(name)
-    RegistryClient(cloud).check(reference, _credential(reference, credentials))
+    RegistryClient(cloud).check(reference, _credential(cloud, reference, credentials))
 
 
 def pull(cloud: Cloud, name: str, credentials: Sequence[dict[str, Any]]) -> PulledImage:
@@ -55,7 +55,7 @@ def pull(cloud: Cloud, name: str, credentials: Sequence[dict[str, Any]]) -> Pull
     from .unpacking import unpack
 
     reference = Reference.parse(name)
-    digest = RegistryClient(cloud).pull(reference, _credential(reference, credentials))
+    digest = RegistryClient(cloud).pull(reference, _credential(cloud, reference, credentials))
     image = ImageStore(cloud).image(digest)
     return PulledImage(
         digest=digest,
@@ -70,12 +70,21 @@ def pull(cloud: Cloud, name: str, credentials: Sequence[dict[str, Any]]) -> Pull
     )
 
 
-def _credential(reference: Reference, credentials: Sequence[dict[str, Any]]) -> Credential | None:
-    from ..registry.client import Credential
+def _credential(
+    cloud: Cloud, reference: Reference, credentials: Sequence[dict[str, Any]]
+) -> Credential | None:
+    from ..registry.credentials import Credential
+    from ..registry.tokens import exchange_credential
 
     for item in credentials:
-        if _server(str(item["server"])) == reference.registry.lower():
+        if _server(str(item["server"])) != reference.registry.lower():
+            continue
+        if not item.get("identity"):
             return Credential(str(item["username"]), str(item["password"]))
+        identity = cloud.principals.find(resource_id=str(item["identity"]))
+        if identity is None:
+            raise ValueError(f"the identity {item['identity']} was deleted")
+        return exchange_credential(cloud, reference.registry, identity)
     return None
 
 

@@ -83,7 +83,7 @@ class GroupState:
         resource = self._cloud.store.get(self._id)
         if resource is None:
             return "it was deleted"
-        containers = [item["properties"] for item in resource.properties["containers"]]
+        containers = [item["properties"] for item in _containers(resource.properties)]
         views = [one.get("instanceView") or {} for one in (resource.properties, *containers)]
         warnings = [
             event
@@ -107,8 +107,13 @@ class GroupState:
             self._cloud.store.put(resource)
 
 
+def _containers(properties: dict[str, Any]) -> list[dict[str, Any]]:
+    """The init containers of a group, and its containers."""
+    return [*(properties.get("initContainers") or []), *properties["containers"]]
+
+
 def _view(properties: dict[str, Any], container: str) -> dict[str, Any]:
-    for item in properties["containers"]:
+    for item in _containers(properties):
         if item["name"] == container:
             view: dict[str, Any] = item["properties"].setdefault(
                 "instanceView", {"restartCount": 0, "events": []}

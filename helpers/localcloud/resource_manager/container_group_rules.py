@@ -5,198 +5,218 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Collection
 from typing import Any
 
+from ..container_instances.volumes import clonable
 from ..errors import CloudError
-from ..shapes import TAGS, Shape
 from ..store import Resource
+from .container_group_models import (
+    ContainerGroupProperties,
+    ContainerProperties,
+    GitRepo,
+    IpAddress,
+    ResourceRequirements,
+    Resources,
+    Volume,
+)
+from .container_rules import NAME, ContainerRules
 from .routing import invalid
 
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # learn.microsoft.com, naming rules
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
-MAXIMUM_CONTAINERS = 60  # learn.microsoft.com, "Quotas and limits for Azure Container Instances"
-_VARIABLE: Shape = {"name": str, "value": str, "secureValue": str}
-_PORT: Shape = {"protocol": str, "port": int}
-_RESOURCES: Shape = {"cpu": float, "memoryInGB": float}
-BODY: Shape = {
-    "location": str,
-    "tags": TAGS,
-    "identity": {"type": str},
-    "properties": {
-        "osType": str,
-        "restartPolicy": str,
-        "sku": str,
-        "containers": [
-            {
-                "name": str,
-                "properties": {
-                    "image": str,
-                    "command": [str],
-                    "ports": [_PORT],
-                    "environmentVariables": [_VARIABLE],
-                    "resources": {"requests": _RESOURCES, "limits": _RESOURCES},
-                    "volumeMounts": [{"name": str, "mountPath": str, "readOnly": bool}],
-                },
-            }
-        ],
-        "imageRegistryCredentials": [
-            {"server": str, "username": str, "password": str, "identity": str}
-        ],
-        "ipAddress": {"type": str, "ports": [_PORT], "dnsNameLabel": str, "ip": str},
-        "volumes": [{"name": str, "secret": {str: str}, "emptyDir": {}}],
-    },
-}
-_LACKING = {
-    "diagnostics": "log analytics of container groups",
-    "dnsConfig": "the DNS configuration of container groups",
-    "encryptionProperties": "the encryption properties of container groups",
-    "subnetIds": "container groups in a virtual network",
-    "initContainers": "init containers",
-    "extensions": "extensions of container groups",
-    "confidentialComputeProperties": "confidential container groups",
-}
+# learn.microsoft.com, "Quotas and limits for Azure Container Instances"
+MAXIMUM_CONTAINERS = 60
+MAXIMUM_INIT_CONTAINERS = 59
+# learn.microsoft.com, "Resource availability & quota limits for ACI": of one group, standard
+MAXIMUM_CPU, MAXIMUM_MEMORY_IN_GB = 4.0, 16.0
+_KINDS = ("emptyDir", "secret", "gitRepo")
 
 
-def check(name: str, properties: dict[str, Any]) -> None:
-    """Raise 400 as Azure does for properties that no container group may have, 501 for ours."""
-    if not _NAME.fullmatch(name):
+def check(
+    name: str, location: str, properties: ContainerGroupProperties, identities: Collection[str]
+) -> None:
+    """Raise 400 as Azure does for properties that no container group may have, 501 for ours.
+
+    ``identities`` are the ids of the user-assigned identities that it is to have.
+    """
+    if not NAME.fullmatch(name):
         raise invalid(
             f"The container group name '{name}' is invalid. It must be 1 to 63 lower-case letters, "
             "digits and hyphens, and begin and end with a letter or digit.",
             "InvalidContainerGroupName",
         )
-    if properties.get("osType") != "Linux":
-        if properties.get("osType") == "Windows":
+    _check_kind(name, properties)
+    containers = properties.containers or []
+    init_containers = properties.init_containers or []
+    if not containers:
+        raise invalid(
+            f"The containers in the container group '{name}' are not specified.",
+            "ContainersNotSpecified",
+        )
+    for word, given, most in (
+        ("containers", containers, MAXIMUM_CONTAINERS),
+        ("init containers", init_containers, MAXIMUM_INIT_CONTAINERS),
+    ):
+        if len(given) > most:
+            raise invalid(
+                f"The container group '{name}' has {len(given)} {word}; {most} are allowed.",
+                "TooManyContainers",
+            )
+    volumes = properties.volumes or []
+    _check_volumes(name, volumes)
+    rules = ContainerRules(name, [str(volume.name) for volume in volumes])
+    for container in containers:
+        rules.check(container)
+    for init_container in init_containers:
+        rules.check_init(init_container)
+    names = [str(one.name) for one in init_containers] + [str(one.name) for one in containers]
+    for twice in sorted({item for item in names if names.count(item) > 1}):
+        raise invalid(
+            f"The container name '{twice}' in container group '{name}' is not unique.",
+            "DuplicateContainerName",
+        )
+    _check_total(name, location, properties)
+    _check_credentials(name, properties, identities)
+    _check_container_ports(name, properties)
+    if properties.ip_address is not None:
+        _check_address(name, properties.ip_address, properties)
+
+
+def _check_kind(name: str, properties: ContainerGroupProperties) -> None:
+    if properties.os_type != "Linux":
+        if properties.os_type == "Windows":
             raise CloudError.not_implemented("Windows container groups")
         raise invalid(
             f"The 'osType' for container group '{name}' is invalid. The value must be one of "
             "'Windows,Linux'.",
             "InvalidOsType",
         )
-    if properties["restartPolicy"] not in RESTART_POLICIES:
+    if properties.restart_policy not in RESTART_POLICIES:
         raise invalid(
-            f"The restart policy '{properties['restartPolicy']}' of container group '{name}' is "
+            f"The restart policy '{properties.restart_policy}' of container group '{name}' is "
             f"invalid. The value must be one of '{','.join(RESTART_POLICIES)}'.",
             "InvalidRestartPolicy",
         )
-    for key, words in _LACKING.items():
-        if properties.get(key):
-            raise CloudError.not_implemented(words)
-    containers = properties.get("containers")
-    if not isinstance(containers, list) or not containers:
+    for word, value, ours, others in (
+        ("sku", properties.sku, "Standard", ("Dedicated", "Confidential", "NotSpecified")),
+        ("priority", properties.priority, "Regular", ("Spot",)),
+    ):
+        if value is None or value == ours:
+            continue
+        if value in others:
+            raise CloudError.not_implemented(f"the {word} '{value}' of container groups")
         raise invalid(
-            f"The containers in the container group '{name}' are not specified.",
-            "ContainersNotSpecified",
+            f"The '{word}' for container group '{name}' is invalid. The value must be one of "
+            f"'{','.join((ours, *others))}'.",
         )
-    if len(containers) > MAXIMUM_CONTAINERS:
-        raise invalid(
-            f"The container group '{name}' has {len(containers)} containers; {MAXIMUM_CONTAINERS} "
-            "are allowed.",
-            "TooManyContainers",
-        )
-    for container in containers:
-        _check_container(name, container)
-    names = [container["name"] for container in containers]
-    for twice in {item for item in names if names.count(item) > 1}:
-        raise invalid(
-            f"The container name '{twice}' in container group '{name}' is not unique.",
-            "DuplicateContainerName",
-        )
-    _check_credentials(name, properties.get("imageRegistryCredentials") or [])
-    _check_volumes(name, properties)
-    _check_ports(name, properties)
 
 
-def _check_container(group: str, container: Any) -> None:
-    name = container.get("name") if isinstance(container, dict) else None
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise invalid(
-            f"The container name '{name or '<null>'}' in container group '{group}' is invalid. It "
-            "must be 1 to 63 lower-case letters, digits and hyphens, and begin and end with a "
-            "letter or digit.",
-            "InvalidContainerName",
+def _check_total(name: str, location: str, properties: ContainerGroupProperties) -> None:
+    """Raise where a group asks for more than a region gives one, or a limit is above the group's."""
+    cpu, memory = total_of(properties)
+    if cpu > MAXIMUM_CPU or memory > MAXIMUM_MEMORY_IN_GB:
+        raise CloudError(
+            409,
+            "ServiceUnavailable",
+            f"The requested resource is not available in the location '{location}' at this moment. "
+            "Please retry with a different resource request or in another location. Resource "
+            f"requested: '{cpu:g}' CPU '{memory:g}' GB memory 'Linux' OS",
         )
-    properties = container.get("properties") or {}
-    image = properties.get("image")
-    if not isinstance(image, str) or not image.strip():
-        raise invalid(
-            f"The image is not specified in the container '{name}' in container group '{group}'.",
-            "ImageNotSpecified",
-        )
-    requests = (properties.get("resources") or {}).get("requests") or {}
-    for key in ("cpu", "memoryInGB"):
-        value = requests.get(key)
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or value <= 0:
+    for container in properties.containers or []:
+        resources = (container.properties or ContainerProperties()).resources
+        limits = resources.limits if resources is not None else None
+        if limits is not None and (limits.memory_in_gb or 0) > memory:
             raise invalid(
-                f"The resource requests are not specified in the container '{name}' in container "
-                f"group '{group}': 'resources.requests.{key}' must be a positive number.",
-                "ResourceRequestsNotSpecified",
-            )
-    for probe in ("livenessProbe", "readinessProbe"):
-        if properties.get(probe):
-            raise CloudError.not_implemented(f"the {probe} of a container")
-    command = properties.get("command") or []
-    if not isinstance(command, list) or not all(isinstance(part, str) for part in command):
-        raise invalid(
-            f"The command of the container '{name}' must be a list of strings.", "InvalidCommand"
-        )
-    for variable in properties.get("environmentVariables") or []:
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", variable.get("name") or ""):
-            raise invalid(
-                f"The environment variable name '{variable.get('name')}' in the container '{name}' "
-                f"of container group '{group}' is invalid.",
-                "InvalidEnvironmentVariableName",
+                f"The resource limit of container '{container.name}' in container group '{name}' is "
+                f"greater than the total request of the group: {memory:g} GB of memory.",
+                "ContainerLimitGreaterThanContainerGroupTotalRequest",
             )
 
 
-def _check_credentials(group: str, credentials: list[dict[str, Any]]) -> None:
-    for credential in credentials:
-        if credential.get("identity"):
-            raise CloudError.not_implemented("registry credentials by the identity of a group")
-        missing = [key for key in ("server", "username", "password") if not credential.get(key)]
-        if missing:
+def total_of(properties: ContainerGroupProperties) -> tuple[float, float]:
+    """The CPUs and the memory, in GB, that all containers of a group ask for."""
+    cpu = memory = 0.0
+    for container in properties.containers or []:
+        resources = (container.properties or ContainerProperties()).resources
+        requests = (resources or ResourceRequirements()).requests or Resources()
+        cpu += requests.cpu or 0.0
+        memory += requests.memory_in_gb or 0.0
+    return round(cpu, 3), round(memory, 3)
+
+
+def _check_credentials(
+    group: str, properties: ContainerGroupProperties, identities: Collection[str]
+) -> None:
+    known = {one.lower() for one in identities}
+    for credential in properties.image_registry_credentials or []:
+        if credential.identity and credential.identity.lower() not in known:
             raise invalid(
-                f"The '{missing[0]}' in the 'imageRegistryCredentials' of container group '{group}' "
-                "cannot be empty.",
+                f"The identity '{credential.identity}' in the 'imageRegistryCredentials' of container "
+                f"group '{group}' is not a user-assigned identity of the group.",
                 "InvalidImageRegistryCredentials",
             )
+        for key in ("server",) if credential.identity else ("server", "username", "password"):
+            if not getattr(credential, key):
+                raise invalid(
+                    f"The '{key}' in the 'imageRegistryCredentials' of container group '{group}' "
+                    "cannot be empty.",
+                    "InvalidImageRegistryCredentials",
+                )
 
 
-def _check_volumes(group: str, properties: dict[str, Any]) -> None:
-    volumes = properties.get("volumes") or []
+def _check_volumes(group: str, volumes: list[Volume]) -> None:
+    names = [volume.name for volume in volumes]
     for volume in volumes:
-        for kind, words in (("azureFile", "Azure Files volumes"), ("gitRepo", "git volumes")):
-            if volume.get(kind):
-                raise CloudError.not_implemented(f"{words} of container groups")
-        if not _NAME.fullmatch(str(volume.get("name"))):
+        if not NAME.fullmatch(str(volume.name)):
             raise invalid(
-                f"The volume name '{volume.get('name')}' in container group '{group}' is invalid.",
+                f"The volume name '{volume.name}' in container group '{group}' is invalid.",
                 "InvalidVolumeName",
             )
-        for key, value in (volume.get("secret") or {}).items():
-            _check_secret(group, volume["name"], key, value)
-    known = {volume["name"] for volume in volumes}
-    for container in properties["containers"]:
-        for mount in container["properties"].get("volumeMounts") or []:
-            path = str(mount.get("mountPath"))
-            if mount.get("name") not in known:
-                raise invalid(
-                    f"The volume '{mount.get('name')}' that the container '{container['name']}' "
-                    f"mounts is not found in container group '{group}'.",
-                    "VolumeNotFound",
-                )
-            if not path.startswith("/") or ":" in path:
-                raise invalid(
-                    f"The mount path '{path}' of the container '{container['name']}' is invalid: "
-                    "it must be absolute and hold no colon.",
-                    "InvalidVolumeMountPath",
-                )
+        if names.count(volume.name) > 1:
+            raise invalid(
+                f"The volume name '{volume.name}' in container group '{group}' is not unique.",
+                "InvalidVolumeName",
+            )
+        kinds = (volume.empty_dir, volume.secret, volume.git_repo)
+        if sum(kind is not None for kind in kinds) != 1:
+            raise invalid(
+                f"The volume '{volume.name}' in container group '{group}' must have one of "
+                f"'{','.join(_KINDS)},azureFile'.",
+            )
+        if volume.empty_dir:
+            raise invalid(
+                f"The 'emptyDir' of the volume '{volume.name}' in container group '{group}' must be "
+                "an empty object."
+            )
+        if volume.git_repo is not None:
+            _check_git(group, str(volume.name), volume.git_repo)
+        for key, value in (volume.secret or {}).items():
+            _check_secret(group, str(volume.name), key, value)
 
 
-def _check_secret(group: str, volume: str, key: str, value: Any) -> None:
+def _check_git(group: str, volume: str, given: GitRepo) -> None:
+    place = f"of the volume '{volume}' in container group '{group}'"
+    if not given.repository:
+        raise invalid(f"The 'repository' in 'gitRepo' {place} cannot be empty.")
+    parts = (given.directory or "").split("/")
+    if ".." in parts or (given.directory or "").startswith("/") or "\0" in (given.directory or ""):
+        raise invalid(
+            f"The 'directory' in 'gitRepo' {place} is invalid: it must be relative and not contain "
+            "'..'."
+        )
+    if (given.revision or "").startswith("-"):
+        raise invalid(f"The 'revision' in 'gitRepo' {place} is invalid.")
+    if not clonable(given.repository):
+        raise CloudError.not_implemented(
+            f"the 'repository' in 'gitRepo' {place}: nothing leaves this machine, and its "
+            "repositories are at https://github.com/OWNER/NAME"
+        )
+
+
+def _check_secret(group: str, volume: str, key: str, value: str) -> None:
     try:
         base64.b64decode(value, validate=True)
-    except (binascii.Error, TypeError, ValueError):
+    except (binascii.Error, ValueError):
         raise invalid(
             f"The secret '{key}' of the volume '{volume}' in container group '{group}' is not "
             "encoded in base64.",
@@ -206,47 +226,66 @@ def _check_secret(group: str, volume: str, key: str, value: Any) -> None:
         raise invalid(f"'{key}' cannot be the name of a file.", "InvalidSecretVolume")
 
 
-def _check_ports(group: str, properties: dict[str, Any]) -> None:
-    ip_address = properties.get("ipAddress")
-    if not ip_address:
-        return
-    if ip_address.get("type") not in ("Public", "Private"):
+def container_ports(properties: ContainerGroupProperties) -> list[int]:
+    """The ports that the containers of a group name."""
+    return [
+        port.port or 0
+        for container in properties.containers or []
+        for port in (container.properties or ContainerProperties()).ports or []
+    ]
+
+
+def _check_container_ports(group: str, properties: ContainerGroupProperties) -> None:
+    """Raise where two containers, which share one network, name the same port."""
+    ports = container_ports(properties)
+    for twice in sorted({port for port in ports if ports.count(port) > 1}):
+        raise invalid(
+            f"The port '{twice}' is named more than once by the containers of container group "
+            f"'{group}', which share their ports.",
+            "DuplicateContainerPorts",
+        )
+
+
+def _check_address(group: str, given: IpAddress, properties: ContainerGroupProperties) -> None:
+    if given.type not in ("Public", "Private"):
         raise invalid(
             f"The type of the IP address of container group '{group}' is invalid. The value must "
             "be one of 'Public,Private'.",
             "InvalidIpAddressType",
         )
-    if ip_address["type"] == "Private":
+    if given.type == "Private":
         raise CloudError.not_implemented("container groups in a virtual network")
-    if ip_address.get("dnsNameLabel"):
+    if given.dns_name_label:
         raise CloudError.not_implemented("DNS name labels of container groups")
-    ports = ip_address.get("ports") or []
+    ports = given.ports or []
     if not ports:
         raise invalid(
             f"The ports in the 'ipAddress' of container group '{group}' cannot be empty.",
             "MissingIpAddressPorts",
         )
-    inside = {
-        port.get("port")
-        for container in properties["containers"]
-        for port in container["properties"]["ports"]
-    }
+    inside = container_ports(properties)
     for item in ports:
-        port = item.get("port")
-        if not isinstance(port, int) or not 1 <= port <= 65535:
+        port = item.port
+        if port is None or not 1 <= port <= 65535:
             raise invalid(
                 f"The port '{port}' of container group '{group}' is not between 1 and 65535.",
                 "InvalidPort",
             )
-        if (item.get("protocol") or "TCP").upper() != "TCP":
+        protocol = (item.protocol or "TCP").upper()
+        if protocol == "UDP":
             raise CloudError.not_implemented("UDP ports of container groups")
+        if protocol != "TCP":
+            raise invalid(
+                f"The protocol '{item.protocol}' of the port '{port}' of container group '{group}' "
+                "is none of 'TCP,UDP'."
+            )
         if port not in inside:
             raise invalid(
                 f"The port '{port}' in the 'ipAddress' of container group '{group}' is not exposed "
                 "by any of its containers: name it in the 'ports' of one.",
                 "PortNotExposed",
             )
-    if len({item["port"] for item in ports}) != len(ports):
+    if len({item.port for item in ports}) != len(ports):
         raise invalid(
             f"The ports in the 'ipAddress' of container group '{group}' are not unique.",
             "DuplicateIpAddressPorts",

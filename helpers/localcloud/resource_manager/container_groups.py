@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import copy
 import uuid
+from collections.abc import Iterator
 from typing import Any
+
+import msgspec
 
 from ..cloud import Cloud
 from ..container_instances import addresses, image, logs
 from ..container_instances.state import OPERATION
+from ..container_instances.volumes import without_secret
 from ..errors import CloudError
 from ..events import ContainerGroupChanged
 from ..operations import Operation
 from ..request_values import parse_number
 from ..resource_types import CONTAINER_GROUP_TYPE
-from ..shapes import TAGS
 from ..store import Resource
-from .container_group_rules import BODY, check, check_update
+from .container_group_models import ContainerGroup, ContainerGroupProperties, TagsPatch
+from .container_group_rules import check, check_update, container_ports
 from .deletion import delete
+from .identity import ASSIGN, assign
 from .locations import keep_location, location_of
 from .operations import accepted
-from .routing import Call, Reply, Router, invalid, readable
+from .routing import Call, Reply, Router, authorize_linked, invalid, readable
 
 _SUBSCRIPTION = "/subscriptions/{subscription}/providers/Microsoft.ContainerInstance"
 _GROUPS = (
@@ -37,25 +42,28 @@ router = Router()
     "PUT",
     _GROUP,
     f"{CONTAINER_GROUP_TYPE}/write",
-    BODY,
+    ContainerGroup,
     outside="the images are looked up before it is recorded",
 )
-def create_or_update(call: Call) -> Reply:
+def create_or_update(call: Call, given: ContainerGroup) -> Reply:
     """ContainerGroups_CreateOrUpdate: recorded at once, carried out by the worker."""
-    _check_images(call, _wanted(call)[1])
+    _check_images(call, _wanted(call, given)[1])
     with call.cloud.store.transaction():
-        return _record(call)
+        return _record(call, given)
 
 
-def _wanted(call: Call) -> tuple[Resource | None, dict[str, Any], list[int]]:
+def _wanted(call: Call, given: ContainerGroup) -> tuple[Resource | None, dict[str, Any], list[int]]:
     """The group that there is, what it is to become, and the container ports that it publishes."""
     location = location_of(call.body)
-    if (call.body.get("identity") or {}).get("type", "None") != "None":
-        raise CloudError.not_implemented("managed identities of container groups")
     existing = call.cloud.store.get(call.resource_id)
-    complete = _defaults(copy.deepcopy(call.properties))
-    ports = _container_ports(complete, existing)
-    check(call.params["name"], complete)
+    properties = given.properties or ContainerGroupProperties()
+    properties.sku = properties.sku or "Standard"
+    properties.restart_policy = properties.restart_policy or "Always"
+    ports = _published(properties, existing)
+    assigned = list((given.identity.user_assigned_identities or {}) if given.identity else {})
+    authorize_linked(call, ASSIGN, assigned)
+    check(call.params["name"], location, properties, assigned)
+    complete = _described(properties)
     if existing is not None:
         keep_location(existing, location)
         check_update(existing, complete)
@@ -64,7 +72,7 @@ def _wanted(call: Call) -> tuple[Resource | None, dict[str, Any], list[int]]:
 
 def _check_images(call: Call, properties: dict[str, Any]) -> None:
     """Raise 400 InaccessibleImage, as Azure does before it accepts a group, and say why."""
-    for container in properties["containers"]:
+    for container in _containers(properties):
         name = container["properties"]["image"]
         try:
             image.check(call.cloud, name, properties.get("imageRegistryCredentials") or [])
@@ -76,10 +84,10 @@ def _check_images(call: Call, properties: dict[str, Any]) -> None:
             ) from None
 
 
-def _record(call: Call) -> Reply:
+def _record(call: Call, given: ContainerGroup) -> Reply:
     name = call.params["name"]
     location = location_of(call.body)
-    existing, complete, ports = _wanted(call)
+    existing, complete, ports = _wanted(call, given)
     resource = existing or Resource(
         call.resource_id, CONTAINER_GROUP_TYPE, name, call.params["group"], {}
     )
@@ -95,6 +103,7 @@ def _record(call: Call) -> Reply:
         "address": address,
         "ports": mapped,
     }
+    known = resource.body.get("identity")
     shown = masked(complete)
     shown["provisioningState"] = "Pending"
     shown["instanceView"] = {"events": [], "state": "Pending"}
@@ -106,22 +115,25 @@ def _record(call: Call) -> Reply:
         "name": name,
         "type": CONTAINER_GROUP_TYPE,
         "location": location,
-        "tags": call.body.get("tags") or {},
+        "tags": given.tags or {},
         "properties": shown,
     }
+    if known is not None:
+        resource.body["identity"] = known
+    assign(call, resource, given.identity, name)
     call.cloud.store.put(resource)
     operation = _begin(call, resource, "apply")
     reply = Reply(200 if existing else 201, resource.body)
     return accepted(call, operation, reply, reply, patience=0)
 
 
-@router.operation("PATCH", _GROUP, f"{CONTAINER_GROUP_TYPE}/write", {"tags": TAGS})
-def update(call: Call) -> Reply:
+@router.operation("PATCH", _GROUP, f"{CONTAINER_GROUP_TYPE}/write", TagsPatch)
+def update(call: Call, given: TagsPatch) -> Reply:
     """ContainerGroups_Update: tags only, as on Azure."""
     resource = call.get(CONTAINER_GROUP_TYPE)
     if set(call.body) - {"tags", "location"}:
         raise invalid("Only the tags of a container group can be patched; use PUT for the rest.")
-    resource.body["tags"] = call.body.get("tags") or {}
+    resource.body["tags"] = given.tags or {}
     call.cloud.store.put(resource)
     return Reply(200, resource.body)
 
@@ -187,7 +199,7 @@ def list_logs(call: Call) -> Reply:
     group_id = call.resource_id.rpartition("/containers/")[0]
     resource = call.get(CONTAINER_GROUP_TYPE, group_id)
     name = call.params["container"]
-    known = [item["name"] for item in resource.properties["containers"]]
+    known = [item["name"] for item in _containers(resource.properties)]
     if name not in known:
         raise CloudError(
             404,
@@ -217,49 +229,47 @@ def masked(properties: dict[str, Any]) -> dict[str, Any]:
     shown: dict[str, Any] = copy.deepcopy(properties)
     for credential in shown.get("imageRegistryCredentials") or []:
         credential.pop("password", None)
-    for container in shown["containers"]:
+    for container in _containers(shown):
         for variable in container["properties"].get("environmentVariables") or []:
             variable.pop("secureValue", None)
     for volume in shown.get("volumes") or []:
         if "secret" in volume:
             volume["secret"] = {}
+        if "gitRepo" in volume:
+            volume["gitRepo"]["repository"] = without_secret(volume["gitRepo"]["repository"])
     return shown
 
 
-def _defaults(properties: dict[str, Any]) -> dict[str, Any]:
-    """Fill in what Azure fills in, and drop what only clients keep."""
-    for name in ("provisioningState", "instanceView"):
-        properties.pop(name, None)
-    properties.setdefault("sku", "Standard")
-    properties["restartPolicy"] = properties.get("restartPolicy") or "Always"
-    containers = properties.get("containers")
-    for container in containers if isinstance(containers, list) else []:
-        if isinstance(container, dict) and isinstance(container.get("properties"), dict):
-            container["properties"].pop("instanceView", None)
-            for name in ("environmentVariables", "ports"):
-                container["properties"][name] = container["properties"].get(name) or []
-    return properties
+def _containers(properties: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The init containers of a group, and its containers."""
+    yield from properties.get("initContainers") or []
+    yield from properties["containers"]
 
 
-def _container_ports(properties: dict[str, Any], existing: Resource | None) -> list[int]:
+def _described(properties: ContainerGroupProperties) -> dict[str, Any]:
+    """The properties that are understood, as Azure shows them."""
+    complete: dict[str, Any] = msgspec.to_builtins(properties)
+    complete.setdefault("initContainers", [])
+    for container in _containers(complete):
+        container["properties"].setdefault("environmentVariables", [])
+    for container in complete["containers"]:
+        container["properties"].setdefault("ports", [])
+    return complete
+
+
+def _published(properties: ContainerGroupProperties, existing: Resource | None) -> list[int]:
     """The container ports that ``ipAddress`` publishes.
 
     A client that sends back what it read names the group's own ports: they are translated.
     """
-    ip_address = properties.get("ipAddress") or {}
     back = {p["host"]: p["container"] for p in (existing.private["ports"] if existing else [])}
-    inside = {
-        port.get("port")
-        for container in properties.get("containers") or []
-        for port in (container.get("properties") or {}).get("ports") or []
-    }
+    inside = container_ports(properties)
     wanted: list[int] = []
-    for item in ip_address.get("ports") or []:
-        port = item.get("port")
-        if port not in inside:
-            port = back.get(port, port)
-        item["port"] = port
-        wanted.append(port)
+    address = properties.ip_address
+    for item in (address.ports or []) if address is not None else []:
+        if item.port is not None and item.port not in inside:
+            item.port = back.get(item.port, item.port)
+        wanted.append(item.port or 0)
     return wanted
 
 
@@ -275,7 +285,7 @@ def _address(cloud: Cloud, resource: Resource) -> str:
 def _listed(resource: Resource) -> dict[str, Any]:
     body = copy.deepcopy(resource.body)
     body["properties"].pop("instanceView", None)
-    for container in body["properties"]["containers"]:
+    for container in _containers(body["properties"]):
         container["properties"].pop("instanceView", None)
     return body
 

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import SandboxError
 from .account import Account
-from .capabilities import CAPABILITIES
+from .capabilities import BECOMING, CAPABILITIES
 from .namespace_holder import PASSED, TOLD
 
 # As in Docker (moby, oci/defaults): where the local cloud runs as root, the kernel takes the root
@@ -40,8 +40,10 @@ class Descriptors:
         return str(PASSED + len(self.passed) - 1)
 
 
-def namespaces(account: Account, hostname: str, *, several: bool) -> list[str]:
-    """Namespaces of its own, its user and its capabilities.
+def namespaces(
+    account: Account, hostname: str, *, several: bool, dropped: frozenset[str] = frozenset()
+) -> list[str]:
+    """Namespaces of its own, its user and its capabilities, but for those that are ``dropped``.
 
     With ``several`` users bubblewrap is started in a user namespace of the container already, as its
     root; what it starts becomes another user by itself, and so loses the capabilities.
@@ -55,8 +57,11 @@ def namespaces(account: Account, hostname: str, *, several: bool) -> list[str]:
     ]
     if not several:
         options += ["--unshare-user", "--uid", str(account.uid), "--gid", str(account.gid)]
+    if account.uid != 0 and several:
+        dropped -= BECOMING  # who becomes another user loses them with all others
     for capability in CAPABILITIES if account.uid == 0 or several else ():
-        options += ["--cap-add", capability]
+        if capability not in dropped:
+            options += ["--cap-add", capability]
     return options
 
 

@@ -17,3 +17,15 @@ CAPABILITIES = {
     "CAP_SETFCAP": 31,
 }
 ALL = sum(1 << number for number in CAPABILITIES.values())  # a bit for each, as the kernel has them
+BECOMING = frozenset({"CAP_SETUID", "CAP_SETGID"})  # what becoming another user takes
+
+
+def kept(dropped: frozenset[str]) -> int:
+    """A bit for each that is left when some are dropped, by name."""
+    return sum(1 << number for name, number in CAPABILITIES.items() if name not in dropped)
+
+
+def full_name(name: str) -> str:
+    """The kernel's name of a capability: chown, CHOWN and CAP_CHOWN are the same."""
+    upper = name.upper()
+    return upper if upper.startswith("CAP_") else f"CAP_{upper}"

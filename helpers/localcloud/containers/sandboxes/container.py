@@ -93,7 +93,8 @@ class ContainerSpec:
     way to the local cloud (HTTPS_PROXY and a CA file); ``platform`` is the image's, like
     linux/amd64; ``volumes`` are the image's: directories that are there in any case; ``limits``
     are what it may use; ``names`` are those that its network knows it by besides the host name;
-    with ``hosts`` (address and name) it knows those alone, and the network does not know it.
+    with ``hosts`` (address and name) it knows those alone, and the network does not know it;
+    ``dropped`` are the capabilities that its root has not, by their names in the kernel.
     """
 
     lowers: tuple[Path, ...]
@@ -111,6 +112,7 @@ class ContainerSpec:
     limits: Limits = Limits()
     names: tuple[str, ...] = ()
     hosts: tuple[tuple[str, str], ...] | None = None
+    dropped: frozenset[str] = frozenset()
 
     @property
     def foreign(self) -> bool:

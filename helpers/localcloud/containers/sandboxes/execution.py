@@ -126,10 +126,13 @@ class _Execution:
         if not launcher.supported():
             raise SandboxError("this kind of machine is not known well enough for docker exec")
         several = network.users is not None
-        become = whom(network.users, account, inside.account.gid)
+        dropped = inside.spec.dropped
+        become = whom(network.users, account, inside.account.gid, dropped)
         program = launcher.make(self._argv, environment, self._folder, PASSED, become)
         self._opened.append(program)
-        rights = capabilities.ALL if several or account.uid == 0 else 0
+        if account.uid != 0:  # who becomes another user loses them with all others
+            dropped -= capabilities.BECOMING
+        rights = capabilities.kept(dropped) if several or account.uid == 0 else 0
         request["capabilities"] = rights
         return network.start("join", request, [output, status, program, *filters])
 

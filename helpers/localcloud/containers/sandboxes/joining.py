@@ -45,6 +45,8 @@ def join(container: int, program: int, filters: bytes, capabilities: int) -> int
         try:
             os.setsid()
             os.chdir("/")
+            with contextlib.suppress(OSError):  # where that is denied, it has none to lose
+                os.setgroups([])
             keep(capabilities)
             restrict(filters)
             os.execve(program, ["command"], {})

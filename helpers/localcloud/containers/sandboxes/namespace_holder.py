@@ -70,6 +70,8 @@ def start_sandboxed(request: dict[str, Any], descriptors: list[int]) -> int:
                 theirs.send(b"?")
                 ours.close()
                 theirs.recv(1)
+                with contextlib.suppress(OSError):  # where that is denied, it has none to lose
+                    os.setgroups([])
             for number, descriptor in enumerate([write_init, *passed], TOLD):
                 os.dup2(descriptor, number, inheritable=True)
             os.dup2(arguments, ARGUMENTS, inheritable=True)

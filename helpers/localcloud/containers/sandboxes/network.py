@@ -213,9 +213,16 @@ class Network:
 
     # -- ports ----------------------------------------------------------------------------------
 
-    def publish(self, host_address: str, host_port: int, container_port: int) -> int:
+    def publish(
+        self,
+        host_address: str,
+        host_port: int,
+        container_port: int,
+        ready: Callable[[], bool] = lambda: True,
+    ) -> int:
         """Relay ``host_address:host_port`` (0: any free one) into the network; returns the port.
 
+        While it is not ``ready``, connections are closed at once.
         Raises OSError (EADDRINUSE, EACCES) when the address cannot be bound, ValueError when it
         is not a loopback address, :class:`SandboxError` when the port is another network's already.
         """
@@ -229,6 +236,8 @@ class Network:
         port: int = published.getsockname()[1]
 
         async def connect() -> socket.socket:
+            if not ready():
+                raise OSError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
             return await patiently((LOOPBACK, container_port), self.new_socket)
 
         with self._lock:

@@ -218,7 +218,9 @@ class _Start:
         )
         if users is not None and spec.upper is not None:
             ownership.note(spec.upper, account.uid, account.gid, users)
-        options = bubblewrap.namespaces(account, self.hostname, several=users is not None)
+        options = bubblewrap.namespaces(
+            account, self.hostname, several=users is not None, dropped=spec.dropped
+        )
         options += bubblewrap.root(lowers, spec.upper, self.work)
         if users is None and account.uid != 0:
             options += ["--chmod", "0555", "/"]  # which it owns, too
@@ -239,7 +241,7 @@ class _Start:
                 raise SandboxError("a command, path or variable of the container holds a zero byte")
         if launcher.supported():
             number = PASSED + len(passed.passed)
-            become = whom(users, account, account.gid)
+            become = whom(users, account, account.gid, spec.dropped)
             program = launcher.make(command, environment, working_dir, number, become)
             self.opened.append(program)
             command = [f"/proc/self/fd/{passed.add(program)}"]

@@ -1,0 +1,228 @@
+"""What the body of a container group may say: what is understood, and what Azure has and we lack.
+
+Azure's names, by the SDK and the documentation of its API versions up to 2025-09-01.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from .identity import ResourceIdentity
+from .models import Lacking, Model
+
+
+class Part(Model, omit_defaults=True):
+    """A part of a container group: what is not said is not written, either."""
+
+
+class Port(Part):
+    """A port that a container has, or that the group's address has."""
+
+    protocol: str | None = None
+    port: int | None = None
+
+
+class EnvironmentVariable(Part):
+    """A variable; a secure value is never shown."""
+
+    name: str | None = None
+    value: str | None = None
+    secure_value: str | None = None
+    secure_value_reference: Lacking | None = None
+
+
+class Resources(Part):
+    """CPUs and memory."""
+
+    cpu: float | None = None
+    memory_in_gb: float | None = msgspec.field(default=None, name="memoryInGB")
+    gpu: Lacking | None = None
+
+
+class ResourceRequirements(Part):
+    """What a container is given, and what it may use."""
+
+    requests: Resources | None = None
+    limits: Resources | None = None
+
+
+class VolumeMount(Part):
+    """Where a container has a volume."""
+
+    name: str | None = None
+    mount_path: str | None = None
+    read_only: bool | None = None
+
+
+class ContainerExec(Part):
+    """A command in a container."""
+
+    command: list[str] | None = None
+
+
+class HttpHeader(Part):
+    """A header field of a request."""
+
+    name: str | None = None
+    value: str | None = None
+
+
+class ContainerHttpGet(Part):
+    """A request to a container."""
+
+    path: str | None = None
+    port: int | None = None
+    scheme: str | None = None
+    http_headers: list[HttpHeader] | None = None
+
+
+class ContainerProbe(Part):
+    """How a container is asked whether it lives, or is ready. Times are seconds."""
+
+    exec: ContainerExec | None = None
+    http_get: ContainerHttpGet | None = None
+    initial_delay_seconds: int | None = None
+    period_seconds: int | None = None
+    failure_threshold: int | None = None
+    success_threshold: int | None = None
+    timeout_seconds: int | None = None
+
+
+class Capabilities(Part):
+    """Rights of root that a container gets, or does not get."""
+
+    add: list[str] | None = None
+    drop: list[str] | None = None
+
+
+class SecurityContext(Part):
+    """As whom a container runs, and with which rights."""
+
+    privileged: bool | None = None
+    allow_privilege_escalation: bool | None = None
+    capabilities: Capabilities | None = None
+    run_as_user: int | None = None
+    run_as_group: int | None = None
+    seccomp_profile: Lacking | None = None
+
+
+class ConfigMap(Part):
+    """Settings by name."""
+
+    key_value_pairs: dict[str, str] | None = None
+
+
+class InitContainerProperties(Part):
+    """What an init container is: it has no ports, resources or probes of its own."""
+
+    image: str | None = None
+    command: list[str] | None = None
+    environment_variables: list[EnvironmentVariable] | None = None
+    volume_mounts: list[VolumeMount] | None = None
+    security_context: SecurityContext | None = None
+
+
+class ContainerProperties(InitContainerProperties):
+    """What a container is."""
+
+    ports: list[Port] | None = None
+    resources: ResourceRequirements | None = None
+    liveness_probe: ContainerProbe | None = None
+    readiness_probe: ContainerProbe | None = None
+    config_map: ConfigMap | None = None
+
+
+class InitContainer(Part):
+    """An init container of a group."""
+
+    name: str | None = None
+    properties: InitContainerProperties | None = None
+
+
+class Container(Part):
+    """A container of a group."""
+
+    name: str | None = None
+    properties: ContainerProperties | None = None
+
+
+class ImageRegistryCredential(Part):
+    """How images of one registry are pulled."""
+
+    server: str | None = None
+    username: str | None = None
+    password: str | None = None
+    password_reference: Lacking | None = None
+    identity: str | None = None
+    identity_url: Lacking | None = None
+
+
+class IpAddress(Part):
+    """The address of a group; ``ip`` and ``fqdn`` are Azure's to say."""
+
+    type: str | None = None
+    ports: list[Port] | None = None
+    dns_name_label: str | None = None
+    auto_generated_domain_name_label_scope: str | None = None
+
+
+class GitRepo(Part):
+    """A clone of a repository."""
+
+    repository: str | None = None
+    directory: str | None = None
+    revision: str | None = None
+
+
+class Volume(Part):
+    """A volume of a group."""
+
+    name: str | None = None
+    empty_dir: dict[str, Any] | None = None
+    secret: dict[str, str] | None = None
+    secret_reference: Lacking | None = None
+    git_repo: GitRepo | None = None
+    azure_file: Lacking | None = None
+
+
+class ContainerGroupProperties(Part):
+    """What a container group is."""
+
+    os_type: str | None = None
+    restart_policy: str | None = None
+    sku: str | None = None
+    priority: str | None = None
+    containers: list[Container] | None = None
+    init_containers: list[InitContainer] | None = None
+    image_registry_credentials: list[ImageRegistryCredential] | None = None
+    ip_address: IpAddress | None = None
+    volumes: list[Volume] | None = None
+    confidential_compute_properties: Lacking | None = None
+    container_group_profile: Lacking | None = None
+    diagnostics: Lacking | None = None
+    dns_config: Lacking | None = None
+    encryption_properties: Lacking | None = None
+    extensions: Lacking | None = None
+    identity_acls: Lacking | None = None
+    network_profile: Lacking | None = None
+    secret_references: Lacking | None = None
+    standby_pool_profile: Lacking | None = None
+    subnet_ids: Lacking | None = None
+
+
+class ContainerGroup(Part):
+    """The body of ContainerGroups_CreateOrUpdate."""
+
+    location: str | None = None
+    tags: dict[str, str] | None = None
+    zones: Lacking | None = None
+    identity: ResourceIdentity | None = None
+    properties: ContainerGroupProperties | None = None
+
+
+class TagsPatch(Model):
+    """The body of ContainerGroups_Update: tags, and whatever else, which is refused."""
+
+    tags: dict[str, str] | None = None
