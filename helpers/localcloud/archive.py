@@ -7,13 +7,16 @@ import contextlib
 import gzip
 import io
 import lzma
+import re
+import sys
 import tarfile
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 BLOCK = 1 << 20  # bytes
-_ZSTANDARD = b"\x28\xb5\x2f\xfd"
+# RFC 8878: a frame of data, or one that is skipped.
+_ZSTANDARD = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _DAMAGED = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
 
@@ -50,17 +53,18 @@ class _Remembering(io.RawIOBase):
 
 
 @contextlib.contextmanager
-def open_archive(file: BinaryIO) -> Iterator[tarfile.TarFile]:
+def open_archive(file: BinaryIO, *, zstandard: bool = False) -> Iterator[tarfile.TarFile]:
     """A tar archive, plain or compressed with gzip, bzip2 or xz, for reading its members in order.
 
-    Leaving it without an error checks that it was whole: its end (POSIX pax, two empty blocks) and
+    ``zstandard``: also one that is compressed with that, as layers may be (OCI image spec 1.1,
+    layer.md). Leaving it without an error checks that it was whole: its end (POSIX pax, two empty blocks) and
     the checksum of its compression. Raises :class:`ArchiveError`, inside and on leaving.
     """
     begin = file.read(tarfile.BLOCKSIZE)
     file.seek(0)
     try:
         with contextlib.ExitStack() as opened:
-            stream = _Remembering(opened.enter_context(_decompressed(file, begin)))
+            stream = _Remembering(opened.enter_context(_decompressed(file, begin, zstandard)))
             archive = opened.enter_context(tarfile.open(fileobj=stream, mode="r:"))
             yield archive
             if not archive._loaded:  # type: ignore[attr-defined]
@@ -98,12 +102,16 @@ def content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[bytes
         yield data
 
 
-def _decompressed(file: BinaryIO, begin: bytes) -> contextlib.AbstractContextManager[BinaryIO]:
+def _decompressed(
+    file: BinaryIO, begin: bytes, zstandard: bool
+) -> contextlib.AbstractContextManager[BinaryIO]:
     if not begin:
         raise ArchiveError("it is empty")
     if begin.startswith(_ZIP):
         raise ArchiveError("it is a zip archive, not a .tar.gz")
-    if begin.startswith(_ZSTANDARD):
+    if zstandard and _ZSTANDARD.match(begin):
+        return _of_zstandard(file)
+    if _ZSTANDARD.match(begin):
         raise ArchiveError("it is compressed with zstd, not with gzip")
     if begin.startswith(b"\x1f\x8b"):
         return gzip.GzipFile(fileobj=file)  # type: ignore[return-value]
@@ -112,6 +120,19 @@ def _decompressed(file: BinaryIO, begin: bytes) -> contextlib.AbstractContextMan
     if begin.startswith((b"\xfd7zXZ", b"\x5d\x00\x00\x80")):
         return lzma.LZMAFile(file)  # type: ignore[return-value]
     return contextlib.nullcontext(file)
+
+
+@contextlib.contextmanager
+def _of_zstandard(file: BinaryIO) -> Iterator[BinaryIO]:
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+    try:
+        with zstd.ZstdFile(file) as opened:
+            yield cast(BinaryIO, opened)
+    except zstd.ZstdError:
+        raise ArchiveError("it is damaged: its compressed data cannot be read") from None
 
 
 def _reason(error: Exception) -> str:

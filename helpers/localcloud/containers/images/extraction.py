@@ -44,7 +44,7 @@ def extract(
     with RootFolder(root) as folder, archive.open("rb") as file:
         extraction = _Extraction(folder, name, onto=onto)
         try:
-            with open_archive(file) as source:
+            with open_archive(file, zstandard=True) as source:
                 for member in source:
                     place = repr(member.name)
                     total += member.size
