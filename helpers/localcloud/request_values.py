@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import re
 from urllib.parse import parse_qsl
 
@@ -39,6 +40,15 @@ def parse_number(text: str) -> int | None:
         return None
     digits = text.lstrip("0")
     return min(int(digits or "0"), LARGEST) if len(digits) <= len(str(LARGEST)) else LARGEST
+
+
+def parse_float(text: str) -> float | None:
+    """A finite number as :func:`repr` writes it; None when the text is none."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def parse_range(text: str, size: int, code: str) -> tuple[int, int] | None:

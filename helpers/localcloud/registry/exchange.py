@@ -10,7 +10,7 @@ from starlette.requests import Request
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..reference import valid_digest, valid_repository
-from ..request_values import parse_number
+from ..request_values import parse_float, parse_number
 from ..threads import Threads
 from .access import Registry
 from .authentication import authorize
@@ -79,12 +79,18 @@ class Exchange:
             query.get("last", ""),
             count,
             "timedesc" if order == "timedesc" else "timeasc" if order == "timeasc" else "",
+            parse_float(query["time"]) if "time" in query else None,
         )
 
     def link(self, page: Page) -> dict[str, str]:
         """The Link header that leads to what follows a page, none after the last."""
         if not page.more or not page.entries:
             return {}
-        query = self.request.query_params
-        following = urlencode({**query, "last": page.entries[-1].name, "n": len(page.entries)})
+        last = page.entries[-1]
+        by_time = {"time": repr(last.updated)} if self.window().order else {}
+        return self.link_after({"last": last.name, "n": str(len(page.entries)), **by_time})
+
+    def link_after(self, place: dict[str, str]) -> dict[str, str]:
+        """The Link header that leads on, in the same listing, after a place in it."""
+        following = urlencode({**self.request.query_params, **place})
         return {"Link": f'<{quote(self.request.scope["path"])}?{following}>; rel="next"'}

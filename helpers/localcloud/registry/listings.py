@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ..errors import CloudError
 from ..store import Store
 from .entries import Entry, entries_of
 
@@ -20,6 +21,7 @@ class Window:
     last: str = ""
     count: int | None = None
     order: Literal["", "timeasc", "timedesc"] = ""
+    time: float | None = None  # that of ``last``, which may be gone, where the order is of time
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,8 @@ class Listings:
         if window.order:
             down = window.order == "timedesc"
             order = f"updated DESC, {column} DESC" if down else f"updated, {column}"
-            last = self._updated(table, column, where, window.last) if window.last else None
-            if last is not None:
+            if window.last:
+                last = self._time(table, column, where, window)
                 conditions.append(f"(updated, {column}) {'<' if down else '>'} (?, ?)")
                 values += [last, window.last]
         elif window.last:
@@ -93,13 +95,22 @@ class Listings:
         shown = rows if window.count is None else rows[: window.count]
         return Page(entries_of(shown, column), len(rows) > len(shown))
 
-    def _updated(self, table: str, column: str, where: dict[str, str], name: str) -> float | None:
+    def _time(self, table: str, column: str, where: dict[str, str], window: Window) -> float:
+        if window.time is not None:
+            return window.time
         conditions = " AND ".join(f"{one}=?" for one in [*where, column])
         rows = self._store.query(
             f"SELECT updated FROM {table} WHERE {conditions}",  # noqa: S608
-            [*where.values(), name],
+            [*where.values(), window.last],
         )
-        return float(rows[0]["updated"]) if rows else None
+        if not rows:  # to begin anew would never end
+            raise CloudError(
+                400,
+                "UNSUPPORTED",
+                f"there is no {column} {window.last!r} (any more) to go on after: in an order of "
+                "time, take the address of the Link header as it is",
+            )
+        return float(rows[0]["updated"])
 
     def tagged(self, registry: str, repository: str, digests: Sequence[str]) -> list[Entry]:
         """The tags of these manifests, by name."""
@@ -141,11 +152,13 @@ class Listings:
         found = entries_of(rows, "digest")
         return found if any(one.digest == digest for one in found) else []
 
-    def referrers(self, registry: str, repository: str, subject: str) -> list[Entry]:
-        """Manifests whose subject is that digest, oldest first."""
+    def referrers(
+        self, registry: str, repository: str, subject: str, after: tuple[float, str], count: int
+    ) -> list[Entry]:
+        """Manifests whose subject is that digest, oldest first: ``count`` after a time and digest."""
         rows = self._store.query(
             "SELECT * FROM registry_manifests WHERE registry=? AND repository=? AND subject=?"
-            " ORDER BY created, digest",
-            (registry, repository, subject),
+            " AND (created, digest) > (?, ?) ORDER BY created, digest LIMIT ?",
+            (registry, repository, subject, *after, count),
         )
         return entries_of(rows, "digest")

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
 from ..errors import CloudError
-from ..media_types import INDEXES, OCI_INDEX, OCI_MANIFEST
+from ..media_types import DOCKER_LIST, INDEXES, OCI_INDEX, OCI_MANIFEST
 from ..reference import valid_digest, valid_tag
+from ..request_values import parse_float
 from . import artifact_cache, supply
 from .catalog import Catalog, unknown_manifest, unknown_repository
 from .client import RegistryClient
+from .descriptions import Description
+from .entries import Entry
 from .exchange import Exchange, checked_digest
 from .manifest_format import parse_manifest, references
 
+_REFERRERS = 1000  # of a page, where none are asked for
+_INDEX = 4_000_000  # bytes of a page: clients take manifests of 4 MiB
+_DEFAULT_PLATFORM = ("linux", "amd64")
 _NEGOTIATED = {OCI_MANIFEST: ("manifest", "manifests"), OCI_INDEX: ("index", "indexes")}
 
 
@@ -77,7 +85,12 @@ def _get(exchange: Exchange) -> Response | Future[str]:
         raise unknown_manifest(name, reference)
     entry = exchange.catalog.manifest(server, name, digest)
     assert entry is not None
-    _negotiate(exchange, entry.media_type)
+    accepted = _accepted(exchange)
+    if entry.media_type == DOCKER_LIST and DOCKER_LIST not in accepted and reference != digest:
+        exchange.catalog.check_pull(server, name, reference, digest)
+        entry = _default_platform(exchange, digest)
+        reference = digest = entry.digest
+    _negotiate(entry.media_type, accepted)
     exchange.catalog.check_pull(server, name, reference, digest)
     content = exchange.cloud.content.read(digest)
     headers = {
@@ -102,14 +115,34 @@ def _coming(exchange: Exchange, tag: str) -> Future[str] | None:
     return artifact_cache.begin(cloud, registry, exchange.name, tag, RegistryClient(cloud))
 
 
-def _negotiate(exchange: Exchange, media_type: str) -> None:
+def _accepted(exchange: Exchange) -> set[str]:
+    """The media types that the request's Accept headers name."""
+    accepted = ",".join(exchange.request.headers.getlist("accept")).lower().split(",")
+    return {one.partition(";")[0].strip() for one in accepted}
+
+
+def _default_platform(exchange: Exchange, manifest_list: str) -> Entry:
+    """The manifest of a Docker list that who does not know lists gets instead, by a tag alone.
+
+    Of a digest nobody gets other content than it names. Source: distribution, "Image Manifest
+    Version 2, Schema 2", backward compatibility; its registry, from which ACR's comes.
+    """
+    said = exchange.catalog.descriptions.of([manifest_list]).get(manifest_list)
+    for child in (said.children if said is not None else None) or []:
+        if (child.get("os"), child.get("architecture")) == _DEFAULT_PLATFORM:
+            found = exchange.catalog.manifest(exchange.server, exchange.name, child["digest"])
+            if found is not None:
+                return found
+    raise unknown_manifest(exchange.name, exchange.params["reference"])
+
+
+def _negotiate(media_type: str, accepted: set[str]) -> None:
     """Raise 404 unless the client names an OCI type that it would be sent; others are for everybody.
 
     ``*/*`` is no name, so that plain curl is refused as well (Azure/acr pull request 764).
     """
     what = _NEGOTIATED.get(media_type)
-    accepted = ",".join(exchange.request.headers.getlist("accept")).lower().split(",")
-    if what and media_type not in (one.partition(";")[0].strip() for one in accepted):
+    if what and media_type not in accepted:
         kind, kinds = what
         raise CloudError(
             404,
@@ -164,23 +197,46 @@ def delete(exchange: Exchange) -> Response:
 def referrers(exchange: Exchange) -> Response:
     """GET referrers/DIGEST: manifests whose subject it is, optionally of one artifact type."""
     exchange.authorize("pull")
-    wanted = exchange.request.query_params.get("artifactType")
+    wanted = exchange.request.query_params.get("artifactType", "")
     subject = checked_digest(exchange.params["digest"])
-    entries = exchange.catalog.listings.referrers(exchange.server, exchange.name, subject)
-    described = exchange.catalog.descriptions.of([one.digest for one in entries])
-    found = []
-    for entry in entries:
-        said = described.get(entry.digest)
-        if said is not None and wanted in (None, said.artifact_type):
-            found.append(
-                {
-                    "mediaType": entry.media_type,
-                    "digest": entry.digest,
-                    "size": said.length,
-                    "artifactType": said.artifact_type,
-                    "annotations": said.annotations,
-                }
-            )
+    shown: list[dict[str, Any]] = []
     headers = {"OCI-Filters-Applied": "artifactType"} if wanted else {}
-    body = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": found}
+    count, size, last = exchange.window().count, 0, ""
+    for entry, said in _referrers(exchange, subject, wanted):
+        descriptor = _descriptor(entry, said)
+        size += len(json.dumps(descriptor))
+        if len(shown) == (_REFERRERS if count is None else count) or (shown and size > _INDEX):
+            place = {"last": last, "n": str(len(shown))}
+            headers |= exchange.link_after(place) if shown else {}
+            break
+        shown.append(descriptor)
+        last = f"{entry.created!r},{entry.digest}"
+    body = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": shown}
     return JSONResponse(body, headers=headers, media_type=OCI_INDEX)
+
+
+def _referrers(
+    exchange: Exchange, subject: str, wanted: str
+) -> Iterator[tuple[Entry, Description]]:
+    """What refers to a manifest, oldest first, after where the request goes on; see above."""
+    time, _, digest = exchange.window().last.partition(",")
+    created = parse_float(time) if time else 0.0
+    if created is None or (time and not valid_digest(digest)):
+        raise CloudError(400, "UNSUPPORTED", "last is not of a Link header of this listing")
+    after = created, digest
+    while entries := exchange.catalog.listings.referrers(
+        exchange.server, exchange.name, subject, after, _REFERRERS
+    ):
+        described = exchange.catalog.descriptions.of([one.digest for one in entries])
+        for entry in entries:
+            said = described.get(entry.digest)
+            if said is not None and wanted in ("", said.artifact_type):
+                yield entry, said
+        after = entries[-1].created, entries[-1].digest
+
+
+def _descriptor(entry: Entry, said: Description) -> dict[str, Any]:
+    """As the specification has it: what a manifest does not say is left out."""
+    descriptor = {"mediaType": entry.media_type, "digest": entry.digest, "size": said.length}
+    optional = {"artifactType": said.artifact_type, "annotations": said.annotations}
+    return descriptor | {name: value for name, value in optional.items() if value}

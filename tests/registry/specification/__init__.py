@@ -1,0 +1,1 @@
+"""The registry, section by section of the OCI distribution specification 1.1."""
