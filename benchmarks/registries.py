@@ -1,9 +1,13 @@
-"""A layer of 100 MB pushed and pulled: our registry and docker-registry, the same client, both TLS."""
+"""A layer of 100 MB pushed and pulled, and 20 images pushed at once: our registry and docker-registry.
+
+The same client, both with TLS, taking turns.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import shutil
 import socket
@@ -11,6 +15,7 @@ import statistics
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -24,13 +29,15 @@ from .report import Figure, seconds
 from .sides import Side
 
 SIZE = 100 * 1000 * 1000  # bytes
+_AT_ONCE, _SMALL = 20, 1000 * 1000  # images, bytes of the layer of each
+_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 
 Peer = tuple[requests.Session, str]  # a client, and the address of the registry that it uses
 
 
 def measure(folder: Path, _: Sequence[Side]) -> list[Figure]:
-    """Medians of three pushes (each of new content) and nine pulls, the registries taking turns."""
+    """Medians of three pushes (each of new content), nine pulls, and three times 20 pushes at once."""
     running = daemon.up(folder / "registry")
     try:
         http, group = manager(running)
@@ -50,6 +57,7 @@ def measure(folder: Path, _: Sequence[Side]) -> list[Figure]:
     figures = [
         Figure("push 100 MB", ours[0], "s", note="TLS, digest checked, fsync"),
         Figure("pull 100 MB", ours[1], "s", note="TLS"),
+        Figure(f"{_AT_ONCE} pushes at once", ours[2], "s", note="each of a layer of 1 MB"),
     ]
     if not others:
         note = "not installed: apt-get install docker-registry"
@@ -59,15 +67,18 @@ def measure(folder: Path, _: Sequence[Side]) -> list[Figure]:
         *figures,
         Figure("… docker-registry push", theirs[0], "s", note="TLS"),
         Figure("… docker-registry pull", theirs[1], "s", note="TLS"),
-        Figure("… ratio push ours / docker-registry", ours[0] / theirs[0], "", 1),
+        Figure(f"… docker-registry {_AT_ONCE} pushes at once", theirs[2], "s"),
+        Figure("… ratio push ours / docker-registry", ours[0] / theirs[0], "", 0.75),
         Figure("… ratio pull ours / docker-registry", ours[1] / theirs[1], "", 1),
+        Figure("… ratio pushes at once ours / docker-registry", ours[2] / theirs[2], "", 0.5),
     ]
 
 
-def _transfer(peers: list[Peer]) -> list[tuple[float, float]]:
-    """Median seconds of a push and of a pull for each; what else the machine does hits them all."""
+def _transfer(peers: list[Peer]) -> list[tuple[float, float, float]]:
+    """Median seconds of a push, a pull and many pushes; what else the machine does hits them all."""
     pushes: list[list[float]] = [[] for _ in peers]
     pulls: list[list[float]] = [[] for _ in peers]
+    many: list[list[float]] = [[] for _ in peers]
     digest = ""
     for _ in range(3):
         blob = os.urandom(1000) + bytes(SIZE - 1000)
@@ -77,13 +88,57 @@ def _transfer(peers: list[Peer]) -> list[tuple[float, float]]:
     for _ in range(9):
         for number, peer in enumerate(peers):
             pulls[number] += seconds(partial(_pull, *peer, digest), 1)
+    for _ in range(3):
+        for number, peer in enumerate(peers):
+            many[number] += seconds(partial(_push_many, *peer), 1)
     return [
-        (statistics.median(a), statistics.median(b)) for a, b in zip(pushes, pulls, strict=True)
+        (statistics.median(a), statistics.median(b), statistics.median(c))
+        for a, b, c in zip(pushes, pulls, many, strict=True)
     ]
 
 
-def _push(http: requests.Session, base: str, blob: bytes, digest: str) -> None:
-    begun = http.post(f"{base}/v2/bench/blobs/uploads/", timeout=60)
+def _push_many(http: requests.Session, base: str) -> None:
+    """Images of a configuration and a layer each, into repositories of their own, all at once."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(lambda number: _push_image(_again(http), base, number), range(_AT_ONCE)))
+
+
+def _again(http: requests.Session) -> requests.Session:
+    """A client of its own, as each who pushes has one."""
+    made = requests.Session()
+    made.trust_env = False
+    made.verify, made.proxies, made.auth = http.verify, http.proxies, http.auth
+    return made
+
+
+def _push_image(http: requests.Session, base: str, number: int) -> None:
+    parts = [os.urandom(100), os.urandom(1000) + bytes(_SMALL - 1000)]
+    described = []
+    for content in parts:
+        digest = "sha256:" + hashlib.sha256(content).hexdigest()
+        _push(http, base, content, digest, f"many{number}")
+        described.append(
+            {"mediaType": "application/octet-stream", "digest": digest, "size": len(content)}
+        )
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": _MANIFEST,
+        "config": described[0],
+        "layers": described[1:],
+    }
+    answer = http.put(
+        f"{base}/v2/many{number}/manifests/v1",
+        data=json.dumps(manifest).encode(),
+        headers={"Content-Type": _MANIFEST},
+        timeout=120,
+    )
+    answer.raise_for_status()
+
+
+def _push(
+    http: requests.Session, base: str, blob: bytes, digest: str, repository: str = "bench"
+) -> None:
+    begun = http.post(f"{base}/v2/{repository}/blobs/uploads/", timeout=120)
     begun.raise_for_status()
     location = begun.headers["Location"]
     url = location if location.startswith("http") else base + location
