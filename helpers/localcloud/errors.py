@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 class CloudError(Exception):
@@ -12,7 +13,8 @@ class CloudError(Exception):
 
     ``status`` is the HTTP status, ``code`` the service's own error code (``ResourceNotFound``,
     ``Forbidden``, ``MANIFEST_UNKNOWN``, …), ``message`` what was wrong, where, and what to do;
-    ``detail`` is what a registry says besides: a sentence, or names.
+    ``detail`` is what a registry says besides: a sentence, or names. ``target`` and ``details`` are
+    what ARM says besides: the resource that it is about, and the errors that led to it.
     Each service turns it into its own body: ARM's ``{"error": {…}}``, OCI's ``{"errors": […]}``.
     """
 
@@ -24,6 +26,8 @@ class CloudError(Exception):
         *,
         headers: Mapping[str, str] | None = None,
         detail: str | Mapping[str, str] | None = None,
+        target: str = "",
+        details: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -31,6 +35,14 @@ class CloudError(Exception):
         self.message = message
         self.headers = dict(headers or {})
         self.detail = detail
+        self.target = target
+        self.details = [dict(one) for one in details]
+
+    def body(self) -> dict[str, Any]:
+        """The error as ARM shows it: code and message, and what it says besides."""
+        more = {"target": self.target, "details": self.details}
+        given = {name: value for name, value in more.items() if value}
+        return {"code": self.code, "message": self.message, **given}
 
     @classmethod
     def not_implemented(cls, operation: str) -> CloudError:

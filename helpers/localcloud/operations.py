@@ -73,11 +73,7 @@ class Operations:
 
     def end(self, operation_id: str, error: CloudError | None = None) -> bool:
         """Record how it ended, with the transaction around; False when it had ended before."""
-        told = (
-            {"status": error.status, "code": error.code, "message": error.message}
-            if error
-            else None
-        )
+        told = {"status": error.status, **error.body()} if error else None
         with self._store.transaction() as connection:
             changed = connection.execute(
                 "UPDATE operations SET status=?, error=?, ended=?, request='{}'"
@@ -145,7 +141,12 @@ def _operation(row: sqlite3.Row) -> Operation:
         resource_id=row["resource_id"],
         request=decoded(row, "request"),
         status=row["status"],
-        error=CloudError(told["status"], told["code"], told["message"]) if told else None,
+        error=_error(told) if told else None,
         started=row["started"],
         ended=row["ended"],
     )
+
+
+def _error(told: dict[str, Any]) -> CloudError:
+    more = {name: told[name] for name in ("target", "details") if name in told}
+    return CloudError(told["status"], told["code"], told["message"], **more)

@@ -6,6 +6,7 @@ RESOURCE_GROUP_TYPE = "Microsoft.Resources/resourceGroups"
 SUBSCRIPTION_TYPE = "Microsoft.Resources/subscriptions"
 ASSIGNMENT_TYPE = "Microsoft.Authorization/roleAssignments"
 DEFINITION_TYPE = "Microsoft.Authorization/roleDefinitions"
+DEPLOYMENT_TYPE = "Microsoft.Resources/deployments"
 REGISTRY_TYPE = "Microsoft.ContainerRegistry/registries"
 CACHE_RULE_TYPE = f"{REGISTRY_TYPE}/cacheRules"
 CREDENTIAL_SET_TYPE = f"{REGISTRY_TYPE}/credentialSets"
@@ -26,6 +27,7 @@ TYPES = (
     CREDENTIAL_SET_TYPE,
     DEFINITION_TYPE,
     DELETED_VAULT_TYPE,
+    DEPLOYMENT_TYPE,
     REGISTRY_TYPE,
     RESOURCE_GROUP_TYPE,
     SCOPE_MAP_TYPE,

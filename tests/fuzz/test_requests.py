@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from helpers.localcloud import daemon
 from helpers.localcloud.api_versions import newest
-from helpers.localcloud.resource_manager import operations
+from helpers.localcloud.resource_manager.composition import all_operations
 from tests.conftest import start
 
 from .strategies import AUTHORIZATIONS, BODIES, HEADERS, QUERIES, SEGMENTS, changed, mostly
@@ -40,7 +40,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 def _templates() -> list[tuple[str, str]]:
     """Method and path of every operation of the resource manager, but those that wait for work."""
-    found = [(route.method, route.template) for route in operations().routes]
+    found = [(route.method, route.template) for route in all_operations().routes]
     return [(method, path) for method, path in found if not (method == "DELETE" and _kept(path))]
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import importlib
 import json
 import logging
-import pkgutil
 import re
 import uuid
 
@@ -24,6 +22,7 @@ from ..principals import Principal
 from ..request_body import read_body
 from ..store import READING
 from ..threads import Threads
+from .composition import all_operations
 from .operations import Worker, start
 from .routing import Deferred, Found, Reply, Router, authenticate
 
@@ -32,19 +31,9 @@ __all__ = ["Worker", "app", "start"]
 log = logging.getLogger(__name__)
 
 
-def operations() -> Router:
-    """The operations of every provider: of each module of this package that has a ``router``."""
-    router = Router()
-    for module in pkgutil.iter_modules(__path__, f"{__name__}."):
-        provider = importlib.import_module(module.name)
-        if hasattr(provider, "router"):
-            router.include(provider.router)
-    return router
-
-
 def app(cloud: Cloud) -> ASGIApp:
     """The service for the requests to management.azure.com."""
-    router = operations()
+    router = all_operations()
     threads = Threads(cloud.store)
 
     async def endpoint(request: Request) -> Response:
@@ -119,5 +108,4 @@ def _answer(
 
 
 def _failure(error: CloudError) -> Reply:
-    body = {"error": {"code": error.code, "message": error.message}}
-    return Reply(error.status, body, error.headers)
+    return Reply(error.status, {"error": error.body()}, error.headers)

@@ -86,7 +86,7 @@ def status(call: Call) -> Reply:
     if found.ended is not None:
         body["endTime"] = timestamps.microseconds(found.ended)
     if found.error is not None:
-        body["error"] = {"code": found.error.code, "message": found.error.message}
+        body["error"] = found.error.body()
     return Reply(200, body, RETRY if found.status == IN_PROGRESS else {})
 
 

@@ -11,10 +11,9 @@ from ..api_versions import type_of
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..principals import MANAGEMENT, Principal, TokenError
-from ..request_body import parse_json
 from ..shapes import Shape, ShapeError, check_shape
 from ..store import READING, Resource
-from . import system_data, version_rules
+from . import request_content, system_data, version_rules
 from .models import M, Model, read
 
 DELETING = "Deleting"  # provisioning state of a group until its deletion has ended
@@ -223,7 +222,7 @@ class Router:
         operation raises.
         """
         route, params, method = found.route, found.params, found.route.method
-        body = {} if method in READING else _parse(content)
+        body = {} if method in READING else request_content.parse(content)
         version_rules.check(cloud, route.type, params, path, query, body)
         _check_subscription(cloud, params)
         with cloud.store.operation(method, outside=route.outside):
@@ -360,18 +359,6 @@ def not_found(type: str, resource_id: str) -> CloudError:
 def invalid(message: str, code: str = "InvalidRequestContent") -> CloudError:
     """400 for a request body that breaks a rule."""
     return CloudError(400, code, message)
-
-
-def _parse(content: bytes) -> dict[str, Any]:
-    if not content.strip():
-        return {}
-    try:
-        parsed = parse_json(content)
-    except ValueError as error:
-        raise invalid(f"The request content was invalid and could not be parsed: {error}") from None
-    if not isinstance(parsed, dict):
-        raise invalid("The request content was invalid: expected a JSON object.")
-    return parsed
 
 
 def _check_body(route: _Route, body: dict[str, Any]) -> None:

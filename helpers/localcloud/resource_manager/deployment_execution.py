@@ -1,0 +1,334 @@
+"""Carrying out a template: each resource is put as the caller would put it, when what it needs is there.
+
+Resources that need nothing of one another are made at once: those that take a while are waited for
+together. What is below a resource is put before it, unless it says that it depends on it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..api_versions import newest
+from ..cloud import Cloud
+from ..deployments.declared import Declared
+from ..deployments.errors import ExpressionError, TemplateError
+from ..deployments.plan import Plan, outputs
+from ..deployments.scope import Runtime
+from ..errors import CloudError
+from ..operations import IN_PROGRESS
+from ..resource_types import CONTAINER_GROUP_TYPE, REGISTRY_TYPE, TASK_TYPE, VAULT_TYPE
+from ..store import Resource
+from . import deployment_records as records
+from .deployment_inputs import WRITE, Caller, body_of, invalid_template, nested_plan
+from .routing import Reply, authorize
+
+_DELETED = {one.lower() for one in (CONTAINER_GROUP_TYPE, REGISTRY_TYPE, TASK_TYPE, VAULT_TYPE)}
+_PATIENCE = 1.0  # seconds after which a deployment looks whether it is to go on
+
+
+@dataclass
+class _Going:
+    """A resource that is being made: the operation that it waits for, or the inner deployment."""
+
+    began: float
+    status: int
+    operation: str = ""
+    coming: Future[None] | None = None
+    inner: Execution | None = None
+
+
+@dataclass
+class Execution:
+    """One deployment that goes on. ``put`` makes a resource, in a what-if differently."""
+
+    caller: Caller
+    record: Resource
+    plan: Plan
+    goes_on: Callable[[], bool]
+    around: Execution | None = None
+    waiting: dict[int, set[int]] = field(default_factory=dict)
+    going: dict[int, _Going] = field(default_factory=dict)
+    failed: dict[int, CloudError] = field(default_factory=dict)
+    made: list[str] = field(default_factory=list)
+    error: CloudError | None = None
+    ended: bool = False
+
+    def __post_init__(self) -> None:
+        resources = self.plan.resources
+        absent = {n for n, one in enumerate(resources) if not one.wanted or one.existing}
+        self.waiting = {
+            place: set(needed) - absent
+            for place, needed in enumerate(self.plan.graph.needs)
+            if place not in absent
+        }
+        runtime = Runtime(self._reference, self._invoke)
+        self.scope = replace(self.plan.scope, runtime=runtime)
+        for one in resources:
+            one.scope = replace(one.scope, runtime=runtime)
+
+    # -- going on --------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Make everything, and wait for it."""
+        while not self.ended:
+            coming = self.advance()
+            if coming and not self.ended:
+                wait(coming, _PATIENCE, FIRST_COMPLETED)
+
+    def advance(self) -> list[Future[None]]:
+        """Begin all that can begin; returns what must be waited for."""
+        moved = True
+        while moved and self.goes_on():
+            moved = self._collect() | self._begin()
+        if not self.goes_on():
+            self._end()
+            return []
+        if not self.going:
+            self._end()
+            return []
+        coming: list[Future[None]] = []
+        for one in self.going.values():
+            if one.inner is not None:
+                coming += [n.coming for n in one.inner.all_going() if n.coming is not None]
+            elif one.coming is not None:
+                coming.append(one.coming)
+        return coming
+
+    def all_going(self) -> list[_Going]:
+        """What is being made, here and in the deployments within."""
+        found = []
+        for one in self.going.values():
+            found += one.inner.all_going() if one.inner is not None else [one]
+        return found
+
+    def _begin(self) -> bool:
+        ready = [place for place, needed in self.waiting.items() if not needed]
+        resources = self.plan.resources
+        ready.sort(key=lambda place: -resources[place].type.count("/"))
+        for place in ready:
+            if not self.goes_on():
+                return False
+            del self.waiting[place]
+            began = time.time()
+            try:
+                self.going[place] = self._make(resources[place], began)
+            except TemplateError as error:
+                refusal = _refused(resources[place], error)
+                self._fail(place, began, refusal)
+            except CloudError as error:
+                self._fail(place, began, error)
+        return bool(ready)
+
+    def _collect(self) -> bool:
+        """Take over what has ended."""
+        moved = False
+        for place, one in list(self.going.items()):
+            error: CloudError | None = None
+            if one.inner is not None:
+                one.inner.advance()
+                if not one.inner.ended:
+                    continue
+                error = one.inner.error
+            elif one.operation:
+                operation = self.caller.cloud.operations.get(one.operation)
+                if operation is not None and operation.status == IN_PROGRESS:
+                    continue
+                error = operation.error if operation is not None else None
+                assert one.coming is not None
+                self.caller.cloud.operations.release(one.operation, one.coming)
+            moved = True
+            del self.going[place]
+            if error is not None:
+                self._fail(place, one.began, error)
+            else:
+                self._succeed(place, one)
+        return moved
+
+    def _succeed(self, place: int, one: _Going) -> None:
+        declared = self.plan.resources[place]
+        records.done(self.caller.cloud, self.record, declared, one.began, one.status)
+        self.made += one.inner.made if one.inner is not None else [declared.id]
+        for needed in self.waiting.values():
+            needed.discard(place)
+
+    def _fail(self, place: int, began: float, error: CloudError) -> None:
+        one = self.plan.resources[place]
+        error.target = error.target or one.id
+        self.failed[place] = error
+        records.done(self.caller.cloud, self.record, one, began, error.status, error)
+
+    def _end(self) -> None:
+        self.ended = True
+        shown: dict[str, Any] | None = None
+        if not self.goes_on():
+            records.ended(self.caller.cloud, self.record, "Canceled", resources=self.made)
+            return
+        details = [error.body() for error in self.failed.values()]
+        if not details:
+            began = time.time()
+            try:
+                shown = self.evaluate_outputs()
+                if shown:
+                    records.done(self.caller.cloud, self.record, None, began, 200)
+            except (TemplateError, CloudError) as error:
+                refusal = error if isinstance(error, CloudError) else invalid_template(error)
+                details = [refusal.body()]
+                records.done(self.caller.cloud, self.record, None, began, 400, refusal)
+            else:
+                details = self.delete_surplus()
+        if details:
+            self.error = failure(self.record, details)
+        state = "Failed" if self.error is not None else "Succeeded"
+        records.ended(
+            self.caller.cloud,
+            self.record,
+            state,
+            outputs=shown,
+            resources=self.made,
+            error=self.error,
+        )
+
+    def evaluate_outputs(self) -> dict[str, Any] | None:
+        """The outputs as they are shown. Raises :class:`TemplateError`, :class:`CloudError`."""
+        return outputs(self.plan, self.scope)
+
+    def delete_surplus(self) -> list[dict[str, Any]]:
+        """In mode Complete, delete what the template does not declare; returns what has failed."""
+        if self.record.properties["mode"] != "Complete":
+            return []
+        details = []
+        for one in surplus(self.caller, self.record, self.made):
+            try:
+                self.caller.send("DELETE", one.id, newest(one.id))
+            except CloudError as error:
+                error.target = error.target or one.id
+                details.append(error.body())
+        return details
+
+    # -- one resource ----------------------------------------------------------------------------
+
+    def _make(self, one: Declared, began: float) -> _Going:
+        if one.nested:
+            return _Going(began, 201, inner=self._nested(one))
+        reply = self.put(one, body_of(one))
+        going = _Going(began, reply.status)
+        if reply.deferred is not None:
+            going.operation = reply.deferred.operation
+            going.coming = self.caller.cloud.operations.ending(going.operation)
+        return going
+
+    def put(self, one: Declared, body: dict[str, Any]) -> Reply:
+        """Put one resource as the caller. Raises :class:`CloudError`."""
+        try:
+            return self.caller.send("PUT", one.id, one.api_version, body)
+        except CloudError as error:
+            raise _parent_missing(self.caller.cloud, one) or error from None
+
+    def _nested(self, one: Declared) -> Execution:
+        found, given = nested_plan(self.caller, one)
+        authorize(self.caller.cloud, self.caller.principal, WRITE, one.id)
+        correlation = self.record.properties["correlationId"]
+        record = records.described(one.id, found, "Incremental", {}, correlation)
+        private = {"template": found.template.document, "parameters": given}
+        records.begun(self.caller.cloud, record, private)
+        return type(self)(self.caller, record, found, self.goes_on, self)
+
+    # -- what expressions ask for ----------------------------------------------------------------
+
+    def _resource(self, word: str) -> Declared | None:
+        """The resource of the template, or of one around it, that is called so."""
+        lowered = word.lower()
+        for one in self.plan.resources:
+            if lowered in (one.symbol.lower(), one.id.lower(), one.name.lower()):
+                return one
+        return self.around._resource(word) if self.around is not None else None
+
+    def _asked(self, word: str, version: str | None) -> tuple[str, str]:
+        one = self._resource(word)
+        if one is None and not word.startswith("/"):
+            raise ExpressionError(
+                f"The template reference '{word}' is not valid: could not find template resource or "
+                "resource copy with this name. Please see "
+                "https://aka.ms/arm-function-reference for usage details"
+            )
+        wanted = version or (one.api_version if one is not None else "")
+        if not wanted:
+            raise ExpressionError(
+                f"The template reference '{word}' is not valid: a resource that is not in the "
+                "template needs an api-version. Please see https://aka.ms/arm-function-reference for "
+                "usage details"
+            )
+        return one.id if one is not None else word, wanted
+
+    def _reference(self, word: str, version: str | None, full: bool) -> Any:
+        resource_id, wanted = self._asked(word, version)
+        body = self.caller.send("GET", resource_id, wanted).body or {}
+        if not full:
+            return body.get("properties") or {}
+        words = resource_id.strip("/").split("/")
+        return {
+            **{name: value for name, value in body.items() if name not in ("id", "name", "type")},
+            "apiVersion": wanted,
+            "subscriptionId": words[1],
+            "resourceGroupName": words[3] if words[2].lower() == "resourcegroups" else "",
+            "resourceId": resource_id,
+        }
+
+    def _invoke(self, action: str, word: str, version: str, body: Any) -> Any:
+        resource_id, wanted = self._asked(word, version)
+        return self.caller.send("POST", f"{resource_id}/{action}", wanted, body or {}).body
+
+
+def surplus(caller: Caller, record: Resource, made: list[str]) -> list[Resource]:
+    """What is in the group of a deployment and not in ``made``: what mode Complete deletes.
+
+    Source: Azure documentation, "Deletion of Azure resources for complete mode deployments".
+    """
+    if not record.resource_group:
+        return []
+    kept = {one.lower() for one in made}
+    found = caller.cloud.store.find(resource_group=record.resource_group)
+    more = [one for one in found if one.type.lower() in _DELETED and one.key not in kept]
+    return sorted(more, key=lambda one: -one.type.count("/"))  # what is below a resource first
+
+
+def _refused(one: Declared, error: TemplateError) -> CloudError:
+    if not isinstance(error, ExpressionError):
+        return invalid_template(error)
+    return invalid_template(
+        TemplateError(
+            f"Unable to process template language expressions for resource '{one.id}'. '{error}'"
+        )
+    )
+
+
+def failure(record: Resource, details: list[dict[str, Any]]) -> CloudError:
+    """The error of a deployment of which something has failed."""
+    return CloudError(
+        409,
+        "DeploymentFailed",
+        "At least one resource deployment operation failed. Please list deployment operations for "
+        "details. Please see https://aka.ms/arm-deployment-operations for usage details.",
+        target=record.id,
+        details=details,
+    )
+
+
+def _parent_missing(cloud: Cloud, one: Declared) -> CloudError | None:
+    """The error of a resource whose parent is not there."""
+    if one.type.count("/") < 2:
+        return None
+    parent = one.id.rsplit("/", 2)[0]
+    if cloud.store.get(parent) is not None:
+        return None
+    kind = one.type.partition("/")[2]
+    return CloudError(
+        404,
+        "ParentResourceNotFound",
+        f"Failed to perform 'write' on resource(s) of type '{kind}', because the parent resource "
+        f"'{parent}' could not be found.",
+    )

@@ -1,0 +1,164 @@
+"""Deployments as they are stored, and what was done for each resource of them.
+
+Source: REST reference, Deployments and Deployment Operations of Microsoft.Resources.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import uuid
+from typing import Any
+
+from .. import timestamps
+from ..cloud import Cloud
+from ..deployments.declared import Declared
+from ..deployments.plan import Plan
+from ..errors import CloudError
+from ..resource_types import DEPLOYMENT_TYPE
+from ..store import Resource
+
+OPERATION_TYPE = f"{DEPLOYMENT_TYPE}/operations"
+_HTTP = {200: "OK", 201: "Created", 202: "Accepted", 400: "BadRequest", 403: "Forbidden"} | {
+    **{404: "NotFound", 409: "Conflict", 501: "NotImplemented", 500: "InternalServerError"},
+}
+
+
+def described(
+    deployment_id: str, found: Plan, mode: str, more: dict[str, Any], correlation: str = ""
+) -> Resource:
+    """A deployment that is accepted, as it is shown; nothing is stored."""
+    words = deployment_id.split("/")
+    group = words[4] if words[3].lower() == "resourcegroups" else ""
+    body = {
+        "id": deployment_id,
+        "name": words[-1],
+        "type": DEPLOYMENT_TYPE,
+        **more,
+        "properties": {
+            "templateHash": template_hash(found.template.document),
+            "parameters": found.parameters,
+            "mode": mode,
+            "provisioningState": "Accepted",
+            "timestamp": timestamps.ticks(),
+            "duration": "PT0S",
+            "correlationId": correlation or str(uuid.uuid4()),
+            "providers": providers(found),
+            "dependencies": dependencies(found),
+        },
+    }
+    began = {"began": time.time()}
+    return Resource(deployment_id, DEPLOYMENT_TYPE, words[-1], group, body, began)
+
+
+def begun(cloud: Cloud, record: Resource, private: dict[str, Any]) -> Resource:
+    """Record that a deployment is accepted, in place of one of that name."""
+    existing = cloud.store.get(record.id)
+    if existing is not None:
+        for one in operations(cloud, existing):
+            cloud.store.remove(one.id)
+    record.private |= private
+    return cloud.store.put(record)
+
+
+def ended(
+    cloud: Cloud,
+    record: Resource,
+    state: str,
+    *,
+    outputs: dict[str, Any] | None = None,
+    resources: list[str] | None = None,
+    error: CloudError | None = None,
+) -> None:
+    """Record how a deployment ended."""
+    properties = record.properties
+    properties["provisioningState"] = state
+    properties["timestamp"] = timestamps.ticks()
+    properties["duration"] = duration(record.private.get("began"))
+    if outputs is not None:
+        properties["outputs"] = outputs
+    if resources is not None:
+        properties["outputResources"] = [{"id": one} for one in resources]
+    if error is not None:
+        properties["error"] = error.body()
+    cloud.store.put(record)
+
+
+def done(
+    cloud: Cloud,
+    record: Resource,
+    one: Declared | None,
+    began: float,
+    status: int,
+    error: CloudError | None = None,
+) -> None:
+    """Record what was done for a resource; without one, that the outputs were evaluated."""
+    target = one.id if one is not None else "outputs"
+    number = hashlib.sha256(f"{record.id}{target}".lower().encode()).hexdigest()[:16].upper()
+    properties: dict[str, Any] = {
+        "provisioningOperation": "Create" if one is not None else "EvaluateDeploymentOutput",
+        "provisioningState": "Failed" if error is not None else "Succeeded",
+        "timestamp": timestamps.ticks(),
+        "duration": duration(began),
+        "trackingId": str(uuid.uuid4()),
+        "serviceRequestId": str(uuid.uuid4()),
+        "statusCode": _HTTP.get(error.status if error is not None else status, "OK"),
+    }
+    if error is not None:
+        properties["statusMessage"] = {"status": "Failed", "error": error.body()}
+    if one is not None:
+        properties["targetResource"] = {
+            "id": one.id,
+            "resourceType": one.type,
+            "resourceName": one.name,
+            **({"symbolicName": one.symbol} if one.symbol else {}),
+        }
+    operation_id = f"{record.id}/operations/{number}"
+    body = {"id": operation_id, "operationId": number, "properties": properties}
+    cloud.store.put(
+        Resource(
+            operation_id, OPERATION_TYPE, number, record.resource_group, body, parent=record.id
+        )
+    )
+
+
+def operations(cloud: Cloud, record: Resource) -> list[Resource]:
+    """What was done for the resources of a deployment, in the order of its end."""
+    return cloud.store.find(type=OPERATION_TYPE, parent=record.key)
+
+
+def template_hash(document: Any) -> str:
+    """A number that is the same for the same template."""
+    digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).digest()
+    return str(int.from_bytes(digest[:8], "big"))
+
+
+def duration(began: float | None) -> str:
+    """The time since then, as ISO 8601 writes it."""
+    return f"PT{max(time.time() - (began or time.time()), 0):.7f}S"
+
+
+def providers(found: Plan) -> list[dict[str, Any]]:
+    """The types of the template, by their providers."""
+    kinds: dict[str, set[str]] = {}
+    for one in found.resources:
+        namespace, _, kind = one.type.partition("/")
+        kinds.setdefault(namespace, set()).add(kind)
+    return [
+        {"namespace": namespace, "resourceTypes": [{"resourceType": one} for one in sorted(found)]}
+        for namespace, found in kinds.items()
+    ]
+
+
+def dependencies(found: Plan) -> list[dict[str, Any]]:
+    """What waits for what."""
+
+    def shown(one: Declared) -> dict[str, str]:
+        return {"id": one.id, "resourceType": one.type, "resourceName": one.name}
+
+    return [
+        {"dependsOn": [shown(found.resources[place]) for place in sorted(needed)], **shown(one)}
+        for one, needed in zip(found.resources, found.graph.needs, strict=True)
+        if needed and one.wanted and not one.existing
+    ]

@@ -1,0 +1,371 @@
+"""Microsoft.Resources/deployments: templates that are checked, carried out, told of and previewed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ..cloud import Cloud
+from ..deployments.errors import TemplateError
+from ..deployments.plan import Plan, plan
+from ..errors import CloudError
+from ..operations import IN_PROGRESS, Operation
+from ..resource_types import DEPLOYMENT_TYPE
+from ..shapes import TAGS, Shape
+from ..store import Resource
+from . import deployment_changes, deployment_checks
+from . import deployment_records as records
+from .deployment_execution import Execution
+from .deployment_inputs import Caller, check_properties, invalid_template, place_of
+from .locations import location_of
+from .operations import accepted, carries_out
+from .routing import Call, Reply, Router, invalid
+
+router = Router()
+_SCOPES = (
+    "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Resources/deployments",
+    "/subscriptions/{subscription}/providers/Microsoft.Resources/deployments",
+)
+# As az asks for the operations of a deployment, and for nothing else.
+_OPERATIONS = (*_SCOPES, "/subscriptions/{subscription}/resourceGroups/{group}/deployments")
+_KIND = "deployments/write"
+_MOST = 800  # deployments in the history of a group or subscription
+_BODY: Shape = {
+    "location": str,
+    "tags": TAGS,
+    "properties": {"mode": str, "template": {}, "parameters": {}, "debugSetting": {}},
+}
+_KNOWN = {
+    *("template", "parameters", "mode", "debugSetting", "expressionEvaluationOptions"),
+    *("validationLevel", "whatIfSettings", "templateLink", "parametersLink"),
+    *("onErrorDeployment", "extensionConfigs"),
+}
+_LEVELS = ("template", "provider", "providernorbac")
+_UNDONE = "what was tried is rolled back in a transaction of its own"
+
+
+def _both(
+    method: str,
+    path: str,
+    action: str,
+    body: Shape = None,
+    *,
+    outside: str = "",
+    scopes: tuple[str, ...] = _SCOPES,
+) -> Callable[[Callable[[Call], Reply]], Callable[[Call], Reply]]:
+    def register(operation: Callable[[Call], Reply]) -> Callable[[Call], Reply]:
+        for scope in scopes:
+            router.operation(
+                method, scope + path, f"{DEPLOYMENT_TYPE}/{action}", body, outside=outside
+            )(operation)
+        return operation
+
+    return register
+
+
+def _caller(call: Call) -> Caller:
+    return Caller(call.cloud, call.principal)
+
+
+def _planned(call: Call) -> tuple[Plan, str]:
+    """What the template of a request says, and the mode. Raises 400 for what is wrong with it."""
+    name, properties = call.params["name"], call.properties
+    if not re.fullmatch(r"[-\w.()]{1,64}", name, re.ASCII):
+        raise invalid(
+            f"The provided deployment name '{name[:100]}' is not valid: it may have letters, digits, "
+            "underscores, hyphens, periods and parentheses, at most 64 characters.",
+            "InvalidDeploymentName",
+        )
+    for unknown in properties.keys() - _KNOWN:
+        raise invalid(
+            "The request content was invalid and could not be deserialized: 'Could not find member "
+            f"'{unknown}' on object of type 'DeploymentProperties'.'."
+        )
+    check_properties(properties)
+    mode = str(properties.get("mode") or "").capitalize()
+    if mode not in ("Incremental", "Complete"):
+        raise invalid(
+            f"The deployment mode '{properties.get('mode')}' is not valid: it is Incremental or "
+            "Complete.",
+            "InvalidDeploymentMode",
+        )
+    if mode == "Complete" and "group" not in call.params:
+        raise invalid(
+            "The deployment mode 'Complete' is only for deployments to a resource group.",
+            "InvalidDeploymentMode",
+        )
+    base = call.resource_id.rpartition("/providers/")[0]
+    given = properties.get("parameters")
+    place = place_of(_caller(call), base, name, given)
+    try:
+        return plan(properties.get("template"), given, place), mode
+    except TemplateError as error:
+        raise invalid_template(error) from None
+
+
+def _check(call: Call, found: Plan) -> list[str]:
+    """Check a plan as far as the request wants; returns the ids of what it would make."""
+    level = str(call.properties.get("validationLevel") or "Provider").lower()
+    if level not in _LEVELS:
+        raise invalid(f"The validationLevel is one of {', '.join(_LEVELS)}: '{level}' is none.")
+    if level == "template":
+        return [one.id for one in found.resources if one.wanted and not one.existing]
+    try:
+        return [
+            one.id for one in deployment_checks.check(_caller(call), found, call.params["name"])
+        ]
+    except TemplateError as error:
+        raise invalid_template(error) from None
+
+
+def _more(call: Call) -> dict[str, Any]:
+    """What a deployment has beside its properties: to a subscription, a location."""
+    tags = {"tags": call.body["tags"]} if call.body.get("tags") else {}
+    if "group" in call.params:
+        if call.body.get("location"):
+            raise invalid(
+                "The 'location' property is not allowed for deployments to a resource group.",
+                "InvalidDeploymentLocation",
+            )
+        return tags
+    if not call.body.get("location"):
+        raise invalid(
+            f"The 'location' property must be specified for '{call.params['name']}'. Please see "
+            "https://aka.ms/deploy-to-subscription for usage details.",
+            "LocationRequired",
+        )
+    return {"location": location_of(call.body), **tags}
+
+
+@_both("PUT", "/{name}", "write", _BODY, outside=_UNDONE)
+def create_or_update(call: Call) -> Reply:
+    """Deployments_CreateOrUpdate: the template is checked at once, and carried out afterwards."""
+    more = _more(call)
+    existing = call.cloud.store.get(call.resource_id)
+    if existing is not None:
+        _check_replaced(existing, more)
+    else:
+        _check_quota(call)
+    found, mode = _planned(call)
+    _check(call, found)
+    private = {
+        "template": call.properties.get("template"),
+        "parameters": {name: {"value": value} for name, value in found.values.items()},
+    }
+    record = records.described(call.resource_id, found, mode, more)
+    with call.cloud.store.transaction():
+        newest = call.cloud.store.get(call.resource_id)
+        if newest is not None:
+            _check_replaced(newest, more)  # another may have been quicker
+        operation = call.cloud.operations.begin(
+            _KIND, record.id, {"principal": call.principal.object_id}
+        )
+        records.begun(call.cloud, record, {**private, "operation": operation.id})
+    reply = Reply(200 if existing else 201, record.body)
+    told = accepted(call, operation, reply, reply)
+    return Reply(told.status, told.body, told.headers)
+
+
+def _check_replaced(existing: Resource, more: dict[str, Any]) -> None:
+    if _active(existing):
+        raise CloudError(
+            409,
+            "DeploymentActive",
+            f"Unable to edit or replace deployment '{existing.name}': previous deployment from "
+            f"'{existing.properties['timestamp']}' is still active. Please see "
+            "https://aka.ms/arm-deploy for usage details.",
+        )
+    if existing.body.get("location") != more.get("location"):
+        raise CloudError(
+            409,
+            "InvalidDeploymentLocation",
+            f"Invalid deployment location '{more.get('location')}'. The deployment "
+            f"'{existing.name}' already exists in location '{existing.body.get('location')}'.",
+        )
+
+
+def _check_quota(call: Call) -> None:
+    count = len(_listed(call))
+    if count >= _MOST:
+        raise CloudError(
+            409,
+            "DeploymentQuotaExceeded",
+            f"Creating the deployment '{call.params['name']}' would exceed the quota of '{_MOST}'. "
+            f"The current deployment count is '{count}'. Please delete some deployments before "
+            "creating a new one. Please see https://aka.ms/arm-deploy for usage details.",
+        )
+
+
+def _active(record: Resource) -> bool:
+    return record.properties["provisioningState"] in ("Accepted", "Running")
+
+
+@carries_out(_KIND)
+def carry_out(cloud: Cloud, operation: Operation) -> None:
+    """Make what a deployment declares; from the beginning when a daemon was killed meanwhile."""
+    record = cloud.store.get(operation.resource_id)
+    principal = cloud.principals.find(object_id=operation.request["principal"])
+    if record is None or principal is None:
+        return
+    base = record.id.rpartition("/providers/")[0]
+    caller = Caller(cloud, principal)
+    given = record.private["parameters"]
+    record.properties["provisioningState"] = "Running"
+    cloud.store.put(record)
+
+    def goes_on() -> bool:
+        found = cloud.operations.get(operation.id)
+        return found is not None and found.status == IN_PROGRESS
+
+    try:
+        place = place_of(caller, base, record.name, given)
+        going = Execution(caller, record, plan(record.private["template"], given, place), goes_on)
+        going.run()
+    except TemplateError as error:
+        raise _given_up(cloud, record, invalid_template(error)) from None
+    except CloudError as error:
+        raise _given_up(cloud, record, error) from None
+    if going.error is not None:
+        raise going.error
+
+
+def _given_up(cloud: Cloud, record: Resource, error: CloudError) -> CloudError:
+    """Record that a deployment could not go on."""
+    records.ended(cloud, record, "Failed", error=error)
+    return error
+
+
+@_both("POST", "/{name}/validate", "validate/action", _BODY, outside=_UNDONE)
+def validate(call: Call) -> Reply:
+    """Deployments_Validate: what a deployment is refused with before it begins."""
+    more = _more(call)
+    found, mode = _planned(call)
+    checked = _check(call, found)
+    shown = records.described(call.resource_id, found, mode, more)
+    shown.properties["provisioningState"] = "Succeeded"
+    shown.properties["validatedResources"] = [{"id": one} for one in checked]
+    return Reply(200, shown.body)
+
+
+@_both("POST", "/{name}/whatIf", "whatIf/action", _BODY, outside=_UNDONE)
+def what_if(call: Call) -> Reply:
+    """Deployments_WhatIf: what a deployment would change."""
+    more = _more(call)
+    found, mode = _planned(call)
+    _check(call, found)
+    wanted = call.properties.get("whatIfSettings") or {}
+    form = str(wanted.get("resultFormat") or "FullResourcePayloads").lower()
+    if form not in ("fullresourcepayloads", "resourceidonly"):
+        raise invalid(f"The resultFormat '{form}' is not FullResourcePayloads or ResourceIdOnly.")
+    record = records.described(call.resource_id, found, mode, more)
+    bodies = form == "fullresourcepayloads"
+    return Reply(200, deployment_changes.preview(_caller(call), record, found, mode, bodies=bodies))
+
+
+def _find(call: Call) -> Resource:
+    group = f"/resourceGroups/{call.params['group']}" if "group" in call.params else ""
+    base = f"{call.cloud.subscription}{group}/providers/{DEPLOYMENT_TYPE}"
+    found = call.cloud.store.get(f"{base}/{call.params['name']}")
+    if found is None:
+        raise CloudError(
+            404, "DeploymentNotFound", f"Deployment '{call.params['name']}' could not be found."
+        )
+    return found
+
+
+@_both("GET", "/{name}", "read")
+def get(call: Call) -> Reply:
+    """Deployments_Get."""
+    return Reply(200, _find(call).body)
+
+
+@_both("HEAD", "/{name}", "read")
+def exists(call: Call) -> Reply:
+    """Deployments_CheckExistence."""
+    return Reply(204 if call.cloud.store.get(call.resource_id) else 404)
+
+
+def _listed(call: Call) -> list[Resource]:
+    group = call.params.get("group", "")
+    return call.cloud.store.find(type=DEPLOYMENT_TYPE, resource_group=group)
+
+
+@_both("GET", "", "read")
+def list_all(call: Call) -> Reply:
+    """Deployments_List: of the group or the subscription itself, the newest first."""
+    wanted = call.query.get("$filter", "")
+    state = re.fullmatch(r"provisioningState eq '(\w+)'", wanted)
+    if wanted and state is None:
+        raise invalid(
+            f"The filter '{wanted[:100]}' is not supported. The local cloud understands here: "
+            "provisioningState eq 'value'.",
+            "InvalidFilterInQueryString",
+        )
+    found = [
+        one.body
+        for one in sorted(_listed(call), key=lambda one: -one.updated)
+        if state is None or one.properties["provisioningState"].lower() == state[1].lower()
+    ]
+    return Reply(200, {"value": found})
+
+
+@_both("DELETE", "/{name}", "delete")
+def remove(call: Call) -> Reply:
+    """Deployments_Delete: forgets the deployment, and nothing that it has made."""
+    existing = call.cloud.store.get(call.resource_id)
+    if existing is None:
+        return Reply(204)
+    if _active(existing):
+        raise CloudError(
+            409,
+            "DeploymentActive",
+            f"Unable to delete deployment '{existing.name}': it is still active. Cancel it first. "
+            "Please see https://aka.ms/arm-deploy for usage details.",
+        )
+    call.cloud.store.remove(existing.id)
+    return Reply(204)
+
+
+@_both("POST", "/{name}/cancel", "cancel/action")
+def cancel(call: Call) -> Reply:
+    """Deployments_Cancel: nothing further is begun; what was made stays."""
+    record = _find(call)
+    if not _active(record):
+        raise CloudError(
+            409,
+            "DeploymentCannotBeCancelled",
+            f"The deployment '{record.name}' cannot be cancelled: it is in provisioning state "
+            f"'{record.properties['provisioningState']}'.",
+        )
+    refusal = CloudError(409, "DeploymentCanceled", f"The deployment '{record.name}' was canceled.")
+    call.cloud.operations.end(record.private["operation"], refusal)
+    records.ended(call.cloud, record, "Canceled")
+    return Reply(204)
+
+
+@_both("POST", "/{name}/exportTemplate", "exportTemplate/action")
+def export_template(call: Call) -> Reply:
+    """Deployments_ExportTemplate: the template as it was given."""
+    return Reply(200, {"template": _find(call).private["template"]})
+
+
+@_both("GET", "/{name}/operations", "operations/read", scopes=_OPERATIONS)
+def list_operations(call: Call) -> Reply:
+    """DeploymentOperations_List."""
+    record = _find(call)
+    return Reply(200, {"value": [one.body for one in records.operations(call.cloud, record)]})
+
+
+@_both("GET", "/{name}/operations/{operation}", "operations/read", scopes=_OPERATIONS)
+def get_operation(call: Call) -> Reply:
+    """DeploymentOperations_Get."""
+    wanted = f"{_find(call).id}/operations/{call.params['operation']}"
+    found = call.cloud.store.get(wanted)
+    if found is None:
+        raise CloudError(
+            404,
+            "DeploymentOperationNotFound",
+            f"Deployment operation '{call.params['operation']}' could not be found.",
+        )
+    return Reply(200, found.body)

@@ -1,0 +1,575 @@
+"""ARM templates are deployed: through the operations of each type, in order, as the caller."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.az import Az
+from tests.conftest import LocalCloud
+from tests.deployments.planning import REGISTRIES, registry, template
+from tests.resource_manager.callers import caller_with
+from tests.resource_manager.deploying import DEPLOYMENTS, Target, body_of, target, unique
+from tests.resource_manager.test_requests import send
+
+__all__ = ["target"]
+TASKS = f"{REGISTRIES}/tasks"
+ROLES = "Microsoft.Authorization/roleAssignments"
+DEFINITIONS = "Microsoft.Authorization/roleDefinitions"
+ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
+
+
+def task(name: str, **more: Any) -> dict[str, Any]:
+    """A task with a managed identity."""
+    step = {"type": "EncodedTask", "encodedTaskContent": "[base64('version: v1.1.0')]"}
+    properties = {"status": "Enabled", "platform": {"os": "Linux"}, "step": step}
+    return {
+        "type": TASKS,
+        "apiVersion": "2019-04-01",
+        "name": name,
+        "location": "[resourceGroup().location]",
+        "identity": {"type": "SystemAssigned"},
+        "properties": {**properties, "agentConfiguration": {"cpu": 2}},
+        **more,
+    }
+
+
+def nested(name: str, inner: Any, scope: str = "inner", **more: Any) -> dict[str, Any]:
+    """A deployment within a deployment."""
+    options = {"expressionEvaluationOptions": {"scope": scope}}
+    properties = {"mode": "Incremental", "template": inner, **options, **more.pop("properties", {})}
+    return {
+        "type": "Microsoft.Resources/deployments",
+        "apiVersion": "2022-09-01",
+        "name": name,
+        "properties": properties,
+        **more,
+    }
+
+
+def test_a_registry_its_task_and_its_right(target: Target) -> None:
+    """What one resource tells, another is given: the identity of a task, the name of a login server."""
+    name = unique()
+    resource = f"resourceId('{TASKS}', '{name}', 'build')"
+    identity = f"[reference({resource}, '2019-04-01', 'Full').identity.principalId]"
+    right = {
+        "type": ROLES,
+        "apiVersion": "2022-04-01",
+        "name": "[guid(resourceGroup().id, 'pull')]",
+        "scope": f"{REGISTRIES}/{name}",
+        "properties": {
+            "principalId": identity,
+            "principalType": "ServicePrincipal",
+            "roleDefinitionId": f"[subscriptionResourceId('{DEFINITIONS}', '{ACR_PULL}')]",
+        },
+    }
+    document = template(
+        right,
+        task(f"{name}/build", dependsOn=[name]),
+        registry(name, properties={"adminUserEnabled": True}),
+        parameters={"secret": {"type": "securestring"}},
+        outputs={
+            "server": {"type": "string", "value": f"[reference('{name}').loginServer]"},
+            "user": {
+                "type": "string",
+                "value": f"[listCredentials(resourceId('{REGISTRIES}', '{name}'), '2023-07-01').username]",
+            },
+            "secret": {"type": "securestring", "value": "[parameters('secret')]"},
+        },
+    )
+    done = target.deploy(document, parameters={"secret": {"value": "hidden-away"}})
+    assert done["provisioningState"] == "Succeeded", done
+    assert done["outputs"] == {
+        "server": {"type": "String", "value": f"{name}.azurecr.io"},
+        "user": {"type": "String", "value": name},
+        "secret": {"type": "SecureString"},
+    }
+    assert done["parameters"] == {"secret": {"type": "SecureString"}}
+    assert len(done["outputResources"]) == 3
+    made = target.send("GET", f"providers/{REGISTRIES}/{name}/tasks/build").json()
+    rights = target.send("GET", f"providers/{REGISTRIES}/{name}/providers/{ROLES}").json()["value"]
+    assert made["identity"]["principalId"] in {one["properties"]["principalId"] for one in rights}
+    operations = target.send("GET", f"{DEPLOYMENTS}/first/operations").json()["value"]
+    order = [one["properties"].get("targetResource", {}).get("resourceType") for one in operations]
+    assert order == [REGISTRIES, TASKS, ROLES, None]
+    one = target.send(
+        "GET", f"{DEPLOYMENTS}/first/operations/{operations[0]['operationId']}"
+    ).json()
+    assert one == operations[0]
+    assert "hidden-away" not in json.dumps([done, operations])
+
+
+def test_a_failure_is_told_with_its_reason(target: Target) -> None:
+    """What fails is named with its code; what does not need it is made; a template can be sent again."""
+    name, other = unique(), unique()
+    wrong = task(f"{name}/build", dependsOn=[name])
+    wrong["properties"] = {**wrong["properties"], "step": {"type": "Nothing"}}
+    done = target.deploy(
+        template(
+            registry(name),
+            wrong,
+            registry(other),
+            task(f"{other}/after", dependsOn=[f"{TASKS}/{name}/build", other]),
+        )
+    )
+    assert done["provisioningState"] == "Failed"
+    assert done["error"]["code"] == "DeploymentFailed"
+    assert "At least one resource deployment operation failed" in done["error"]["message"]
+    (detail,) = done["error"]["details"]
+    assert detail["target"].endswith(f"{name}/tasks/build")
+    assert detail["message"]
+    assert {name, other} <= target.names()
+    states = {
+        one["properties"]["targetResource"]["resourceName"]: one["properties"]
+        for one in target.send("GET", f"{DEPLOYMENTS}/first/operations").json()["value"]
+    }
+    assert set(states) == {name, other, f"{name}/build"}
+    assert states[f"{name}/build"]["statusMessage"]["error"]["code"] == detail["code"]
+    again = target.deploy(template(registry(name)))
+    assert again["provisioningState"] == "Succeeded"
+    assert len(target.send("GET", f"{DEPLOYMENTS}/first/operations").json()["value"]) == 1
+
+
+def test_a_child_without_depends_on_has_no_parent_yet(target: Target) -> None:
+    """As on Azure, where both are put at once."""
+    name = unique()
+    done = target.deploy(template(registry(name, resources=[{**task("build"), "type": "tasks"}])))
+    assert [one["code"] for one in done["error"]["details"]] == ["ParentResourceNotFound"]
+    waits = {
+        **task("build"),
+        "type": "tasks",
+        "dependsOn": [f"[resourceId('{REGISTRIES}', '{name}')]"],
+    }
+    assert (
+        target.deploy(template(registry(name, resources=[waits])))["provisioningState"]
+        == "Succeeded"
+    )
+
+
+def test_deployments_within_deployments(target: Target, local_cloud: LocalCloud) -> None:
+    """Five deep, inner and outer, each with outputs that the next one around asks for."""
+    name = unique()
+    inner: Any = template(
+        registry("[parameters('name')]"),
+        parameters={"name": {"type": "string"}},
+        outputs={
+            "id": {"type": "string", "value": f"[resourceId('{REGISTRIES}', parameters('name'))]"}
+        },
+    )
+    for depth in range(5):
+        given = {"parameters": {"name": {"value": "[parameters('name')]"}}}
+        inner = template(
+            nested(f"level{depth}", inner, properties=given),
+            parameters={"name": {"type": "string"}},
+            outputs={
+                "id": {"type": "string", "value": f"[reference('level{depth}').outputs.id.value]"}
+            },
+        )
+    done = target.deploy(inner, parameters={"name": {"value": name}})
+    assert done["provisioningState"] == "Succeeded", done
+    assert done["outputs"]["id"]["value"].endswith(f"{REGISTRIES}/{name}")
+    correlations = {
+        one["properties"]["correlationId"]
+        for one in target.send("GET", DEPLOYMENTS).json()["value"]
+    }
+    assert len(correlations) == 1
+    other = unique()
+    outer = nested("outside", template(registry("[variables('other')]")), scope="outer")
+    done = target.deploy(template(outer, variables={"other": other}), "second")
+    assert done["provisioningState"] == "Succeeded", done
+    assert other in target.names()
+    wrong = nested("inside", template(registry("[variables('other')]")))
+    refused = target.begin(template(wrong, variables={"other": other}))
+    assert refused.json()["error"]["code"] == "InvalidTemplate"
+    assert "The template variable 'other' is not found" in refused.json()["error"]["message"]
+
+
+def test_a_failure_within_a_deployment_reaches_the_outside(target: Target) -> None:
+    """With the error of the resource below the errors of both deployments."""
+    broken = template(task(f"{unique()}/build"))
+    done = target.deploy(template(nested("inside", broken)))
+    (detail,) = done["error"]["details"]
+    assert (detail["code"], detail["details"][0]["code"]) == (
+        "DeploymentFailed",
+        "ParentResourceNotFound",
+    )
+    assert target.ended("inside")["provisioningState"] == "Failed"
+
+
+def test_a_subscription_has_deployments(local_cloud: LocalCloud, target: Target) -> None:
+    """A group is made, and what is in it by a deployment within, which waits for the group."""
+    group, name = unique("g"), unique()
+    document = template(
+        {
+            "type": "Microsoft.Resources/resourceGroups",
+            "apiVersion": "2022-09-01",
+            "name": group,
+            "location": "westus",
+        },
+        nested(
+            "inside",
+            template(registry(name, location="[resourceGroup().location]")),
+            resourceGroup=group,
+            dependsOn=[group],
+        ),
+        outputs={
+            "place": {
+                "type": "string",
+                "value": f"[reference('{group}', '2022-09-01', 'Full').location]",
+            }
+        },
+    )
+    path = f"{DEPLOYMENTS}/{unique('d')}"
+    refused = send(local_cloud, "PUT", path, body_of(document))
+    assert refused.json()["error"]["code"] == "LocationRequired"
+    begun = send(local_cloud, "PUT", path, {"location": "eastus", **body_of(document)})
+    assert begun.status_code == 201, begun.text
+    operation = begun.headers["Azure-AsyncOperation"].partition(local_cloud.subscription)[2]
+    for _ in range(200):
+        told = send(local_cloud, "GET", operation.partition("?")[0].strip("/"), None).json()
+        if told["status"] != "InProgress":
+            break
+    assert told["status"] == "Succeeded", told
+    done = send(local_cloud, "GET", path, None).json()
+    assert done["location"] == "eastus"
+    assert done["properties"]["outputs"]["place"]["value"] == "westus"
+    moved = send(local_cloud, "PUT", path, {"location": "westus", **body_of(document)})
+    assert moved.json()["error"]["code"] == "InvalidDeploymentLocation"
+    whole = send(
+        local_cloud, "PUT", path, {"location": "eastus", **body_of(document, mode="Complete")}
+    )
+    assert whole.json()["error"]["code"] == "InvalidDeploymentMode"
+    listed = send(local_cloud, "GET", DEPLOYMENTS, None).json()["value"]
+    assert done["id"] in {one["id"] for one in listed}
+    assert send(local_cloud, "DELETE", path, None).status_code == 204
+    send(local_cloud, "DELETE", f"resourceGroups/{group}", None)
+
+
+def test_complete_deletes_what_is_not_declared(target: Target) -> None:
+    """And what-if tells it before; Incremental leaves it."""
+    kept, gone = unique(), unique()
+    target.deploy(template(registry(kept), registry(gone), task(f"{gone}/build", dependsOn=[gone])))
+    told = target.ask("whatIf", template(registry(kept)), mode="Complete").json()
+    assert told["status"] == "Succeeded", told
+    changes = {
+        one["resourceId"].rpartition("/")[2]: one["changeType"]
+        for one in told["properties"]["changes"]
+    }
+    assert changes == {kept: "NoChange", gone: "Delete", "build": "Delete"}
+    told = target.ask("whatIf", template(registry(kept))).json()
+    changes = {
+        one["resourceId"].rpartition("/")[2]: one["changeType"]
+        for one in told["properties"]["changes"]
+    }
+    assert changes == {kept: "NoChange", gone: "Ignore", "build": "Ignore"}
+    assert target.deploy(template(registry(kept)))["provisioningState"] == "Succeeded"
+    assert target.names() == {kept, gone}
+    assert (
+        target.deploy(template(registry(kept)), mode="complete")["provisioningState"] == "Succeeded"
+    )
+    assert target.names() == {kept}
+
+
+def test_what_if_tells_the_changes_and_makes_none(target: Target) -> None:
+    """Created, changed with each property, and as it was; nothing of it happens."""
+    old, new = unique(), unique()
+    target.deploy(template(registry(old, tags={"a": "1", "b": "2"})))
+    document = template(
+        registry(old, tags={"a": "9", "c": "3"}, sku={"name": "Premium"}),
+        registry(new),
+        task(f"{new}/build", dependsOn=[new]),
+        outputs={"x": {"type": "string", "value": f"[reference('{new}').nothing]"}},
+    )
+    told = target.ask("whatIf", document).json()
+    assert told["status"] == "Succeeded", told
+    changed, created, below = told["properties"]["changes"]
+    assert (changed["changeType"], created["changeType"], below["changeType"]) == (
+        "Modify",
+        "Create",
+        "Create",
+    )
+    delta = {one["path"]: one for one in changed["delta"]}
+    assert delta["tags.a"] == {
+        "path": "tags.a",
+        "propertyChangeType": "Modify",
+        "before": "1",
+        "after": "9",
+    }
+    assert delta["tags.b"] == {"path": "tags.b", "propertyChangeType": "Delete", "before": "2"}
+    assert delta["tags.c"] == {"path": "tags.c", "propertyChangeType": "Create", "after": "3"}
+    assert delta["sku.name"]["after"] == "Premium"
+    assert created["after"]["name"] == new
+    assert "before" not in created
+    assert target.names() == {old}
+    assert (
+        target.send("GET", f"{DEPLOYMENTS}/first").json()["properties"]["provisioningState"]
+        == "Succeeded"
+    )
+    brief = target.ask("whatIf", document, whatIfSettings={"resultFormat": "ResourceIdOnly"}).json()
+    assert {(one["changeType"], len(one)) for one in brief["properties"]["changes"]} == {
+        ("Deploy", 2)
+    }
+    broken = target.ask("whatIf", template(task(f"{unique()}/build"))).json()
+    assert (broken["status"], broken["error"]["code"]) == ("Failed", "DeploymentFailed")
+    wrong = target.ask("whatIf", document, whatIfSettings={"resultFormat": "Long"})
+    assert wrong.status_code == 400
+
+
+def test_validate_tells_what_would_be_made(target: Target) -> None:
+    """Or why not: a name that is taken, an api-version, a type, a right."""
+    name = unique()
+    told = target.ask(
+        "validate", template(registry(name), nested("in", template(task(f"{name}/build"))))
+    ).json()
+    assert told["properties"]["provisioningState"] == "Succeeded"
+    assert [one["id"].rpartition("/")[2] for one in told["properties"]["validatedResources"]] == [
+        name,
+        "build",
+    ]
+    assert target.names() == set()
+    refused = target.ask("validate", template(registry("a-b-c-d")))
+    error = refused.json()["error"]
+    assert (refused.status_code, error["code"]) == (400, "InvalidTemplateDeployment")
+    assert "is not valid according to the validation procedure" in error["message"]
+    assert error["details"][0]["code"] == "InvalidResourceName"
+    skipped = target.ask("validate", template(registry("a-b-c-d")), validationLevel="Template")
+    assert skipped.status_code == 200
+    wrong = target.ask("validate", template(), validationLevel="Some")
+    assert wrong.status_code == 400
+
+
+DISK = {
+    "type": "Microsoft.Compute/disks",
+    "apiVersion": "2023-04-02",
+    "name": "d",
+    "location": "eastus",
+}
+REFUSED: list[tuple[dict[str, Any], int, str, str]] = [
+    ({}, 400, "InvalidDeploymentMode", "it is Incremental or Complete"),
+    ({"mode": "Fast", "template": template()}, 400, "InvalidDeploymentMode", "'Fast'"),
+    ({"mode": "Incremental"}, 400, "InvalidTemplate", "A template is a JSON object"),
+    (
+        {"mode": "Incremental", "template": {}},
+        400,
+        "InvalidTemplate",
+        "Required property '$schema'",
+    ),
+    (
+        {"mode": "Incremental", "template": "x"},
+        400,
+        "InvalidRequestContent",
+        "'properties.template' must be an object",
+    ),
+    (
+        {"mode": "Incremental", "template": template(), "colour": "red"},
+        400,
+        "InvalidRequestContent",
+        "Could not find member 'colour'",
+    ),
+    (
+        {"mode": "Incremental", "templateLink": {"uri": "https://x"}},
+        501,
+        "NotImplemented",
+        "'templateLink'",
+    ),
+    (
+        {
+            "mode": "Incremental",
+            "template": template(),
+            "onErrorDeployment": {"type": "LastSuccessful"},
+        },
+        501,
+        "NotImplemented",
+        "'onErrorDeployment'",
+    ),
+    (
+        {
+            "mode": "Incremental",
+            "template": template(),
+            "debugSetting": {"detailLevel": "requestContent"},
+        },
+        501,
+        "NotImplemented",
+        "debugSetting",
+    ),
+    (
+        {"mode": "Incremental", "template": template(DISK)},
+        501,
+        "NotImplemented",
+        "PUT Microsoft.Compute/disks",
+    ),
+    (
+        {"mode": "Incremental", "template": template(registry("aaaaa", apiVersion="2000-01-01"))},
+        400,
+        "InvalidResourceType",
+        "The supported api-versions are",
+    ),
+    (
+        {
+            "mode": "Incremental",
+            "template": template(nested("in", None, properties={"templateLink": {"uri": "x"}})),
+        },
+        501,
+        "NotImplemented",
+        "'templateLink'",
+    ),
+    (
+        {
+            "mode": "Incremental",
+            "template": template(nested("in", template(), properties={"mode": "Complete"})),
+        },
+        501,
+        "NotImplemented",
+        "nested deployments of mode Complete",
+    ),
+    (
+        {
+            "mode": "Incremental",
+            "template": template(registry("aaaaa", dependsOn=["[resourceId('x')]"])),
+        },
+        400,
+        "InvalidTemplate",
+        "resourceId",
+    ),
+    (
+        {
+            "mode": "Incremental",
+            "template": template(outputs={"x": {"type": "string", "value": "[nothing()]"}}),
+        },
+        400,
+        "InvalidTemplate",
+        "The template output 'x' is not valid",
+    ),
+    (
+        {"mode": "Incremental", "template": template(), "parameters": {"x": {"value": 1}}},
+        400,
+        "InvalidTemplate",
+        "The template parameters 'x' in the parameters file are not valid",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("properties", "status", "code", "message"), REFUSED, ids=lambda one: str(one)[-50:]
+)
+def test_refused(
+    target: Target, properties: dict[str, Any], status: int, code: str, message: str
+) -> None:
+    """What is wrong is said before anything is made; what is lacking, by its name."""
+    for path, method in (("first", "PUT"), ("first/validate", "POST"), ("first/whatIf", "POST")):
+        answer = target.send(method, f"{DEPLOYMENTS}/{path}", {"properties": properties})
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"]) == (status, code), answer.text
+        assert message in error["message"]
+    assert target.send("GET", f"{DEPLOYMENTS}/first").status_code == 404
+
+
+def test_refused_names_and_places(target: Target) -> None:
+    """A name that is none, a location for a group, a deployment and an operation that there are not."""
+    assert target.begin(template(), "a" * 65).json()["error"]["code"] == "InvalidDeploymentName"
+    body = {"location": "eastus", **body_of(template())}
+    answer = target.send("PUT", f"{DEPLOYMENTS}/first", body)
+    assert answer.json()["error"]["code"] == "InvalidDeploymentLocation"
+    for path in ("none", "none/operations", "none/operations/X"):
+        found = target.send("GET", f"{DEPLOYMENTS}/{path}").json()["error"]
+        assert found == {
+            "code": "DeploymentNotFound",
+            "message": "Deployment 'none' could not be found.",
+        }
+    assert target.send("DELETE", f"{DEPLOYMENTS}/none").status_code == 204
+    target.deploy(template())
+    missing = target.send("GET", f"{DEPLOYMENTS}/first/operations/X")
+    assert missing.json()["error"]["code"] == "DeploymentOperationNotFound"
+    assert target.send("HEAD", f"{DEPLOYMENTS}/first").status_code == 204
+    assert target.send("HEAD", f"{DEPLOYMENTS}/none").status_code == 404
+    ended = target.send("POST", f"{DEPLOYMENTS}/first/cancel")
+    assert ended.json()["error"]["code"] == "DeploymentCannotBeCancelled"
+    filtered = f"{DEPLOYMENTS}?$filter=provisioningState eq 'Succeeded'"
+    assert len(target.send("GET", filtered).json()["value"]) == 1
+    filtered = f"{DEPLOYMENTS}?$filter=provisioningState eq 'Failed'"
+    assert target.send("GET", filtered).json()["value"] == []
+    assert target.send("GET", f"{DEPLOYMENTS}?$filter=name eq 'x'").status_code == 400
+    assert (
+        target.send("POST", f"{DEPLOYMENTS}/first/exportTemplate").json()["template"] == template()
+    )
+
+
+def test_what_fails_when_it_is_made(target: Target) -> None:
+    """A reference to what is not there, an action that is refused, an output of another type."""
+    name = unique()
+    away = f"[reference(resourceId('{REGISTRIES}', 'nowhere'), '2023-07-01').loginServer]"
+    cases: list[tuple[Any, str]] = [
+        (registry(name, tags={"x": away}), "was not found"),
+        (
+            registry(name, tags={"x": "[reference('nowhere').x]"}),
+            "could not find template resource or resource copy",
+        ),
+        (
+            registry(name, tags={"x": f"[reference(resourceId('{REGISTRIES}', 'nowhere')).x]"}),
+            "needs an api-version",
+        ),
+    ]
+    for resource, message in cases:
+        done = target.deploy(template(resource))
+        assert done["provisioningState"] == "Failed"
+        assert message in json.dumps(done["error"]), done["error"]
+    secret = f"[listCredentials(resourceId('{REGISTRIES}', '{name}'), '2023-07-01').username]"
+    done = target.deploy(
+        template(registry(name), outputs={"x": {"type": "string", "value": secret}})
+    )
+    assert done["error"]["details"][0]["code"] == "AdminUserDisabled"
+    done = target.deploy(template(registry(name), outputs={"x": {"type": "int", "value": "a"}}))
+    assert "The template output 'x' is not valid" in done["error"]["details"][0]["message"]
+
+
+def test_the_rights_of_the_caller_are_what_counts(target: Target, local_cloud: LocalCloud) -> None:
+    """Who may deploy and may not make a registry is told so, before anything is made."""
+    actions = ["Microsoft.Resources/*", "Microsoft.Authorization/*/read"]
+    ask = caller_with(local_cloud, target.id, actions)
+    name = unique()
+    url = f"https://management.azure.com{target.id}/{DEPLOYMENTS}/first"
+    answer = ask("PUT", url, body_of(template(registry(name))))
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (403, "InvalidTemplateDeployment")
+    assert (
+        f"Authorization failed for template resource '{name}' of type '{REGISTRIES}'"
+        in error["message"]
+    )
+    assert f"{REGISTRIES}/write" in error["message"]
+    assert ask("PUT", url, body_of(template())).status_code == 201
+
+
+@pytest.mark.timeout(300)
+def test_az_deploys_a_template(az: Az, target: Target, tmp_path: Any) -> None:
+    """A file with comments, as az sends it: raw, below a name without quotes."""
+    name = unique()
+    document = template(
+        registry("[parameters('name')]"),
+        parameters={"name": {"type": "string", "metadata": {"description": "it's // no comment"}}},
+        outputs={
+            "server": {"type": "string", "value": "[reference(parameters('name')).loginServer]"}
+        },
+    )
+    file = tmp_path / "main.json"
+    file.write_text(
+        "// mine\n"
+        + json.dumps(document, indent=2).replace('"resources"', '/* all\n */ "resources"')
+    )
+    common = ("-g", target.group, "-f", str(file), "-p", f"name={name}")
+    told = az.json("deployment", "group", "what-if", *common, "--no-pretty-print")
+    assert [one["changeType"] for one in told["changes"]] == ["Create"]
+    assert (
+        az.json("deployment", "group", "validate", *common)["properties"]["provisioningState"]
+        == "Succeeded"
+    )
+    done = az.json("deployment", "group", "create", "-n", "mine", *common)
+    assert done["properties"]["outputs"]["server"]["value"] == f"{name}.azurecr.io"
+    operations = az.json(
+        "deployment", "operation", "group", "list", "-g", target.group, "-n", "mine"
+    )
+    assert len(operations) == 2
+    refused = az.refused("deployment", "group", "create", *common[:-1], "name=a-b")
+    assert re.search(r"InvalidTemplateDeployment.*InvalidResourceName", refused, re.DOTALL), refused
