@@ -18,6 +18,7 @@ TOKEN_TYPE = f"{REGISTRY_TYPE}/tokens"
 CONTAINER_GROUP_TYPE = "Microsoft.ContainerInstance/containerGroups"
 USER_ASSIGNED_IDENTITY_TYPE = "Microsoft.ManagedIdentity/userAssignedIdentities"
 VAULT_TYPE = "Microsoft.KeyVault/vaults"
+VAULT_SECRET_TYPE = f"{VAULT_TYPE}/secrets"
 DELETED_VAULT_TYPE = "Microsoft.KeyVault/deletedVaults"
 
 TYPES = (
@@ -36,6 +37,7 @@ TYPES = (
     TASK_TYPE,
     TOKEN_TYPE,
     USER_ASSIGNED_IDENTITY_TYPE,
+    VAULT_SECRET_TYPE,
     VAULT_TYPE,
 )
 NAMESPACES = sorted({one.partition("/")[0] for one in TYPES})

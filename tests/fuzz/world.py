@@ -45,6 +45,7 @@ class World:
                 "properties": {
                     "tenantId": account.tenant_id,
                     "sku": {"family": "A", "name": "standard"},
+                    "enableRbacAuthorization": False,
                     "accessPolicies": [
                         {
                             "tenantId": account.tenant_id,

@@ -55,6 +55,7 @@ def test_everything_that_is_wrong_is_told_at_once(connection: Connection) -> Non
     properties = {
         "tenantId": connection.tenant_id,
         "sku": {"family": "A", "name": "standard"},
+        "enableRbacAuthorization": False,
         "accessPolicies": [],
     }
     vault_group = group(connection, names.vault_group)

@@ -100,6 +100,7 @@ def test_secrets_that_nobody_may_read_are_missing(
     properties = {
         "tenantId": connection.tenant_id,
         "sku": {"family": "A", "name": "standard"},
+        "enableRbacAuthorization": False,
         "accessPolicies": [],
     }
     vaults.begin_create_or_update(
@@ -188,6 +189,7 @@ def test_a_vault_in_another_group_is_told(connection: Connection, settings: Sett
     properties = {
         "tenantId": connection.tenant_id,
         "sku": {"family": "A", "name": "standard"},
+        "enableRbacAuthorization": False,
         "accessPolicies": [],
     }
     vaults.begin_create_or_update(

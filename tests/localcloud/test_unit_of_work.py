@@ -163,6 +163,7 @@ def test_a_secret_that_is_deleted_before_it_is_changed_is_not_changed(
     properties = {
         "tenantId": account.tenant_id,
         "sku": {"family": "A", "name": "standard"},
+        "enableRbacAuthorization": False,
         "accessPolicies": [rights],
     }
     http.put(

@@ -163,6 +163,9 @@ def test_an_identity_stays_where_it_is(bench: Bench, name: str) -> None:
         answer = bench.send(method, f"providers/{TYPE}/{name}", {"location": "westus"})
         assert_refused(answer, 409, "InvalidResourceLocation", "'eastus'")
     assert bench.send("PATCH", f"providers/{TYPE}/{name}", {"location": "East US"}).ok
+    for tags, kept in (({"a": "b"}, {"a": "b"}), (None, {})):
+        answer = bench.send("PATCH", f"providers/{TYPE}/{name}", {"tags": tags})
+        assert answer.json()["tags"] == kept
     answer = bench.send("PATCH", f"providers/{TYPE}/never-made", {"tags": {}})
     assert_refused(answer, 404, "ResourceNotFound", f"'{TYPE}/never-made'")
 

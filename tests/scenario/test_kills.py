@@ -235,6 +235,7 @@ def prepare(client: Client) -> None:
     properties = {
         "tenantId": account.tenant_id,
         "sku": {"family": "A", "name": "standard"},
+        "enableRbacAuthorization": False,
         "accessPolicies": [rights],
     }
     client.surely("PUT", VAULT, {"location": "eastus", "properties": properties})

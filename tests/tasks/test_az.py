@@ -180,6 +180,7 @@ def test_secrets_of_a_vault_are_set_and_shown(
     properties = {
         "tenantId": account.tenant_id,
         "sku": {"name": "standard", "family": "A"},
+        "enableRbacAuthorization": False,
         "accessPolicies": [policy],
     }
     vaults = local_cloud.client(KeyVaultManagementClient).vaults

@@ -38,6 +38,7 @@ def vault(local_cloud: LocalCloud, registry: Registry) -> str:
     properties = {
         "tenantId": account.tenant_id,
         "sku": {"name": "standard", "family": "A"},
+        "enableRbacAuthorization": False,
         "accessPolicies": [policy],
     }
     body = {"location": "eastus", "properties": properties}

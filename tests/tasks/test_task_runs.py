@@ -91,6 +91,7 @@ steps:
     properties = {
         "tenantId": local_cloud.account.tenant_id,
         "sku": {"name": "standard", "family": "A"},
+        "enableRbacAuthorization": False,
         "accessPolicies": [
             {
                 "tenantId": local_cloud.account.tenant_id,

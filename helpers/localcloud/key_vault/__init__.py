@@ -21,7 +21,8 @@ from ..request_body import parse_json, read_body
 from ..shapes import TAGS, Shape, ShapeError, check_shape
 from ..threads import Threads
 from .access import authenticate, check, vault_of
-from .secrets import Secrets
+from .pages import Page
+from .secrets import Secrets, forget_due
 
 _NAME = r"(?P<name>[^/]+)"
 _BODY: Shape = {
@@ -35,6 +36,8 @@ _OPERATIONS = [
     for method, pattern, permission, name in (
         ("GET", r"/secrets/?", "list", "list"),
         ("GET", rf"/secrets/{_NAME}/versions/?", "list", "versions"),
+        ("POST", r"/secrets/restore/?", "restore", "restore"),
+        ("POST", rf"/secrets/{_NAME}/backup/?", "backup", "backup"),
         ("GET", rf"/secrets/{_NAME}(?:/(?P<version>[^/]*))?", "get", "get"),
         ("PUT", rf"/secrets/{_NAME}/?", "set", "set"),
         ("PATCH", rf"/secrets/{_NAME}(?:/(?P<version>[^/]*))?", "set", "update"),
@@ -50,6 +53,7 @@ _OPERATIONS = [
 def app(cloud: Cloud) -> ASGIApp:
     """The service for the vaults' hosts."""
     secrets = Secrets(cloud)
+    forget_due(cloud.store)
     threads = Threads(cloud.store)
 
     def known(request: Request) -> Principal:
@@ -62,15 +66,17 @@ def app(cloud: Cloud) -> ASGIApp:
         vault = vault_of(cloud, host.split(".")[0])
         permission, operation, params = _find(secrets, request.method, path)
         check(cloud, vault, principal, permission, params.get("name"))
-        body = _parse(content) if request.method in ("PUT", "PATCH") else {}
-        reply = operation(vault, params, body)
+        if permission == "list":
+            reply = operation(vault, params, Page.of(path, request.query_params))
+        else:
+            reply = operation(vault, params, _parse(content))
         if reply is None:
             return Response(status_code=204)
         return JSONResponse(reply, headers={"Cache-Control": "no-cache"})
 
     async def endpoint(request: Request) -> Response:
         try:
-            if request.method not in ("PUT", "PATCH"):
+            if request.method not in ("PUT", "PATCH", "POST"):
                 return await threads.answer(request, answer, request, b"", None)
             principal = await threads.read(known, request)  # of strangers, nothing is read
             content = await read_body(request)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..principals import VAULT, Principal, TokenError
 from ..resource_types import VAULT_TYPE
 from ..store import Resource
 
+_ADDRESS = ipaddress.ip_address("127.0.0.1")  # from where everybody asks
 _DATA_ACTIONS = {  # learn.microsoft.com, Key Vault data actions
     "get": "getSecret/action",
     "list": "readMetadata/action",
@@ -15,6 +18,8 @@ _DATA_ACTIONS = {  # learn.microsoft.com, Key Vault data actions
     "delete": "delete",
     "recover": "recover/action",
     "purge": "purge/action",
+    "backup": "backup/action",
+    "restore": "restore/action",
 }
 
 
@@ -60,9 +65,10 @@ def vault_of(cloud: Cloud, name: str) -> Resource:
 def check(
     cloud: Cloud, vault: Resource, principal: Principal, permission: str, secret: str | None
 ) -> None:
-    """Raise 403 Forbidden, in Key Vault's words, unless ``principal`` has the permission."""
+    """Raise 403 Forbidden, in Key Vault's words, unless ``principal`` may, from this machine."""
     caller = f"appid={principal.app_id};oid={principal.object_id};iss={cloud.principals.issuer}"
     place = f"{vault.name};location={vault.body['location']}"
+    _check_network(vault, caller, place)
     if vault.properties["enableRbacAuthorization"]:
         action = f"{VAULT_TYPE}/secrets/{_DATA_ACTIONS[permission]}"
         scope = vault.id + (f"/secrets/{secret}" if secret else "")
@@ -79,6 +85,8 @@ def check(
             headers={"innererror": "ForbiddenByRbac"},
         )
     for policy in vault.properties["accessPolicies"]:
+        if policy.get("applicationId"):
+            continue  # of an application on behalf of a user: there are none
         if policy["objectId"].lower() == principal.object_id.lower():
             held = {str(one).lower() for one in policy["permissions"].get("secrets") or []}
             # "all" has everything but purge (Key Vault access policy reference)
@@ -92,3 +100,26 @@ def check(
         "https://go.microsoft.com/fwlink/?linkid=2125287",
         headers={"innererror": "AccessDenied"},
     )
+
+
+def _check_network(vault: Resource, caller: str, place: str) -> None:
+    """Raise 403 where the vault may not be asked from here: every client is on loopback."""
+    if vault.properties.get("publicNetworkAccess") == "Disabled":
+        raise CloudError(
+            403,
+            "Forbidden",
+            "Public network access is disabled and request is not from a trusted service nor via "
+            f"an approved private link.\r\nCaller: {caller}\r\nVault: {place}",
+            headers={"innererror": "ForbiddenByConnection"},
+        )
+    rules = vault.properties.get("networkAcls") or {}
+    if rules.get("defaultAction") != "Deny":
+        return
+    if not any(_ADDRESS in ipaddress.ip_network(one["value"]) for one in rules["ipRules"]):
+        raise CloudError(
+            403,
+            "Forbidden",
+            "Client address is not authorized and caller is not a trusted service.\r\nClient "
+            f"address: {_ADDRESS}\r\nCaller: {caller}\r\nVault: {place}",
+            headers={"innererror": "ForbiddenByFirewall"},
+        )

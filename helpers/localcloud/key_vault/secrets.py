@@ -7,14 +7,22 @@ import re
 import sqlite3
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..store import Resource, Store, decoded, readable
+from .backups import Backups
+from .pages import Page
 
+_ALL = 2**31  # more secrets than a vault may have
 _LIMIT = 25 * 1024  # bytes of a secret's value (Key Vault service limits)
+# Of each version, what a backup keeps.
+_KEPT = (
+    *("version", "value", "content_type", "tags", "enabled", "not_before", "expires"),
+    *("created", "updated"),
+)
 _Params = dict[str, str]
 _Body = dict[str, Any]
 
@@ -23,6 +31,18 @@ def forget_vault(store: Store, name: str) -> None:
     """Drop everything of a purged vault."""
     for table in ("secrets", "deleted_secrets"):
         store.execute(f"DELETE FROM {table} WHERE vault=?", (name.lower(),))  # noqa: S608
+
+
+def forget_due(store: Store) -> None:
+    """Purge the deleted secrets whose time is over."""
+    now = int(time.time())
+    with store.transaction() as connection:
+        connection.execute(
+            "DELETE FROM secrets WHERE (vault, name) IN"
+            " (SELECT vault, name FROM deleted_secrets WHERE purge<=?)",
+            (now,),
+        )
+        connection.execute("DELETE FROM deleted_secrets WHERE purge<=?", (now,))
 
 
 def _readable(rows: Iterable[sqlite3.Row]) -> list[sqlite3.Row]:
@@ -40,6 +60,7 @@ class Secrets:
 
     def __init__(self, cloud: Cloud) -> None:
         self._store = cloud.store
+        self._backups = Backups(cloud)
 
     def set(self, vault: Resource, params: _Params, body: _Body) -> _Body:
         """SetSecret: a new version."""
@@ -56,14 +77,7 @@ class Secrets:
             raise CloudError(
                 400, "BadParameter", f"The secret's value must be a string of up to {_LIMIT} bytes."
             )
-        if self._deleted(vault, name):
-            raise CloudError(
-                409,
-                "Conflict",
-                f"Secret {name} is currently in a deleted but recoverable state, and its name "
-                "cannot be reused; in this state, the secret can only be recovered or purged.",
-                headers={"innererror": "ObjectIsDeletedButRecoverable"},
-            )
+        self._check_not_deleted(vault, name)
         attributes = body.get("attributes") or {}
         now = int(time.time())
         version = uuid.uuid4().hex
@@ -98,6 +112,15 @@ class Secrets:
             )
         return self._bundle(vault, row, value=True)
 
+    def newest(self, vault: Resource, name: str) -> _Body:
+        """The newest version without its value, also where it is disabled. Raises 404."""
+        return self._bundle(vault, self._row(vault, name, ""), value=False)
+
+    def all(self, vault: Resource) -> Sequence[_Body]:
+        """The secrets of a vault, without versions and values."""
+        found: Sequence[_Body] = self.list(vault, {}, Page("", "", _ALL))["value"]
+        return found
+
     def update(self, vault: Resource, params: _Params, body: _Body) -> _Body:
         """UpdateSecret: attributes, content type and tags; never the value."""
         row = self._row(vault, params["name"], params["version"])
@@ -118,26 +141,29 @@ class Secrets:
         )
         return self._bundle(vault, self._row(vault, params["name"], row["version"]), value=False)
 
-    def list(self, vault: Resource, params: _Params, body: _Body) -> _Body:  # noqa: ARG002
+    def list(self, vault: Resource, params: _Params, page: Page) -> _Body:  # noqa: ARG002
         """GetSecrets: without versions and without values."""
         rows = self._store.query(
             "SELECT * FROM secrets WHERE sequence IN (SELECT max(sequence) FROM secrets"
-            " WHERE vault=? GROUP BY name) AND name NOT IN"
-            " (SELECT name FROM deleted_secrets WHERE vault=?) ORDER BY name",
-            (vault.name.lower(), vault.name.lower()),
+            " WHERE vault=? AND name>? GROUP BY name) AND name NOT IN"
+            " (SELECT name FROM deleted_secrets WHERE vault=?) ORDER BY name LIMIT ?",
+            (vault.name.lower(), page.after, vault.name.lower(), page.size + 1),
         )
-        value = [self._item(vault, row, versioned=False) for row in _readable(rows)]
-        return {"value": value, "nextLink": None}
+        return page.answer(vault, rows, _name, lambda these: self._items(vault, these))
 
-    def versions(self, vault: Resource, params: _Params, body: _Body) -> _Body:  # noqa: ARG002
-        """GetSecretVersions, oldest first."""
+    def versions(self, vault: Resource, params: _Params, page: Page) -> _Body:
+        """GetSecretVersions, in the order of their ids."""
         self._row(vault, params["name"], "")
         rows = self._store.query(
-            "SELECT * FROM secrets WHERE vault=? AND name=? ORDER BY sequence",
-            (vault.name.lower(), params["name"]),
+            "SELECT * FROM secrets WHERE vault=? AND name=? AND version>? ORDER BY version LIMIT ?",
+            (vault.name.lower(), params["name"], page.after, page.size + 1),
         )
-        value = [self._item(vault, row, versioned=True) for row in _readable(rows)]
-        return {"value": value, "nextLink": None}
+        return page.answer(
+            vault,
+            rows,
+            lambda row: str(row["version"]),
+            lambda these: [self._item(vault, row, versioned=True) for row in _readable(these)],
+        )
 
     def delete(self, vault: Resource, params: _Params, body: _Body) -> _Body:  # noqa: ARG002
         """DeleteSecret: recoverable until purged."""
@@ -158,17 +184,17 @@ class Secrets:
         row = self._row(vault, params["name"], "", deleted=True)
         return {**self._bundle(vault, row, value=False), **self._fate(vault, deleted)}
 
-    def list_deleted(self, vault: Resource, params: _Params, body: _Body) -> _Body:  # noqa: ARG002
+    def list_deleted(self, vault: Resource, params: _Params, page: Page) -> _Body:  # noqa: ARG002
         """GetDeletedSecrets."""
         rows = self._store.query(
-            "SELECT * FROM deleted_secrets WHERE vault=? ORDER BY name", (vault.name.lower(),)
+            "SELECT * FROM deleted_secrets WHERE vault=? AND name>? AND purge>? ORDER BY name"
+            " LIMIT ?",
+            (vault.name.lower(), page.after, time.time(), page.size + 1),
         )
-        value = []
-        for deleted in rows:
-            row = self._row(vault, deleted["name"], "", deleted=True)
-            item = self._item(vault, row, versioned=False)
-            value.append({**item, **self._fate(vault, deleted)})
-        return {"value": value, "nextLink": None}
+
+        return page.answer(
+            vault, rows, _name, lambda these: [self._deleted_item(vault, row) for row in these]
+        )
 
     def recover(self, vault: Resource, params: _Params, body: _Body) -> _Body:  # noqa: ARG002
         """RecoverDeletedSecret."""
@@ -193,6 +219,45 @@ class Secrets:
                 (vault.name.lower(), params["name"]),
             )
 
+    # -- backups -----------------------------------------------------------------------------
+
+    def backup(self, vault: Resource, params: _Params, body: _Body) -> _Body:  # noqa: ARG002
+        """BackupSecret: all versions, disabled ones as well, as a text that only Key Vault reads."""
+        name = self._row(vault, params["name"], "")["name"]
+        rows = self._store.query(
+            "SELECT * FROM secrets WHERE vault=? AND name=? ORDER BY sequence",
+            (vault.name.lower(), name),
+        )
+        versions = [{column: row[column] for column in _KEPT} for row in _readable(rows)]
+        content = {"name": name, "versions": versions}
+        return {"value": self._backups.seal(vault.body["location"], content)}
+
+    def restore(self, vault: Resource, params: _Params, body: _Body) -> _Body:  # noqa: ARG002
+        """RestoreSecret: all versions, with their ids. Its name must be free."""
+        blob = body.get("value")
+        if not isinstance(blob, str) or not blob:
+            raise CloudError(400, "BadParameter", "The backup's 'value' is required.")
+        content = self._backups.open(vault.body["location"], blob)
+        name = content["name"]
+        self._check_not_deleted(vault, name)
+        if self._store.query(
+            "SELECT 1 FROM secrets WHERE vault=? AND name=?", (vault.name.lower(), name)
+        ):
+            raise CloudError(
+                409,
+                "Conflict",
+                f"There was a conflict restoring the secret '{name}': a secret of this name exists "
+                "in the vault, and restoring one does not replace it.",
+            )
+        with self._store.transaction() as connection:
+            for version in content["versions"]:
+                connection.execute(
+                    f"INSERT INTO secrets (vault, name, {', '.join(_KEPT)}) VALUES"  # noqa: S608
+                    f" (?,?,{','.join('?' * len(_KEPT))})",
+                    (vault.name.lower(), name, *(version[column] for column in _KEPT)),
+                )
+        return self._bundle(vault, self._row(vault, name, ""), value=False)
+
     # -- rows --------------------------------------------------------------------------------
 
     def _row(
@@ -204,17 +269,35 @@ class Secrets:
             (vault.name.lower(), name, version, version),
         )
         rows = _readable(rows)
-        if not rows or (not deleted and self._deleted(vault, name)):
+        if not rows or (not deleted and self._deletion(vault, name)):
             raise self._not_found(f"{name}/{version}" if version else name)
         return rows[0]
 
-    def _deleted(self, vault: Resource, name: str) -> sqlite3.Row | None:
+    def _deletion(self, vault: Resource, name: str) -> sqlite3.Row | None:
         rows = self._store.query(
             "SELECT * FROM deleted_secrets WHERE vault=? AND name=?", (vault.name.lower(), name)
         )
         return rows[0] if rows else None
 
+    def _deleted(self, vault: Resource, name: str) -> sqlite3.Row | None:
+        """When a secret was deleted that can still be recovered; None for any other."""
+        found = self._deletion(vault, name)
+        return found if found is not None and found["purge"] > time.time() else None
+
+    def _check_not_deleted(self, vault: Resource, name: str) -> None:
+        """Raise 409 Conflict for the name of a deleted secret, unless its time is over."""
+        forget_due(self._store)
+        if self._deleted(vault, name):
+            raise CloudError(
+                409,
+                "Conflict",
+                f"Secret {name} is currently in a deleted but recoverable state, and its name "
+                "cannot be reused; in this state, the secret can only be recovered or purged.",
+                headers={"innererror": "ObjectIsDeletedButRecoverable"},
+            )
+
     def _forget_deletion(self, vault: Resource, name: str) -> None:
+        forget_due(self._store)
         gone = self._store.execute(
             "DELETE FROM deleted_secrets WHERE vault=? AND name=?", (vault.name.lower(), name)
         )
@@ -233,6 +316,13 @@ class Secrets:
         )
 
     # -- rendering ---------------------------------------------------------------------------
+
+    def _items(self, vault: Resource, rows: Iterable[sqlite3.Row]) -> Sequence[_Body]:
+        return [self._item(vault, row, versioned=False) for row in _readable(rows)]
+
+    def _deleted_item(self, vault: Resource, deleted: sqlite3.Row) -> _Body:
+        row = self._row(vault, deleted["name"], "", deleted=True)
+        return {**self._item(vault, row, versioned=False), **self._fate(vault, deleted)}
 
     def _item(self, vault: Resource, row: sqlite3.Row, *, versioned: bool) -> _Body:
         identifier = f"{vault.properties['vaultUri']}secrets/{row['name']}"
@@ -263,6 +353,10 @@ class Secrets:
             "deletedDate": deleted["deleted"],
             "scheduledPurgeDate": deleted["purge"],
         }
+
+
+def _name(row: sqlite3.Row) -> str:
+    return str(row["name"])
 
 
 def _recovery_level(vault: Resource) -> str:

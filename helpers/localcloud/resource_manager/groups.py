@@ -11,12 +11,12 @@ from ..operations import Operation
 from ..resource_types import RESOURCE_GROUP_TYPE, VAULT_TYPE
 from ..shapes import TAGS, Shape
 from ..store import Resource
+from .deleted_vaults import soft_delete
 from .deletion import delete
 from .locations import location_of
 from .operations import accepted, carries_out
 from .routing import DELETING, Call, Reply, Router, check_not_deleting, readable
 from .subscriptions import tag_conditions, tagged
-from .vaults import soft_delete
 
 router = Router()
 _GROUPS = "/subscriptions/{subscription}/resourceGroups"

@@ -100,8 +100,8 @@ def update(call: Call, given: Identity) -> Reply:
     _check(given)
     if given.location is not None:
         keep_location(resource, location_of({"location": given.location}))
-    if given.tags is not None:
-        resource.body["tags"] = given.tags
+    if "tags" in call.body:  # null takes them away
+        resource.body["tags"] = given.tags or {}
     return Reply(200, call.cloud.store.put(resource).body)
 
 
