@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from ..localcloud.containers.build.dockerfile import Dockerfile, Instruction, parse
 from ..localcloud.containers.build.frontend import NEWEST
 from ..localcloud.containers.build.operands import CLASSIC_FLAGS
+from ..localcloud.containers.build.plan import origins
 from ..localcloud.containers.errors import BuildError
 from ..localcloud.containers.images.stand_in import StandIns
 from ..localcloud.reference import AZURE, DOCKER_HUB, InvalidReferenceError, Reference
 from ..localcloud.tasks.definitions.dependency_scan import ScanError, bases, dependencies
-from ..localcloud.tasks.definitions.image_names import ImageName
+from ..localcloud.tasks.definitions.image_names import ImageName, normalized
 from .findings import ERROR, WARNING, Finding
 
 UNKNOWN = "unset0value"  # stands for a value that only the run will have
@@ -32,6 +33,8 @@ class Build:
     buildkit: bool = False
     known: bool = False  # whether a step of a task file builds it
     ignored: frozenset[str] = frozenset()  # images that the task makes itself
+    stage: str = ""  # the target as docker reads it
+    contexts: frozenset[str] = frozenset()  # names of --build-context
 
 
 def check(file: str, data: bytes, build: Build) -> Iterator[Finding]:
@@ -50,9 +53,10 @@ def check(file: str, data: bytes, build: Build) -> Iterator[Finding]:
         yield Finding(
             *(file, line, 1, ERROR, "dockerfile-refused"),
             f"the builder refuses it: {told.rstrip('.')}",
-            "See the Dockerfile reference of Docker",
+            "Correct the line and lint again: of the rest nothing was looked at yet",
         )
         return
+    yield from _stages(file, parsed, build)
     if not build.buildkit:
         yield from _buildkit(file, text, parsed)
 
@@ -120,6 +124,38 @@ def missing(file: str, place: tuple[int, int], image: str) -> Iterator[Finding]:
             if hub
             else "Publish it in a registry of the local cloud, and name that one in the rehearsal",
         )
+
+
+def _stages(file: str, parsed: Dockerfile, build: Build) -> Iterator[Finding]:
+    """Images that are no base of a stage, which the scan does not see; and a target that is none."""
+    stages: list[str] = []
+    for one in parsed.instructions:
+        if one.name == "FROM":
+            stages.append(_stage_name(one))
+        for source in origins(one):
+            name = source.lower()
+            known = name in stages or name.isdigit() or name in build.contexts
+            if not known and "$" not in name and normalized(source) not in build.ignored:
+                yield from missing(file, (one.line, 1), source)
+    if build.stage and build.stage.lower() not in stages and UNKNOWN not in build.stage:
+        yield Finding(
+            *(file, 1, 1, ERROR, "target-missing"),
+            f"the file has no stage '{build.stage}': the scan of ACR Tasks passes over it, and docker "
+            f"ends with: failed to reach build target {build.stage} in Dockerfile",
+            f"Name one of its stages: {', '.join(filter(None, stages)) or 'it has none with a name'}",
+        )
+
+
+def stage_names(text: str, name: str) -> list[str]:
+    """The stages of a Dockerfile that have names, in small letters. Raises :class:`BuildError`."""
+    found = (
+        _stage_name(one) for one in parse(text, name, NEWEST).instructions if one.name == "FROM"
+    )
+    return [one for one in found if one]
+
+
+def _stage_name(instruction: Instruction) -> str:
+    return instruction.words[2].lower() if len(instruction.words) == 3 else ""
 
 
 def _buildkit(file: str, text: str, parsed: Dockerfile) -> Iterator[Finding]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import sys
 from collections.abc import Iterator
 
 from ..errors import HelpersError
+from ..localcloud.containers.errors import BuildError
 from ..localcloud.tasks.definitions import dependency_scan
 from ..localcloud.tasks.definitions.build_dependencies import BuildDependency
 from ..localcloud.tasks.definitions.image_names import SCRATCH, ImageName
 from . import files
+from .dockerfile_rules import stage_names
 
 
 class ScanRefusedError(HelpersError):
@@ -27,12 +31,26 @@ def run(options: argparse.Namespace) -> int:
         raise ScanRefusedError(
             f"{place}: failed to scan dependencies: {error}\n{error.advice}."
         ) from None
+    _note_target(options.file, text, options.target)
     if options.json:
         shown = {"deps": [one.describe_scan() for one in found]}
         print(json.dumps(shown, ensure_ascii=False, indent=2))
     else:
         print("\n".join(_page(found)))
     return 0
+
+
+def _note_target(file: str, text: bytes, target: str) -> None:
+    """Tell that there is no such stage, which the scan of ACR Tasks passes over."""
+    with contextlib.suppress(BuildError):  # what the scan has read need be no Dockerfile
+        names = stage_names(text.decode(errors="replace"), file)
+        if target and target.lower() not in names:
+            print(
+                f"{file}: it has no stage '{target}' (it has {', '.join(names) or 'none'}). The scan "
+                "of ACR Tasks passes over that; the build then ends with: failed to reach build "
+                f"target {target} in Dockerfile",
+                file=sys.stderr,
+            )
 
 
 def _page(found: list[BuildDependency]) -> Iterator[str]:

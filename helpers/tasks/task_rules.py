@@ -32,7 +32,8 @@ from .findings import ERROR, WARNING, Finding
 
 _VALUE = re.compile(r"\.Values\.(\w+)", re.ASCII)
 _COMMAND = re.compile(r"""^(\s*(?:-\s+)?)["']?(?:build|cmd|push)["']?\s*:""", re.MULTILINE)
-_LINE = re.compile(r"(?:\bline |\bgotpl:)(\d+)")
+_PLACE = re.compile(r"(?:\bline |\bgotpl:)(\d+)(?:, column (\d+)|:(\d+))?")
+_ALIASES = re.compile(r"the alias file '(.+?)' cannot be read: ")
 _SECRET_NAME = re.compile(r"passw|secret|token|api_?key|credential|\bpat\b|_pat\b", re.IGNORECASE)
 _HIDDEN = "0secret0"  # stands for the value of a secret
 _NETWORKS = {"", "default", *OWN}  # those that docker has
@@ -61,14 +62,7 @@ def check(file: TaskFile) -> Iterator[Finding]:
     try:
         task = _read(file)
     except TaskError as error:
-        told, *more = (part.strip().rstrip(".") for part in str(error).splitlines())
-        told = " ".join([told, "; ".join(more)]).rstrip()
-        line = _LINE.search(told)
-        yield Finding(
-            *(file.name, int(line[1]) if line else 1, 1, ERROR, "task-refused"),
-            f"ACR Tasks refuses the file: {told}",
-            "See what it makes of it: python -m helpers task render",
-        )
+        yield _refused(file, str(error))
         yield from property_rules.ignored(file.name, file.text)  # the cause may be a slip in a name
         return
     yield from property_rules.ignored(file.name, file.text, task.rendered)
@@ -101,6 +95,20 @@ def check(file: TaskFile) -> Iterator[Finding]:
         elif step.cmd:
             yield from _command(file, step, place, made)
             changed = True
+
+
+def _refused(file: TaskFile, error: str) -> Finding:
+    """What the engine refuses, where it stands: in the task file, or in a file of aliases."""
+    told, *more = (part.strip().rstrip(".") for part in error.splitlines())
+    told = " ".join([told, "; ".join(more)]).rstrip()
+    place, aliased = _PLACE.search(told), _ALIASES.search(told)
+    where = _shown(file, file.root / aliased[1]) if aliased else file.name
+    line, column = (int(place[1]), int(place[2] or place[3] or 1)) if place else (1, 1)
+    return Finding(
+        *(where, line, column, ERROR, "task-refused"),
+        f"ACR Tasks refuses the file: {told}",
+        "Correct it and lint again: of the steps nothing was looked at yet",
+    )
 
 
 def _read(file: TaskFile) -> Task:
@@ -295,7 +303,15 @@ def _build(
             )
         return
     file.built.add(str(target.resolve()))
-    build = Build(scanned.build_args, scanned.target, buildkit, known=True, ignored=made)
+    build = Build(
+        scanned.build_args,
+        scanned.target,
+        buildkit,
+        known=True,
+        ignored=made,
+        stage=command.target,
+        contexts=frozenset(one.partition("=")[0].lower() for one in command.build_contexts),
+    )
     yield from dockerfile_rules.check(_shown(file, target), target.read_bytes(), build)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -126,6 +127,19 @@ def test_the_page_tells_what_is_watched_and_needed(tmp_path: Any) -> None:
         "is based on  scratch: no image",
         "needs        golang:1  (registry.hub.docker.com/library/golang)",
     ]
+    assert not ended.stderr
+
+
+def test_a_target_that_is_no_stage_is_told_beside_what_the_scan_finds(tmp_path: Path) -> None:
+    file = tmp_path / "Dockerfile"
+    file.write_text("FROM golang:1 AS Build\nFROM scratch AS last\n")
+    for target, told in (("no", "it has no stage 'no' (it has build, last)"), ("BUILD", "")):
+        words = [sys.executable, "-m", "helpers", "task", "scan", str(file), "--target", target]
+        ended = subprocess.run(words, capture_output=True, text=True, check=True)
+        assert ended.stdout
+        assert (told in ended.stderr) if told else not ended.stderr
+    file.write_text("FROM golang:1 AS Build\nNEVER\n")  # which the scan takes
+    ended = subprocess.run(words, capture_output=True, text=True, check=True)
     assert not ended.stderr
 
 

@@ -260,6 +260,52 @@ def test_the_words_of_a_cmd_are_read_as_by_docker_run(
     ]
 
 
+SOURCES = [
+    # (build, Dockerfile, rule, line, what is told)
+    (".", f"{BASE}COPY --from=ghcr.io/o/i /a /a\n", "image-not-here", 2, "no ghcr.io/o/i"),
+    (
+        ".",
+        f"{BASE}RUN --mount=from=debian:12,target=/d true\n",
+        *("image-not-here", 2, "no debian:12"),
+    ),
+    ("--target no .", f"{BASE}FROM scratch AS Yes\n", "target-missing", 1, "stages: yes"),
+    ("--target no .", BASE, "target-missing", 1, "it has none with a name"),
+]
+
+
+@pytest.mark.parametrize(("build", "dockerfile", "rule", "line", "told"), SOURCES)
+def test_what_the_scan_does_not_see_is_told(
+    capsys: pytest.CaptureFixture[str],
+    *,
+    tmp_path: Path,
+    build: str,
+    dockerfile: str,
+    rule: str,
+    line: int,
+    told: str,
+) -> None:
+    task = f"{HEAD}  - build: {build}\n    env: [DOCKER_BUILDKIT=1]\n"
+    write(tmp_path, task_yaml=task, Dockerfile=dockerfile)
+    _, found = lint(capsys, tmp_path / "task.yaml")
+    assert [(one["rule"], one["line"]) for one in found] == [(rule, line)]
+    assert told in f"{found[0]['message']}. {found[0]['advice']}"
+
+
+def test_a_line_of_a_file_of_aliases_is_that_file_s(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    write(
+        tmp_path,
+        task_yaml="version: v1.1.0\nalias:\n  src: [names.yaml]\nsteps:\n  - cmd: bash\n",
+        names_yaml="tool: a\n\tother: b\n",
+    )
+    status, [found] = lint(capsys, tmp_path / "task.yaml")
+    place = (found["file"], found["line"], found["column"])
+    assert (status, place) == (1, (str(tmp_path / "names.yaml"), 2, 1))
+    assert "it is a tab" in found["message"]
+    assert found["advice"] == "Correct it and lint again: of the steps nothing was looked at yet"
+
+
 NAMES = [
     # (task file, rule, line, column, what is told)
     (f"{HEAD}  - cmd: bash\n    timout: 5\n", "property-ignored", 4, 5, "Write 'timeout'"),
@@ -290,7 +336,7 @@ NAMES = [
     (f"{HEAD}  - cmd: bash {{{{upcase .A}}}}\n", "task-refused", 3, 1, "upcase"),
     (f"{HEAD}  - id: a\n    cmd: bash\n", "step-name-refused", 4, 5, "two characters or more"),
     (f"{HEAD}  - build: .\n    id: _build\n", "step-name-refused", 3, 5, "docker refuses"),
-    (f"{HEAD}  - cmd: bash\n    env: A=b\n", "task-refused", 4, 1, "env must be a list of texts"),
+    (f"{HEAD}  - cmd: bash\n    env: A=b\n", "task-refused", 4, 10, "env must be a list of texts"),
 ]
 
 
@@ -327,6 +373,10 @@ CLEAN = [
     (f"{HEAD}  - build: --build-arg B={{{{.Values.B}}}} .\n", "ARG B\nFROM ${B}\n"),
     (f"{HEAD}  - cmd: bash -c true\n    timeout: {{{{.Values.SECONDS}}}}\n", BASE),
     (f"{HEAD}  - cmd: bash -c 'echo FROM x > D'\n  - build: -f D .\n", BASE),
+    (
+        f"{HEAD}  - build: -t mine:1 --target Last .\n",
+        f"{BASE}FROM node:15-alpine AS last\nCOPY --from=0 /a /a\nCOPY --from=mine:1 /b /b\n",
+    ),
     (f"{HEAD}  - build: -f Made https://github.com/o/r.git\n", BASE),
     (f"{HEAD}  - build: -t base:1 .\n  - build: -f Other .\n", BASE),
 ]

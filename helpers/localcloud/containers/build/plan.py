@@ -143,7 +143,7 @@ def target_of(planned: list[PlannedStage], wanted: str | None) -> PlannedStage:
     if not wanted:
         return planned[-1]
     for one in reversed(planned):
-        if wanted.lower() == one.name or wanted == str(one.index):
+        if wanted.lower() == one.name:
             return one
     raise VariableError(f"target stage {wanted} could not be found")
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ..errors import TaskError
 from ..templating import template
 from ..templating.render_options import RenderOptions, SecretReference
-from . import aliases
+from . import aliases, validation
 from .graph import Graph
 from .image_names import normalized
 from .task_file import (
@@ -44,10 +45,7 @@ __all__ = [
 _UNMARSHAL = "failed to unmarshal task before running: "
 _DESERIALIZE = _UNMARSHAL + "failed to deserialize task and validate: "
 Properties = Mapping[str, Any]
-_VOLUME_NAME = re.compile(r"[a-zA-Z0-9_-]+")
-_FILE_NAME = re.compile(r"[a-zA-Z0-9_.-]+")
 _LINE = re.compile(r"(?<=\bline )\d+(?=[:,])")
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def needs_secrets(text: str) -> bool:
@@ -182,12 +180,18 @@ def _deserialize(text: str, lines: Sequence[int]) -> Task:
     try:
         task = _task(given)
         for step in task.steps:
-            step.line = lines[min(step.line, len(lines)) - 1] if lines else step.line
-        _check_secrets(given.get("secrets") or [])
-        _check_volumes(task)
+            step.line = _line_of(step.line, lines)
+        validation.check_secrets(given.get("secrets") or [], partial(_line_of, lines=lines))
+        volumes = given.get("volumes") or []
+        validation.check_volumes(volumes, task.steps, partial(_line_of, lines=lines))
     except TaskError as error:
         raise TaskError(_DESERIALIZE + str(error)) from None
     return task
+
+
+def _line_of(line: int, lines: Sequence[int]) -> int:
+    """The line of the file for one of the text that was read."""
+    return lines[min(line, len(lines)) - 1] if lines and line else line
 
 
 def _task(given: Properties) -> Task:
@@ -270,76 +274,6 @@ def _step(given: Properties) -> Step:
 # -- rules and defaults ----------------------------------------------------------------------------
 
 
-def _check_secrets(secrets: list[Properties]) -> None:
-    seen: set[str] = set()
-    for secret in secrets:
-        name, identity = secret.get("id", ""), secret.get("clientID", "")
-        message = ""
-        if not name:
-            raise TaskError("secret is missing an ID as well as auto-generated ID")
-        if any(character.isspace() for character in name):
-            message = "secret ID cannot contain spaces"
-        elif not secret.get("keyvault") and not secret.get("aadresourceid"):
-            message = (
-                "secret should contain either keyvault property for vault secret, or msi "
-                "clientID/aadResourceId for msi authentication"
-            )
-        elif identity and not _is_uuid(identity):
-            message = "msi client ID is not a valid guid"
-        if message:
-            raise TaskError(f"failed to validate secret with ID: {name}: {message}")
-        if name in seen:
-            raise TaskError(f"duplicate secret found with ID: {name}")
-        seen.add(name)
-
-
-def _is_uuid(text: str) -> bool:
-    """Whether it is one in any of the spellings of the engine's library (google/uuid, Parse)."""
-    size = len(text.encode(errors="replace"))
-    if size == 32:
-        return re.fullmatch("[0-9a-fA-F]{32}", text) is not None
-    if size == 45 and text[:9].lower() == "urn:uuid:":
-        text = text[9:]
-    elif size == 38:
-        text = text[1:-1]
-    return _UUID.fullmatch(text) is not None
-
-
-def _check_volumes(task: Task) -> None:
-    names: set[str] = set()
-    for volume in task.volumes:
-        name = volume["name"]
-        if not name:
-            raise TaskError("volume name is empty")
-        if volume["secret"] is None:
-            raise TaskError(f"volume {name} has no 'secret', the only kind that there is")
-        if not _VOLUME_NAME.fullmatch(name):
-            raise TaskError(
-                f"volume name is not well formed. Only use alphanumeric and - _ [volume: {name}]"
-            )
-        _check_files(name, volume["secret"])
-        if name in names:
-            raise TaskError(f"volume with duplicate name found [volume: {name}]")
-        names.add(name)
-    for step in task.steps:
-        for mount in step.volume_mounts:
-            if mount["name"] not in names:
-                raise TaskError(f"mount name, {mount['name']}, does not correspond to a volume")
-
-
-def _check_files(volume: str, secret: Mapping[str, str]) -> None:
-    if not secret:
-        raise TaskError(f"secret is empty [volume: {volume}]")
-    for name in secret:
-        if not name:
-            raise TaskError(f"secret name provided for value is empty [volume: {volume}]")
-        if not _FILE_NAME.fullmatch(name):
-            raise TaskError(
-                f"file name, {name}, is not well formed. Only use alphanumeric and - _ . "
-                f"[volume: {volume}]"
-            )
-
-
 def _initialize(task: Task) -> None:
     """Defaults, merged environments, and the step graph (Task.initialize)."""
     task.version = task.version or DEFAULT_VERSION
@@ -360,24 +294,24 @@ def _initialize(task: Task) -> None:
             step.retry_delay = RETRY_DELAY
         step.network = step.network or default
         step.working_directory = step.working_directory or task.working_directory
-        step.env = _merge(step.env, task.env)
+        step.env = _merge(step, task.env)
         step.id = step.id or f"acb_step_{number}"
         step.push = list(dict.fromkeys(map(normalized, step.push)))
     Graph(task.steps)
 
 
-def _merge(own: list[str], given: list[str]) -> list[str]:
+def _merge(step: Step, given: list[str]) -> list[str]:
     """The step's variables, then those of the task that it lacks.
 
     A variable of the task may hold several, with commas between (graph/task.go, mergeEnvs).
     """
     if not given:
-        return own
-    merged = list(own)
+        return step.env
+    merged = list(step.env)
     names = set()
-    for pair in own:
+    for pair in step.env:
         if "=" not in pair:
-            raise TaskError(_unparsed("step", pair))
+            raise TaskError(_unparsed("step", pair) + step.place)
         names.add(pair.partition("=")[0])
     for pair in [part for one in given for part in one.split(",")]:
         if "=" not in pair:

@@ -262,4 +262,9 @@ def _told(error: yaml.YAMLError, text: str) -> str:
     lines = text.rstrip("\n").split("\n")
     if line > len(lines):  # where the text ends
         line, column = len(lines), len(lines[-1]) + 1
+    found = lines[line - 1][column - 1 : column]
+    if found == "\t" and ("cannot start any token" in problem or "tab character" in problem):
+        problem = f"{problem}: it is a tab, and YAML is indented with spaces alone"
+    elif found and "cannot start any token" in problem:
+        problem = f"{problem}: it is {found!r}; a text that begins with it needs quotes"
     return f"yaml: line {line}, column {column}: {problem}"
