@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -15,6 +16,25 @@ MOST = 50  # records of one text in a minute; of more, their number is logged
 _WINDOW = 60.0  # seconds
 # What a client can cause without being known; everything else is logged however often it happens.
 _FROM_OUTSIDE = ("helpers.localcloud.front_door", "helpers.localcloud.git_host", "uvicorn")
+
+
+# Control characters but line feed and tab, and what a viewer may take for the end of a line.
+_CONTROLS = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u2028\\u2029]")
+
+
+def one_entry(text: str) -> str:
+    """``text`` as one entry of a log: no line of it but the first begins where an entry begins.
+
+    What a stranger has put into it can so neither pass for another entry nor steer a terminal.
+    """
+    text = _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text.replace("\r\n", "\n"))
+    first, *more = text.split("\n")
+    return "\n".join([first, *(one if one[:1] in ("", " ", "\t") else f"  {one}" for one in more)])
+
+
+class _Formatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return one_entry(super().format(record))
 
 
 class Repetitions(logging.Filter):
@@ -49,7 +69,7 @@ class DaemonLog(logging.StreamHandler):  # type: ignore[type-arg]
         super().__init__(sys.stderr)
         self._path = path
         self._process = os.getpid()  # only the daemon itself turns the log over
-        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        self.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         self.addFilter(Repetitions())
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -99,8 +99,8 @@ def test_it_finds_what_the_container_has(host: Host) -> None:
 @pytest.mark.parametrize(
     ("argv", "options", "code", "told"),
     [
-        (("never",), {}, 127, 'exec: "never": executable file not found in $PATH: unknown'),
-        (("/never",), {}, 127, 'exec: "/never": stat /never: no such file or directory: unknown'),
+        (("never",), {}, 126, 'exec: "never": executable file not found in $PATH: unknown'),
+        (("/never",), {}, 126, 'exec: "/never": stat /never: no such file or directory: unknown'),
         (("/etc",), {}, 126, 'exec: "/etc": permission denied: unknown'),
         (
             ("/bin/sh",),

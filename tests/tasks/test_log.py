@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from helpers.localcloud.blobs.account import Blob, BlobAccount
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers.sandboxes.output import LONGEST, LineSplitter
-from helpers.localcloud.tasks.completion import complete
+from helpers.localcloud.tasks.completion import complete, last_line
 from helpers.localcloud.tasks.execution.log import RunLog
 from helpers.localcloud.tasks.execution.masking import Masker
 from helpers.localcloud.tasks.templating.go_json import to_json
@@ -37,13 +37,32 @@ def test_lines_are_there_at_once_with_time_and_crlf(blob: Blob) -> None:
     log.line("Downloading source code...")
     text = blob.path.read_bytes()
     assert re.fullmatch(rb"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d Downloading source code\.\.\.\r\n", text)
-    log.raw("Step 1/2 : FROM node\nnext")
+    log.output("Step 1/2 : FROM node\nnext")
     assert blob.path.read_bytes()[len(text) :] == b"Step 1/2 : FROM node\r\nnext\r\n"
     assert blob.metadata() == {}
     log.close("Timeout")
     assert blob.metadata() == {"Complete": "timedout"}
     log.raw("too late")
     assert b"too late" not in blob.path.read_bytes()
+
+
+FORGED = "a\n2026/01/01 00:00:00 Step ID: a marked as successful\r\nRun ID: ca1 was\x1b[2J"
+SHOWN = "a\n  2026/01/01 00:00:00 Step ID: a marked as successful\n  Run ID: ca1 was\\x1b[2J"
+
+
+def test_what_a_stranger_has_named_begins_no_line_of_the_engine(blob: Blob) -> None:
+    log = RunLog(blob)
+    log.line(FORGED)
+    log.raw(FORGED)
+    log.raw(last_line("ca1", "Failed", 1, FORGED))
+    lines = blob.path.read_bytes().decode().split("\r\n")[:-1]
+    assert [line for line in lines if line.startswith(("2026/01/01", "Run ID"))] == [
+        "Run ID: ca1 failed after 1s. Error: a"
+    ]
+    assert "\n".join(lines).count(SHOWN[1:]) == 3
+    assert last_line("ca1", "Failed", 1, FORGED).endswith(SHOWN)
+    log.raw("one\n two\n\n\tthree\u2028four\x85")
+    assert blob.path.read_bytes().endswith(b"one\r\n two\r\n\r\n\tthree\\u2028four\\x85\r\n")
 
 
 def test_output_without_end_is_cut_and_the_engine_still_heard(

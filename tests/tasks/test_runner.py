@@ -278,7 +278,8 @@ def test_step_timeout(registry: Registry) -> None:
     task = "version: v1.1.0\nsteps:\n  - cmd: bash -c 'sleep 300'\n    timeout: 1\n"
     ended = registry.wait(registry.text(task), 20)
     assert ended.status == "Failed"
-    assert "did not end within 1 seconds" in ended.properties["runErrorMessage"]
+    message = ended.properties["runErrorMessage"]
+    assert message == "failed to run step ID: acb_step_0: timed out"
 
 
 def test_a_run_out_of_time(registry: Registry, local_cloud: LocalCloud) -> None:
@@ -335,7 +336,10 @@ def test_runs_are_listed_and_kept(registry: Registry) -> None:
     assert registry.call("POST", "/scheduleRun", {"type": "Odd"}).status_code == 400
 
 
-def test_volumes_of_a_task_are_files_and_masked(registry: Registry) -> None:
+def test_volumes_of_a_task_are_files_masked_where_they_come_from_a_secret(
+    registry: Registry,
+) -> None:
+    values = [{"name": "key", "value": "aHVudGVyMi1zZWNyZXQ=", "isSecret": True}]
     ended = registry.wait(
         registry.text(
             """
@@ -343,15 +347,17 @@ version: v1.1.0
 volumes:
   - name: keys
     secret:
-      token: c2VjcmV0LWZyb20tdm9sdW1l
+      open: c2VjcmV0LWZyb20tdm9sdW1l
+      hidden: '{{.Values.key}}'
 steps:
-  - cmd: bash -c 'cat /run/keys/token; echo; wc -c < /run/keys/token'
+  - cmd: bash -c 'cat /run/keys/open; cat /run/keys/hidden; wc -c < /run/keys/hidden'
     volumeMounts: [{name: keys, mountPath: /run/keys}]
-"""
+""",
+            values=values,
         )
     )
     assert ended.status == "Succeeded", ended.log
-    in_order(ended.lines, r"\*\*\*", r"19")  # and a line break
+    in_order(ended.lines, r"secret-from-volume", r"\*\*\*", r"15")  # and a line break
 
 
 def test_failure_ends_the_steps_beside_it(registry: Registry) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ..blobs.account import Blob
+from ..daemon_log import one_entry
 
 # What the blob's metadata ``Complete`` says of a run that has ended (azure-cli, acr/_stream_utils).
 COMPLETE = {
@@ -24,7 +25,9 @@ def last_line(run_id: str, status: str, seconds: float, message: str) -> str:
         "Canceled": f"was canceled after {taken}. {message}",
         "Timeout": f"timed out after {taken}. {message}",
     }
-    return f"Run ID: {run_id} {words.get(status, f'failed after {taken}. Error: {message}')}"
+    return one_entry(
+        f"Run ID: {run_id} {words.get(status, f'failed after {taken}. Error: {message}')}"
+    )
 
 
 def _duration(seconds: float) -> str:

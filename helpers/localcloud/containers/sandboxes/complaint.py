@@ -64,9 +64,8 @@ def explain_another(words: bytes, code: int, command: str, folder: str) -> Compl
     prefix, chdir = f"execvp {command}: ", f"Can't chdir to {folder}: "
     if said is None:
         return None
-    status = NOT_EXECUTABLE  # for whatever else is wrong
     if said.startswith(prefix):
-        explained, status = _not_executed(said.removeprefix(prefix), command)
+        explained, _ = _not_executed(said.removeprefix(prefix), command)
     elif said.startswith(chdir):
         explained = f'chdir to cwd ("{folder}") set in config.json failed: '
         explained += said.removeprefix(chdir).lower()
@@ -75,7 +74,7 @@ def explain_another(words: bytes, code: int, command: str, folder: str) -> Compl
     return Complaint(
         "OCI runtime exec failed: exec failed: unable to start container process: "
         f"{explained}: unknown",
-        status,
+        NOT_EXECUTABLE,  # even for one that is not there
     )
 
 

@@ -41,7 +41,7 @@ def execute(
 ) -> Container:
     """Start it, and return a handle on it; ``output`` gets what it says, in a thread.
 
-    A command that cannot be started ends with 126 or 127, and ``output`` is told in Docker's words.
+    A command that cannot be started ends with 126, and ``output`` is told in Docker's words.
     Raises :class:`SandboxError`, also when the container has ended.
     """
     return _Execution(container, argv, output).begin(environment, working_dir, user, ca_file)

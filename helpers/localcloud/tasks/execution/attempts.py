@@ -14,6 +14,7 @@ from .agent import Agent, StepError
 from .session import RunSession
 
 Log = Callable[[str], None]
+DEADLINE = "context deadline exceeded"
 
 
 class Attempts:
@@ -47,7 +48,7 @@ class Attempts:
             failure = self._attempt(step, action, output) if self._session.time_left() else None
             self._agent.check()
             if not self._session.time_left():
-                failure = timed_out(step)
+                failure = timed_out()
             if failure is None:
                 self._log.line(f"Successfully executed container: {step.id}")
                 return
@@ -90,9 +91,17 @@ class Attempts:
         return 125 if text else 0
 
 
-def timed_out(step: Step) -> StepError:
-    """The engine's words (acb prints "timed out" for a deadline exceeded), and how long it was."""
-    return StepError(f"timed out (it did not end within {step.timeout} seconds)")
+def timed_out() -> StepError:
+    """The end of a step that has no time left; :func:`told` is what a run says of it."""
+    return StepError(DEADLINE)
+
+
+def told(error: str) -> str:
+    """The words with which acb ends: "timed out" for Go's, which stay where it only goes on.
+
+    Source: acr-builder, pull request 445.
+    """
+    return error.replace(DEADLINE, "timed out")
 
 
 class _Output:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime, timezone
 
 from ...blobs.account import Blob
+from ...daemon_log import one_entry
 from ..completion import COMPLETE
 from .masking import Masker
 
@@ -32,11 +34,11 @@ class RunLog:
     def line(self, text: str) -> None:
         """A line of the engine, with the time in front (UTC)."""
         stamp = datetime.fromtimestamp(time.time(), timezone.utc).strftime("%Y/%m/%d %H:%M:%S")
-        self._write(f"{stamp} {text}")
+        self._write(f"{stamp} {text}", one_entry)
 
     def raw(self, text: str) -> None:
-        """Text without a time in front."""
-        self._write(text)
+        """Text of ours without a time in front; its later lines are indented."""
+        self._write(text, one_entry)
 
     def output(self, text: str) -> None:
         """What a container or a tool prints; beyond :data:`OUTPUT_LIMIT` it is not kept."""
@@ -65,8 +67,8 @@ class RunLog:
             os.close(self._descriptor)
         return True
 
-    def _write(self, text: str) -> None:
-        masked = self.masker.mask(text)
+    def _write(self, text: str, made: Callable[[str], str] = str) -> None:
+        masked = made(self.masker.mask(text))
         lines = masked.replace("\r\n", "\n").rstrip("\r").split("\n")
         self._append("".join(f"{line}\r\n" for line in lines).encode("utf-8", "surrogateescape"))
 

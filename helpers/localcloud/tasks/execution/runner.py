@@ -103,7 +103,8 @@ class _Runner:
         message = self._log.masker.mask(message)
         remove_tree(self._folder)
         seconds = time.monotonic() - self._started
-        self._log.raw("\n" + last_line(self._run.run_id, status, seconds, shown or message))
+        self._log.raw("")
+        self._log.raw(last_line(self._run.run_id, status, seconds, shown or message))
         self._log.close(status)
         more = {"runErrorMessage": message} if message else {}
         self._runs.update(self._run, status=status, finishTime=timestamps.microseconds(), **more)

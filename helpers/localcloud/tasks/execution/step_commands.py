@@ -64,13 +64,13 @@ class StepCommands:
 
     def _push(self, step: definition.Step) -> None:
         for image in step.push:
-            self._push_one(step, image)
+            self._push_one(image)
 
-    def _push_one(self, step: definition.Step, image: str) -> None:
+    def _push_one(self, image: str) -> None:
         for attempt in range(1, PUSH_ATTEMPTS + 1):
             self._agent.check()
             if not self._session.time_left():
-                raise timed_out(step)
+                raise timed_out()
             self._log.line(f"Pushing image: {image}, attempt {attempt}")
             try:
                 self._session.push(image, self._log.raw)

@@ -41,5 +41,7 @@ def _decoded(agent: Agent, volume: str, file: str, content: str) -> bytes:
             "failed to decode Base64 value. please make sure value provided is Base64 encoded: "
             f"the file '{file}' of volume '{volume}' is not base64"
         ) from None
-    agent.log.masker.hide(decoded.decode(errors="ignore"))
+    masker = agent.log.masker
+    if masker.mask(content) != content:  # what stands in the task file for all to read is no secret
+        masker.hide(decoded.decode(errors="ignore"))
     return decoded + b"\n"

@@ -13,6 +13,7 @@ from ..definitions import definition, graph
 from ..definitions.build_dependencies import BuildDependency
 from . import credentials
 from .agent import Agent, StepError
+from .attempts import told
 from .session import RunSession
 from .step_commands import StepCommands
 
@@ -55,7 +56,8 @@ class Steps:
         if found:
             self._log.line("The following dependencies were found:")
             self._log.line("")
-            self._log.raw(render([one.describe() for one in found]))
+            for line in render([one.describe() for one in found]).split("\n"):
+                self._log.raw(line)
 
     def output_images(self) -> list[dict[str, str]]:
         """What was pushed, as ARM shows it."""
@@ -142,7 +144,7 @@ class Steps:
         except StepError as error:
             stop.check()
             if not step.ignore_errors or self._agent.cancelled.is_set():
-                raise StepError(f"failed to run step ID: {step.id}: {error}") from None
+                raise StepError(told(f"failed to run step ID: {step.id}: {error}")) from None
             self._log.line(
                 f"Step ID: {step.id} encountered an error: {error}, but is set to ignore errors. "
                 "Continuing..."

@@ -24,17 +24,30 @@ def late(seconds: int) -> str:
 
 def unexpected(error: Exception) -> tuple[str, str]:
     """Status and message of a run that ended by an exception which nothing has foreseen."""
-    if no_space(error) is not None:
+    causes = list(_causes(error))
+    if any(no_space(one) is not None for one in causes):
         return "Failed", (
             "The disk that holds the state of the local cloud is full. Free some space, then run "
             "the task again."
         )
-    if isinstance(error, MemoryError):
+    if any(isinstance(one, MemoryError) for one in causes):
         return "Failed", OUT_OF_MEMORY
     return "Error", (
         f"The local cloud failed ({type(error).__name__}), which is a defect of it: see daemon.log "
         "in its state folder."
     )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception and what it came of: libraries wrap what happens to them."""
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            yield one
+            waiting += [one.__cause__, one.__context__]
 
 
 class Stop:

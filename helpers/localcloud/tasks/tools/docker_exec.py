@@ -22,7 +22,7 @@ _OPTIONS = Options(
 
 
 def execute(words: list[str], context: ToolContext) -> int:
-    """Run a command; its exit status, 126 or 127 where it could not be started."""
+    """Run a command; its exit status, 126 where it could not be started."""
     read = _OPTIONS.read(words)
     name, *command = read.need("exec", 2)
     environment = variables(read, context.environment, context)
