@@ -28,7 +28,7 @@ from .errors import CloudError, DaemonError
 log = logging.getLogger(__name__)
 
 SERVICES = ("identity", "resource_manager", "key_vault", "registry", "git_host", "blobs")
-WORKERS = ("collector", "container_instances", "resource_manager", "tasks")
+WORKERS = ("collector", "container_instances", "resource_manager", "tasks", "webhooks")
 # What only the processes that are forked need, beside what the services import.
 FORKED = (
     "helpers.localcloud.tasks.execution.process",

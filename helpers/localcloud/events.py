@@ -87,6 +87,13 @@ class ManifestsDeleted(Event):
 
 
 @dataclass(frozen=True)
+class WebhookPinged(Event):
+    """Somebody has asked a webhook to call its receiver."""
+
+    resource_id: str
+
+
+@dataclass(frozen=True)
 class BranchPushed(Event):
     """A branch of a git repository moved to ``commit``."""
 

@@ -15,6 +15,7 @@ SCOPE_MAP_TYPE = f"{REGISTRY_TYPE}/scopeMaps"
 TASK_RUN_TYPE = f"{REGISTRY_TYPE}/taskRuns"
 TASK_TYPE = f"{REGISTRY_TYPE}/tasks"
 TOKEN_TYPE = f"{REGISTRY_TYPE}/tokens"
+WEBHOOK_TYPE = f"{REGISTRY_TYPE}/webhooks"
 CONTAINER_GROUP_TYPE = "Microsoft.ContainerInstance/containerGroups"
 USER_ASSIGNED_IDENTITY_TYPE = "Microsoft.ManagedIdentity/userAssignedIdentities"
 VAULT_TYPE = "Microsoft.KeyVault/vaults"
@@ -39,6 +40,7 @@ TYPES = (
     USER_ASSIGNED_IDENTITY_TYPE,
     VAULT_SECRET_TYPE,
     VAULT_TYPE,
+    WEBHOOK_TYPE,
 )
 NAMESPACES = sorted({one.partition("/")[0] for one in TYPES})
 

@@ -254,9 +254,9 @@ def test_what_is_missing_says_so(local_cloud: LocalCloud) -> None:
     group = make_group(local_cloud)
     name = make_registry(local_cloud, group)
     with pytest.raises(HttpResponseError) as caught:
-        list(registries(local_cloud).webhooks.list(group, name))
+        list(registries(local_cloud).replications.list(group, name))
     assert caught.value.status_code == 501
-    assert "registries/webhooks" in caught.value.message
+    assert "registries/replications" in caught.value.message
 
 
 def test_a_body_that_is_not_json_is_refused(local_cloud: LocalCloud) -> None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from ..cloud import Cloud
 from ..events import ResourceDeleted
 from ..registry.catalog import forget_registry
-from ..resource_types import ASSIGNMENT_TYPE, REGISTRY_TYPE
+from ..resource_types import ASSIGNMENT_TYPE, REGISTRY_TYPE, WEBHOOK_TYPE
 from ..store import Resource
 from ..tasks.runs import forget_runs
+from ..webhooks.records import forget
 
 
 def delete(cloud: Cloud, resource_id: str) -> list[Resource]:
     """Delete a resource and all below it; returns what was deleted, children first.
 
-    What registries held, and their runs, go with them here, not when the event is handled: until
-    then there may be a new registry of the same name.
+    What registries held, their runs, and what webhooks had to tell, go with them here, not when the
+    event is handled: until then there may be a new one of the same name.
     """
     with cloud.store.transaction():
         removed = cloud.store.remove(resource_id)
@@ -28,5 +29,7 @@ def delete(cloud: Cloud, resource_id: str) -> list[Resource]:
             if resource.type.lower() == REGISTRY_TYPE.lower():
                 forget_registry(cloud.store, resource.properties["loginServer"])
                 forget_runs(cloud.store, resource.id)
+            if resource.type.lower() == WEBHOOK_TYPE.lower():
+                forget(cloud.store, resource.id)
             cloud.outbox.add(ResourceDeleted(resource.id, resource.type))
     return removed

@@ -16,11 +16,20 @@ from ..resource_types import (
     TASK_TYPE,
     TOKEN_TYPE,
     VAULT_TYPE,
+    WEBHOOK_TYPE,
 )
 from ..store import Resource, Store
 
 # The types that Azure shows it of, as far as traffic has been recorded.
-_SHOWN = (REGISTRY_TYPE, SCOPE_MAP_TYPE, TASK_RUN_TYPE, TASK_TYPE, TOKEN_TYPE, VAULT_TYPE)
+_SHOWN = (
+    REGISTRY_TYPE,
+    SCOPE_MAP_TYPE,
+    TASK_RUN_TYPE,
+    TASK_TYPE,
+    TOKEN_TYPE,
+    VAULT_TYPE,
+    WEBHOOK_TYPE,
+)
 _TYPES = {one.lower() for one in _SHOWN}
 
 
