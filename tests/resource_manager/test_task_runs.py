@@ -18,6 +18,7 @@ from helpers.localcloud.cloud import Cloud
 from tests.conftest import LocalCloud
 from tests.tasks.repositories import Repository
 from tests.tasks.running import Registry
+from tests.tasks.test_step_identity import ASK, answers, step, who
 
 
 def content(command: str) -> str:
@@ -291,6 +292,55 @@ def test_other_refusals(registry: Registry) -> None:
     assert "only a user-assigned managed identity is permitted" in refused.text
     nobody = {"identity": {"type": "None"}, "properties": {"runRequest": GOOD}}
     assert registry.call("PUT", "/taskRuns/identified", nobody).status_code == 201
+
+
+def identity_of(registry: Registry, name: str) -> dict[str, Any]:
+    """A new user-assigned identity: its id and its client id."""
+    group = registry.id.partition("/providers/")[0]
+    answer = registry.http.put(
+        f"https://management.azure.com{group}/providers/"
+        f"Microsoft.ManagedIdentity/userAssignedIdentities/{name}",
+        params={"api-version": "2024-11-30"},
+        headers={"Authorization": f"Bearer {registry.cloud.token()}"},
+        json={"location": "eastus"},
+    )
+    assert answer.status_code == 201, answer.text
+    shown: dict[str, Any] = answer.json()
+    return shown
+
+
+def test_a_run_has_the_identity_that_users_assign(registry: Registry) -> None:
+    one, other = identity_of(registry, "run-one"), identity_of(registry, "run-other")
+    text = base64.b64encode(f"version: v1.0.0\nsteps:\n{step(ASK)}".encode()).decode()
+    request = {"type": "EncodedTaskRunRequest", "encodedTaskContent": text}
+
+    def tokens(identity: Any, method: str = "PUT", **more: Any) -> list[str]:
+        """Whose tokens the steps of a new run get."""
+        body = {"identity": identity, "properties": {"runRequest": request, **more}}
+        answer = registry.call(method, "/taskRuns/identified-run", body)
+        assert answer.status_code == 201, answer.text
+        run = registry.wait(run_id(answer))
+        assert run.status == "Succeeded", run.log
+        return [who(found)[0] for found in answers(run)]
+
+    assigned = {"type": "UserAssigned", "userAssignedIdentities": {one["id"]: {}}}
+    assert tokens(assigned) == [one["properties"]["principalId"]]
+    shown = registry.call("GET", "/taskRuns/identified-run").json()["identity"]
+    assert list(shown["userAssignedIdentities"]) == [one["id"]]
+    instead = {
+        "type": "UserAssigned",
+        "userAssignedIdentities": {one["id"]: None, other["id"]: {}},
+    }
+    assert tokens(instead, "PATCH", forceUpdateTag="2") == [other["properties"]["principalId"]]
+    assert "identity" in registry.call("PATCH", "/taskRuns/identified-run", {}).json()
+    registry.task("task-with-own", {"type": "EncodedTask", "encodedTaskContent": text})
+    own = {"identity": {"type": "SystemAssigned"}}
+    assert registry.call("PATCH", "/tasks/task-with-own", own).status_code == 200
+    principal = registry.call("GET", "/tasks/task-with-own").json()["identity"]["principalId"]
+    request = {"type": "TaskRunRequest", "taskId": f"{registry.id}/tasks/task-with-own"}
+    assert tokens({"type": "None"}) == [principal]
+    assert "identity" not in registry.call("GET", "/taskRuns/identified-run").json()
+    assert tokens(assigned, forceUpdateTag="4") == [one["properties"]["principalId"]]
 
 
 def test_a_run_that_is_lost_has_failed(registry: Registry, local_cloud: LocalCloud) -> None:

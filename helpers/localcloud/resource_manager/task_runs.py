@@ -11,11 +11,11 @@ import re
 from typing import Any
 
 from ..cloud import Cloud
-from ..errors import CloudError
 from ..resource_types import TASK_RUN_TYPE
 from ..store import Resource
 from ..tasks.runs import Run, Runs, run_key
 from .deletion import delete
+from .identity import ResourceIdentity, assign
 from .locations import keep_location, location_of
 from .models import Model
 from .operations import RETRY
@@ -34,12 +34,6 @@ _STATES = {
 router = Router()
 
 
-class IdentityProperties(Model):
-    """The identity that the run has."""
-
-    type: str | None = None
-
-
 class TaskRunProperties(Model):
     """``run_request`` is read by its own kind; another ``force_update_tag`` runs it again."""
 
@@ -50,7 +44,7 @@ class TaskRunProperties(Model):
 class TaskRun(Model):
     """The body of TaskRuns_Create and TaskRuns_Update."""
 
-    identity: IdentityProperties | None = None
+    identity: ResourceIdentity | None = None
     location: str | None = None
     tags: dict[str, str] | None = None
     properties: TaskRunProperties | None = None
@@ -85,7 +79,7 @@ def create(call: Call, given: TaskRun) -> Reply:
         "location": location,
         **({"tags": given.tags} if given.tags else {}),
     }
-    _identify(given.identity)
+    _identify(call, resource, given.identity)
     return _written(call, resource, request, properties.force_update_tag)
 
 
@@ -99,7 +93,8 @@ def update(call: Call, given: TaskRun) -> Reply:
         keep_location(resource, location_of({"location": given.location}))
     if given.tags is not None:
         resource.body["tags"] = given.tags
-    _identify(given.identity)
+    if given.identity is not None:
+        _identify(call, resource, given.identity)
     request = resource.private["request"]
     if properties.run_request is not None:
         request = read_request(properties.run_request, "registries/taskRuns")
@@ -118,7 +113,11 @@ def _written(call: Call, resource: Resource, request: dict[str, Any], tag: str |
             return Reply(200, _shown(call.cloud, resource))
     registry = of(call)
     run = Runs(call.cloud).queue(
-        registry, request, task_of(call, registry, request), caller=call.principal.object_id
+        registry,
+        request,
+        task_of(call, registry, request),
+        caller=call.principal.object_id,
+        identity=resource.body.get("identity"),
     )
     resource.private = {
         "request": request,
@@ -206,18 +205,16 @@ def _shown(cloud: Cloud, resource: Resource, *, details: bool = False) -> dict[s
     }
 
 
-def _identify(given: IdentityProperties | None) -> None:
-    """Azure gives task runs identities that are assigned by users, and no others.
+def _identify(call: Call, resource: Resource, given: ResourceIdentity | None) -> None:
+    """Give the run the identities that the request asks for: assigned by users, and no others.
 
     Source: documentation, "Run ACR Tasks using Resource Manager templates", limitations.
     """
     kind = (given.type if given is not None else None) or "None"
-    if kind.lower() == "none":
-        return
-    if kind.lower() == "userassigned":
-        raise CloudError.not_implemented("user-assigned identities of task runs")
-    raise invalid(
-        f"The identity type '{kind}' of the task run is invalid: for task runs using a managed "
-        "identity, only a user-assigned managed identity is permitted.",
-        "IdentityTypeNotSupported",
-    )
+    if "systemassigned" in kind.lower():
+        raise invalid(
+            f"The identity type '{kind}' of the task run is invalid: for task runs using a managed "
+            "identity, only a user-assigned managed identity is permitted.",
+            "IdentityTypeNotSupported",
+        )
+    assign(call, resource, given, resource.name)

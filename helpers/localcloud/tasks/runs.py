@@ -86,16 +86,18 @@ class Runs:
         trigger: dict[str, Any] | None = None,
         *,
         caller: str = "",
+        identity: dict[str, Any] | None = None,
     ) -> Run:
         """Record a run with status Queued, and tell the task engine.
 
         ``request`` is the body of scheduleRun ({"type": "TaskRunRequest", …}); ``task`` the task
         resource of a TaskRunRequest; ``trigger`` is None for a run that somebody asked for, else
         one of {"imageUpdateTrigger": …}, {"sourceTrigger": …}, {"timerTrigger": …} as ARM shows it;
-        ``caller`` is the object id of who asked for it. Raises :class:`CloudError` (400) for a
-        request that cannot be run.
+        ``caller`` is the object id of who asked for it; ``identity`` the property of a task run, which
+        goes before that of the task. Raises :class:`CloudError` (400) for a request that cannot be
+        run.
         """
-        order = {**snapshot(request, task, trigger), "caller": caller}
+        order = {**snapshot(request, task, trigger), "caller": caller, "identity": identity}
         created = time.time()
         properties = {
             "lastUpdatedTime": timestamps.microseconds(created),

@@ -128,9 +128,9 @@ class _Runner:
         home = self._folder / "home"
         home.mkdir()
         task_resource = self._task_resource()
-        identities = Identities.of(
-            self._cloud.principals, task_resource.body if task_resource else {}
-        )
+        own = self._request.get("identity")  # of a task run
+        body = {"identity": own} if own else task_resource.body if task_resource else {}
+        identities = Identities.of(self._cloud.principals, body)
         agent = Agent(
             cloud=self._cloud,
             run=self._run,
