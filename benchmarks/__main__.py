@@ -13,6 +13,7 @@ import requests
 from . import (
     builds,
     clouds,
+    deployments,
     floods,
     imports,
     labs,
@@ -40,6 +41,7 @@ _ALL: dict[str, Measure] = {
     "render": tasks.measure,
     "import": imports.measure,
     "listing": listings.measure,
+    "deployment": deployments.measure,
     "purge": purges.measure,
     "pipeline": pipelines.measure,
     "downstream": pipelines.measure_downstream,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from .resource_types import (
     CACHE_RULE_TYPE,
     CREDENTIAL_SET_TYPE,
+    LOCK_TYPE,
     REGISTRY_TYPE,
     RUN_TYPE,
     SCOPE_MAP_TYPE,
@@ -92,7 +93,7 @@ _BY_TYPE = {
     TOKEN_TYPE: tuple(one for one in _REGISTRIES if one >= "2019-05-01-preview"),
     f"{REGISTRY_TYPE}/taskRuns": _TASKS[2:],
     f"{REGISTRY_TYPE}/agentPools": _TASKS[2:],
-    "Microsoft.Authorization/locks": _LOCKS,
+    LOCK_TYPE: _LOCKS,
 }
 _VERSIONS = {name.lower(): versions for name, versions in {**_BY_PROVIDER, **_BY_TYPE}.items()}
 _KNOWN = {one.lower() for one in (*TYPES, *_BY_TYPE)}

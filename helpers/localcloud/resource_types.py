@@ -6,6 +6,8 @@ RESOURCE_GROUP_TYPE = "Microsoft.Resources/resourceGroups"
 SUBSCRIPTION_TYPE = "Microsoft.Resources/subscriptions"
 ASSIGNMENT_TYPE = "Microsoft.Authorization/roleAssignments"
 DEFINITION_TYPE = "Microsoft.Authorization/roleDefinitions"
+LOCK_TYPE = "Microsoft.Authorization/locks"
+TAGS_TYPE = "Microsoft.Resources/tags"
 DEPLOYMENT_TYPE = "Microsoft.Resources/deployments"
 REGISTRY_TYPE = "Microsoft.ContainerRegistry/registries"
 CACHE_RULE_TYPE = f"{REGISTRY_TYPE}/cacheRules"
@@ -30,6 +32,8 @@ TYPES = (
     DEFINITION_TYPE,
     DELETED_VAULT_TYPE,
     DEPLOYMENT_TYPE,
+    LOCK_TYPE,
+    TAGS_TYPE,
     REGISTRY_TYPE,
     RESOURCE_GROUP_TYPE,
     SCOPE_MAP_TYPE,

@@ -33,7 +33,7 @@ class _Preview(Execution):
         stored = store.get(one.id)
         before = copy.deepcopy(stored.body) if stored is not None else None
         if composition.waits("PUT", one.id):  # it cannot be done and undone
-            after: dict[str, Any] = {**(before or {}), **body}
+            after: dict[str, Any] = _laid_over(before or {}, body)
             composition.check(
                 self.caller.cloud, "PUT", one.id, one.api_version, self.caller.principal
             )
@@ -100,6 +100,16 @@ def _change(
     change["before"] = {**version, **common, **_shown(before)}
     change["after"] = {**version, **common, **_shown(after)}
     return {**change, "delta": delta} if delta else change
+
+
+def _laid_over(before: Any, body: Any) -> Any:
+    """What there is with what a body says: where that says nothing, all stays."""
+    if isinstance(before, dict) and isinstance(body, dict):
+        changed = {name: _laid_over(before.get(name), value) for name, value in body.items()}
+        return {**before, **changed}
+    if isinstance(before, list) and isinstance(body, list) and len(before) == len(body):
+        return [_laid_over(*pair) for pair in zip(before, body, strict=True)]
+    return body
 
 
 def _shown(body: dict[str, Any]) -> dict[str, Any]:

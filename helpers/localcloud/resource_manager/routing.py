@@ -13,7 +13,7 @@ from ..errors import CloudError
 from ..principals import MANAGEMENT, Principal, TokenError
 from ..shapes import Shape, ShapeError, check_shape
 from ..store import READING, Resource
-from . import request_content, system_data, version_rules
+from . import lock_rules, request_content, system_data, version_rules
 from .models import M, Model, read
 
 DELETING = "Deleting"  # provisioning state of a group until its deletion has ended
@@ -231,6 +231,7 @@ class Router:
                 scope = _scope(route, path, resource_id)
                 asked = route.attributes(cloud, path, body) if route.attributes else None
                 authorize(cloud, principal, route.permission, scope, asked)
+                lock_rules.check(cloud.store, method, route.permission, scope)
             _check_group(cloud, route, params)
             _check_body(route, body)
             call = Call(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
+from ..cloud import Cloud
 from ..regions import LOCATIONS
+from ..resource_types import TAGS_TYPE
 from ..store import Resource
 from .filters import conditions
 from .routing import Call, Reply, Router, readable
@@ -14,6 +16,12 @@ router = Router()
 # What `/resources` does not list: groups, assignments, and what exists only inside a resource.
 _HIDDEN = ("microsoft.resources/", "microsoft.authorization/", "microsoft.keyvault/deletedvaults")
 _TAG = ("tagName", "tagValue")
+
+
+def subscription_tags(cloud: Cloud) -> Resource:
+    """What keeps the tags of the subscription, which is no resource itself."""
+    name = f"{cloud.subscription}/providers/{TAGS_TYPE}/default"
+    return cloud.store.get(name) or Resource(name, TAGS_TYPE, "default", "", {})
 
 
 def render(call: Call) -> dict[str, Any]:
@@ -26,6 +34,7 @@ def render(call: Call) -> dict[str, Any]:
         "tenantId": account.tenant_id,
         "displayName": "Local cloud",
         "state": "Enabled",
+        **({"tags": tags} if (tags := subscription_tags(call.cloud).body.get("tags")) else {}),
         "subscriptionPolicies": {
             "locationPlacementId": "Public_2014-09-01",
             "quotaId": "PayAsYouGo_2014-09-01",

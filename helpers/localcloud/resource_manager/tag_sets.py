@@ -1,0 +1,169 @@
+"""Microsoft.Resources/tags: the tags of a subscription, a group or a resource, by themselves.
+
+Source: REST reference, Tags; Azure documentation, "Use tags to organize your Azure resources".
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Any
+
+from ..resource_types import RESOURCE_GROUP_TYPE, TAGS_TYPE
+from ..store import Resource
+from .models import Model
+from .routing import Call, Reply, Router, invalid, readable
+from .scopes import everywhere, scope_of
+from .subscriptions import subscription_tags
+
+router = Router()
+_TAGS = "/providers/Microsoft.Resources/tags/default"
+_OPERATIONS = ("Merge", "Replace", "Delete")
+_MOST, _NAME, _VALUE = 50, 512, 256  # tags, characters of a name, of a value
+
+
+class TagSet(Model):
+    """Names and values."""
+
+    tags: dict[str, str] | None = None
+
+
+class TagsBody(Model):
+    """The body of Tags_CreateOrUpdateAtScope."""
+
+    properties: TagSet | None = None
+
+
+class TagsPatch(Model):
+    """The body of Tags_UpdateAtScope."""
+
+    operation: str | None = None
+    properties: TagSet | None = None
+
+
+def _holder(call: Call) -> Resource:
+    """What has the tags: a group, a resource, or what keeps those of the subscription."""
+    scope = scope_of(call)
+    if scope == call.cloud.subscription:
+        return subscription_tags(call.cloud)
+    found = call.cloud.store.get(scope)
+    if found is None or not (found.type == RESOURCE_GROUP_TYPE or "location" in found.body):
+        raise invalid(
+            f"The resource '{scope}' does not support tags.", "ResourceTypeDoesNotSupportTags"
+        )
+    return found
+
+
+def _reply(call: Call, tags: dict[str, str]) -> Reply:
+    identity = {"id": f"{scope_of(call)}{_TAGS}", "name": "default", "type": TAGS_TYPE}
+    return Reply(200, {**identity, "properties": {"tags": tags}})
+
+
+def _put(call: Call, holder: Resource, tags: dict[str, str]) -> Reply:
+    _check(tags)
+    if tags:
+        holder.body["tags"] = tags
+    else:
+        holder.body.pop("tags", None)
+    call.cloud.store.put(holder)
+    return _reply(call, tags)
+
+
+def _check(tags: dict[str, str]) -> None:
+    """Raise 400 for tags that Azure does not take."""
+    if len(tags) > _MOST:
+        raise invalid(
+            f"Total number of tags is {len(tags)}. A resource can have at most {_MOST} tags.",
+            "TooManyTags",
+        )
+    wrong = [name for name in tags if not name or re.search(r"[<>%&\\?/\x00-\x1f]", name)]
+    if wrong:
+        raise invalid(
+            f"The tag names '{', '.join(wrong)[:200]}' have reserved characters '<,>,%,&,\\,?,/' or "
+            "control characters.",
+            "InvalidTagNameCharacters",
+        )
+    for name, value in tags.items():
+        if len(name) > _NAME or len(value) > _VALUE:
+            raise invalid(
+                f"The tag '{name[:100]}' is too long: a name has at most {_NAME} characters, a value "
+                f"{_VALUE}.",
+                "InvalidTagLength",
+            )
+
+
+@everywhere(router, "GET", _TAGS, f"{TAGS_TYPE}/read")
+def get(call: Call) -> Reply:
+    """Tags_GetAtScope."""
+    return _reply(call, _holder(call).body.get("tags") or {})
+
+
+@everywhere(router, "PUT", _TAGS, f"{TAGS_TYPE}/write", TagsBody)
+def create(call: Call, given: TagsBody) -> Reply:
+    """Tags_CreateOrUpdateAtScope: replaces all tags."""
+    return _put(call, _holder(call), _given(given.properties))
+
+
+@everywhere(router, "PATCH", _TAGS, f"{TAGS_TYPE}/write", TagsPatch)
+def update(call: Call, given: TagsPatch) -> Reply:
+    """Tags_UpdateAtScope: Merge, Replace or Delete; names compare without case."""
+    operation, tags = (given.operation or "").capitalize(), _given(given.properties)
+    if operation not in _OPERATIONS:
+        raise invalid(
+            f"The tags patch operation '{given.operation or ''}' is invalid: it is "
+            f"{', '.join(_OPERATIONS)}.",
+            "InvalidTagsPatchOperation",
+        )
+    holder = _holder(call)
+    if operation == "Replace":
+        return _put(call, holder, tags)
+    old = dict(holder.body.get("tags") or {})
+    spelled = {name.lower(): name for name in old}
+    for name, value in tags.items():
+        key = spelled.get(name.lower(), name)
+        if operation == "Merge":
+            old[key] = value
+        elif old.get(key) == value:  # Delete takes what is the same in name and value
+            del old[key]
+    return _put(call, holder, old)
+
+
+def _given(properties: TagSet | None) -> dict[str, str]:
+    if properties is None or properties.tags is None:
+        raise invalid("The tags of the request are missing: 'properties.tags' is an object.")
+    return properties.tags
+
+
+@everywhere(router, "DELETE", _TAGS, f"{TAGS_TYPE}/delete")
+def remove(call: Call) -> Reply:
+    """Tags_DeleteAtScope: all of them."""
+    _put(call, _holder(call), {})
+    return Reply(200)
+
+
+@router.operation("GET", "/subscriptions/{subscription}/tagNames", "")
+def list_names(call: Call) -> Reply:
+    """Tags_List: the names and values that groups and resources have, with their counts."""
+    counts: dict[str, Counter[str]] = {}
+    tagged = (one for one in call.cloud.store.find() if one.body.get("tags"))
+    for one in readable(call, tagged):
+        for name, value in (one.body.get("tags") or {}).items():
+            counts.setdefault(name, Counter())[value] += 1
+    base = f"{call.cloud.subscription}/tagNames"
+    return Reply(200, {"value": [_named(base, *one) for one in sorted(counts.items())]})
+
+
+def _named(base: str, name: str, values: Counter[str]) -> dict[str, Any]:
+    def counted(number: int) -> dict[str, Any]:
+        return {"type": "Total", "value": number}
+
+    place = f"{base}/{name}"
+    return {
+        "id": place,
+        "tagName": name,
+        "count": counted(values.total()),
+        "values": [
+            {"id": f"{place}/tagValues/{value}", "tagValue": value, "count": counted(number)}
+            for value, number in sorted(values.items())
+        ],
+    }

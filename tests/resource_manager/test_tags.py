@@ -1,0 +1,122 @@
+"""Tags by themselves: of a group, of a resource, of the subscription."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.az import Az
+from tests.conftest import LocalCloud
+from tests.deployments.planning import REGISTRIES
+from tests.resource_manager.deploying import Target, target, unique
+from tests.resource_manager.refusing import READ
+from tests.resource_manager.test_requests import send
+
+__all__ = ["target"]
+TAGS = "providers/Microsoft.Resources/tags/default"
+
+
+def given(tags: dict[str, str], operation: str = "") -> dict[str, Any]:
+    body: dict[str, Any] = {"properties": {"tags": tags}}
+    return {"operation": operation, **body} if operation else body
+
+
+def registry(target: Target) -> str:
+    path = f"providers/{REGISTRIES}/{unique()}"
+    body = {"location": "eastus", "sku": {"name": "Basic"}, "tags": {"Team": "one"}}
+    assert target.send("PUT", path, body).ok
+    return path
+
+
+def test_tags_of_a_resource(target: Target) -> None:
+    """Replaced, merged, taken away; the resource shows them."""
+    path = registry(target)
+    shown = target.send("GET", f"{path}/{TAGS}").json()
+    assert shown == {
+        "id": f"{target.id}/{path}/{TAGS}",
+        "name": "default",
+        "type": "Microsoft.Resources/tags",
+        "properties": {"tags": {"Team": "one"}},
+    }
+
+    def patched(operation: str, tags: dict[str, str]) -> Any:
+        answer = target.send("PATCH", f"{path}/{TAGS}", given(tags, operation))
+        assert answer.status_code == 200, answer.text
+        return answer.json()["properties"]["tags"]
+
+    assert patched("merge", {"team": "two", "b": "2"}) == {"Team": "two", "b": "2"}
+    assert patched("Delete", {"TEAM": "other", "b": "2", "none": ""}) == {"Team": "two"}
+    assert patched("Replace", {"c": "3"}) == {"c": "3"}
+    assert target.send("GET", path).json()["tags"] == {"c": "3"}
+    assert target.send("PUT", f"{path}/{TAGS}", given({"d": "4"})).json()["properties"]["tags"] == {
+        "d": "4"
+    }
+    assert target.send("DELETE", f"{path}/{TAGS}").status_code == 200
+    assert target.send("GET", f"{path}/{TAGS}").json()["properties"]["tags"] == {}
+
+
+def test_tags_of_a_group_and_of_the_subscription(target: Target, local_cloud: LocalCloud) -> None:
+    """And the names of all that there are."""
+    name = unique("t")
+    target.send("PUT", TAGS, given({name: "a"}))
+    registry(target)
+    assert send(local_cloud, "GET", f"resourceGroups/{target.group}", None).json()["tags"] == {
+        name: "a"
+    }
+    listed = send(local_cloud, "GET", "tagNames", None).json()["value"]
+    [found] = [one for one in listed if one["tagName"] == name]
+    assert found["count"] == {"type": "Total", "value": 1}
+    assert [one["tagValue"] for one in found["values"]] == ["a"]
+    assert send(local_cloud, "PUT", TAGS, given({name: "s"})).ok
+    assert send(local_cloud, "GET", "", None).json()["tags"] == {name: "s"}
+    assert send(local_cloud, "DELETE", TAGS, None).ok
+    assert "tags" not in send(local_cloud, "GET", "", None).json()
+
+
+REFUSED: list[tuple[str, Any, str]] = [
+    ("PUT", {}, "InvalidRequestContent"),
+    ("PUT", {"properties": {"tags": {"a": 1}}}, "InvalidRequestContent"),
+    ("PUT", given({f"t{n}": "" for n in range(51)}), "TooManyTags"),
+    ("PUT", given({"a/b": "c"}), "InvalidTagNameCharacters"),
+    ("PUT", given({"": "c"}), "InvalidTagNameCharacters"),
+    ("PUT", given({"a": "c" * 257}), "InvalidTagLength"),
+    ("PATCH", given({"a": "b"}), "InvalidTagsPatchOperation"),
+    ("PATCH", given({"a": "b"}, "Add"), "InvalidTagsPatchOperation"),
+]
+
+
+@pytest.mark.parametrize(("method", "body", "code"), REFUSED, ids=lambda one: str(one)[:50])
+def test_tags_that_are_none(target: Target, method: str, body: Any, code: str) -> None:
+    """Too many, too long, with characters that none may have."""
+    answer = target.send(method, TAGS, body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, code), answer.text
+
+
+def test_what_has_no_tags(target: Target) -> None:
+    """A resource that is only part of another has none."""
+    path = registry(target)
+    made = target.send("PUT", f"{path}/scopeMaps/mine01", {"properties": {"actions": READ}})
+    assert made.ok, made.text
+    answer = target.send("PUT", f"{path}/scopeMaps/mine01/{TAGS}", given({"a": "b"}))
+    assert answer.json()["error"]["code"] == "ResourceTypeDoesNotSupportTags"
+
+
+@pytest.mark.timeout(300)
+def test_az_tags(az: Az, target: Target) -> None:
+    """az tag, and az resource tag, show, list, update and delete."""
+    path = registry(target)
+    resource = f"{target.id}/{path}"
+    az.ok("tag", "create", "--resource-id", resource, "--tags", "a=1", "b=2")
+    az.ok("tag", "update", "--resource-id", resource, "--operation", "merge", "--tags", "c=3")
+    shown = az.json("tag", "list", "--resource-id", resource)
+    assert shown["properties"]["tags"] == {"a": "1", "b": "2", "c": "3"}
+    az.ok("resource", "tag", "--ids", resource, "--tags", "d=4")
+    assert az.json("resource", "show", "--ids", resource)["tags"] == {"d": "4"}
+    listed = az.json("resource", "list", "--tag", "d=4")
+    assert resource in [one["id"] for one in listed]
+    az.ok("tag", "delete", "--resource-id", resource, "-y")
+    az.ok("resource", "update", "--ids", resource, "--set", "properties.adminUserEnabled=true")
+    assert az.json("resource", "show", "--ids", resource)["properties"]["adminUserEnabled"] is True
+    az.ok("resource", "delete", "--ids", resource)
+    assert az.json("resource", "list", "-g", target.group) == []
