@@ -12,6 +12,7 @@ from . import atomic
 from .built_in_roles import OWNER
 from .changes import Changes
 from .content import ContentStore
+from .directory import Directory
 from .errors import CloudError
 from .operations import Operations
 from .outbox import Outbox
@@ -86,6 +87,7 @@ class Cloud:
         self.operations = Operations(self.store)
         self.permissions = Permissions(self.store)
         self.principals = Principals(self.store, self.account.tenant_id, home / "signing-key.pem")
+        self.directory = Directory(self.store, self.principals)
         self.proxy_url = ""
         self.ca_file = home / "ca.pem"
         self.scratch_name = "sandbox"

@@ -15,6 +15,7 @@ _DEEPEST = 20  # parentheses
 _OPERATORS = ("eq", "ne", "gt", "ge", "lt", "le")
 _FUNCTIONS: dict[str, tuple[str, ...]] = {  # and the kinds of their arguments
     "contains": ("word", "string"),
+    "startswith": ("word", "string"),
     "assignedto": ("string",),
     "atscope": (),
     "atscopeandbelow": (),

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import logging
 import secrets
+import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Collection
@@ -128,10 +129,12 @@ class Principals:
             f"SELECT * FROM principals WHERE {where}",  # noqa: S608
             tuple(given.values()),
         )
-        if not rows:
-            return None
-        row = rows[0]
-        return Principal(row["object_id"], row["app_id"], row["display_name"], row["resource_id"])
+        return _principal(rows[0]) if rows else None
+
+    def all(self) -> list[Principal]:
+        """Every principal, managed identities as well, in the order of their creation."""
+        rows = self._store.query("SELECT * FROM principals ORDER BY rowid")
+        return [_principal(row) for row in rows]
 
     def check_secret(self, app_id: str, secret: str) -> bool:
         """Whether ``secret`` is the client secret of ``app_id``."""
@@ -292,6 +295,10 @@ class Principals:
                 f"The principal '{claims['oid']}' of the access token no longer exists.",
             )
         return principal
+
+
+def _principal(row: sqlite3.Row) -> Principal:
+    return Principal(row["object_id"], row["app_id"], row["display_name"], row["resource_id"])
 
 
 def _hash(secret: str) -> str:

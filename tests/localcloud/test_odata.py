@@ -51,6 +51,7 @@ def test_what_was_written_is_read(comparisons: list[Comparison]) -> None:
     ("text", "found"),
     [
         ("atScope()", [Comparison("", "atscope", "", False)]),
+        ("startswith(displayName,'a')", [Comparison("displayName", "startswith", "a", True)]),
         (
             "atScope( ) and assignedTo('it''s and (that)')",
             [

@@ -1,4 +1,4 @@
-"""Entra ID's login, the managed-identity endpoints, and the Graph look-ups that clients make."""
+"""Entra ID's login, the managed-identity endpoints, and the part of Graph that az ad asks."""
 
 from __future__ import annotations
 

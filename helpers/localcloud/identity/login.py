@@ -16,8 +16,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ..cloud import Cloud
+from ..directory import ClientSecretError
 from ..errors import CloudError, failure_of
-from ..principals import AUDIENCES, LIFETIME
+from ..principals import AUDIENCES, LIFETIME, Principal
 from ..request_body import read_body
 from ..request_values import basic_credentials, parse_form
 from ..threads import Threads
@@ -59,6 +60,48 @@ def audience_of(scope_or_resource: str) -> str | None:
     """The audience that a scope (``https://vault.azure.net/.default``) or resource names."""
     wanted = scope_or_resource.removesuffix("/.default").rstrip("/")
     return next((audience for audience in AUDIENCES if audience == wanted), None)
+
+
+def _proven(cloud: Cloud, app_id: str, secret: str) -> Principal:
+    """The service principal that a client id and a client secret prove. Raises :class:`LoginError`."""
+    tenant = cloud.account.tenant_id
+    principal = cloud.principals.find(app_id=app_id) if app_id else None
+    if principal is None and cloud.directory.application(app_id=app_id) is not None:
+        raise LoginError(
+            401,
+            "invalid_client",
+            7000229,
+            f"The client application {app_id} is missing service principal in the tenant {tenant}. "
+            "See instructions here: https://go.microsoft.com/fwlink/?linkid=2225119",
+        )
+    if principal is None:
+        raise LoginError(
+            400,
+            "unauthorized_client",
+            700016,
+            f"Application with identifier '{app_id}' was not found in the directory '{tenant}'. "
+            "Check AZURE_CLIENT_ID.",
+        )
+    try:
+        cloud.directory.check_secret(principal, secret)
+    except ClientSecretError as error:
+        if error.expired:
+            raise LoginError(
+                401,
+                "invalid_client",
+                7000222,
+                f"The provided client secret keys for app '{app_id}' are expired. Visit the Azure "
+                "portal to create new keys for your app: https://aka.ms/NewClientSecret, or consider "
+                "using certificate credentials for added security: https://aka.ms/certCreds.",
+            ) from None
+        raise LoginError(
+            401,
+            "invalid_client",
+            7000215,
+            "Invalid client secret provided. Ensure the secret being sent in the request is the "
+            f"client secret value, not the client secret ID, for a secret added to app '{app_id}'.",
+        ) from None
+    return principal
 
 
 def login(cloud: Cloud, threads: Threads) -> ASGIApp:  # noqa: C901 (all its routes count)
@@ -146,24 +189,7 @@ def login(cloud: Cloud, threads: Threads) -> ASGIApp:  # noqa: C901 (all its rou
                 "in service principals (client_credentials) only.",
             )
         app_id, secret = _client(form, authorization)
-        principal = cloud.principals.find(app_id=app_id) if app_id else None
-        if principal is None:
-            raise LoginError(
-                400,
-                "unauthorized_client",
-                700016,
-                f"Application with identifier '{app_id}' was not found in the directory "
-                f"'{account.tenant_id}'. Check AZURE_CLIENT_ID.",
-            )
-        if not cloud.principals.check_secret(app_id, secret):
-            raise LoginError(
-                401,
-                "invalid_client",
-                7000215,
-                "Invalid client secret provided. Ensure the secret being sent in the request is "
-                "the client secret value, not the client secret ID, for a secret added to app "
-                f"'{app_id}'.",
-            )
+        principal = _proven(cloud, app_id, secret)
         wanted = form.get("scope") or form.get("resource") or ""
         audience = audience_of(next((s for s in wanted.split() if "://" in s), wanted))
         if audience is None:
