@@ -16,6 +16,7 @@ from azure.mgmt.containerregistrytasks.aio import ContainerRegistryTasksMgmtClie
 
 from helpers.localcloud.cloud import Cloud
 from tests.conftest import LocalCloud
+from tests.resource_manager.deploying import Target
 from tests.tasks.repositories import Repository
 from tests.tasks.running import Registry
 from tests.tasks.test_step_identity import ASK, answers, step, who
@@ -343,6 +344,48 @@ def test_a_run_has_the_identity_that_users_assign(registry: Registry) -> None:
     assert tokens(assigned, forceUpdateTag="4") == [one["properties"]["principalId"]]
 
 
+def test_a_deployment_waits_for_the_run(registry: Registry, local_cloud: LocalCloud) -> None:
+    target = Target(local_cloud, registry.group)
+
+    def template(name: str, command: str) -> dict[str, Any]:
+        return {
+            "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+            "contentVersion": "1.0.0.0",
+            "resources": [
+                {
+                    "type": "Microsoft.ContainerRegistry/registries/taskRuns",
+                    "name": f"{registry.name}/{name}",
+                    "apiVersion": "2019-06-01-preview",
+                    "location": "[resourceGroup().location]",
+                    "properties": {"runRequest": encoded(command)},
+                }
+            ],
+            "outputs": {
+                "status": {
+                    "type": "string",
+                    "value": f"[reference(resourceId('Microsoft.ContainerRegistry/registries/taskRuns',"
+                    f" '{registry.name}', '{name}'), '2019-06-01-preview')"
+                    ".runResult.properties.status]",
+                }
+            },
+        }
+
+    done = target.deploy(template("deployed", "bash sleep 1"))
+    assert done["provisioningState"] == "Succeeded", done
+    assert done["outputs"]["status"]["value"] == "Succeeded"
+    first = registry.call("GET", "/taskRuns/deployed").json()
+    again = target.deploy(template("deployed", "bash sleep 1"))
+    assert again["provisioningState"] == "Succeeded", again
+    same = registry.call("GET", "/taskRuns/deployed").json()
+    assert same["properties"]["runResult"]["name"] == first["properties"]["runResult"]["name"]
+    for name in ("fails", "again"):  # the second one finds the run that has failed
+        failed = target.deploy(template("deploy-fails", "bash exit 3"), name)
+        assert failed["provisioningState"] == "Failed"
+        [detail] = failed["error"]["details"]
+        assert detail["code"] == "ResourceDeploymentFailure"
+        assert "terminal provisioning state 'Failed'" in detail["message"]
+
+
 def test_a_run_that_is_lost_has_failed(registry: Registry, local_cloud: LocalCloud) -> None:
     answer = put(registry, "lost-run", GOOD)
     ended(registry, answer)
@@ -354,7 +397,7 @@ def test_a_run_that_is_lost_has_failed(registry: Registry, local_cloud: LocalClo
     assert shown["provisioningState"] == "Failed"
     assert "runResult" not in shown
     told = registry.call("GET", f"/taskRuns/lost-run/operationStatuses/{run_id(answer)}").json()
-    assert "the run is lost" in told["error"]["message"]
+    assert "The run is lost" in told["error"]["message"]
 
 
 def asynchronous(cloud: LocalCloud) -> dict[str, Any]:

@@ -216,6 +216,14 @@ class Execution:
             return _Going(began, 201, inner=self._nested(one))
         reply = self.put(one, body_of(one))
         going = _Going(began, reply.status)
+        state = ((reply.body or {}).get("properties") or {}).get("provisioningState")
+        if state in ("Failed", "Canceled"):  # as it was before: a task run, whose run is not new
+            raise CloudError(
+                409,
+                "ResourceDeploymentFailure",
+                "The resource write operation failed to complete successfully, because it reached "
+                f"terminal provisioning state '{state}'.",
+            )
         if reply.deferred is not None:
             going.operation = reply.deferred.operation
             going.coming = self.caller.cloud.operations.ending(going.operation)

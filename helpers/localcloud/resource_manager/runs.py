@@ -10,6 +10,7 @@ from ..blobs.account import BlobAccount
 from ..request_values import parse_number
 from ..resource_types import REGISTRY_TYPE
 from ..store import Resource
+from ..tasks import outcomes
 from ..tasks.runs import Run, Runs
 from .routing import Call, Reply, Router, invalid, not_found
 from .run_requests import read_request, task_of
@@ -90,6 +91,7 @@ def update(call: Call) -> Reply:
 def cancel(call: Call) -> Reply:
     """Runs_Cancel."""
     Runs(call.cloud).cancel(_run(call))
+    outcomes.settle(call.cloud)  # of one that waited: it ends here
     return Reply(200)
 
 

@@ -8,11 +8,13 @@ address). How far the run is, the run itself says: nothing of it is kept twice.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from ..cloud import Cloud
 from ..resource_types import TASK_RUN_TYPE
 from ..store import Resource
+from ..tasks.outcomes import KIND, STATES, failure
 from ..tasks.runs import Run, Runs, run_key
 from .deletion import delete
 from .identity import ResourceIdentity, assign
@@ -20,17 +22,12 @@ from .locations import keep_location, location_of
 from .models import Model
 from .operations import RETRY
 from .registries import REGISTRY, of
-from .routing import Call, Reply, Router, invalid, not_found
+from .routing import Call, Deferred, Reply, Router, invalid, not_found
 from .run_requests import mask, read_request, task_of, without_null
 
 _TASK_RUNS = REGISTRY + "/taskRuns"
 _TASK_RUN = _TASK_RUNS + "/{name}"
 _VERSION = "api-version=2025-03-01-preview"
-_STATES = {
-    "Succeeded": "Succeeded",
-    "Canceled": "Canceled",
-    **dict.fromkeys(("Failed", "Error", "Timeout"), "Failed"),
-}
 router = Router()
 
 
@@ -110,7 +107,7 @@ def _written(call: Call, resource: Resource, request: dict[str, Any], tag: str |
         request = before["request"]  # one that was read has lost its secrets
         if before["forceUpdateTag"] == tag:
             call.cloud.store.put(resource)
-            return Reply(200, _shown(call.cloud, resource))
+            return _waiting(Reply(200, _shown(call.cloud, resource)), before["operation"])
     registry = of(call)
     run = Runs(call.cloud).queue(
         registry,
@@ -123,11 +120,20 @@ def _written(call: Call, resource: Resource, request: dict[str, Any], tag: str |
         "request": request,
         "forceUpdateTag": tag,
         "runs": [*before.get("runs", []), run.run_id],
+        "operation": call.cloud.operations.begin(KIND, resource.id, {"run": run.key}).id,
     }
     call.cloud.store.put(resource)
     address = f"https://management.azure.com{resource.id}/operationStatuses/{run.run_id}?{_VERSION}"
     headers = {"Azure-AsyncOperation": address, **RETRY}
-    return Reply(201, _shown(call.cloud, resource), headers)
+    reply = Reply(201, _shown(call.cloud, resource), headers)
+    return _waiting(reply, resource.private["operation"])
+
+
+def _waiting(reply: Reply, operation: str) -> Reply:
+    """A reply that is sent at once, and by which a deployment waits for the run."""
+    if reply.body["properties"]["provisioningState"] in STATES.values():
+        return reply
+    return replace(reply, deferred=Deferred(operation, 0.0, reply))
 
 
 @router.operation("GET", _TASK_RUN, f"{TASK_RUN_TYPE}/read")
@@ -169,15 +175,11 @@ def status(call: Call) -> Reply:
         raise not_found(f"{TASK_RUN_TYPE}/operationStatuses", call.resource_id)
     run = _run(call.cloud, resource, operation)
     state = _state(resource, operation, run)
-    body: dict[str, Any] = {"status": state}
-    if state in ("Failed", "Canceled"):
-        why = run.properties.get("runErrorMessage") if run is not None else "the run is lost."
-        body["error"] = {
-            "code": "ResourceOperationFailure",
-            "message": "The resource operation completed with terminal provisioning state "
-            f"'{state}'. Run ID: {operation}: {why}",
-        }
-    return Reply(200, body, {} if state in _STATES.values() else RETRY)
+    if state not in STATES.values():
+        return Reply(200, {"status": state}, RETRY)
+    error = failure(run)
+    told = {} if error is None else {"error": {"code": error.code, "message": error.message}}
+    return Reply(200, {"status": state, **told})
 
 
 def _run(cloud: Cloud, resource: Resource, run_id: str) -> Run | None:
@@ -187,7 +189,7 @@ def _run(cloud: Cloud, resource: Resource, run_id: str) -> Run | None:
 def _state(resource: Resource, run_id: str, run: Run | None) -> str:
     """The provisioning state, which follows that of the run."""
     going = "Creating" if run_id == resource.private["runs"][0] else "Updating"
-    return _STATES.get(run.status, going) if run is not None else "Failed"
+    return STATES.get(run.status, going) if run is not None else "Failed"
 
 
 def _shown(cloud: Cloud, resource: Resource, *, details: bool = False) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from ..events import ResourceDeleted, RunCancelled, RunQueued
 from ..resource_types import REGISTRY_TYPE
 from ..root_folder import remove_tree
 from ..run_statuses import GOING
+from . import outcomes
 from .agents import Agents
 from .completion import complete
 from .execution.folders import RUNS
@@ -70,6 +71,7 @@ class Worker:
             slow=True,
         )
         outbox.subscribe("runs of deleted registries", {ResourceDeleted: self._forget}, slow=True)
+        outcomes.settle(self._cloud)
         self._dispatch()
 
     def _sweep(self) -> None:
@@ -139,6 +141,7 @@ class Worker:
             with self._lock:
                 self._going.pop(run.key, None)
             self._dispatch()
+            outcomes.settle(self._cloud)
 
     def _cancel(self, event: RunCancelled) -> None:
         with self._lock:
@@ -162,6 +165,7 @@ class Worker:
         for _, _, thread in gone:
             thread.join(10)
         self._runs.sweep(event.resource_id)
+        outcomes.settle(self._cloud)
 
     def _finished(self, run: Run, status: str, message: str) -> bool:
         """Record the end of a run; False when the state cannot be written now."""
