@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -234,8 +235,25 @@ def test_parameters_that_are_missing() -> None:
     assert (
         planned(parameters={"a": {"type": "string", "nullable": True}}).scope.parameter("a") is None
     )
-    with pytest.raises(CloudError, match="references to a key vault's secret"):
-        planned(parameters={"a": {"type": "string"}}, given={"a": {"reference": {"keyVault": {}}}})
+
+
+def test_a_parameter_that_is_a_reference_is_asked_for_and_shown_as_one() -> None:
+    reference = {"keyVault": {"id": "/x"}, "secretName": "word"}
+    asked: list[tuple[str, Any]] = []
+
+    def secret(name: str, wanted: Any) -> str:
+        asked.append((name, wanted))
+        return "shibboleth"
+
+    declared = template(parameters={"First": {"type": "string"}, "b": {"type": "int"}})
+    given = {"first": {"reference": reference}, "b": {"value": 1}}
+    found = plan(declared, given, replace(PLACE, secret=secret))
+    assert found.scope.parameter("FIRST") == "shibboleth"
+    assert asked == [("First", reference)]
+    assert found.parameters == {
+        "First": {"type": "String", "reference": reference},
+        "b": {"type": "Int", "value": 1},
+    }
 
 
 TYPES = {

@@ -224,6 +224,15 @@ def test_a_secret_ends(local_cloud: LocalCloud, az: Az, name: str) -> None:
     assert told(secret(timedelta(days=2), timedelta(days=1)))[:2] == (400, "Request_BadRequest")
 
 
+def test_a_login_with_a_certificate_says_that_it_is_missing(local_cloud: LocalCloud) -> None:
+    answer = local_cloud.http().post(
+        f"https://login.microsoftonline.com/{local_cloud.account.tenant_id}/oauth2/v2.0/token",
+        data={"grant_type": "client_credentials", "client_id": "a", "client_assertion": "b"},
+    )
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client")
+    assert "with client secrets (--password)" in answer.json()["error_description"]
+
+
 def test_what_is_no_user_says_so(az: Az) -> None:
     shown = az.refused("ad", "signed-in-user", "show")
     assert "/me request is only valid with delegated authentication flow" in shown

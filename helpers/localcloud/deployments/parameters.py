@@ -79,7 +79,7 @@ def read(
     for name in declared:
         key = key_of(passed, name)
         if key is not None:
-            values[name.lower()] = _given(name, passed[key])
+            values[name.lower()] = _given(name, passed[key], scope)
 
     def parameter(name: str) -> Any:
         return _default(name, whole, values, inside)
@@ -93,11 +93,15 @@ def read(
     return values
 
 
-def _given(name: str, wrapped: Any) -> Any:
-    if isinstance(wrapped, dict) and wrapped.get("reference") is not None:
-        raise CloudError.not_implemented(
-            f"parameters that are references to a key vault's secret ('{name}')"
-        )
+def reference_of(wrapped: Any) -> Any:
+    """The reference to a vault's secret that a parameter is given as; None for a value."""
+    return wrapped.get("reference") if isinstance(wrapped, dict) else None
+
+
+def _given(name: str, wrapped: Any, scope: Scope) -> Any:
+    reference = reference_of(wrapped)
+    if reference is not None and scope.place.secret is not None:
+        return scope.place.secret(name, reference)
     if not isinstance(wrapped, dict) or "value" not in wrapped:
         raise TemplateError(
             f"The request content was invalid and could not be deserialized: the parameter '{name}' "
@@ -208,14 +212,19 @@ def _check_inside(
 
 
 def shown(
-    declared: Mapping[str, Any], definitions: Mapping[str, Any], values: Mapping[str, Any]
+    declared: Mapping[str, Any],
+    definitions: Mapping[str, Any],
+    values: Mapping[str, Any],
+    references: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The parameters as a deployment shows them: no secure value."""
+    """The parameters as a deployment shows them: no secure value, and the reference of a secret."""
     described: dict[str, Any] = {}
     for name, definition in declared.items():
         kind = kind_of(complete(definition, definitions))
         described[name] = {"type": _TYPES.get(kind, kind.capitalize())}
-        if kind not in SECURE:
+        if name.lower() in references:
+            described[name]["reference"] = references[name.lower()]
+        elif kind not in SECURE:
             described[name]["value"] = values.get(name.lower())
     return described
 

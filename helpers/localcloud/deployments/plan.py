@@ -26,6 +26,7 @@ class Plan:
     scope: Scope = field(repr=False)
     values: dict[str, Any] = field(repr=False)
     graph: Graph
+    references: dict[str, Any] = field(default_factory=dict)  # of parameters, to secrets
 
     @property
     def resources(self) -> list[Declared]:
@@ -35,7 +36,8 @@ class Plan:
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters as the deployment shows them."""
-        return parameters.shown(self.template.parameters, self.template.definitions, self.values)
+        declared, definitions = self.template.parameters, self.template.definitions
+        return parameters.shown(declared, definitions, self.values, self.references)
 
 
 def plan(document: Any, given: Any, place: Place, budget: Budget | None = None) -> Plan:
@@ -64,7 +66,11 @@ def plan(document: Any, given: Any, place: Place, budget: Budget | None = None) 
         variables = Variables(found, lambda: holder[0])
         holder.append(replace(scope, parameter=parameter, variable=variables))
         _evaluate_variables(found, variables)
-        return planned(found, values, holder[0], place.id)
+        made = planned(found, values, holder[0], place.id)
+        for name, wrapped in (given or {}).items():
+            if parameters.reference_of(wrapped) is not None:
+                made.references[name.lower()] = wrapped["reference"]
+        return made
 
 
 def outer(document: Any, scope: Scope, base: str) -> Plan:

@@ -19,6 +19,7 @@ class Place:
     tenant_id: str
     deployer: Mapping[str, str]
     deployment: Mapping[str, Any]
+    secret: Callable[[str, Any], str] | None = None  # of a parameter, and its reference to a vault
 
     @property
     def id(self) -> str:

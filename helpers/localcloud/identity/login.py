@@ -188,6 +188,14 @@ def login(cloud: Cloud, threads: Threads) -> ASGIApp:  # noqa: C901 (all its rou
                 f"The app requested an unsupported grant type '{grant}'. The local cloud signs "
                 "in service principals (client_credentials) only.",
             )
+        if "client_assertion" in form:
+            raise LoginError(
+                400,
+                "invalid_client",
+                700027,
+                "The local cloud signs in service principals with client secrets (--password), not "
+                "with certificates or federated tokens (client_assertion).",
+            )
         app_id, secret = _client(form, authorization)
         principal = _proven(cloud, app_id, secret)
         wanted = form.get("scope") or form.get("resource") or ""

@@ -10,6 +10,7 @@ from ..principals import VAULT, Principal, TokenError
 from ..resource_types import VAULT_TYPE
 from ..store import Resource
 
+_ARM = "797f4846-ba00-4fd7-ba43-dac1f8f63013"  # the application id of Azure Resource Manager
 _ADDRESS = ipaddress.ip_address("127.0.0.1")  # from where everybody asks
 _DATA_ACTIONS = {  # learn.microsoft.com, Key Vault data actions
     "get": "getSecret/action",
@@ -100,6 +101,25 @@ def check(
         "https://go.microsoft.com/fwlink/?linkid=2125287",
         headers={"innererror": "AccessDenied"},
     )
+
+
+def check_template(cloud: Cloud, vault: Resource) -> None:
+    """Raise 403 Forbidden unless Azure Resource Manager may read secrets for a deployment.
+
+    It is a trusted service, which networks that may not ask do not stop, unless the vault says so.
+    """
+    tenant = cloud.account.tenant_id
+    caller = f"name=ARM;tid={tenant};appid={_ARM};iss={cloud.principals.issuer}"
+    place = f"{vault.name};location={vault.body['location']}"
+    if not vault.properties.get("enabledForTemplateDeployment"):
+        raise CloudError(
+            403,
+            "Forbidden",
+            f"Access denied to first party service.\r\nCaller: {caller}\r\nVault: {place}",
+            headers={"innererror": "AccessDenied"},
+        )
+    if (vault.properties.get("networkAcls") or {}).get("bypass") == "None":
+        _check_network(vault, caller, place)
 
 
 def _check_network(vault: Resource, caller: str, place: str) -> None:

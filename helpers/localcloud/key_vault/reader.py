@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from ..cloud import Cloud
 from ..principals import Principal
-from .access import check, vault_of
+from ..store import Resource
+from .access import check, check_template, vault_of
 from .secrets import Secrets
 
 _URL = re.compile(
@@ -40,3 +41,13 @@ def read(cloud: Cloud, principal: Principal, vault: str, name: str, version: str
     found = vault_of(cloud, vault)
     check(cloud, found, principal, "get", name)
     return str(Secrets(cloud).get(found, {"name": name, "version": version}, {})["value"])
+
+
+def read_for_template(cloud: Cloud, vault: Resource, name: str, version: str = "") -> str:
+    """The value of a secret, as Azure Resource Manager reads it for a deployment.
+
+    Raises :class:`..errors.CloudError`: 403 where the vault is not enabled for that, or its networks
+    let no service by, 404 for a secret that there is not.
+    """
+    check_template(cloud, vault)
+    return str(Secrets(cloud).get(vault, {"name": name, "version": version}, {})["value"])

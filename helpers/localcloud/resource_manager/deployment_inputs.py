@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from ..errors import CloudError
 from ..principals import Principal
 from .composition import send
 from .routing import Reply
+from .template_secrets import secret_of
 
 WRITE = "Microsoft.Resources/deployments/write"
 _NOT_SENT = {
@@ -119,6 +121,7 @@ def place_of(caller: Caller, base: str, name: str, given: Any) -> Place:
             "tenantId": account.tenant_id,
             "userPrincipalName": "",
         },
+        secret=functools.partial(secret_of, cloud, caller.principal),
         deployment={
             "name": name,
             "properties": {
