@@ -29,10 +29,10 @@ def scopes_above(scope: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Grant:
-    """A role that somebody holds, and the condition of its assignment."""
+    """A role that somebody holds, with its conditions and those of its assignment."""
 
     role: Role
-    condition: Condition | None
+    conditions: tuple[Condition, ...]
 
     def allows(
         self, action: str, *, data: bool = False, attributes: Mapping[str, str] | None = None
@@ -40,7 +40,7 @@ class Grant:
         """Whether it allows an action whose request has these attributes (``role_conditions``)."""
         if not self.role.allows(action, data=data):
             return False
-        return self.condition is None or self.condition(action, attributes or {})
+        return all(condition(action, attributes or {}) for condition in self.conditions)
 
 
 class Permissions:
@@ -83,8 +83,8 @@ class Permissions:
         if role is None:
             return None
         try:
-            text = properties.get("condition")
-            return Grant(role, parse_condition(text) if text else None)
+            texts = (role.condition, properties.get("condition"))
+            return Grant(role, tuple(parse_condition(text) for text in texts if text))
         except ConditionError as error:  # of another version of the local cloud: it gives no rights
             log.error("%s gives no rights, by its condition: %s", assignment.id, error)
             return None

@@ -25,6 +25,7 @@ class Role:
     not_data_actions: tuple[str, ...] = ()
     assignable_scopes: tuple[str, ...] = ("/",)
     custom: bool = False
+    condition: str = ""  # of all its assignments, beside their own
 
     def allows(self, action: str, *, data: bool) -> bool:
         """Whether the role allows the control-plane (or data-plane) ``action``."""
@@ -35,6 +36,7 @@ class Role:
 
     def properties(self) -> dict[str, Any]:
         """The definition as Azure Resource Manager shows it."""
+        narrowed = {"condition": self.condition, "conditionVersion": "2.0"}
         return {
             "roleName": self.name,
             "type": "CustomRole" if self.custom else "BuiltInRole",
@@ -46,6 +48,7 @@ class Role:
                     "notActions": list(self.not_actions),
                     "dataActions": list(self.data_actions),
                     "notDataActions": list(self.not_data_actions),
+                    **(narrowed if self.condition else {}),
                 }
             ],
         }
@@ -64,6 +67,7 @@ def custom_role(guid: str, properties: Mapping[str, Any]) -> Role:
         not_data_actions=tuple(permission["notDataActions"]),
         assignable_scopes=tuple(properties["assignableScopes"]),
         custom=True,
+        condition=permission.get("condition") or "",
     )
 
 

@@ -40,10 +40,10 @@ _OPERATIONS = [
         ("POST", rf"/secrets/{_NAME}/backup/?", "backup", "backup"),
         ("GET", rf"/secrets/{_NAME}(?:/(?P<version>[^/]*))?", "get", "get"),
         ("PUT", rf"/secrets/{_NAME}/?", "set", "set"),
-        ("PATCH", rf"/secrets/{_NAME}(?:/(?P<version>[^/]*))?", "set", "update"),
+        ("PATCH", rf"/secrets/{_NAME}(?:/(?P<version>[^/]*))?", "update", "update"),
         ("DELETE", rf"/secrets/{_NAME}/?", "delete", "delete"),
         ("GET", r"/deletedsecrets/?", "list", "list_deleted"),
-        ("GET", rf"/deletedsecrets/{_NAME}/?", "get", "get_deleted"),
+        ("GET", rf"/deletedsecrets/{_NAME}/?", "get deleted", "get_deleted"),
         ("POST", rf"/deletedsecrets/{_NAME}/recover/?", "recover", "recover"),
         ("DELETE", rf"/deletedsecrets/{_NAME}/?", "purge", "purge"),
     )

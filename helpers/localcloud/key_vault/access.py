@@ -14,14 +14,17 @@ _ARM = "797f4846-ba00-4fd7-ba43-dac1f8f63013"  # the application id of Azure Res
 _ADDRESS = ipaddress.ip_address("127.0.0.1")  # from where everybody asks
 _DATA_ACTIONS = {  # learn.microsoft.com, Key Vault data actions
     "get": "getSecret/action",
+    "get deleted": "readMetadata/action",  # it shows no value
     "list": "readMetadata/action",
     "set": "setSecret/action",
+    "update": "update/action",
     "delete": "delete",
     "recover": "recover/action",
     "purge": "purge/action",
     "backup": "backup/action",
     "restore": "restore/action",
 }
+_OF_POLICIES = {"get deleted": "get", "update": "set"}  # an access policy knows fewer permissions
 
 
 def authenticate(cloud: Cloud, authorization: str | None) -> Principal:
@@ -85,6 +88,7 @@ def check(
             f"Vault: {place}\r\n",
             headers={"innererror": "ForbiddenByRbac"},
         )
+    permission = _OF_POLICIES.get(permission, permission)
     for policy in vault.properties["accessPolicies"]:
         if policy.get("applicationId"):
             continue  # of an application on behalf of a user: there are none

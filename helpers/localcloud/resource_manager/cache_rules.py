@@ -109,9 +109,9 @@ def remove(call: Call) -> Reply:
     return children.deleted(call)
 
 
-router.operation("GET", _RULE + "/operationStatuses/{operation}", f"{CACHE_RULE_TYPE}/read")(
-    children.status
-)
+router.operation(
+    "GET", _RULE + "/operationStatuses/{operation}", f"{CACHE_RULE_TYPE}/operationStatuses/read"
+)(children.status)
 
 
 def _source(given: str | None) -> RepositoryPattern:

@@ -107,9 +107,9 @@ def remove(call: Call) -> Reply:
     return children.deleted(call)
 
 
-router.operation("GET", _SET + "/operationStatuses/{operation}", f"{CREDENTIAL_SET_TYPE}/read")(
-    children.status
-)
+router.operation(
+    "GET", _SET + "/operationStatuses/{operation}", f"{CREDENTIAL_SET_TYPE}/operationStatuses/read"
+)(children.status)
 
 
 def _credentials(given: list[AuthCredential] | None) -> list[dict[str, str]]:

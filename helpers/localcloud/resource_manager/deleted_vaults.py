@@ -11,7 +11,7 @@ from ..key_vault.secrets import forget_vault
 from ..resource_types import DELETED_VAULT_TYPE, VAULT_TYPE
 from ..store import Resource
 from .deletion import delete
-from .routing import Call, Reply, Router, authorize
+from .routing import Call, Reply, Router
 
 _PROVIDER = "/subscriptions/{subscription}/providers/Microsoft.KeyVault"
 _DELETED = _PROVIDER + "/locations/{location}/deletedVaults/{vault}"
@@ -84,7 +84,7 @@ def _tombstone(call: Call) -> Resource:
     )
 
 
-@router.operation("GET", _DELETED, f"{DELETED_VAULT_TYPE}/read")
+@router.operation("GET", _DELETED, "Microsoft.KeyVault/locations/deletedVaults/read")
 def get_deleted(call: Call) -> Reply:
     """Vaults_GetDeleted."""
     return Reply(200, _tombstone(call).body)
@@ -104,11 +104,11 @@ def list_deleted_hsms(_: Call) -> Reply:
     return Reply(200, {"value": []})
 
 
-@router.operation("POST", _DELETED + "/purge", "")
+@router.operation(
+    "POST", _DELETED + "/purge", "Microsoft.KeyVault/locations/deletedVaults/purge/action"
+)
 def purge(call: Call) -> Reply:
     """Vaults_PurgeDeleted: the vault and its secrets are gone for good."""
-    action = "Microsoft.KeyVault/locations/deletedVaults/purge/action"
-    authorize(call.cloud, call.principal, action, call.cloud.subscription)
     tombstone = _tombstone(call)
     if tombstone.properties["purgeProtectionEnabled"]:
         raise CloudError(

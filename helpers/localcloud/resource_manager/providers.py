@@ -9,7 +9,7 @@ from ..cloud import Cloud
 from ..errors import CloudError
 from ..regions import LOCATIONS
 from ..resource_types import NAMESPACES, types_of
-from .routing import Call, Reply, Router
+from .routing import Call, Reply, Router, authorize
 
 router = Router()
 _PROVIDERS = "/subscriptions/{subscription}/providers"
@@ -61,4 +61,6 @@ def get(call: Call) -> Reply:
 @router.operation("POST", _PROVIDER + "/register", "")
 def register(call: Call) -> Reply:
     """Providers_Register: it is registered already."""
+    action = f"{call.params['namespace']}/register/action"
+    authorize(call.cloud, call.principal, action, call.cloud.subscription)
     return Reply(200, _render(call.cloud, _find(call)))

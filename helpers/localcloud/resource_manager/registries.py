@@ -130,7 +130,11 @@ def of(call: Call) -> Resource:
     )
 
 
-@router.operation("POST", _SUBSCRIPTION + "/checkNameAvailability", f"{REGISTRY_TYPE}/read")
+@router.operation(
+    "POST",
+    _SUBSCRIPTION + "/checkNameAvailability",
+    "Microsoft.ContainerRegistry/checkNameAvailability/read",
+)
 def check_name_availability(call: Call) -> Reply:
     """Registries_CheckNameAvailability."""
     name = str(call.body.get("name", ""))

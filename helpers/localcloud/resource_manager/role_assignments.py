@@ -15,13 +15,12 @@ from ..role_conditions import (
     PRINCIPAL,
     PRINCIPAL_TYPE,
     ROLE,
-    ConditionError,
-    parse_condition,
 )
 from ..role_definitions import Role
 from ..store import Resource
 from .filters import conditions
 from .models import Lacking, Model
+from .role_assignment_conditions import CONDITION_VERSION, check_condition
 from .role_definitions import find_role
 from .routing import Call, Reply, Router, invalid
 from .scopes import everywhere, scope_of
@@ -36,7 +35,6 @@ _ATTRIBUTES = {
     "principalId": PRINCIPAL,
     "principalType": PRINCIPAL_TYPE,
 }
-_CONDITION_VERSION = "2.0"
 _LONGEST_DESCRIPTION = 2048  # characters: Azure's limit of 2 KB
 router = Router()
 
@@ -111,7 +109,7 @@ def create(call: Call, body: Assignment) -> Reply:
             "principalType": given.principal_type or _SERVICE_PRINCIPAL,
             "scope": scope,
             "condition": given.condition or None,
-            "conditionVersion": _CONDITION_VERSION if given.condition else None,
+            "conditionVersion": CONDITION_VERSION if given.condition else None,
             "description": given.description,
             "createdBy": existing.properties.get("createdBy") if existing else by,
             "updatedBy": by,
@@ -140,24 +138,7 @@ def _check_given(given: AssignmentProperties) -> None:
         )
     if len(given.description or "") > _LONGEST_DESCRIPTION:
         raise invalid(f"The description has more than {_LONGEST_DESCRIPTION} characters.")
-    if given.condition_version not in (None, "", _CONDITION_VERSION):
-        raise invalid(
-            f"The condition version '{given.condition_version}' is not supported: it is "
-            f"{_CONDITION_VERSION}."
-        )
-    if given.condition_version and not given.condition:
-        raise invalid("A condition version was given, and no condition.")
-    if given.condition:
-        _check_condition(given.condition)
-
-
-def _check_condition(text: str) -> None:
-    try:
-        parse_condition(text)
-    except ConditionError as error:
-        if error.lacking:
-            raise CloudError.not_implemented(error.lacking) from None
-        raise invalid(f"The given role assignment condition is invalid. {error}") from None
+    check_condition(given.condition, given.condition_version)
 
 
 def _existing(call: Call, scope: str, principal_id: str, held: Role) -> Resource | None:

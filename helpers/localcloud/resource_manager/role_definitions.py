@@ -18,7 +18,8 @@ from ..resource_types import ASSIGNMENT_TYPE, DEFINITION_TYPE
 from ..role_definitions import Role
 from ..store import Resource
 from .filters import conditions
-from .models import Lacking, Model
+from .models import Model
+from .role_assignment_conditions import check_condition
 from .routing import Call, Reply, Router, authorize_linked, invalid, not_linked
 from .scopes import everywhere, scope_of
 
@@ -38,8 +39,8 @@ class Permission(Model):
     not_actions: list[str] | None = None
     data_actions: list[str] | None = None
     not_data_actions: list[str] | None = None
-    condition: Lacking | None = None
-    condition_version: Lacking | None = None
+    condition: str | None = None
+    condition_version: str | None = None
 
 
 class DefinitionProperties(Model):
@@ -224,7 +225,7 @@ def _scopes(call: Call, given: list[str]) -> list[str]:
     return found
 
 
-def _permission(given: list[Permission]) -> dict[str, list[str]]:
+def _permission(given: list[Permission]) -> dict[str, Any]:
     if len(given) != 1:
         raise invalid("The permissions of a role are a list of exactly one permission.")
     [one] = given
@@ -243,7 +244,8 @@ def _permission(given: list[Permission]) -> dict[str, list[str]]:
                 f"'{action}' does not match any of the actions supported by the providers.",
                 "InvalidActionOrNotAction",
             )
-    return found
+    check_condition(one.condition, one.condition_version)
+    return {**found, **({"condition": one.condition} if one.condition else {})}
 
 
 def _assigned(cloud: Cloud, guid: str) -> list[str]:

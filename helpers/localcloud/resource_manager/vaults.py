@@ -166,7 +166,10 @@ def remove(call: Call) -> Reply:
 
 
 @router.operation(
-    "POST", _PROVIDER + "/checkNameAvailability", f"{VAULT_TYPE}/read", NameAvailability
+    "POST",
+    _PROVIDER + "/checkNameAvailability",
+    "Microsoft.KeyVault/checkNameAvailability/read",
+    NameAvailability,
 )
 def check_name_availability(call: Call, given: NameAvailability) -> Reply:
     """Vaults_CheckNameAvailability."""

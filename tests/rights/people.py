@@ -1,0 +1,92 @@
+"""Real principals of a running local cloud, each with one role of the subscription, and their tokens."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+
+from helpers.localcloud.built_in_roles import ROLES as BUILT_IN
+from helpers.localcloud.principals import Principals
+from helpers.localcloud.store import Store
+from tests.conftest import LocalCloud
+from tests.registry.places import Place
+
+ARM = "https://management.azure.com"
+NOBODY = "nobody"
+
+
+@dataclass
+class Person:
+    """A principal, and what it signs in with."""
+
+    object_id: str
+    app_id: str
+    secret: str
+    tokens: dict[str, str] = field(default_factory=dict)
+
+
+class People:
+    """A cloud with a registry, and a principal for each role that is asked for."""
+
+    def __init__(self, cloud: LocalCloud) -> None:
+        self.cloud = cloud
+        self.place = Place(cloud)
+        self.group = f"{cloud.subscription}/resourceGroups/{self.place.group}"
+        self.store = Store(cloud.home / "state.db")
+        self.principals = Principals(
+            self.store, cloud.account.tenant_id, cloud.home / "signing-key.pem"
+        )
+        self.http = cloud.http()
+        self._people: dict[str, Person] = {}
+        self._guids = {role.name: role.guid for role in BUILT_IN}
+
+    def person(self, role: str) -> Person:
+        """Somebody with the role of that name at the subscription; NOBODY has none."""
+        if role not in self._people:
+            secret = uuid.uuid4().hex
+            made = self.principals.add(f"person-{secret[:8]}", secret=secret)
+            self._people[role] = Person(made.object_id, made.app_id, secret)
+            if role != NOBODY:
+                guid = self._guids[role]
+                definition = f"/providers/Microsoft.Authorization/roleDefinitions/{guid}"
+                properties = {"roleDefinitionId": definition, "principalId": made.object_id}
+                path = f"/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
+                answer = self.http.put(
+                    f"{ARM}{self.cloud.subscription}{path}",
+                    params={"api-version": "2022-04-01"},
+                    json={"properties": properties},
+                    headers={"Authorization": f"Bearer {self.cloud.token()}"},
+                    timeout=30,
+                )
+                assert answer.status_code == 201, answer.text
+        return self._people[role]
+
+    def bearer(self, person: Person, audience: str = ARM) -> dict[str, str]:
+        """The header that proves a person to a service."""
+        if audience not in person.tokens:
+            tenant = self.cloud.account.tenant_id
+            form = {
+                "grant_type": "client_credentials",
+                "client_id": person.app_id,
+                "client_secret": person.secret,
+                "scope": f"{audience}/.default",
+            }
+            url = f"https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token"
+            answer = self.http.post(url, data=form, timeout=30)
+            person.tokens[audience] = answer.json()["access_token"]
+        return {"Authorization": f"Bearer {person.tokens[audience]}"}
+
+    def ask(self, method: str, url: str, **more: Any) -> requests.Response:
+        """One request over the connection that all use."""
+        return self.http.request(method, url, timeout=30, **more)
+
+
+def people(cloud: LocalCloud) -> Iterator[People]:
+    """The people of a module."""
+    made = People(cloud)
+    yield made
+    made.store.close()

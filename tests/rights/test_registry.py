@@ -1,0 +1,272 @@
+"""Every role, token and user at every operation of a registry, in both modes, against the documentation.
+
+The operations are those that the service has: one without a row is a failure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from helpers.localcloud.registry.service import _BLOCKING, _STREAMING
+from tests.conftest import LocalCloud
+from tests.registry.places import Place
+
+from .people import ARM, NOBODY, People
+from .roles import ROLES, named
+
+_ACR = "https://learn.microsoft.com/azure/container-registry"
+# How each operation is named in a scope: Azure/acr, docs/AAD-OAuth.md and docs/Token-BasicAuth.md.
+OAUTH = "https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md"
+ROLES_PAGE = f"{_ACR}/container-registry-rbac-built-in-roles-directory-reference"
+ABAC_PAGE = f"{_ACR}/container-registry-rbac-abac-repository-permissions"
+TOKENS_PAGE = f"{_ACR}/container-registry-token-based-repository-permissions"
+ADMIN_PAGE = f"{_ACR}/container-registry-authentication#admin-account"
+LOG_IN, LIST = "log in", "list"
+PULL, PUSH, DELETE = "pull", "push", "delete"
+READ, WRITE = "metadata_read", "metadata_write"
+
+OPERATIONS: dict[str, str] = {
+    "GET /v2/": LOG_IN,
+    "HEAD /v2/": LOG_IN,
+    "GET /v2/_catalog": LIST,
+    "GET /v2/*/tags/list": PULL,
+    "GET /v2/*/referrers/*": PULL,
+    "GET /v2/*/manifests/*": PULL,
+    "HEAD /v2/*/manifests/*": PULL,
+    "PUT /v2/*/manifests/*": PUSH,
+    "DELETE /v2/*/manifests/*": DELETE,
+    "GET /v2/*/blobs/*": PULL,
+    "HEAD /v2/*/blobs/*": PULL,
+    "DELETE /v2/*/blobs/*": DELETE,
+    "POST /v2/*/blobs/uploads/": PUSH,
+    "GET /v2/*/blobs/uploads/*": PUSH,
+    "PATCH /v2/*/blobs/uploads/*": PUSH,
+    "PUT /v2/*/blobs/uploads/*": PUSH,
+    "DELETE /v2/*/blobs/uploads/*": PUSH,
+    "GET /acr/v1/_catalog": LIST,
+    "GET /acr/v1/*": READ,
+    "PATCH /acr/v1/*": WRITE,
+    "DELETE /acr/v1/*": DELETE,
+    "GET /acr/v1/*/_tags": READ,
+    "GET /acr/v1/*/_tags/*": READ,
+    "PATCH /acr/v1/*/_tags/*": WRITE,
+    "DELETE /acr/v1/*/_tags/*": DELETE,
+    "GET /acr/v1/*/_manifests": READ,
+    "GET /acr/v1/*/_manifests/*": READ,
+    "PATCH /acr/v1/*/_manifests/*": WRITE,
+    "GET /oauth2/token": LOG_IN,
+    "POST /oauth2/token": LOG_IN,
+    "POST /oauth2/exchange": LOG_IN,
+}
+_PULLS = {LOG_IN, PULL, READ}
+_ALL = {LOG_IN, PULL, PUSH, DELETE, READ, WRITE, LIST}
+
+
+def _of(rows: dict[str, set[str]]) -> dict[str, set[str]]:
+    return {role: what for roles, what in rows.items() for role in named(roles)}
+
+
+# Where roles are for registries. What ends with /read has registries/pull/read as well.
+BY_REGISTRY = _of(
+    {
+        "own con": _ALL,
+        "rea rba uaa pull imp": _PULLS | {LIST},
+        "push": _PULLS | {LIST, PUSH, WRITE},
+        "del": {LOG_IN, DELETE},
+    }
+)
+# Where they are for repositories: the others have no data actions.
+BY_REPOSITORY = _of(
+    {
+        "rre": _PULLS,
+        "rwr": _PULLS | {PUSH, WRITE},
+        "rco": _PULLS | {PUSH, WRITE, DELETE},
+        "lst": {LOG_IN, LIST},
+        "imp": _PULLS | {LIST},
+    }
+)
+MODES = {
+    "LegacyRegistryPermissions": (BY_REGISTRY, ROLES_PAGE),
+    "AbacRepositoryPermissions": (BY_REPOSITORY, ABAC_PAGE),
+}
+TOKENS = {  # the actions of a scope map
+    "content/read": {LOG_IN, PULL},
+    "content/write": {LOG_IN, PUSH},
+    "content/delete": {LOG_IN, DELETE},
+    "metadata/read": {LOG_IN, READ},
+    "metadata/write": {LOG_IN, WRITE},
+}
+
+
+def key(method: str, pattern: str) -> str:
+    """An operation as it is above: the first of the addresses that it has."""
+    first = pattern.partition("|")[0].replace("/?", "/")
+    return f"{method} {re.sub(r'[(][?]P<[a-z]+>[^()]*[)]', '*', first)}"
+
+
+ROUTES = [key(method, pattern) for method, pattern, _ in (*_BLOCKING, *_STREAMING)]
+
+
+def path(operation: str) -> str:
+    """An address of the operation, in a repository where there is nothing."""
+    where = operation.partition(" ")[2]
+    nothing = f"sha256:{'0' * 64}"
+    for kind, name in (("manifests", nothing), ("blobs", nothing), ("referrers", nothing)):
+        where = where.replace(f"/{kind}/*", f"/{kind}/{name}")
+    return where.replace("/_tags/*", "/_tags/none").replace("*", "rights/none", 1).replace("*", "1")
+
+
+class Registries(People):
+    """A registry of each mode."""
+
+    def __init__(self, cloud: LocalCloud) -> None:
+        super().__init__(cloud)
+        self.places = {"LegacyRegistryPermissions": self.place}
+        self.places["AbacRepositoryPermissions"] = Place(cloud)
+        for mode, place in self.places.items():
+            answer = self.http.patch(
+                f"{ARM}{cloud.subscription}/resourceGroups/{place.group}/providers/"
+                f"Microsoft.ContainerRegistry/registries/{place.name}",
+                params={"api-version": "2025-11-01"},
+                json={"properties": {"roleAssignmentMode": mode, "adminUserEnabled": True}},
+                headers={"Authorization": f"Bearer {cloud.token()}"},
+                timeout=30,
+            )
+            assert answer.status_code == 200, answer.text
+
+    def told(
+        self, place: Place, operation: str, user: tuple[str, str] | None, entra: str = ""
+    ) -> requests.Response:
+        """What the registry answers to a user (name and password), or who an Entra token proves."""
+        method, where = operation.partition(" ")[0], path(operation)
+        form: dict[str, str] | None = None
+        params = {"service": place.server} if where == "/oauth2/token" and method == "GET" else None
+        if operation == "POST /oauth2/exchange":
+            form = {"grant_type": "access_token", "service": place.server, "access_token": entra}
+        elif operation == "POST /oauth2/token":
+            name, password = user or ("", "")
+            form = {"grant_type": "password", "service": place.server}
+            form |= {"username": name, "password": password}
+        return self.ask(
+            method,
+            f"https://{place.server}{where}",
+            params=params,
+            data=form,
+            json={} if method in ("PATCH", "PUT") and "uploads" not in where else None,
+            auth=user,
+        )
+
+    def allowed(
+        self, place: Place, user: tuple[str, str] | None, entra: str = ""
+    ) -> dict[str, bool]:
+        """Whether each operation is allowed."""
+        found = {}
+        for operation in ROUTES:
+            if operation == "POST /oauth2/exchange" and not entra:
+                continue  # it is for whoever Entra knows
+            answer = self.told(place, operation, user, entra)
+            assert answer.status_code not in (403, 500, 501), answer.text
+            found[operation] = answer.status_code != 401
+            if answer.status_code == 401 and operation.partition(" ")[0] != "HEAD":
+                assert answer.json()["errors"][0]["code"] == "UNAUTHORIZED", operation
+        return found
+
+
+@pytest.fixture(scope="module")
+def world(local_cloud: LocalCloud) -> Iterator[Registries]:
+    made = Registries(local_cloud)
+    yield made
+    made.store.close()
+
+
+def expected(found: dict[str, bool], allowed: set[str]) -> dict[str, bool]:
+    return {operation: OPERATIONS[operation] in allowed for operation in found}
+
+
+def test_every_operation_has_a_row_and_every_row_is_one() -> None:
+    assert set(ROUTES) == set(OPERATIONS)
+    assert len(set(ROUTES)) == len(ROUTES)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("role", [*ROLES, NOBODY])
+def test_a_role_allows_what_is_documented_and_nothing_else(
+    world: Registries, role: str, mode: str
+) -> None:
+    person = world.person(ROLES.get(role, NOBODY))
+    world.bearer(person)
+    found = world.allowed(world.places[mode], (person.app_id, person.secret), person.tokens[ARM])
+    rows, page = MODES[mode]
+    assert found == expected(found, rows.get(role, set())), page
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("action", TOKENS)
+def test_a_token_allows_what_its_scope_map_says(world: Registries, action: str, mode: str) -> None:
+    place = world.places[mode]
+    name = action.replace("/", "-")
+    for number, pattern in enumerate(("rights/none", "rights/*", "*")):
+        user = place.token(f"{name}-{number}", f"repositories/{pattern}/{action}")
+        found = world.allowed(place, user)
+        assert found == expected(found, TOKENS[action]), TOKENS_PAGE
+    for number, pattern in enumerate(("rights", "rights/none/*", "other/*")):
+        user = place.token(f"{name}-of-others-{number}", f"repositories/{pattern}/{action}")
+        found = world.allowed(place, user)
+        assert found == expected(found, {LOG_IN}), TOKENS_PAGE
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_admin_may_do_everything_and_who_is_unknown_nothing(
+    world: Registries, mode: str
+) -> None:
+    place = world.places[mode]
+    path = (
+        f"{ARM}{world.cloud.subscription}/resourceGroups/{place.group}/providers/"
+        f"Microsoft.ContainerRegistry/registries/{place.name}/listCredentials"
+    )
+    header = {"Authorization": f"Bearer {world.cloud.token()}"}
+    answer = world.http.post(path, params={"api-version": "2025-11-01"}, headers=header, timeout=30)
+    admin = answer.json()
+    found = world.allowed(place, (admin["username"], admin["passwords"][0]["value"]))
+    assert found == expected(found, _ALL), ADMIN_PAGE
+    disabled = place.token("disabled", "repositories/*/content/read", status="disabled")
+    for user in (None, ("nobody", "nothing"), (admin["username"], "wrong"), disabled):
+        found = world.allowed(place, user)
+        assert found == expected(found, set()), OAUTH
+
+
+def test_a_token_has_other_rights_when_its_scope_map_is_changed_or_it_has_another(
+    world: Registries,
+) -> None:
+    place = world.place
+    user = place.token("changing", "repositories/rights/*/content/read")
+    registry = (
+        f"{ARM}{world.cloud.subscription}/resourceGroups/{place.group}/providers/"
+        f"Microsoft.ContainerRegistry/registries/{place.name}"
+    )
+    changes: tuple[tuple[str, dict[str, Any], set[str]], ...] = (
+        ("scopeMaps/changing-map", {"actions": ["repositories/*/metadata/read"]}, {LOG_IN, READ}),
+        ("scopeMaps/changing-map", {"actions": ["repositories/other/content/read"]}, {LOG_IN}),
+        (
+            "tokens/changing",
+            {"scopeMapId": f"{registry.removeprefix(ARM)}/scopeMaps/_repositories_push"},
+            {LOG_IN, PULL, PUSH},
+        ),
+        ("tokens/changing", {"status": "disabled"}, set()),
+    )
+    for where, properties, allowed in changes:
+        answer = world.http.patch(
+            f"{registry}/{where}",
+            params={"api-version": "2025-11-01"},
+            json={"properties": properties},
+            headers={"Authorization": f"Bearer {world.cloud.token()}"},
+            timeout=30,
+        )
+        assert answer.status_code == 200, answer.text
+        found = world.allowed(place, user)
+        assert found == expected(found, allowed), TOKENS_PAGE

@@ -1,0 +1,115 @@
+"""Every built-in role at every operation of Azure Resource Manager, against the documentation.
+
+The operations are those that the service has: one without a row in documented.py is a failure.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from helpers.localcloud.api_versions import type_of, versions_of
+from helpers.localcloud.built_in_roles import ROLES as BUILT_IN
+from helpers.localcloud.resource_manager.composition import all_operations
+from tests.conftest import LocalCloud
+
+from .documented import ACTIONS, ANYBODY, OPERATIONS, SOMEBODY
+from .people import ARM, NOBODY, People, people
+from .roles import ROLES
+
+_SUBSCRIPTION = "/subscriptions/{subscription}"
+_GROUP = f"{_SUBSCRIPTION}/resourceGroups/{{group}}"
+_RESOURCE = f"{_GROUP}/providers/{{provider}}/{{type}}/{{resource}}"
+_ANYWHERE = (f"{_RESOURCE}/{{childType}}/{{child}}", _RESOURCE)
+_GUID = str(uuid.UUID(int=1))
+
+
+@pytest.fixture(scope="module")
+def world(local_cloud: LocalCloud) -> Iterator[People]:
+    yield from people(local_cloud)
+
+
+def key(method: str, template: str) -> str:
+    """An operation as documented.py has it."""
+    for scope in _ANYWHERE:
+        if template.startswith(f"{scope}/providers/"):
+            template = "@" + template.removeprefix(scope)
+    template = template.replace(_GROUP, "G").replace(_SUBSCRIPTION, "S")
+    short = re.sub(r"\{\w+\}", "*", template.replace("/providers/Microsoft.", "/"))
+    short = re.sub(r"^[SG](?=/(?:Authorization|Resources)/)", "@", short)
+    return f"{method} {short}"
+
+
+def path(world: People, template: str) -> str:
+    """An address that the template matches, of nothing that is there but the group."""
+    names = {
+        "subscription": world.cloud.account.subscription_id,
+        "group": f"none-{world.place.group}" if template == _GROUP else world.place.group,
+        "provider": "Microsoft.ContainerRegistry",
+        "type": "registries",
+        "resource": world.place.name,
+        "childType": "tasks",
+        "namespace": "Microsoft.ContainerRegistry",
+        "location": "eastus",
+    }
+    name = _GUID if "Authorization" in template else "none00"
+    return re.sub(r"\{(\w+)\}", lambda part: names.get(part[1], name), template)
+
+
+def is_of_no_version(answer: requests.Response) -> bool:
+    """Whether a request was refused for its api-version: then it says nothing of rights."""
+    return answer.status_code == 400 and "api-version" in answer.text
+
+
+ROUTES = sorted(
+    {(route.method, route.template) for route in all_operations().routes},
+    key=lambda route: (route[1], route[0]),
+)
+
+
+def test_every_operation_and_every_role_has_a_row_and_every_row_is_one() -> None:
+    here = {key(*route) for route in ROUTES}
+    assert here - set(OPERATIONS) == set(), "operations without a row in documented.py"
+    assert set(OPERATIONS) - here == set(), "rows of operations that there are not"
+    assert set(OPERATIONS.values()) <= set(ACTIONS)
+    assert {role.name for role in BUILT_IN} == set(ROLES.values())
+    assert all(action.roles <= set(ROLES) for action in ACTIONS.values())
+    assert all(
+        action.page.startswith("https://learn.microsoft.com/") for action in ACTIONS.values()
+    )
+
+
+@pytest.mark.parametrize("role", [*ROLES, NOBODY])
+def test_a_role_allows_what_is_documented_and_nothing_else(world: People, role: str) -> None:
+    person = world.person(ROLES.get(role, NOBODY))
+    header = world.bearer(person)
+    wrong = []
+    for method, template in ROUTES:
+        operation = key(method, template)
+        if operation not in OPERATIONS:
+            continue  # the test above tells of it
+        needed = OPERATIONS[operation]
+        allowed = role in ACTIONS[needed].roles or needed == ANYBODY
+        allowed = allowed or (needed == SOMEBODY and role != NOBODY)
+        where = path(world, template)
+        answer = world.ask(
+            method,
+            ARM + where,
+            params={"api-version": versions_of(type_of(where))[-1]},
+            json={} if method in ("PUT", "PATCH", "POST") else None,
+            headers=header,
+        )
+        refused = answer.status_code == 403
+        if refused is allowed or answer.status_code in (401, 500) or is_of_no_version(answer):
+            told = f"{answer.status_code} {answer.text}"
+            wrong.append(f"{operation}, {ACTIONS[needed].page}: {told}")
+        elif refused and method != "HEAD":
+            error = answer.json()["error"]
+            told = f"to perform action '{needed}' over scope" if needed != SOMEBODY else ""
+            if error["code"] != "AuthorizationFailed" or told not in error["message"]:
+                wrong.append(f"{operation}: {error}")
+    assert wrong == []
