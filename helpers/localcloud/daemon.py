@@ -27,7 +27,10 @@ from .errors import CloudError, DaemonError
 
 log = logging.getLogger(__name__)
 
-SERVICES = ("identity", "resource_manager", "key_vault", "registry", "git_host", "blobs")
+SERVICES = (
+    *("identity", "resource_manager", "key_vault", "registry", "git_host", "blobs"),
+    "container_instances",
+)
 WORKERS = ("collector", "container_instances", "resource_manager", "tasks", "webhooks")
 # What only the processes that are forked need, beside what the services import.
 FORKED = (
@@ -245,7 +248,7 @@ async def serve(home: Path, port: int | None, announce: Callable[[Running], None
     from .change_stream import ChangeStream
     from .changes import PATH
     from .front_door import FrontDoor
-    from .front_door.certificates import server_context
+    from .front_door.certificates import Certificates
     from .front_door.server import loopback_listener
 
     listener = loopback_listener(port) if port is not None else _usual_listener(home)
@@ -257,12 +260,12 @@ async def serve(home: Path, port: int | None, announce: Callable[[Running], None
         os.getpid(), cloud.proxy_url, str(cloud.ca_file), str(home.resolve()), time.time()
     )
     services = {name: _package(name).app(cloud) for name in SERVICES}
-    context = server_context(home, cloud.ca_file)
+    certificates = Certificates(home, cloud.ca_file)
     own: dict[str, Any] = {
         "/": JSONResponse(asdict(running)),
         PATH: ChangeStream(cloud.changes, home),
     }
-    front_door = FrontDoor(services, context, running.proxy_url, own)
+    front_door = FrontDoor(services, certificates, running.proxy_url, own)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

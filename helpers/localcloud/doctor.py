@@ -24,7 +24,7 @@ from .content import algorithm_of, digest_of_file
 from .damage import KINDS, Finding, Kind, glance
 from .errors import CloudError
 from .events import EVENTS
-from .front_door.certificates import problem, server_context
+from .front_door.certificates import Certificates, problem
 from .git_host.repositories import Repositories, Repository, mend
 from .registry.manifest_format import references
 from .set_aside import SetAside
@@ -129,7 +129,7 @@ class _Examination:
         key_file, ca_file = home / "ca-key.pem", self._cloud.ca_file
         if key_file.exists() and ca_file.exists() and (reason := problem(key_file, ca_file)):
             if self._repair:
-                server_context(home, ca_file)
+                Certificates(home, ca_file)
             yield self._finding("ca.pem", reason, "it was made anew")
 
     # -- records and events ------------------------------------------------------------------

@@ -12,14 +12,17 @@ from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.container_instances.image import PulledImage
 from helpers.localcloud.errors import CloudError
 from helpers.localcloud.principals import MANAGEMENT
-from helpers.localcloud.resource_manager import container_groups
-from helpers.localcloud.resource_manager.routing import Reply, authenticate
+from helpers.localcloud.resource_manager import container_groups, containers
+from helpers.localcloud.resource_manager.routing import Reply, Router, authenticate
 from helpers.localcloud.resource_types import RESOURCE_GROUP_TYPE
 from helpers.localcloud.store import Resource
 
 from ..containers.roots import base_layer
 
 TYPE = "Microsoft.ContainerInstance/containerGroups"
+ROUTER = Router()
+ROUTER.include(container_groups.router)
+ROUTER.include(containers.router)
 
 
 class Images:
@@ -59,7 +62,7 @@ class Azure:
             f"/{path}" if path else ""
         )
         query = {"api-version": "2023-05-01", **query}
-        reply = container_groups.router.handle(
+        reply = ROUTER.handle(
             self.cloud,
             container_groups.router.find(method, url, query),
             url,

@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from helpers.localcloud import daemon
 from helpers.localcloud.front_door import FrontDoor, http_connection, limits, proxy
-from helpers.localcloud.front_door.certificates import server_context
+from helpers.localcloud.front_door.certificates import Certificates
 from helpers.localcloud.front_door.server import loopback_listener
 from tests.conftest import LocalCloud, start
 
@@ -261,11 +261,11 @@ def hasty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str
     listener = loopback_listener(0)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     names = ("identity", "resource_manager", "key_vault", "registry", "git_host", "blobs")
-    context = server_context(tmp_path, tmp_path / "ca.pem")
+    certificates = Certificates(tmp_path, tmp_path / "ca.pem")
     loop, stop, ready = uvloop.new_event_loop(), asyncio.Event(), threading.Event()
 
     async def serve() -> None:
-        door = FrontDoor(dict.fromkeys(names, _echo), context, url, {})
+        door = FrontDoor(dict.fromkeys(names, _echo), certificates, url, {})
         await door.listen(listener)
         ready.set()
         await stop.wait()

@@ -8,10 +8,11 @@ from ..cloud import Cloud
 from ..containers.sandboxes.sandbox import sweep
 from ..events import ContainerGroupChanged, ResourceDeleted
 from ..resource_types import CONTAINER_GROUP_TYPE
+from .bridge import app
 from .group import GroupWorker
 from .state import OPERATION
 
-__all__ = ["Worker", "start"]
+__all__ = ["Worker", "app", "start"]
 
 PATIENCE = 15.0  # seconds for all containers to end
 

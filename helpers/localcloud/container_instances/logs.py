@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from .. import atomic, timestamps
@@ -66,6 +67,18 @@ class Log:
         self._path = folder / f"{container}.log"
         self._lock = threading.Lock()
         self._open_line = False
+        self._followers: list[Callable[[bytes], None]] = []
+
+    def follow(self, follower: Callable[[bytes], None]) -> Callable[[], None]:
+        """Hand what is written from now on to ``follower``; call what is returned to end that."""
+        with self._lock:
+            self._followers.append(follower)
+
+        def end() -> None:
+            with self._lock:
+                self._followers.remove(follower)
+
+        return end
 
     def clear(self) -> None:
         """Begin anew, as when a container is made anew."""
@@ -87,6 +100,8 @@ class Log:
                 size = file.tell()
             if size > 2 * KEPT:
                 self._trim()
+            for follower in self._followers:
+                follower(data)
 
     def _trim(self) -> None:
         data = self._path.read_bytes()[-KEPT:]

@@ -17,6 +17,7 @@ from ..containers.sandboxes.container import Container, ContainerSpec, Limits, M
 from ..containers.sandboxes.network import Network
 from ..containers.sandboxes.sandbox import Sandbox
 from ..containers.workload_identity import WorkloadIdentity
+from .consoles import Consoles
 from .image import PulledImage
 from .logs import Log
 from .probes import Probe
@@ -40,6 +41,7 @@ class Surroundings:
     memory: int  # bytes that all of them ask for
     ca_file: Path
     identity: WorkloadIdentity
+    consoles: Consoles
 
     @property
     def hostname(self) -> str:
@@ -78,6 +80,7 @@ class RunningContainer:
             state.container(self.name, "Waiting", detailStatus=f"Error: {error}")
             return False
         self.container, self.started = container, time.monotonic()
+        self.group.consoles.add(self.group.group_id, self.name, container, self.log)
         state.event(self.name, "Created", "Created container")
         state.event(self.name, "Started", "Started container")
         state.container(
@@ -195,6 +198,7 @@ class RunningContainer:
         assert code is not None
         state = self.group.state
         self.container, self.exit_code = None, code
+        self.group.consoles.remove(self.group.group_id, self.name, container)
         self.end_probes()
         if container.refusal:
             state.event(self.name, "Failed", f"Error: {container.refusal}", "Warning")

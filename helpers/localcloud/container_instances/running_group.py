@@ -19,7 +19,7 @@ from ..containers.workload_identity import WorkloadIdentity
 from ..identities import Identities
 from ..root_folder import remove_tree
 from ..store import Resource
-from . import logs, volumes
+from . import consoles, logs, volumes
 from .image import PulledImage
 from .running_container import Exited, RunningContainer, Surroundings
 from .state import GroupState
@@ -56,6 +56,7 @@ class RunningGroup:
             _memory(complete["containers"]),
             cloud.ca_file,
             WorkloadIdentity(cloud, identities, lambda _: None),
+            consoles.of(cloud),
         )
         self._policy = str(complete["restartPolicy"])
         self._waiting: list[RunningContainer] = []  # init containers that have not completed

@@ -14,22 +14,39 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from .. import atomic
-from .hosts import CERTIFICATE_NAMES
+from .hosts import CERTIFICATE_NAMES, is_bridge
 
 log = logging.getLogger(__name__)
+_MOST = 64  # hosts with a leaf of their own; more than there are regions
 
 
-def server_context(home: Path, ca_file: Path) -> ssl.SSLContext:
-    """A TLS server context for every host of the cloud; makes the authority when there is none.
+class Certificates:
+    """TLS for every host of the cloud; makes the authority when there is none.
 
     Private keys never leave ``home`` and are readable by their owner only. The leaf is issued
     anew at every start, so its names follow the host table and it never expires in use.
     """
-    authority = _authority(home / "ca-key.pem", ca_file)
-    leaf = authority.issue_cert(*CERTIFICATE_NAMES)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    leaf.configure_cert(context)
-    return context
+
+    def __init__(self, home: Path, ca_file: Path) -> None:
+        self._authority = _authority(home / "ca-key.pem", ca_file)
+        self._usual = self._context(*CERTIFICATE_NAMES)
+        self._others: dict[str, ssl.SSLContext] = {}
+
+    def context(self, host: str) -> ssl.SSLContext:
+        """The server context for a host; one that the leaf does not name gets a leaf of its own."""
+        if not is_bridge(host):
+            return self._usual
+        found = self._others.get(host)
+        if found is None:
+            if len(self._others) >= _MOST:
+                self._others.clear()
+            found = self._others[host] = self._context(host)
+        return found
+
+    def _context(self, *names: str) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._authority.issue_cert(*names).configure_cert(context)
+        return context
 
 
 def problem(key_file: Path, ca_file: Path) -> str:

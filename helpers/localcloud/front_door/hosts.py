@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ..reference import AZURE, DOCKER_HUB_HOSTS
 
 METADATA_HOST = "169.254.169.254"  # instance metadata: link-local, plain HTTP
@@ -21,6 +23,10 @@ _SUFFIX = {
     ".vault.azure.net": "key_vault",
     ".blob.core.windows.net": "blobs",
 }
+# Where exec and attach lead to, in each region.
+_BRIDGE = re.compile(r"bridge-linux-[0-9]{2}\.[a-z0-9]{2,30}\.management\.azurecontainer\.io")
+# Services that speak WebSocket, too.
+WEBSOCKETS = frozenset({"container_instances"})
 # Hosts that clients contact on their own, and do without: refused, but with no need to log it.
 EXPECTED_REFUSALS = frozenset({"azcliprod.blob.core.windows.net", "app.aladdin.microsoft.com"})
 
@@ -34,11 +40,18 @@ def service_for(host: str) -> str | None:
         return None
     if name in _EXACT:
         return _EXACT[name]
+    if is_bridge(name):
+        return "container_instances"
     for suffix, service in _SUFFIX.items():
         label = name.removesuffix(suffix)
         if label != name and label and "." not in label:
             return service
     return None
+
+
+def is_bridge(host: str) -> bool:
+    """Whether a host is one of those that exec and attach of container instances lead to."""
+    return _BRIDGE.fullmatch(host.lower()) is not None
 
 
 # The first line of a refusal: pip, apt, wget and npm show that line, and not what follows.

@@ -14,6 +14,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from .hosts import WEBSOCKETS, service_for
 from .limits import (
     BODY_RATE,
     CHECK_SECONDS,
@@ -29,6 +30,7 @@ from .limits import (
     Farewell,
     answer,
 )
+from .websocket_connection import MESSAGE_BYTES, WebSocketConnection
 
 # What goes wrong in a service is logged by the guard before it; what is wrong with a request's form is
 # told to its client.
@@ -157,6 +159,8 @@ class HttpConnection(HttpToolsProtocol):
         if len(self.pipeline) >= PIPELINED:
             self._stop(_TOO_MANY)
         super().on_headers_complete()
+        if self.parser.should_upgrade() and self._should_upgrade():
+            return  # it becomes a WebSocket
         self._in_body = True  # of the cycle that there is now
         cycles = [*self._cycles, self.cycle]
         self._cycles = [one for one in cycles if not one.response_complete]
@@ -179,6 +183,18 @@ class HttpConnection(HttpToolsProtocol):
             self.waits_since = time.monotonic()
         if self._refusal is not None:
             self._refuse(self._refusal)
+
+    def _should_upgrade(self) -> bool:
+        """Whether the request is for a WebSocket, at a host that has any."""
+        host = next((value for name, value in self.headers if name == b"host"), b"")
+        service = service_for(host.decode("latin-1").partition(":")[0])
+        return service in WEBSOCKETS and super()._should_upgrade()
+
+    def handle_websocket_upgrade(self) -> None:
+        super().handle_websocket_upgrade()
+        socket = self.transport.get_protocol()
+        assert isinstance(socket, WebSocketConnection)
+        socket.hold(self, self._held)
 
     def _unsupported_upgrade_warning(self) -> None:
         """Say nothing: a client that offers to change the protocol is answered in this one."""
@@ -256,7 +272,9 @@ class HttpConnections:
         self._config = Config(
             app,
             http="httptools",
-            ws="none",
+            ws=WebSocketConnection,
+            ws_max_size=MESSAGE_BYTES,
+            ws_per_message_deflate=False,
             lifespan="off",
             log_config=None,
             access_log=False,

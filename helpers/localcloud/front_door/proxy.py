@@ -12,6 +12,7 @@ import ssl
 import time
 from typing import Any, cast
 
+from .certificates import Certificates
 from .hosts import EXPECTED_REFUSALS, METADATA_HOST, REFUSED, refusal, service_for
 from .http_connection import HttpConnection, HttpConnections
 from .limits import (
@@ -40,12 +41,12 @@ class ProxyConnection(asyncio.Protocol):
         self,
         secure: HttpConnections,
         plain: HttpConnections,
-        context: ssl.SSLContext,
+        certificates: Certificates,
         connections: Connections,
     ) -> None:
         self._secure = secure
         self._plain = plain
-        self._context = context
+        self._certificates = certificates
         self._held = connections
         self.waits_since: float | None = time.monotonic()
         self._head = bytearray()
@@ -109,7 +110,7 @@ class ProxyConnection(asyncio.Protocol):
         self.waits_since = None
         transport.pause_reading()  # the next bytes belong to TLS
         transport.write(_ESTABLISHED)
-        self._upgrade = asyncio.get_running_loop().create_task(self._start_tls(transport))
+        self._upgrade = asyncio.get_running_loop().create_task(self._start_tls(transport, host))
 
     def _hand_over(
         self, transport: asyncio.Transport, connection: HttpConnection, data: bytes
@@ -121,7 +122,7 @@ class ProxyConnection(asyncio.Protocol):
         if data:
             connection.data_received(data)
 
-    async def _start_tls(self, transport: asyncio.Transport) -> None:
+    async def _start_tls(self, transport: asyncio.Transport, host: str) -> None:
         connection = self._secure.open()
         loop: Any = (
             asyncio.get_running_loop()
@@ -130,7 +131,7 @@ class ProxyConnection(asyncio.Protocol):
             secured = await loop.start_tls(
                 transport,
                 connection,
-                self._context,
+                self._certificates.context(host),
                 server_side=True,
                 ssl_handshake_timeout=HANDSHAKE_SECONDS,
                 ssl_shutdown_timeout=SHUTDOWN_SECONDS,

@@ -6,7 +6,6 @@ import asyncio
 import errno
 import logging
 import socket
-import ssl
 from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -15,6 +14,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import CloudError, failure_of, no_space
+from .certificates import Certificates
 from .hosts import IDENTITY_PATH, METADATA_HOST, refusal, service_for
 from .http_connection import HttpConnections
 from .limits import CHECK_SECONDS, Connections
@@ -53,10 +53,11 @@ class Guard:
             pass
         except Exception as error:
             path = scope["raw_path"][:_LOGGED].decode("ascii")
+            method = scope.get("method", "WebSocket")
             if no_space(error) is None:
-                log.exception("%s %s of %s failed", scope["method"], path, _host(scope)[:_LOGGED])
+                log.exception("%s %s of %s failed", method, path, _host(scope)[:_LOGGED])
             if not begun:  # else the connection is closed: the client sees that the answer is cut
-                failure = failure_of(scope["method"], path, error)
+                failure = failure_of(method, path, error)
                 text = PlainTextResponse(f"{failure.message}\n", failure.status)
                 await text(scope, receive, send)
 
@@ -129,7 +130,7 @@ class FrontDoor:
     def __init__(
         self,
         services: Mapping[str, ASGIApp],
-        context: ssl.SSLContext,
+        certificates: Certificates,
         proxy_url: str,
         own: Mapping[str, ASGIApp],
     ) -> None:
@@ -137,7 +138,7 @@ class FrontDoor:
         self._secure = HttpConnections(Guard(HostDispatch(services)), self._connections)
         plain = PlainDispatch(services["identity"], proxy_url, own)
         self._plain = HttpConnections(Guard(plain), self._connections)
-        self._context = context
+        self._certificates = certificates
         self._servers: list[asyncio.AbstractServer] = []
         self._checking: asyncio.TimerHandle | None = None
 
@@ -148,7 +149,7 @@ class FrontDoor:
         self._check()
 
     def _connection(self) -> ProxyConnection:
-        return ProxyConnection(self._secure, self._plain, self._context, self._connections)
+        return ProxyConnection(self._secure, self._plain, self._certificates, self._connections)
 
     def _check(self) -> None:
         self._connections.check()

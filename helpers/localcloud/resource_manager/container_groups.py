@@ -10,13 +10,12 @@ from typing import Any
 import msgspec
 
 from ..cloud import Cloud
-from ..container_instances import addresses, image, logs
+from ..container_instances import addresses, image
 from ..container_instances.state import OPERATION
 from ..container_instances.volumes import without_secret
 from ..errors import CloudError
 from ..events import ContainerGroupChanged
 from ..operations import Operation
-from ..request_values import parse_number
 from ..resource_types import CONTAINER_GROUP_TYPE
 from ..store import Resource
 from .container_group_models import ContainerGroup, ContainerGroupProperties, TagsPatch
@@ -28,11 +27,11 @@ from .operations import accepted
 from .routing import Call, Reply, Router, authorize_linked, invalid, readable
 
 _SUBSCRIPTION = "/subscriptions/{subscription}/providers/Microsoft.ContainerInstance"
-_GROUPS = (
+GROUPS = (
     "/subscriptions/{subscription}/resourceGroups/{group}"
     "/providers/Microsoft.ContainerInstance/containerGroups"
 )
-_GROUP = _GROUPS + "/{name}"
+GROUP = GROUPS + "/{name}"
 WAIT = 15.0  # seconds that an answer to stop waits for the containers: its clients do not poll
 BUSY = {"retry-after-ms": "200"}
 router = Router()
@@ -40,7 +39,7 @@ router = Router()
 
 @router.operation(
     "PUT",
-    _GROUP,
+    GROUP,
     f"{CONTAINER_GROUP_TYPE}/write",
     ContainerGroup,
     outside="the images are looked up before it is recorded",
@@ -72,7 +71,7 @@ def _wanted(call: Call, given: ContainerGroup) -> tuple[Resource | None, dict[st
 
 def _check_images(call: Call, properties: dict[str, Any]) -> None:
     """Raise 400 InaccessibleImage, as Azure does before it accepts a group, and say why."""
-    for container in _containers(properties):
+    for container in containers_of(properties):
         name = container["properties"]["image"]
         try:
             image.check(call.cloud, name, properties.get("imageRegistryCredentials") or [])
@@ -127,7 +126,7 @@ def _record(call: Call, given: ContainerGroup) -> Reply:
     return accepted(call, operation, reply, reply, patience=0)
 
 
-@router.operation("PATCH", _GROUP, f"{CONTAINER_GROUP_TYPE}/write", TagsPatch)
+@router.operation("PATCH", GROUP, f"{CONTAINER_GROUP_TYPE}/write", TagsPatch)
 def update(call: Call, given: TagsPatch) -> Reply:
     """ContainerGroups_Update: tags only, as on Azure."""
     resource = call.get(CONTAINER_GROUP_TYPE)
@@ -138,7 +137,7 @@ def update(call: Call, given: TagsPatch) -> Reply:
     return Reply(200, resource.body)
 
 
-@router.operation("GET", _GROUP, f"{CONTAINER_GROUP_TYPE}/read")
+@router.operation("GET", GROUP, f"{CONTAINER_GROUP_TYPE}/read")
 def get(call: Call) -> Reply:
     """ContainerGroups_Get, with the instance view."""
     resource = call.get(CONTAINER_GROUP_TYPE)
@@ -146,7 +145,7 @@ def get(call: Call) -> Reply:
     return Reply(200, resource.body, {} if ended else BUSY)
 
 
-@router.operation("GET", _GROUPS, f"{CONTAINER_GROUP_TYPE}/read")
+@router.operation("GET", GROUPS, f"{CONTAINER_GROUP_TYPE}/read")
 def list_by_resource_group(call: Call) -> Reply:
     """ContainerGroups_ListByResourceGroup, without the instance view."""
     found = call.cloud.store.find(type=CONTAINER_GROUP_TYPE, resource_group=call.params["group"])
@@ -160,7 +159,7 @@ def list_all(call: Call) -> Reply:
     return Reply(200, {"value": [_listed(resource) for resource in found]})
 
 
-@router.operation("DELETE", _GROUP, f"{CONTAINER_GROUP_TYPE}/delete")
+@router.operation("DELETE", GROUP, f"{CONTAINER_GROUP_TYPE}/delete")
 def remove(call: Call) -> Reply:
     """ContainerGroups_Delete: 200 with what was deleted, 204 when there was nothing."""
     resource = call.cloud.store.get(call.resource_id)
@@ -170,55 +169,25 @@ def remove(call: Call) -> Reply:
     return Reply(200, resource.body)
 
 
-@router.operation("POST", _GROUP + "/stop", f"{CONTAINER_GROUP_TYPE}/stop/action")
+@router.operation("POST", GROUP + "/stop", f"{CONTAINER_GROUP_TYPE}/stop/action")
 def stop(call: Call) -> Reply:
     """ContainerGroups_Stop: answers when the containers have ended, or else after :data:`WAIT`."""
     return accepted(call, _want(call, "stop"), Reply(204), Reply(204), WAIT)
 
 
-@router.operation("POST", _GROUP + "/start", f"{CONTAINER_GROUP_TYPE}/start/action")
+@router.operation("POST", GROUP + "/start", f"{CONTAINER_GROUP_TYPE}/start/action")
 def start(call: Call) -> Reply:
     """ContainerGroups_Start: pulls the images again and starts the containers."""
     return accepted(call, _want(call, "start"), Reply(202), Reply(204))
 
 
-@router.operation("POST", _GROUP + "/restart", f"{CONTAINER_GROUP_TYPE}/restart/action")
+@router.operation("POST", GROUP + "/restart", f"{CONTAINER_GROUP_TYPE}/restart/action")
 def restart(call: Call) -> Reply:
     """ContainerGroups_Restart: the same containers anew, from newly pulled images.
 
     202 would be an error for its clients; they poll the operation after 204, too.
     """
     return accepted(call, _want(call, "restart"), Reply(204), Reply(204))
-
-
-@router.operation(
-    "GET", _GROUP + "/containers/{container}/logs", f"{CONTAINER_GROUP_TYPE}/containers/logs/read"
-)
-def list_logs(call: Call) -> Reply:
-    """Containers_ListLogs; ``tail`` lines, with ``timestamps`` where asked for."""
-    group_id = call.resource_id.rpartition("/containers/")[0]
-    resource = call.get(CONTAINER_GROUP_TYPE, group_id)
-    name = call.params["container"]
-    known = [item["name"] for item in _containers(resource.properties)]
-    if name not in known:
-        raise CloudError(
-            404,
-            "ContainerNotFound",
-            f"The container '{name}' is not found in the container group '{resource.name}'. "
-            f"It has: {', '.join(known)}.",
-        )
-    given = call.query.get("tail")
-    tail = parse_number(given) if given is not None else None
-    if given is not None and tail is None:
-        raise invalid(f"The value '{given}' of 'tail' is not a number of lines.", "InvalidTail")
-    content = logs.read(
-        call.cloud,
-        group_id,
-        name,
-        tail=tail,
-        timestamps=call.query.get("timestamps", "").lower() == "true",
-    )
-    return Reply(200, {"content": content})
 
 
 # -- parts ---------------------------------------------------------------------------------------
@@ -229,7 +198,7 @@ def masked(properties: dict[str, Any]) -> dict[str, Any]:
     shown: dict[str, Any] = copy.deepcopy(properties)
     for credential in shown.get("imageRegistryCredentials") or []:
         credential.pop("password", None)
-    for container in _containers(shown):
+    for container in containers_of(shown):
         for variable in container["properties"].get("environmentVariables") or []:
             variable.pop("secureValue", None)
     for volume in shown.get("volumes") or []:
@@ -240,7 +209,7 @@ def masked(properties: dict[str, Any]) -> dict[str, Any]:
     return shown
 
 
-def _containers(properties: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def containers_of(properties: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The init containers of a group, and its containers."""
     yield from properties.get("initContainers") or []
     yield from properties["containers"]
@@ -250,7 +219,7 @@ def _described(properties: ContainerGroupProperties) -> dict[str, Any]:
     """The properties that are understood, as Azure shows them."""
     complete: dict[str, Any] = msgspec.to_builtins(properties)
     complete.setdefault("initContainers", [])
-    for container in _containers(complete):
+    for container in containers_of(complete):
         container["properties"].setdefault("environmentVariables", [])
     for container in complete["containers"]:
         container["properties"].setdefault("ports", [])
@@ -285,7 +254,7 @@ def _address(cloud: Cloud, resource: Resource) -> str:
 def _listed(resource: Resource) -> dict[str, Any]:
     body = copy.deepcopy(resource.body)
     body["properties"].pop("instanceView", None)
-    for container in _containers(body["properties"]):
+    for container in containers_of(body["properties"]):
         container["properties"].pop("instanceView", None)
     return body
 

@@ -8,6 +8,7 @@ import os
 import secrets
 import select
 import signal
+import socket
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SandboxError
-from . import capabilities, launcher, seccomp
+from . import capabilities, launcher, pseudo_terminal, seccomp
 from .account import Account, UnknownUserError
 from .complaint import NOT_EXECUTABLE, Beginning, explain_another
 from .container import Container, Inside, Output
@@ -26,6 +27,7 @@ from .namespace_holder import PASSED
 from .pipes import pipes
 
 _KILLED = 137
+_PATIENCE = 30.0  # seconds for a terminal
 _AFTERWARDS = 2.0  # seconds that what the command leaves behind may still write; Docker's
 
 
@@ -47,24 +49,85 @@ def execute(
     return _Execution(container, argv, output).begin(environment, working_dir, user, ca_file)
 
 
+def open_terminal(
+    container: Container, argv: Sequence[str], *, environment: Mapping[str, str], ca_file: Path
+) -> Terminal:
+    """Start it on a terminal of its own. Raises :class:`SandboxError` when it cannot be."""
+    said = bytearray()
+    execution = _Execution(container, argv, said.extend)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        handle = execution.begin(environment, "", "", ca_file, theirs)
+        theirs.close()
+        if handle.exit_code is not None:
+            raise SandboxError(said.decode(errors="replace").strip())
+        ours.settimeout(_PATIENCE)
+        try:
+            text, received, _, _ = socket.recv_fds(ours, 1024, 1)
+        except OSError as error:
+            handle.kill()
+            raise SandboxError(f"no terminal could be made in the container ({error})") from None
+    if not received:
+        handle.kill()
+        words = text.decode(errors="replace").strip().removeprefix("bwrap: ")
+        raise SandboxError(words or "the container has ended")
+    return Terminal(handle, received[0], argv[0], execution.folder)
+
+
+class Terminal:
+    """A command on a terminal: what it writes is read from ``descriptor``, which does not block."""
+
+    def __init__(self, command: Container, descriptor: int, name: str, folder: str) -> None:
+        self.command = command
+        self.descriptor = descriptor
+        self._name, self._folder = name, folder
+        self._beginning = Beginning()
+        os.set_blocking(descriptor, False)
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Tell how large it is, in characters."""
+        pseudo_terminal.resize(self.descriptor, rows, columns)
+
+    def understood(self, chunk: bytes) -> bytes:
+        """What is to be shown of what was read; words of the launcher are kept back."""
+        return self._beginning.release(chunk)
+
+    def last_words(self, code: int) -> bytes:
+        """What was kept back, as Docker says it, once the command has ended with a status."""
+        words = self._beginning.kept
+        explained = explain_another(words, code, self._name, self._folder) if words else None
+        return words if explained is None else f"{explained.text}\r\n".encode()
+
+    def close(self) -> None:
+        """End the command and all that it has started, and let go of the terminal."""
+        os.close(self.descriptor)
+        self.command.kill()
+
+
 class _Execution:
     def __init__(self, container: Container, argv: Sequence[str], output: Output) -> None:
         self._container = container
         self._argv = list(argv)
         self._output = output
-        self._folder = ""
+        self.folder = ""
         name = f"{container.name} {secrets.token_hex(4)}"
         self._handle = Container(name, container.network, own_network=False)
         self._opened: list[int] = []  # for the start alone
+        self._terminal = False
 
     def begin(
-        self, environment: Mapping[str, str], working_dir: str, user: str, ca_file: Path
+        self,
+        environment: Mapping[str, str],
+        working_dir: str,
+        user: str,
+        ca_file: Path,
+        terminal: socket.socket | None = None,
     ) -> Container:
         inside = self._container.inside
         if inside is None:
             raise SandboxError("the container has not been started")
-        self._folder = working_dir or inside.spec.working_dir or "/"
-        if not self._folder.startswith("/"):
+        self.folder = working_dir or inside.spec.working_dir or "/"
+        if not self.folder.startswith("/"):
             return self._refused(
                 "OCI runtime exec failed: exec failed: Cwd must be an absolute path"
             )
@@ -82,10 +145,12 @@ class _Execution:
             account = replace(account, gid=inside.account.gid, groups=())
         given = variables(account, inside.hostname, inside.spec, network, ca_file)
         given |= environment
-        if any("\0" in text for text in (*self._argv, self._folder, *given, *given.values())):
+        if any("\0" in text for text in (*self._argv, self.folder, *given, *given.values())):
             raise SandboxError("a command, path or variable holds a zero byte")
         with pipes(self._opened) as ends:
-            self._handle.pid = self._start(inside, account, given, ends.output, ends.status)
+            output = ends.output if terminal is None else terminal.fileno()
+            self._terminal = terminal is not None
+            self._handle.pid = self._start(inside, account, given, output, ends.status)
         threading.Thread(
             target=self._follow,
             args=(ends.read_output, ends.read_status),
@@ -113,14 +178,14 @@ class _Execution:
             filters.append(os.memfd_create("filter"))
             self._opened += filters
             os.write(filters[0], seccomp.program())
-        request: dict[str, Any] = {"container": self._container.pid}
+        request: dict[str, Any] = {"container": self._container.pid, "terminal": self._terminal}
         if network.mode == "chroot":
             request |= {
                 "root": str(inside.tree),
                 "user": inside.user,
                 "command": self._argv,
                 "environment": environment,
-                "working_dir": self._folder,
+                "working_dir": self.folder,
             }
             return network.start("start-chroot", request, [output, status, *filters])
         if not launcher.supported():
@@ -128,7 +193,7 @@ class _Execution:
         several = network.users is not None
         dropped = inside.spec.dropped
         become = whom(network.users, account, inside.account.gid, dropped)
-        program = launcher.make(self._argv, environment, self._folder, PASSED, become)
+        program = launcher.make(self._argv, environment, self.folder, PASSED, become)
         self._opened.append(program)
         if account.uid != 0:  # who becomes another user loses them with all others
             dropped -= capabilities.BECOMING
@@ -150,7 +215,7 @@ class _Execution:
                 text = status.read()  # empty when the holder of the network has died
             code = int(text) if text else _KILLED
             if words:
-                explained = explain_another(words, code, self._argv[0], self._folder)
+                explained = explain_another(words, code, self._argv[0], self.folder)
                 self._output(words if explained is None else f"{explained.text}\n".encode())
                 code = code if explained is None else explained.status
         except Exception as error:  # noqa: BLE001 - the thread's last stand: whoever waits must know

@@ -15,6 +15,7 @@ import os
 import signal
 import time
 
+from . import pseudo_terminal
 from .confinement import hide, keep, restrict
 from .namespaces import check
 from .processes import PARENT, STATE, children_of, columns
@@ -26,9 +27,12 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def join(container: int, program: int, filters: bytes, capabilities: int) -> int:
+def join(
+    container: int, program: int, filters: bytes, capabilities: int, *, terminal: bool = False
+) -> int:
     """Run ``program``, a descriptor, in a container that bubblewrap holds; its exit status.
 
+    With a ``terminal`` of its own, whose other side goes to the socket that is its output.
     ``container`` is the process of bubblewrap, a child of this one's parent. Raises OSError when it has
     ended.
     """
@@ -45,6 +49,8 @@ def join(container: int, program: int, filters: bytes, capabilities: int) -> int
         try:
             os.setsid()
             os.chdir("/")
+            if terminal:
+                pseudo_terminal.begin(1)
             with contextlib.suppress(OSError):  # where that is denied, it has none to lose
                 os.setgroups([])
             keep(capabilities)

@@ -28,7 +28,7 @@ import socket
 import time
 from typing import Any
 
-from . import children, control_group, veth
+from . import children, control_group, pseudo_terminal, veth
 from .children import Running, started
 from .confinement import become, protect_host, restrict
 from .joining import enter_folder, join
@@ -108,7 +108,8 @@ def start_joined(request: dict[str, Any], descriptors: list[int]) -> int:
             if watch is not None:
                 watch.prepare()
             content = b"".join(os.pread(descriptor, 1 << 16, 0) for descriptor in filters)
-            code = join(container, program, content, request["capabilities"])
+            terminal = bool(request.get("terminal"))
+            code = join(container, program, content, request["capabilities"], terminal=terminal)
         except OSError as error:
             os.write(2, f"bwrap: cannot enter the container: {error.strerror}\n".encode())
         finally:
@@ -147,6 +148,8 @@ def start_chrooted(request: dict[str, Any], descriptors: list[int]) -> int:
             _begin(output)
             if watch is not None:
                 watch.prepare()
+            if request.get("terminal"):
+                pseudo_terminal.begin(output, owner=user)
             program = b"".join(os.pread(descriptor, 1 << 16, 0) for descriptor in filters)
             os.chroot(request["root"])
             enter_folder(request["working_dir"])
