@@ -94,7 +94,7 @@ def test_a_registry_has_the_properties_of_its_sku(local_cloud: LocalCloud, sku: 
     ("properties", "named"),
     [
         ({"networkRuleSet": {"ipRules": [{"value": "1.2.3.4", "action": "Allow"}]}}, "ipRules"),
-        ({"networkRuleBypassAllowedForTasks": True}, "networkRuleBypassAllowedForTasks=True"),
+        ({"networkRuleBypassAllowedForTasks": True}, "networkRuleBypassAllowedForTasks=true"),
         ({"networkRuleBypassOptions": "None"}, "networkRuleBypassOptions=None"),
         ({"regionalEndpoints": "Enabled"}, "regionalEndpoints=Enabled"),
         ({"endpointProtocol": "IPv4AndIPv6"}, "endpointProtocol=IPv4AndIPv6"),

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import re
+from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
 
 from helpers.localcloud.errors import CloudError
-from helpers.localcloud.resource_manager.models import Lacking, Model, read
+from helpers.localcloud.resource_manager.models import (
+    Choice,
+    Lacking,
+    Model,
+    ResourceModel,
+    Unused,
+    read,
+    understood,
+)
 from helpers.localcloud.resource_manager.routing import Call, Reply, Router
 from tests.conftest import LocalCloud
 from tests.resource_manager.test_requests import REGISTRIES, send
@@ -15,6 +24,7 @@ from tests.resource_manager.test_resource_manager import make_group, make_regist
 
 
 class _Inner(Model):
+    READ_ONLY: ClassVar[tuple[str, ...]] = ("madeBy",)
     login_server: str | None = None
     enabled: bool | None = None
     zones: Lacking | None = None
@@ -27,6 +37,19 @@ class _Outer(Model):
     count: int | None = None
     weight: float | None = None
     mode: Literal["Force", "NoForce"] | None = None
+    by: dict[str, _Inner | None] | None = None
+
+
+class _Thing(ResourceModel):
+    location: str | None = None
+
+
+class _Settings(Model):
+    off: Annotated[str | None, Unused("Disabled", ("Enabled",))] = None
+    no: Annotated[bool | None, Unused(False)] = None
+    none: Annotated[list[str] | None, Unused([])] = None
+    kind: Annotated[str | None, Choice("Red", "Blue")] = None
+    kinds: list[Annotated[str, Choice("Red", "Blue")]] | None = None
 
 
 def test_a_body_is_read_by_the_names_of_azure() -> None:
@@ -50,11 +73,96 @@ def test_a_body_is_read_by_the_names_of_azure() -> None:
     )
 
 
-def test_what_is_missing_or_null_is_none_and_what_nobody_knows_is_ignored() -> None:
-    nulls = dict.fromkeys(("properties", "tags", "names", "count", "weight", "mode"))
-    for body in ({}, nulls, {"Properties": 1, "nobody": {"knows": [1]}}):
+def test_what_is_missing_or_null_is_none() -> None:
+    nulls = dict.fromkeys(("properties", "tags", "names", "count", "weight", "mode", "nobody"))
+    for body in ({}, nulls, {"nobody": {}, "later": [], "much_later": ""}):
         assert read(_Outer, body, "some/operation") == _Outer()
     assert read(_Inner, {"zones": None}, "some/operation") == _Inner()
+
+
+def test_names_compare_without_case_and_what_nobody_sets_is_left_out() -> None:
+    body = {
+        "PROPERTIES": {"loginserver": "a", "provisioningState": "Succeeded", "madeBy": {"x": 1}},
+        "Names": [{"LOGINSERVER": "b"}],
+        "tags": {"Mine": "c"},
+    }
+    assert read(_Outer, body, "some/operation") == _Outer(
+        properties=_Inner(login_server="a"), names=[_Inner(login_server="b")], tags={"Mine": "c"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ({"nobody": {"knows": [1]}}, "nobody"),
+        ({"properties": {"loginServer": "a", "fromTheFuture": False}}, "properties.fromTheFuture"),
+        ({"names": [{}, {"later": "x"}]}, "names[1].later"),
+        ({"by": {"one": {"later": 0}}}, "by.one.later"),
+    ],
+)
+def test_a_property_that_nobody_knows_is_named(body: dict[str, Any], path: str) -> None:
+    with pytest.raises(CloudError) as caught:
+        read(_Outer, body, "some/operation")
+    assert caught.value.status == 501
+    assert f"the property '{path}' of some/operation" in caught.value.message
+
+
+def test_a_member_that_no_resource_has_is_refused_as_arm_does() -> None:
+    assert read(_Thing, {"id": "/a", "name": "b", "type": "c", "systemData": {}}, "things")
+    with pytest.raises(CloudError) as caught:
+        read(_Thing, {"accountType": "x"}, "things")
+    assert (caught.value.status, caught.value.code) == (400, "InvalidRequestContent")
+    assert caught.value.message == (
+        "The request content was invalid and could not be deserialized: 'Could not find member "
+        "'accountType' on object of type 'ResourceDefinition'. Path 'accountType'.'."
+    )
+    with pytest.raises(CloudError) as caught:
+        read(_Thing, {"plan": {"name": "x"}}, "things")
+    assert (caught.value.status, "'plan' of things" in caught.value.message) == (501, True)
+
+
+def test_a_setting_that_is_not_used_becomes_the_value_of_azure() -> None:
+    given = {"off": "disabled", "no": False, "none": [], "kind": "RED", "kinds": ["blue"]}
+    assert read(_Settings, given, "things") == _Settings(
+        off="Disabled", no=False, none=[], kind="Red", kinds=["Blue"]
+    )
+    assert understood(read(_Settings, {"kind": "blue"}, "things")) == {"kind": "Blue"}
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "told"),
+    [
+        ({"off": "Enabled"}, 501, "the property 'off=Enabled' of things: it can only be Disabled"),
+        ({"off": "Often"}, 400, "'off' must be one of Disabled, Enabled."),
+        ({"no": True}, 501, "the property 'no=true' of things: it can only be false"),
+        ({"no": "true"}, 400, "'no' must be true or false."),
+        ({"no": 0}, 400, "'no' must be true or false."),
+        ({"none": ["a" * 90]}, 501, f"the property 'none=[\"{'a' * 58}…' of things"),
+        ({"kind": "Green"}, 400, "'kind' must be one of Red, Blue."),
+        ({"kinds": ["Red", "Green"]}, 400, "'kinds[1]' must be one of Red, Blue."),
+    ],
+)
+def test_a_setting_that_is_used_is_named(given: dict[str, Any], status: int, told: str) -> None:
+    with pytest.raises(CloudError) as caught:
+        read(_Settings, given, "things")
+    assert caught.value.status == status
+    assert told in caught.value.message
+
+
+def test_of_a_part_the_whole_path_is_told() -> None:
+    for given, told in (
+        ({"later": 1}, "'properties.step.later'"),
+        ({"no": 1}, "'properties.step.no'"),
+        ({"kinds": ["Green"]}, "'properties.step.kinds[0]'"),
+    ):
+        with pytest.raises(CloudError, match=re.escape(told)):
+            read(_Settings, given, "things", at="properties.step")
+
+
+def test_what_was_given_is_json_again() -> None:
+    body = {"properties": {"loginServer": "a"}, "by": {"one": {"enabled": True}, "two": None}}
+    given = {**body, "names": [{}], "count": None}
+    assert understood(read(_Outer, given, "things")) == {**body, "names": [{}]}
 
 
 @pytest.mark.parametrize(
@@ -66,7 +174,7 @@ def test_what_is_missing_or_null_is_none_and_what_nobody_knows_is_ignored() -> N
         ({"names": {}}, "'names' must be a list."),
         ({"names": [{}, {"loginServer": []}]}, "'names[1].loginServer' must be a string."),
         ({"names": [None]}, "'names[0]' must be an object."),
-        ({"tags": {"a": None}}, "'tags[...]' must be a string."),
+        ({"tags": {"a": None}}, "'tags.a' must be a string."),
         ({"count": True}, "'count' must be an integer."),
         ({"count": 1.5}, "'count' must be an integer."),
         ({"weight": "1"}, "'weight' must be a number."),

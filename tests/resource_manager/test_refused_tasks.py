@@ -34,10 +34,10 @@ GITHUB = {"sourceControlType": "Github", "repositoryUrl": "https://github.com/a/
 @pytest.mark.parametrize(
     ("properties", "status", "code", "message"),
     [
-        ({"status": "Asleep"}, 400, None, "'Asleep' is Enabled or Disabled"),
+        ({"status": "Asleep"}, 400, None, "'properties.status' must be one of Enabled, Disabled"),
         ({"timeout": 1}, 400, "InvalidTimeout", "must be between"),
-        ({"agentPoolName": "a"}, 501, "NotImplemented", "task property agentPoolName"),
-        ({"logTemplate": "a"}, 501, "NotImplemented", "task property logTemplate"),
+        ({"agentPoolName": "a"}, 501, "NotImplemented", "the property 'properties.agentPoolName'"),
+        ({"logTemplate": "a"}, 501, "NotImplemented", "the property 'properties.logTemplate'"),
         ({"step": {"type": "Other"}}, 400, "InvalidTaskStep", "The step type 'Other'"),
         ({"step": {"type": "Docker"}}, 400, "InvalidTaskStep", "requires 'dockerFilePath'"),
         (
@@ -91,22 +91,27 @@ GITHUB = {"sourceControlType": "Github", "repositoryUrl": "https://github.com/a/
         (
             trigger(timerTriggers=[{"name": "t", "schedule": "0 0 * * *", "status": "Off"}]),
             400,
-            "InvalidTrigger",
-            "The status 'Off' of the trigger 't'",
+            None,
+            "'properties.trigger.timerTriggers[0].status' must be one of Enabled, Disabled",
         ),
         (
             trigger(baseImageTrigger={"name": "b", "baseImageTriggerType": "Some"}),
             400,
             None,
-            "The base image trigger type 'Some' is Runtime or All",
+            "'properties.trigger.baseImageTrigger.baseImageTriggerType' must be one of Runtime, All",
         ),
         (
             {"credentials": {"sourceRegistry": {"loginMode": "Maybe"}}},
             400,
             None,
-            "The loginMode 'Maybe' of the source registry",
+            "'properties.credentials.sourceRegistry.loginMode' must be one of Default, None",
         ),
-        (login(type="Plain", value="a"), 400, None, "has the type 'Plain'"),
+        (
+            login(type="Plain", value="a"),
+            400,
+            None,
+            "customRegistries.a.azurecr.io.password.type' must be one of Opaque, Vaultsecret",
+        ),
         (
             login(type="Vaultsecret", value="a"),
             400,

@@ -103,7 +103,7 @@ def test_what_is_no_such_thing(value: Any, shape: Any) -> None:
     [
         ({"networkRuleSet": {"defaultAction": "Deny"}}, "networkRuleSet.defaultAction=Deny"),
         ({"policies": {"trustPolicy": {"status": "enabled"}}}, "policies.trustPolicy.status"),
-        ({"anonymousPullEnabled": True}, "anonymousPullEnabled=True"),
+        ({"anonymousPullEnabled": True}, "anonymousPullEnabled=true"),
     ],
 )
 def test_a_setting_that_is_missing_is_not_accepted_in_silence(

@@ -260,7 +260,7 @@ def test_the_sdk_removes_one_with_null_and_the_last_one_with_its_type(bench: Ben
             {"type": "UserAssigned", "userAssignedIdentities": {"ID": "x"}},
             400,
             "InvalidRequestContent",
-            "'identity.userAssignedIdentities[...]' must be an object",
+            "/userAssignedIdentities/never-made' must be an object",
         ),
     ],
 )

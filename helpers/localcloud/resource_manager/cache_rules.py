@@ -21,7 +21,7 @@ from ..registry.catalog import Catalog
 from ..resource_types import CACHE_RULE_TYPE, CREDENTIAL_SET_TYPE
 from ..store import Resource
 from . import registry_children as children
-from .models import Lacking, Model
+from .models import Lacking, Model, ResourceModel
 from .registries import REGISTRY, of
 from .routing import Call, Reply, Router, invalid
 
@@ -36,9 +36,10 @@ class CacheRuleProperties(Model):
     source_repository: str | None = None
     target_repository: str | None = None
     credential_set_resource_id: str | msgspec.UnsetType | None = msgspec.UNSET
+    additional_authentication_properties: Lacking | None = None
 
 
-class CacheRuleParameters(Model):
+class CacheRuleParameters(ResourceModel):
     """The body of CacheRules_Create and CacheRules_Update."""
 
     identity: Lacking | None = None  # of the rule, for an upstream that is an ACR: user-assigned

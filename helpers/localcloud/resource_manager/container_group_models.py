@@ -5,12 +5,12 @@ Azure's names, by the SDK and the documentation of its API versions up to 2025-0
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
 from .identity import ResourceIdentity
-from .models import Lacking, Model
+from .models import Lacking, Model, ResourceModel
 
 
 class Part(Model, omit_defaults=True):
@@ -117,6 +117,7 @@ class ConfigMap(Part):
 class InitContainerProperties(Part):
     """What an init container is: it has no ports, resources or probes of its own."""
 
+    READ_ONLY: ClassVar[tuple[str, ...]] = ("instanceView",)
     image: str | None = None
     command: list[str] | None = None
     environment_variables: list[EnvironmentVariable] | None = None
@@ -162,6 +163,7 @@ class ImageRegistryCredential(Part):
 class IpAddress(Part):
     """The address of a group; ``ip`` and ``fqdn`` are Azure's to say."""
 
+    READ_ONLY: ClassVar[tuple[str, ...]] = ("ip", "fqdn")
     type: str | None = None
     ports: list[Port] | None = None
     dns_name_label: str | None = None
@@ -190,6 +192,7 @@ class Volume(Part):
 class ContainerGroupProperties(Part):
     """What a container group is."""
 
+    READ_ONLY: ClassVar[tuple[str, ...]] = ("instanceView", "isCreatedFromStandbyPool")
     os_type: str | None = None
     restart_policy: str | None = None
     sku: str | None = None
@@ -212,7 +215,7 @@ class ContainerGroupProperties(Part):
     subnet_ids: Lacking | None = None
 
 
-class ContainerGroup(Part):
+class ContainerGroup(ResourceModel, omit_defaults=True):
     """The body of ContainerGroups_CreateOrUpdate."""
 
     location: str | None = None
@@ -222,7 +225,7 @@ class ContainerGroup(Part):
     properties: ContainerGroupProperties | None = None
 
 
-class TagsPatch(Model):
+class TagsPatch(ResourceModel):
     """The body of ContainerGroups_Update: tags, and whatever else, which is refused."""
 
     tags: dict[str, str] | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, ClassVar
 
 from ..errors import CloudError
 from ..key_vault.reader import SecretIdentifier
@@ -11,7 +11,7 @@ from ..registry.credential_sets import health
 from ..resource_types import CREDENTIAL_SET_TYPE
 from ..store import Resource
 from . import registry_children as children
-from .models import Model
+from .models import Model, ResourceModel
 from .registries import REGISTRY, of
 from .routing import Call, Reply, Router, invalid
 
@@ -24,6 +24,7 @@ router = Router()
 class AuthCredential(Model):
     """Two secrets of a vault by their URLs."""
 
+    READ_ONLY: ClassVar[tuple[str, ...]] = ("credentialHealth",)
     name: str | None = None
     username_secret_identifier: str | None = None
     password_secret_identifier: str | None = None
@@ -39,10 +40,11 @@ class CredentialSetProperties(Model):
 class IdentityProperties(Model):
     """The identity that reads the secrets."""
 
+    READ_ONLY: ClassVar[tuple[str, ...]] = ("principalId", "tenantId")
     type: str | None = None
 
 
-class CredentialSet(Model):
+class CredentialSet(ResourceModel):
     """The body of CredentialSets_Create and CredentialSets_Update."""
 
     identity: IdentityProperties | None = None

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import msgspec
+
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..operations import Operation
 from ..resource_types import RESOURCE_GROUP_TYPE, VAULT_TYPE
-from ..shapes import TAGS, Shape
 from ..store import Resource
 from .deleted_vaults import soft_delete
 from .deletion import delete
 from .locations import location_of
+from .models import Model, ResourceModel, Tags
 from .operations import accepted, carries_out
 from .routing import DELETING, Call, Reply, Router, check_not_deleting, readable
 from .subscriptions import tag_conditions, tagged
@@ -22,8 +24,19 @@ router = Router()
 _GROUPS = "/subscriptions/{subscription}/resourceGroups"
 _GROUP = _GROUPS + "/{group}"
 _ACTION = "Microsoft.Resources/subscriptions/resourceGroups"
-_BODY: Shape = {"location": str, "tags": TAGS}
 _DELETE = "resourceGroups/delete"
+
+
+class GroupProperties(Model):
+    """What a client sends back as it has read it."""
+
+
+class Group(ResourceModel):
+    """The body of ResourceGroups_CreateOrUpdate and ResourceGroups_Update."""
+
+    location: str | None = None
+    tags: Tags = msgspec.UNSET
+    properties: GroupProperties | None = None
 
 
 def _find(call: Call) -> Resource:
@@ -37,8 +50,18 @@ def _find(call: Call) -> Resource:
     return found
 
 
-@router.operation("PUT", _GROUP, f"{_ACTION}/write", _BODY)
-def create_or_update(call: Call) -> Reply:
+def _keep_location(group: Resource, location: str) -> None:
+    if group.body["location"] != location:
+        raise CloudError(
+            409,
+            "InvalidResourceGroupLocation",
+            f"Invalid resource group location '{location}'. The Resource group already exists in "
+            f"location '{group.body['location']}'.",
+        )
+
+
+@router.operation("PUT", _GROUP, f"{_ACTION}/write", Group)
+def create_or_update(call: Call, given: Group) -> Reply:
     """ResourceGroups_CreateOrUpdate; a group cannot move to another location."""
     name = call.params["group"]
     if not re.fullmatch(r"[-\w._()]{1,90}", name) or name.endswith("."):
@@ -49,16 +72,10 @@ def create_or_update(call: Call) -> Reply:
             "digits, underscores, hyphens, periods and parentheses, at most 90 characters, and "
             "must not end with a period.",
         )
-    location = location_of(call.body)
+    location = location_of({"location": given.location})
     existing = call.cloud.store.get(call.resource_id)
-    if existing is not None and existing.body["location"] != location:
-        raise CloudError(
-            409,
-            "InvalidResourceGroupLocation",
-            f"Invalid resource group location '{location}'. The Resource group already exists in "
-            f"location '{existing.body['location']}'.",
-        )
     if existing is not None:
+        _keep_location(existing, location)
         check_not_deleting(existing)
     resource = existing or Resource(call.resource_id, RESOURCE_GROUP_TYPE, name, name, {})
     resource.body = {
@@ -66,7 +83,7 @@ def create_or_update(call: Call) -> Reply:
         "name": resource.name,
         "type": RESOURCE_GROUP_TYPE,
         "location": location,
-        **({"tags": call.body["tags"]} if call.body.get("tags") else {}),
+        **({"tags": given.tags} if given.tags else {}),
         "properties": {"provisioningState": "Succeeded"},
     }
     call.cloud.store.put(resource)
@@ -85,12 +102,14 @@ def exists(call: Call) -> Reply:
     return Reply(204 if call.cloud.store.get(call.resource_id) else 404)
 
 
-@router.operation("PATCH", _GROUP, f"{_ACTION}/write", _BODY)
-def update(call: Call) -> Reply:
+@router.operation("PATCH", _GROUP, f"{_ACTION}/write", Group)
+def update(call: Call, given: Group) -> Reply:
     """ResourceGroups_Update: the tags."""
     resource = _find(call)
-    if "tags" in call.body:
-        resource.body["tags"] = call.body["tags"] or {}
+    if given.location is not None:
+        _keep_location(resource, location_of({"location": given.location}))
+    if not isinstance(given.tags, msgspec.UnsetType):
+        resource.body["tags"] = given.tags or {}
     call.cloud.store.put(resource)
     return Reply(200, resource.body)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 from ..errors import CloudError
 from ..resource_types import USER_ASSIGNED_IDENTITY_TYPE
@@ -23,13 +23,13 @@ _KINDS = {"none": "", _OWN.lower(): _OWN, _USER.lower(): _USER}
 class UserIdentity(Model):
     """What a client has read of a user-assigned identity and sends back; not looked at."""
 
-    principal_id: str | None = None
-    client_id: str | None = None
+    READ_ONLY: ClassVar[tuple[str, ...]] = ("principalId", "clientId")
 
 
 class ResourceIdentity(Model):
     """The property ``identity`` of a request's body; in a PATCH an identity of null is removed."""
 
+    READ_ONLY: ClassVar[tuple[str, ...]] = ("principalId", "tenantId")
     type: str | None = None
     user_assigned_identities: dict[str, UserIdentity | None] | None = None
 

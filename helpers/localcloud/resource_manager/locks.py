@@ -12,7 +12,7 @@ from ..resource_types import LOCK_TYPE
 from ..store import Resource
 from .filters import conditions
 from .lock_rules import CAN_NOT_DELETE, READ_ONLY, place_of
-from .models import Model
+from .models import Model, ResourceModel
 from .routing import Call, Reply, Router, invalid
 from .scopes import everywhere, scope_of
 
@@ -36,7 +36,7 @@ class LockProperties(Model):
     owners: list[LockOwner] | None = None
 
 
-class LockBody(Model):
+class LockBody(ResourceModel):
     """The body of ManagementLocks_CreateOrUpdate."""
 
     properties: LockProperties | None = None

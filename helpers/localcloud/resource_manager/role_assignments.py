@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from .. import timestamps
 from ..cloud import Cloud
@@ -19,7 +19,7 @@ from ..role_conditions import (
 from ..role_definitions import Role
 from ..store import Resource
 from .filters import conditions
-from .models import Lacking, Model
+from .models import Lacking, Model, ResourceModel
 from .role_assignment_conditions import CONDITION_VERSION, check_condition
 from .role_definitions import find_role
 from .routing import Call, Reply, Router, invalid
@@ -42,6 +42,9 @@ router = Router()
 class AssignmentProperties(Model):
     """Whom a role is assigned to."""
 
+    READ_ONLY: ClassVar[tuple[str, ...]] = (
+        *("scope", "createdOn", "updatedOn", "createdBy", "updatedBy"),
+    )
     role_definition_id: str | None = None
     principal_id: str | None = None
     principal_type: str | None = None
@@ -51,7 +54,7 @@ class AssignmentProperties(Model):
     delegated_managed_identity_resource_id: Lacking | None = None
 
 
-class Assignment(Model):
+class Assignment(ResourceModel):
     """What creates or changes a role assignment."""
 
     properties: AssignmentProperties | None = None

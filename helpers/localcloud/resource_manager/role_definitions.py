@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from typing import Any
+from typing import Any, ClassVar
 
 from .. import timestamps
 from ..built_in_roles import ROLES, built_in_role
@@ -18,7 +18,7 @@ from ..resource_types import ASSIGNMENT_TYPE, DEFINITION_TYPE
 from ..role_definitions import Role
 from ..store import Resource
 from .filters import conditions
-from .models import Model
+from .models import Model, ResourceModel
 from .role_assignment_conditions import check_condition
 from .routing import Call, Reply, Router, authorize_linked, invalid, not_linked
 from .scopes import everywhere, scope_of
@@ -46,6 +46,7 @@ class Permission(Model):
 class DefinitionProperties(Model):
     """A role that a user defines."""
 
+    READ_ONLY: ClassVar[tuple[str, ...]] = ("createdOn", "updatedOn", "createdBy", "updatedBy")
     role_name: str | None = None
     type: str | None = None
     description: str | None = None
@@ -53,7 +54,7 @@ class DefinitionProperties(Model):
     permissions: list[Permission] | None = None
 
 
-class Definition(Model):
+class Definition(ResourceModel):
     """What creates or changes a role definition."""
 
     properties: DefinitionProperties | None = None

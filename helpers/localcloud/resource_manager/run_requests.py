@@ -14,58 +14,8 @@ from ..resource_types import TASK_TYPE
 from ..store import Resource
 from .models import Lacking, Model, read
 from .routing import Call, authorize, invalid, not_found
+from .task_models import AgentProperties, Credentials, PlatformProperties, SetValue
 from .tasks import mask as mask_task
-
-
-class SetValue(Model):
-    """One value of a task file, or argument of a build."""
-
-    name: str | None = None
-    value: str | None = None
-    is_secret: bool | None = None
-
-
-class PlatformProperties(Model):
-    """What the agent is."""
-
-    os: str | None = None
-    architecture: str | None = None
-    variant: Lacking | None = None
-
-
-class AgentProperties(Model):
-    """How large the agent is."""
-
-    cpu: int | None = None
-
-
-class SecretObject(Model):
-    """A secret itself, or the URL of one in a vault."""
-
-    type: str | None = None
-    value: str | None = None
-
-
-class SourceRegistryCredentials(Model):
-    """How the run logs in to its own registry."""
-
-    login_mode: str | None = None
-    identity: str | None = None
-
-
-class CustomRegistryCredentials(Model):
-    """How it logs in to another one."""
-
-    user_name: SecretObject | None = None
-    password: SecretObject | None = None
-    identity: str | None = None
-
-
-class Credentials(Model):
-    """How a run logs in to registries."""
-
-    source_registry: SourceRegistryCredentials | None = None
-    custom_registries: dict[str, CustomRegistryCredentials | None] | None = None
 
 
 class OverrideTaskStepProperties(Model):

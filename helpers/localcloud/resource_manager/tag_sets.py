@@ -11,7 +11,7 @@ from typing import Any
 
 from ..resource_types import RESOURCE_GROUP_TYPE, TAGS_TYPE
 from ..store import Resource
-from .models import Model
+from .models import Model, ResourceModel
 from .routing import Call, Reply, Router, invalid, readable
 from .scopes import everywhere, scope_of
 from .subscriptions import subscription_tags
@@ -28,7 +28,7 @@ class TagSet(Model):
     tags: dict[str, str] | None = None
 
 
-class TagsBody(Model):
+class TagsBody(ResourceModel):
     """The body of Tags_CreateOrUpdateAtScope."""
 
     properties: TagSet | None = None

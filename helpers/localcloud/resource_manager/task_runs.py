@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from ..cloud import Cloud
 from ..resource_types import TASK_RUN_TYPE
@@ -19,7 +19,7 @@ from ..tasks.runs import Run, Runs, run_key
 from .deletion import delete
 from .identity import ResourceIdentity, assign
 from .locations import keep_location, location_of
-from .models import Model
+from .models import Model, ResourceModel
 from .operations import RETRY
 from .registries import REGISTRY, of
 from .routing import Call, Deferred, Reply, Router, invalid, not_found
@@ -34,11 +34,12 @@ router = Router()
 class TaskRunProperties(Model):
     """``run_request`` is read by its own kind; another ``force_update_tag`` runs it again."""
 
+    READ_ONLY: ClassVar[tuple[str, ...]] = ("runResult",)
     run_request: dict[str, Any] | None = None
     force_update_tag: str | None = None
 
 
-class TaskRun(Model):
+class TaskRun(ResourceModel):
     """The body of TaskRuns_Create and TaskRuns_Update."""
 
     identity: ResourceIdentity | None = None

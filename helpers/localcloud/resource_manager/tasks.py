@@ -6,18 +6,19 @@ import copy
 import re
 from typing import Any
 
+import msgspec
+
 from .. import timestamps
 from ..cloud import Cloud
 from ..resource_types import TASK_TYPE
 from ..store import Resource
-from ..tasks import shapes
 from . import task_rules
 from .deletion import delete
-from .identity import ResourceIdentity, assign
-from .locations import location_of
-from .models import Model, read
+from .identity import assign
+from .locations import keep_location, location_of
 from .registries import REGISTRY, of
 from .routing import Call, Reply, Router, invalid
+from .task_models import Task, properties_of
 
 _TASKS = REGISTRY + "/tasks"
 _TASK = _TASKS + "/{name}"
@@ -56,20 +57,13 @@ def _save(cloud: Cloud, resource: Resource, properties: dict[str, Any]) -> None:
     cloud.store.put(resource)
 
 
-class TaskIdentity(Model):
-    """What the body of a request about a task says of its identities."""
-
-    identity: ResourceIdentity | None = None
-
-
-def _identify(call: Call, resource: Resource) -> None:
+def _identify(call: Call, resource: Resource, given: Task) -> None:
     """Give the task the managed identities that the request asks for, or take them away."""
-    given = read(TaskIdentity, call.body, "registries/tasks").identity
-    assign(call, resource, given, f"{call.params['registry']}/tasks/{resource.name}")
+    assign(call, resource, given.identity, f"{call.params['registry']}/tasks/{resource.name}")
 
 
-@router.operation("PUT", _TASK, f"{TASK_TYPE}/write")
-def create(call: Call) -> Reply:
+@router.operation("PUT", _TASK, f"{TASK_TYPE}/write", Task)
+def create(call: Call, given: Task) -> Reply:
     """Tasks_Create: creates, or replaces all properties of, a task."""
     registry = of(call)
     name = call.params["name"]
@@ -79,11 +73,11 @@ def create(call: Call) -> Reply:
             "long and contain only letters, digits, hyphens and underscores.",
             "InvalidResourceName",
         )
-    location = location_of(call.body, registry.body["location"])
-    shapes.check(call.properties, shapes.TASK, "properties")
-
+    location = location_of({"location": given.location}, registry.body["location"])
     existing = call.cloud.store.get(call.resource_id)
-    properties = task_rules.complete(copy.deepcopy(call.properties))
+    if existing is not None:
+        keep_location(existing, location)
+    properties = task_rules.complete(properties_of(given))
     task_rules.check(properties)
     if existing:
         task_rules.keep_secrets(existing.private["properties"], properties)
@@ -100,10 +94,10 @@ def create(call: Call) -> Reply:
         "name": name,
         "type": TASK_TYPE,
         "location": location,
-        **({"tags": call.body["tags"]} if call.body.get("tags") else {}),
+        **({"tags": given.tags} if given.tags else {}),
         **identity,
     }
-    _identify(call, resource)
+    _identify(call, resource, given)
     _save(call.cloud, resource, properties)
     return Reply(200, resource.body)  # a new one as well: recorded traffic of azure-cli's tests
 
@@ -141,18 +135,20 @@ def list_details(call: Call) -> Reply:
     return Reply(200, {**resource.body, "properties": properties})
 
 
-@router.operation("PATCH", _TASK, f"{TASK_TYPE}/write")
-def update(call: Call) -> Reply:
+@router.operation("PATCH", _TASK, f"{TASK_TYPE}/write", Task)
+def update(call: Call, given: Task) -> Reply:
     """Tasks_Update: merges; of the step, ``values`` and ``arguments`` are replaced as a whole."""
     resource = _find(call)
-    shapes.check(call.properties, shapes.TASK, "properties")
-    properties = task_rules.merge(resource.private["properties"], copy.deepcopy(call.properties))
+    if given.location is not None:
+        keep_location(resource, location_of({"location": given.location}))
+    old = resource.private["properties"]
+    properties = task_rules.merge(old, properties_of(given, old["step"]["type"]))
     task_rules.check(properties)
     task_rules.check_sources(call.cloud, properties)
-    if "tags" in call.body:
-        resource.body["tags"] = call.body["tags"] or {}
-    if call.body.get("identity") is not None:
-        _identify(call, resource)
+    if not isinstance(given.tags, msgspec.UnsetType):
+        resource.body["tags"] = given.tags or {}
+    if given.identity is not None:
+        _identify(call, resource, given)
     _save(call.cloud, resource, properties)
     return Reply(200, resource.body)
 

@@ -11,12 +11,19 @@ from .. import timestamps
 from ..errors import CloudError
 from ..passwords import new_password
 from ..resource_types import REGISTRY_TYPE, SCOPE_MAP_TYPE, TOKEN_TYPE
-from ..shapes import Shape
 from ..store import Resource
 from .deletion import delete
 from .registries import REGISTRY, of
 from .registry_children import check_name
 from .routing import Call, Reply, Router, invalid
+from .token_models import (
+    GenerateCredentials,
+    ScopeMap,
+    ScopeMapProperties,
+    Token,
+    TokenCredentials,
+    TokenProperties,
+)
 
 _SCOPE_MAPS = REGISTRY + "/scopeMaps"
 _SCOPE_MAP = _SCOPE_MAPS + "/{name}"
@@ -26,14 +33,6 @@ _ACTION = re.compile(
     r"repositories/(\*|[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?:/\*)?)/(content|metadata)/(\w+)"
 )
 _VERBS = {"content": ("read", "write", "delete"), "metadata": ("read", "write")}
-_SCOPE_MAP_BODY: Shape = {"properties": {"description": str, "actions": [str]}}
-_TOKEN_BODY: Shape = {
-    "properties": {
-        "scopeMapId": str,
-        "status": str,
-        "credentials": {"passwords": [{"name": str}], "certificates": [{}]},
-    }
-}
 
 router = Router()
 
@@ -46,11 +45,12 @@ def _parts(call: Call, type: str) -> Resource:
 # -- scope maps ----------------------------------------------------------------------------------
 
 
-@router.operation("PUT", _SCOPE_MAP, f"{SCOPE_MAP_TYPE}/write", _SCOPE_MAP_BODY)
-def create_scope_map(call: Call) -> Reply:
+@router.operation("PUT", _SCOPE_MAP, f"{SCOPE_MAP_TYPE}/write", ScopeMap)
+def create_scope_map(call: Call, given: ScopeMap) -> Reply:
     """ScopeMaps_Create: actions of the form repositories/NAME/content/read."""
     registry = of(call)
     name = call.params["name"]
+    properties = given.properties or ScopeMapProperties()
     existing = call.cloud.store.get(call.resource_id)
     if existing is not None:
         _refuse_built_in(existing)
@@ -64,24 +64,24 @@ def create_scope_map(call: Call) -> Reply:
         "name": name,
         "type": SCOPE_MAP_TYPE,
         "properties": {
-            "description": call.properties.get("description") or "",
+            "description": properties.description or "",
             "type": "UserDefined",
             "creationDate": existing.properties["creationDate"]
             if existing
             else timestamps.microseconds(),
             "provisioningState": "Succeeded",
-            "actions": _actions(call.properties.get("actions")),
+            "actions": _actions(properties.actions),
         },
     }
     call.cloud.store.put(resource)
     return Reply(200 if existing else 201, resource.body)
 
 
-def _actions(given: Any) -> list[str]:
-    if not isinstance(given, list) or not given:
+def _actions(given: list[str] | None) -> list[str]:
+    if not given:
         raise invalid("A scope map needs at least one action.", "InvalidScopeMapActions")
     for action in given:
-        match = _ACTION.fullmatch(str(action))
+        match = _ACTION.fullmatch(action)
         if match is None or match[3] not in _VERBS[match[2]]:
             raise invalid(
                 f"The scope map action '{action}' is invalid. It has the form "
@@ -89,7 +89,7 @@ def _actions(given: Any) -> list[str]:
                 "content/read, content/write, content/delete, metadata/read, metadata/write.",
                 "InvalidScopeMapActions",
             )
-    return [str(action) for action in given]
+    return given
 
 
 def _refuse_built_in(resource: Resource) -> None:
@@ -114,15 +114,16 @@ def list_scope_maps(call: Call) -> Reply:
     return Reply(200, {"value": [resource.body for resource in found]})
 
 
-@router.operation("PATCH", _SCOPE_MAP, f"{SCOPE_MAP_TYPE}/write", _SCOPE_MAP_BODY)
-def update_scope_map(call: Call) -> Reply:
+@router.operation("PATCH", _SCOPE_MAP, f"{SCOPE_MAP_TYPE}/write", ScopeMap)
+def update_scope_map(call: Call, given: ScopeMap) -> Reply:
     """ScopeMaps_Update: the actions are replaced as a whole."""
     resource = _parts(call, SCOPE_MAP_TYPE)
     _refuse_built_in(resource)
-    if call.properties.get("actions") is not None:
-        resource.properties["actions"] = _actions(call.properties["actions"])
-    if call.properties.get("description") is not None:
-        resource.properties["description"] = call.properties["description"]
+    properties = given.properties or ScopeMapProperties()
+    if properties.actions is not None:
+        resource.properties["actions"] = _actions(properties.actions)
+    if properties.description is not None:
+        resource.properties["description"] = properties.description
     call.cloud.store.put(resource)
     return Reply(200, resource.body)
 
@@ -153,15 +154,15 @@ def delete_scope_map(call: Call) -> Reply:
 # -- tokens --------------------------------------------------------------------------------------
 
 
-@router.operation("PUT", _TOKEN, f"{TOKEN_TYPE}/write", _TOKEN_BODY)
-def create_token(call: Call) -> Reply:
+@router.operation("PUT", _TOKEN, f"{TOKEN_TYPE}/write", Token)
+def create_token(call: Call, given: Token) -> Reply:
     """Tokens_Create; passwords are made by generateCredentials."""
     registry = of(call)
     name = call.params["name"]
     existing = call.cloud.store.get(call.resource_id)
     if existing is None:
         check_name("token", name)
-    _refuse_certificates(call)
+    properties = given.properties or TokenProperties()
     resource = existing or Resource(
         call.resource_id,
         TOKEN_TYPE,
@@ -171,6 +172,7 @@ def create_token(call: Call) -> Reply:
         {"passwords": {}},
         parent=registry.id,
     )
+    _keep_passwords(resource, properties.credentials)
     resource.body = {
         "id": resource.id,
         "name": name,
@@ -180,8 +182,8 @@ def create_token(call: Call) -> Reply:
             if existing
             else timestamps.microseconds(),
             "provisioningState": "Succeeded",
-            "scopeMapId": _scope_map(call, registry, call.properties.get("scopeMapId")),
-            "status": _status(call.properties.get("status") or "enabled"),
+            "scopeMapId": _scope_map(call, registry, properties.scope_map_id),
+            "status": properties.status or "enabled",
             "credentials": {"certificates": [], "passwords": _shown(resource)},
         },
     }
@@ -189,13 +191,24 @@ def create_token(call: Call) -> Reply:
     return Reply(200 if existing else 201, resource.body)
 
 
-def _refuse_certificates(call: Call) -> None:
-    if (call.properties.get("credentials") or {}).get("certificates"):
-        raise CloudError.not_implemented("tokens with certificates")
+def _keep_passwords(token: Resource, given: TokenCredentials | None) -> None:
+    """Of a token's passwords those stay that a request names; all, where it says nothing of them."""
+    if given is None or given.passwords is None:
+        return
+    passwords = token.private["passwords"]
+    for one in given.passwords:
+        held = passwords.get(one.name)
+        if held is None or (one.expiry or held["expiry"]) != held["expiry"]:
+            raise CloudError.not_implemented(
+                f"a password of registries/tokens that the token does not have ('{one.name}'): "
+                "Registries_GenerateCredentials makes them (az acr token credential generate)"
+            )
+    names = {one.name for one in given.passwords}
+    token.private["passwords"] = {name: one for name, one in passwords.items() if name in names}
 
 
-def _scope_map(call: Call, registry: Resource, given: Any) -> str:
-    found = call.cloud.store.get(str(given or ""))
+def _scope_map(call: Call, registry: Resource, given: str | None) -> str:
+    found = call.cloud.store.get(given or "")
     if found is None or found.type != SCOPE_MAP_TYPE or found.parent.lower() != registry.key:
         raise invalid(
             f"The scope map '{given}' of the token does not exist in the registry "
@@ -204,12 +217,6 @@ def _scope_map(call: Call, registry: Resource, given: Any) -> str:
             "InvalidScopeMap",
         )
     return found.id
-
-
-def _status(given: Any) -> str:
-    if given not in ("enabled", "disabled"):
-        raise invalid(f"The token status '{given}' is invalid: it is enabled or disabled.")
-    return str(given)
 
 
 def _shown(token: Resource) -> list[dict[str, Any]]:
@@ -237,26 +244,21 @@ def list_tokens(call: Call) -> Reply:
     return Reply(200, {"value": [resource.body for resource in found]})
 
 
-@router.operation("PATCH", _TOKEN, f"{TOKEN_TYPE}/write", _TOKEN_BODY)
-def update_token(call: Call) -> Reply:
+@router.operation("PATCH", _TOKEN, f"{TOKEN_TYPE}/write", Token)
+def update_token(call: Call, given: Token) -> Reply:
     """Tokens_Update: status, scope map; of the passwords those stay that the request names.
 
     A request without ``credentials`` keeps all. ``az acr token credential delete`` sends those
     that it does not delete.
     """
     token = _parts(call, TOKEN_TYPE)
-    _refuse_certificates(call)
-    kept = (call.properties.get("credentials") or {}).get("passwords")
-    if kept is not None:
-        names = {password.get("name") for password in kept}
-        token.private["passwords"] = {
-            name: password for name, password in token.private["passwords"].items() if name in names
-        }
-        token.properties["credentials"]["passwords"] = _shown(token)
-    if call.properties.get("scopeMapId") is not None:
-        token.properties["scopeMapId"] = _scope_map(call, of(call), call.properties["scopeMapId"])
-    if call.properties.get("status") is not None:
-        token.properties["status"] = _status(call.properties["status"])
+    properties = given.properties or TokenProperties()
+    _keep_passwords(token, properties.credentials)
+    token.properties["credentials"]["passwords"] = _shown(token)
+    if properties.scope_map_id is not None:
+        token.properties["scopeMapId"] = _scope_map(call, of(call), properties.scope_map_id)
+    if properties.status is not None:
+        token.properties["status"] = properties.status
     call.cloud.store.put(token)
     return Reply(200, token.body)
 
@@ -271,26 +273,25 @@ def delete_token(call: Call) -> Reply:
     "POST",
     REGISTRY + "/generateCredentials",
     f"{REGISTRY_TYPE}/generateCredentials/action",
-    {"tokenId": str, "name": str, "expiry": str},
+    GenerateCredentials,
 )
-def generate_credentials(call: Call) -> Reply:
+def generate_credentials(call: Call, given: GenerateCredentials) -> Reply:
     """Registries_GenerateCredentials: new passwords, shown this once and stored as hashes.
 
     Without ``name`` both passwords are renewed; ``expiry`` is an ISO 8601 time.
     """
     registry = of(call)
-    token = call.cloud.store.get(str(call.body.get("tokenId") or ""))
+    token = call.cloud.store.get(given.token_id or "")
     if token is None or token.type != TOKEN_TYPE or token.parent.lower() != registry.key:
         raise CloudError(
             404,
             "TokenNotFound",
-            f"The token '{call.body.get('tokenId')}' does not exist in the registry "
-            f"'{registry.name}'.",
+            f"The token '{given.token_id}' does not exist in the registry '{registry.name}'.",
         )
-    name = call.body.get("name")
+    name = given.name
     if name not in (None, "password1", "password2"):
         raise invalid(f"The password name '{name}' is invalid: it is password1 or password2.")
-    expiry = _expiry(call.body.get("expiry"))
+    expiry = _expiry(given.expiry)
     fresh = {}
     for one in [name] if name else ["password1", "password2"]:
         fresh[one] = new_password()
@@ -309,11 +310,11 @@ def generate_credentials(call: Call) -> Reply:
     return Reply(200, {"username": token.name, "passwords": shown})
 
 
-def _expiry(given: Any) -> str | None:
+def _expiry(given: str | None) -> str | None:
     if not given:
         return None
     try:
-        moment = timestamps.parse(str(given))
+        moment = timestamps.parse(given)
     except ValueError:
         raise invalid(f"The expiry '{given}' is not an ISO 8601 time.") from None
     if moment <= datetime.now(timezone.utc):

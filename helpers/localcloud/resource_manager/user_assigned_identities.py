@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 from ..errors import CloudError
 from ..resource_types import USER_ASSIGNED_IDENTITY_TYPE
 from ..store import Resource
 from .deletion import delete
 from .locations import keep_location, location_of
-from .models import Lacking, Model
+from .models import Lacking, Model, ResourceModel
 from .routing import Call, Reply, Router, invalid, readable
 
 _PROVIDER = "/providers/Microsoft.ManagedIdentity"
@@ -33,11 +33,12 @@ router = Router()
 class IdentityProperties(Model):
     """``isolation_scope`` keeps an identity to resources of its region: None or Regional."""
 
+    READ_ONLY: ClassVar[tuple[str, ...]] = ("tenantId", "principalId", "clientId")
     isolation_scope: str | None = None
     assignment_restrictions: Lacking | None = None
 
 
-class Identity(Model):
+class Identity(ResourceModel):
     """The body of UserAssignedIdentities_CreateOrUpdate and _Update."""
 
     location: str | None = None

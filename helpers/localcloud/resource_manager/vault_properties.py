@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
 from ..errors import CloudError
 from ..store import Resource
-from .models import Lacking, Model
+from .models import Lacking, Model, ResourceModel
 from .routing import Call, invalid
 
 _KIND = "vaults"
@@ -69,6 +69,7 @@ class NetworkAcls(Model):
 class VaultProperties(Model):
     """The properties of a vault; those that a client has only read are not looked at."""
 
+    READ_ONLY: ClassVar[tuple[str, ...]] = ("vaultUri", "privateEndpointConnections")
     tenant_id: str | None = None
     sku: Sku | None = None
     access_policies: list[AccessPolicy] | None = None
@@ -85,7 +86,7 @@ class VaultProperties(Model):
     hsm_pool_resource_id: Lacking | None = None
 
 
-class Vault(Model):
+class Vault(ResourceModel):
     """The body of Vaults_CreateOrUpdate and Vaults_Update."""
 
     location: str | None = None
@@ -99,9 +100,10 @@ class AccessPolicies(Model):
     access_policies: list[AccessPolicy] | None = None
 
 
-class VaultAccessPolicy(Model):
+class VaultAccessPolicy(ResourceModel):
     """The body of Vaults_UpdateAccessPolicy."""
 
+    READ_ONLY: ClassVar[tuple[str, ...]] = ("location",)
     properties: AccessPolicies | None = None
 
 

@@ -6,13 +6,13 @@ never returned.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from ..errors import CloudError
 from ..key_vault.secrets import Secrets
 from ..resource_types import VAULT_SECRET_TYPE, VAULT_TYPE
 from ..store import Resource
-from .models import Model
+from .models import Model, ResourceModel
 from .routing import Call, Reply, Router, invalid, not_found
 from .vaults import VAULT
 
@@ -24,6 +24,7 @@ router = Router()
 class SecretAttributes(Model):
     """From when to when a secret is meant to be used; seconds since 1970."""
 
+    READ_ONLY: ClassVar[tuple[str, ...]] = ("created", "updated", "recoveryLevel")
     enabled: bool | None = None
     nbf: int | None = None
     exp: int | None = None
@@ -32,12 +33,13 @@ class SecretAttributes(Model):
 class SecretProperties(Model):
     """What a secret is."""
 
+    READ_ONLY: ClassVar[tuple[str, ...]] = ("secretUri", "secretUriWithVersion")
     value: str | None = None
     content_type: str | None = None
     attributes: SecretAttributes | None = None
 
 
-class Secret(Model):
+class Secret(ResourceModel):
     """The body of Secrets_CreateOrUpdate and Secrets_Update."""
 
     tags: dict[str, str] | None = None

@@ -19,7 +19,7 @@ from ..webhooks.records import Records
 from ..webhooks.scopes import InvalidScopeError, Scope
 from .deletion import delete
 from .locations import keep_location, location_of
-from .models import Model
+from .models import Model, ResourceModel
 from .registries import REGISTRY, of
 from .routing import Call, Reply, Router, invalid
 
@@ -54,7 +54,7 @@ class WebhookProperties(Model):
     actions: list[str] | None = None
 
 
-class Webhook(Model):
+class Webhook(ResourceModel):
     """The body of Webhooks_Create and Webhooks_Update."""
 
     location: str | None = None

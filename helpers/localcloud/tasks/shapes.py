@@ -1,6 +1,6 @@
-"""Which JSON type is where in tasks and run requests, so that a wrong one is a 400 that names it.
+"""Which JSON type is where in run requests, so that a wrong one is a 400 that names it.
 
-Source: REST reference of Microsoft.ContainerRegistry, "Tasks" and "Registries - Schedule Run".
+Source: REST reference of Microsoft.ContainerRegistry, "Registries - Schedule Run".
 """
 
 from __future__ import annotations
@@ -29,21 +29,6 @@ _STEP = {
     "values": _VALUES,
     "arguments": _VALUES,
 }
-_SOURCE_TRIGGER = {
-    "name": str,
-    "status": str,
-    "sourceTriggerEvents": [str],
-    "sourceRepository": {
-        **dict.fromkeys(("sourceControlType", "repositoryUrl", "branch"), str),
-        "sourceControlAuthProperties": dict.fromkeys(
-            ("tokenType", "token", "refreshToken", "scope"), str
-        ),
-    },
-}
-_BASE_IMAGE_TRIGGER = dict.fromkeys(
-    ("name", "status", "baseImageTriggerType", "updateTriggerPayloadType", "updateTriggerEndpoint"),
-    str,
-)
 _COMMON = {
     "platform": _PLATFORM,
     "agentConfiguration": _AGENT,
@@ -51,17 +36,6 @@ _COMMON = {
     "logTemplate": str,
     "timeout": int,
     "credentials": _CREDENTIALS,
-}
-TASK = {
-    **_COMMON,
-    "status": str,
-    "isSystemTask": bool,
-    "step": _STEP,
-    "trigger": {
-        "timerTriggers": [{"name": str, "status": str, "schedule": str}],
-        "sourceTriggers": [_SOURCE_TRIGGER],
-        "baseImageTrigger": _BASE_IMAGE_TRIGGER,
-    },
 }
 RUN_REQUEST = {
     **_STEP,
