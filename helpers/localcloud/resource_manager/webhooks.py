@@ -210,14 +210,12 @@ def _scope(given: str) -> str:
 
 
 def _actions(given: list[str]) -> list[str]:
-    unknown = [one for one in given if one not in ACTIONS]
-    if unknown or not given:
-        named = f"The webhook action '{unknown[0]}' is invalid." if unknown else "A webhook needs"
-        raise invalid(
-            f"{named} Allowed actions: {', '.join(ACTIONS)}."
-            if unknown
-            else f"{named} at least one action: {', '.join(ACTIONS)}."
-        )
+    allowed = ", ".join(ACTIONS)
+    if not given:
+        raise invalid(f"A webhook needs at least one action. Allowed actions: {allowed}.")
+    for one in given:
+        if one not in ACTIONS:
+            raise invalid(f"The webhook action '{one}' is invalid. Allowed actions: {allowed}.")
     return list(dict.fromkeys(given))
 
 

@@ -13,6 +13,12 @@ from typing import Any
 from ..store import Store, decoded, readable
 
 KEPT = 100  # events of a webhook that are over, the newest
+WAITING = 1000  # that wait: of a receiver that never answers, the oldest are given up
+_GIVEN_UP = {
+    "content": f"More than {WAITING} events of this webhook wait: its receiver is too slow.",
+    "headers": {},
+    "reasonPhrase": "Given up",
+}
 
 
 @dataclass(frozen=True)
@@ -58,13 +64,19 @@ class Records:
                 " ORDER BY sequence DESC LIMIT 1 OFFSET :kept)",
                 {"key": key, "kept": KEPT - 1},
             )
+            connection.execute(
+                "UPDATE webhook_events SET due=NULL, response=:response WHERE webhook=:key AND"
+                " due IS NOT NULL AND sequence<=(SELECT sequence FROM webhook_events WHERE"
+                " webhook=:key AND due IS NOT NULL ORDER BY sequence DESC LIMIT 1 OFFSET :waiting)",
+                {"key": key, "response": json.dumps(_GIVEN_UP), "waiting": WAITING},
+            )
         return event
 
     def of(self, webhook: str) -> list[Record]:
-        """The events of a webhook, the newest first."""
+        """The newest events of a webhook, the newest first."""
         rows = self._store.query(
-            "SELECT * FROM webhook_events WHERE webhook=? ORDER BY sequence DESC",
-            (webhook.lower(),),
+            "SELECT * FROM webhook_events WHERE webhook=? ORDER BY sequence DESC LIMIT ?",
+            (webhook.lower(), KEPT),
         )
         return _records(rows)
 
