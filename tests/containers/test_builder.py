@@ -268,7 +268,7 @@ def test_what_no_dockerfile_can_have_as_a_trigger_is_refused(
         ("FROM {}\nEXPOSE 90-80", "Invalid containerPort"),
         ('FROM {}\nVOLUME [""]', "can not be an empty string"),
         ("FROM {}\nENV =x", "names can not be blank"),
-        ("FROM {}\nRUN []", "Dockerfile:2: .*no command to run"),
+        ("FROM {}\nRUN []", "Dockerfile:2: .*No command specified"),
         ("FROM {}\nRUN echo \0", "Dockerfile:2: .*zero byte"),
     ],
 )

@@ -55,6 +55,13 @@ def test_the_oldest_go_and_what_was_not_used_for_long(context: Context, cloud: C
     assert list(cloud.folder(FOLDER).iterdir()) == []
 
 
+def test_builds_of_another_scope_have_caches_of_their_own(context: Context) -> None:
+    for scope, command in (("one", "true"), ("two", "test ! -e /c/a"), ("one", "test -e /c/a")):
+        context.session.scope = scope
+        used(context, "a", command=command)
+    context.session.scope = ""
+
+
 def test_what_a_build_uses_or_waits_for_is_there(cloud: Cloud) -> None:
     caches = CacheMounts(cloud, lambda: None)
     mount = RunMount(type="cache", target="/c")

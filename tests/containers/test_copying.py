@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import stat
 import tarfile
 import time
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from helpers.localcloud.cloud import Cloud
-from helpers.localcloud.containers.build.frontend import BUILDKIT
+from helpers.localcloud.containers.build.frontend import BUILDKIT, CLASSIC, Frontend
 from helpers.localcloud.containers.errors import BuildError
 
 from .building import BASE, Context
@@ -68,6 +70,46 @@ def test_links_of_the_context_are_followed(context: Context) -> None:
     # The classic builder walks through the context, where a link is no folder.
     with pytest.raises(BuildError, match="COPY failed: no source files were specified"):
         context.build(f"{text}COPY link/f* /some/\n")
+
+
+@pytest.mark.parametrize("frontend", [CLASSIC, BUILDKIT])
+def test_an_empty_stage_has_an_empty_root(context: Context, frontend: Frontend) -> None:
+    empty = "FROM scratch AS empty\nLABEL a=b\n"
+    for word in ("/", "."):
+        result = context.build(
+            f"{empty}FROM {BASE}\nCOPY --from=empty {word} /x/\n", frontend=frontend
+        )
+        assert context.entry(result, "x") == (0o755, 0, 0)
+    with pytest.raises(BuildError, match="stat nope: file does not exist|nope.*not found"):
+        context.build(f"{empty}FROM {BASE}\nCOPY --from=empty /nope /x/\n", frontend=frontend)
+
+
+def test_the_name_of_no_image_is_refused_by_the_classic_builder(context: Context) -> None:
+    with pytest.raises(
+        BuildError, match="invalid from flag value scratch: 'scratch' is a reserved"
+    ):
+        context.build(f"FROM {BASE}\nCOPY --from=scratch / /x/\n")
+
+
+def test_a_destination_above_the_root(context: Context) -> None:
+    context.write("file", "x")
+    for word in ("/../x", "/a/../../x"):
+        text = f"FROM {BASE}\nCOPY file {word}\n"
+        with pytest.raises(BuildError, match="failed to copy files: evalSymlinksInScope: "):
+            context.build(text)
+        assert context.entry(context.build(text, frontend=BUILDKIT), "x")[0] == 0o644
+    for word, path in (("/d/..", "file"), ("/d/../y", "y"), ("../../z", "z")):
+        assert context.entry(context.build(f"FROM {BASE}\nCOPY file {word}\n"), path)[0] == 0o644
+
+
+def test_sockets_of_a_folder_are_left_out_and_pipes_refused(context: Context) -> None:
+    context.write("dir/file", "x")
+    os.mknod(context.folder / "dir/socket", stat.S_IFSOCK | 0o600)
+    context.build(f"FROM {BASE}\nCOPY dir /d/\n")
+    assert context.run("ls", "/d") == (0, "file")
+    os.mkfifo(context.folder / "dir/pipe")
+    with pytest.raises(BuildError, match="pipe is neither a file, a directory nor a link"):
+        context.build(f"FROM {BASE}\nCOPY dir /d/\n")
 
 
 def test_what_is_ignored_cannot_be_copied(context: Context) -> None:

@@ -95,11 +95,6 @@ def test_wildcards_see_the_layers_merged(layers: list[Path]) -> None:
         tree.path("hidden/file")
 
 
-def test_an_image_without_layers_has_nothing() -> None:
-    with pytest.raises(ContextError, match="stat anything: file does not exist"):
-        ImageTree([]).find("/anything")
-
-
 def test_what_is_below_a_folder_is_of_both_layers(layers: list[Path]) -> None:
     found = {name: item.stat().st_size for name, item in ImageTree(layers).below("data")}
     assert found == {"a.txt": 11, "b.txt": 11, "c.md": 10}

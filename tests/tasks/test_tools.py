@@ -51,9 +51,8 @@ class Tools:
         nobody = Identities()
         agent = Agent(cloud, run, registry, log, Stop(), source, home, folder, nobody)
         config = DockerConfig(cloud, home, log.masker)
-        self.session = RunSession(
-            cloud, log.masker.cut, config, WorkloadIdentity(cloud, nobody, log.masker.hide)
-        )
+        proof = WorkloadIdentity(cloud, nobody, log.masker.hide)
+        self.session = RunSession(cloud, log.masker.cut, config, proof, registry.key)
         self.tools = StepTools(agent, self.session)
         self.tools.builds = BuildSteps(agent, self.session, Attempts(agent, self.session))
         self.context = self.tools.context({"GIVEN": "value"}, self.lines.append)

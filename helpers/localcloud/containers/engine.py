@@ -63,6 +63,7 @@ class Session:
         self.images = LocalImages(self._store)
         self._logins: dict[str, Credential] = {}
         self._lock = threading.RLock()
+        self.scope = ""  # whose the caches of its builds are
         self._shared = False  # whether one has had a folder of this machine
         self.networks = Networks(cloud, self._furnish)
         self.containers = Containers(cloud, self.networks, cut, self.time_left)
@@ -310,6 +311,7 @@ class _Host:
         self._network = network
         self._limits = Limits(memory=memory) if memory else Limits()
         self._hosts = tuple(hosts)
+        self.scope = session.scope
 
     def resolve(self, reference: str, log: Log) -> Image:
         """The image of a FROM."""

@@ -185,9 +185,10 @@ class ImageTree:
     """The root file system of an image or stage as a source of ``COPY --from``."""
 
     def __init__(self, lowers: Sequence[Path], owners: Owners | None = None) -> None:
+        """``lowers`` are its layers, at least one."""
         self._owners = owners
         self._layers = [RootFolder(layer) for layer in lowers]
-        self._root = RootFileSystem(lowers) if lowers else None
+        self._root = RootFileSystem(lowers)
 
     def find(self, pattern: str, *, empty: bool = False, buildkit: bool = False) -> list[str]:
         """Paths relative to the root that a source names; ``empty``: it may be none."""
@@ -202,7 +203,7 @@ class ImageTree:
             return found
         if wanted == ".":
             return [wanted]
-        if self._root is None or self._root.find("/" + wanted) is None:
+        if self._root.find("/" + wanted) is None:
             raise ContextError(f"stat {wanted}: file does not exist")
         return [wanted]
 
@@ -227,7 +228,7 @@ class ImageTree:
 
     def path(self, relative: str) -> FileBelow:
         """What a path is, links followed inside the image."""
-        found = self._root.locate("/" + relative) if self._root else None
+        found = self._root.locate("/" + relative)
         if found is None or stat.S_ISLNK(found.stat().st_mode):
             raise ContextError(f"stat {relative}: file does not exist")
         return found
@@ -235,7 +236,6 @@ class ImageTree:
     def below(self, relative: str) -> Iterator[tuple[str, FileBelow]]:
         """Everything inside a directory, whiteouts and links respected."""
         base = "" if relative == "." else relative
-        assert self._root is not None
         pending = [(str(self._root.resolve("/" + base)).lstrip("/"), "")]
         while pending:
             folder, shown = pending.pop()

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..images.images import Descriptor
-from .build_context import BuildContext, ImageTree
+from .build_context import BuildContext
 from .copying import Copy, Source
 from .dockerfile import Instruction
 from .plan import Act, Operation, PlannedStage
 from .progress import Progress
 from .resources import NOTHING, Resources
 from .stage import CREATED, Stage
-from .state import PREDEFINED, BuildState
+from .state import PREDEFINED, SCRATCH, BuildState
 
 
 @dataclass
@@ -74,13 +74,13 @@ class BuildKitState(BuildState):
             return self.context
         for source in one.sources.get(instruction.line, []):
             if name.lower() == source.name or name == str(source.index):
-                return ImageTree(self.images.unpacked(source.seen_by(one)))
+                return self.tree(self.images.unpacked(source.seen_by(one)))
         given = self.resources.contexts.get(name, name)
         if not isinstance(given, str):
             return BuildContext(given)
-        if name == "scratch":
-            return ImageTree([])
-        return ImageTree(self.images.lowers(self.host.resolve(given, silent)))
+        if name == SCRATCH:
+            return self.tree([])
+        return self.tree(self.images.lowers(self.host.resolve(given, silent)))
 
     def known(
         self, layer: Descriptor | None, stage: Stage, instruction: Instruction

@@ -29,10 +29,14 @@ _PROCESS = user_namespace_process.__name__
 class CacheMounts:
     """Folders by their id; ``check`` raises when the build shall end while it waits for one.
 
-    ``alone``: a shared one is one build's at a time, too, since what it has is a copy.
+    ``scope`` is whose they are: builds of another scope have others of the same id. ``alone``: a
+    shared one is one build's at a time, too, since what it has is a copy.
     """
 
-    def __init__(self, cloud: Cloud, check: Callable[[], None], *, alone: bool = False) -> None:
+    def __init__(
+        self, cloud: Cloud, check: Callable[[], None], *, scope: str = "", alone: bool = False
+    ) -> None:
+        self._scope = scope
         self._alone = alone
         self._folder = cloud.folder(FOLDER)
         self._check = check
@@ -44,7 +48,15 @@ class CacheMounts:
         ``sharing=locked`` waits until nobody else has it, ``private`` takes another one then.
         """
         mode = mount.mode if mount.mode is not None else 0o755
-        known = [name, mount.origin, mount.source, mode, mount.uid or 0, mount.gid or 0]
+        known = [
+            self._scope,
+            name,
+            mount.origin,
+            mount.source,
+            mode,
+            mount.uid or 0,
+            mount.gid or 0,
+        ]
         key = hashlib.sha256(json.dumps(known).encode()).hexdigest()
         number = 0
         while True:

@@ -25,7 +25,7 @@ from ..sandboxes.root_file_system import RootFileSystem
 from .build_context import BuildContext, ContextError, Excluded, ImageTree, clean
 from .chosen_owner import chosen_owner, kernel_identity
 from .frontend import CLASSIC, Frontend
-from .paths import absolute
+from .paths import absolute, climbs
 
 Source = BuildContext | ImageTree
 _FILES = ("passwd", "group")
@@ -148,7 +148,8 @@ class Copy:
                 target = self._target(goal if not parents else f"{goal.rstrip('/')}/{path.name}")
                 self._top(target, ROOT if self._keep else None)
                 for below, item in source.below(name):
-                    if not left_out.has(below):
+                    # No archive, and so no context, has a socket.
+                    if not left_out.has(below) and not stat.S_ISSOCK(item.stat().st_mode):
                         self._item(source, target / below, item)
             elif left_out.has(path.name):
                 continue
@@ -233,6 +234,11 @@ class Copy:
 
     def _target(self, destination: str) -> PurePosixPath:
         """The destination, absolute, relative to the root, links of the image followed."""
+        if self._classic and destination.startswith("/") and climbs(destination):
+            raise ContextError(
+                f"failed to copy files: evalSymlinksInScope: {destination} is not in the root of the "
+                "image"
+            )
         whole = absolute(self._working_dir, destination)
         resolved = self._root.resolve(whole) if self._root else PurePosixPath(whole)
         return resolved.relative_to("/") if str(resolved) != "/" else PurePosixPath()

@@ -188,8 +188,10 @@ def _run(build: BuildState, stage: Stage, instruction: Instruction) -> None:
     if "mount" in instruction.flags:
         raise VariableError(_REQUIRES.format("mount"))
     argv = command_line(stage, instruction)
-    if not argv or any("\0" in word for word in argv):
-        raise VariableError("there is no command to run, or it holds a zero byte")
+    if not argv:
+        raise VariableError("No command specified")
+    if any("\0" in word for word in argv):
+        raise VariableError("the command holds a zero byte")
     shown = shlex.join(argv) if instruction.json else " ".join(argv)
     environment = build.run_environment(stage)
     declared = {k: v for k, v in environment.items() if k not in stage.environment}

@@ -169,7 +169,9 @@ class RunInstruction:
     def _cache(self, mount: RunMount, place: str, stack: ExitStack) -> Path:
         filled = self._copied(mount) if mount.origin else None
         host = self._build.host
-        caches = CacheMounts(self._build.cloud, host.check, alone=host.copies_mounts())
+        caches = CacheMounts(
+            self._build.cloud, host.check, scope=host.scope, alone=host.copies_mounts()
+        )
         return stack.enter_context(caches.taken(mount, mount.id or place, filled))
 
     def _copied(self, mount: RunMount) -> Copy:

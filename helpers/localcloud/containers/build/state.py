@@ -17,6 +17,7 @@ from ...media_types import OCI_LAYER
 from ..errors import BuildError
 from ..images.images import Descriptor, Image, ImageStore
 from ..images.layers import Entry, pack
+from ..images.owners import Owners
 from ..sandboxes.container import Mount
 from .build_cache import BuildCache
 from .build_context import BuildContext, ContextError, ImageTree
@@ -27,11 +28,19 @@ from .variables import expand
 
 Log = Callable[[str], None]
 _PREDEFINED = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
+SCRATCH = "scratch"  # the name of no image
+_EMPTY = "empty"  # a folder that nobody writes to
 PREDEFINED = frozenset((*_PREDEFINED, *(name.lower() for name in _PREDEFINED)))
 
 
 class Host(Protocol):
-    """What a build needs of the container host that it runs on."""
+    """What a build needs of the container host that it runs on.
+
+    ``scope`` tells whose the caches of its builds are.
+    """
+
+    @property
+    def scope(self) -> str: ...
 
     def resolve(self, reference: str, log: Log) -> Image:
         """The image of a FROM or ``--from``, pulled when it is not there."""
@@ -180,9 +189,15 @@ class BuildState:
     def source(self, stage: Stage, name: str) -> ImageTree:
         """The files of ``--from``: an earlier stage by name or number, or an image."""
         earlier = self._stage(stage, name)
+        if earlier is None and name == SCRATCH:
+            raise ContextError(f"invalid from flag value {name}: '{name}' is a reserved name")
         image = None if earlier is not None else self.host.resolve(name, self.log)
         layers = earlier.layers if earlier is not None else list(image.layers if image else ())
-        return ImageTree(self.images.unpacked(layers), self.images.owners(layers))
+        return self.tree(self.images.unpacked(layers), self.images.owners(layers))
+
+    def tree(self, lowers: Sequence[Path], owners: Owners | None = None) -> ImageTree:
+        """The files of these layers; without any there is an empty root."""
+        return ImageTree(lowers or [self.cloud.folder(_EMPTY)], owners)
 
     def _stage(self, stage: Stage, name: str) -> Stage | None:
         """The earlier stage of this name or number; None where it is no stage's."""

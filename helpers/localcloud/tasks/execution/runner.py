@@ -147,7 +147,7 @@ class _Runner:
             task = self._define(agent, volume)
         config = DockerConfig(self._cloud, home, self._log.masker, self._token)
         proof = WorkloadIdentity(self._cloud, identities, self._log.masker.hide)
-        session = RunSession(self._cloud, self._log.masker.cut, config, proof)
+        session = RunSession(self._cloud, self._log.masker.cut, config, proof, registry.key)
         with self._stop.action(agent.cancelled.set), self._stop.action(session.close):
             try:
                 steps = Steps(agent, session, task)

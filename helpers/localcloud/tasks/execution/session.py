@@ -27,8 +27,11 @@ class RunSession(Session):
         cut: Callable[[str], int],
         config: DockerConfig,
         identity: WorkloadIdentity,
+        scope: str,
     ) -> None:
+        """``scope`` is the registry whose run it is."""
         super().__init__(cloud, cut)
+        self.scope = scope
         self._config = config
         self._identity = identity
         self._pushed: dict[Reference, str] = {}
