@@ -247,6 +247,7 @@ async def serve(home: Path, port: int | None, announce: Callable[[Running], None
 
     from .change_stream import ChangeStream
     from .changes import PATH
+    from .container_instances.addresses import place
     from .front_door import FrontDoor
     from .front_door.certificates import Certificates
     from .front_door.server import loopback_listener
@@ -265,7 +266,8 @@ async def serve(home: Path, port: int | None, announce: Callable[[Running], None
         "/": JSONResponse(asdict(running)),
         PATH: ChangeStream(cloud.changes, home),
     }
-    front_door = FrontDoor(services, certificates, running.proxy_url, own)
+    place_of = functools.partial(place, cloud)
+    front_door = FrontDoor(services, certificates, running.proxy_url, own, place_of)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -265,7 +265,7 @@ def hasty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str
     loop, stop, ready = uvloop.new_event_loop(), asyncio.Event(), threading.Event()
 
     async def serve() -> None:
-        door = FrontDoor(dict.fromkeys(names, _echo), certificates, url, {})
+        door = FrontDoor(dict.fromkeys(names, _echo), certificates, url, {}, lambda *_: None)
         await door.listen(listener)
         ready.set()
         await stop.wait()

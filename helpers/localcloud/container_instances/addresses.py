@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 from collections.abc import Collection
 from pathlib import Path
+
+from ..cloud import Cloud
+from ..resource_types import CONTAINER_GROUP_TYPE
+
+UNSECURE = "Unsecure"
 
 _UNPRIVILEGED = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 _HIGHER = 8000  # 80 becomes 8080, 443 becomes 8443
@@ -21,6 +27,30 @@ def address_of(group_id: str, taken: Collection[str] = ()) -> str:
         if address not in taken:
             return address
         attempt += 1
+
+
+def fqdn_of(label: str, location: str, reuse: str, by: str) -> str:
+    """The name of a group with a DNS name label.
+
+    ``reuse`` is the scope in which the label may be used again: "Unsecure" is anybody's, else the name
+    has a hash of ``by``, the scope's id. Source: learn.microsoft.com, "Deploy an Azure Container
+    Instances (ACI) container group with DNS name reuse policy".
+    """
+    if reuse == UNSECURE:
+        return f"{label}.{location}.azurecontainer.io"
+    hashed = hashlib.sha256(f"{reuse}/{by}/{label}".lower().encode()).digest()
+    letters = base64.b32encode(hashed).decode().lower()[:16]
+    return f"{label}.{letters}.{location}.azurecontainer.io"
+
+
+def place(cloud: Cloud, host: str, port: int) -> tuple[str, int] | None:
+    """Where the group of a name has a port of its containers: address and port of this machine."""
+    for group in cloud.store.find(type=CONTAINER_GROUP_TYPE):
+        if group.private.get("fqdn") == host:
+            for mapped in group.private.get("ports", []):
+                if mapped["container"] == port:
+                    return str(group.private["address"]), int(mapped["host"])
+    return None
 
 
 def may_bind(port: int) -> bool:

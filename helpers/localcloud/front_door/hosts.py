@@ -25,6 +25,7 @@ _SUFFIX = {
 }
 # Where exec and attach lead to, in each region.
 _BRIDGE = re.compile(r"bridge-linux-[0-9]{2}\.[a-z0-9]{2,30}\.management\.azurecontainer\.io")
+_LABELS = ".azurecontainer.io"
 # Services that speak WebSocket, too.
 WEBSOCKETS = frozenset({"container_instances"})
 # Hosts that clients contact on their own, and do without: refused, but with no need to log it.
@@ -52,6 +53,12 @@ def service_for(host: str) -> str | None:
 def is_bridge(host: str) -> bool:
     """Whether a host is one of those that exec and attach of container instances lead to."""
     return _BRIDGE.fullmatch(host.lower()) is not None
+
+
+def is_label(host: str) -> bool:
+    """Whether a host is one that a container group may have by its DNS name label."""
+    name = host.lower()
+    return name.endswith(_LABELS) and not name.endswith(f".management{_LABELS}")
 
 
 # The first line of a refusal: pip, apt, wget and npm show that line, and not what follows.

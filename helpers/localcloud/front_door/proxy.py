@@ -1,7 +1,7 @@
 """The proxy's connections: CONNECT turns into TLS to a service, anything foreign into a 403.
 
 To the instance metadata address CONNECT turns into plain HTTP, with the identity that its proxy credential
-proves (RFC 9110, section 9.3.6).
+proves (RFC 9110, section 9.3.6). Hosts of DNS name labels are reached as they are, by CONNECT or plain HTTP.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ import asyncio
 import logging
 import ssl
 import time
+from collections.abc import Callable
 from typing import Any, cast
+from urllib.parse import SplitResult, urlsplit
 
 from .certificates import Certificates
-from .hosts import EXPECTED_REFUSALS, METADATA_HOST, REFUSED, refusal, service_for
+from .hosts import EXPECTED_REFUSALS, METADATA_HOST, REFUSED, is_label, refusal, service_for
 from .http_connection import HttpConnection, HttpConnections
 from .limits import (
     FIELDS,
@@ -26,9 +28,12 @@ from .limits import (
     Farewell,
     answer,
 )
+from .tunnel import Side
 
 log = logging.getLogger(__name__)
 
+PlaceOf = Callable[[str, int], "tuple[str, int] | None"]
+_HOP_BY_HOP = (b"connection", b"proxy-connection", b"proxy-authorization", b"keep-alive")
 _ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 _PROOF = b"proxy-authorization"
 _LONGEST_HOST = 255  # characters (RFC 1035, section 2.3.4)
@@ -43,7 +48,9 @@ class ProxyConnection(asyncio.Protocol):
         plain: HttpConnections,
         certificates: Certificates,
         connections: Connections,
+        place_of: PlaceOf,
     ) -> None:
+        self._place_of = place_of
         self._secure = secure
         self._plain = plain
         self._certificates = certificates
@@ -91,12 +98,19 @@ class ProxyConnection(asyncio.Protocol):
         """Do what the head asks for, which ends at ``end``."""
         head = bytes(self._head)
         if not head.startswith(b"CONNECT "):
+            url = _url(head)
+            if url is not None and url.scheme == "http" and is_label(url.hostname or ""):
+                self._reach(transport, url.netloc, to_origin(head, end, url))
+                return
             self._hand_over(transport, self._plain.open(), head)
             return
         if head.count(b"\r\n", 0, end) > FIELDS:
             self._refuse(431, f"A request may have {FIELDS} header fields.\n")
             return
         host, port = _target(head)
+        if is_label(host):
+            self._reach(transport, f"{host}:{port}", head[end + 4 :], established=True)
+            return
         if (host, port) == (METADATA_HOST, "80"):  # who is behind it has said who it is
             transport.write(_ESTABLISHED)
             proven = (_PROOF, _field(head[:end], _PROOF))
@@ -111,6 +125,49 @@ class ProxyConnection(asyncio.Protocol):
         transport.pause_reading()  # the next bytes belong to TLS
         transport.write(_ESTABLISHED)
         self._upgrade = asyncio.get_running_loop().create_task(self._start_tls(transport, host))
+
+    def _reach(
+        self,
+        transport: asyncio.Transport,
+        authority: str,
+        first: bytes,
+        *,
+        established: bool = False,
+    ) -> None:
+        """Become a tunnel to the container group of a DNS name label; ``first`` is what it gets first."""
+        self.waits_since = None
+        transport.pause_reading()
+        reaching = self._tunnel(transport, authority, first, established)
+        self._upgrade = asyncio.get_running_loop().create_task(reaching)
+
+    async def _tunnel(
+        self, transport: asyncio.Transport, authority: str, first: bytes, established: bool
+    ) -> None:
+        host, _, port = authority.partition(":")
+        place = None
+        try:
+            if (port or "80").isdecimal():
+                place = await asyncio.to_thread(self._place_of, host.lower(), int(port or "80"))
+            if place is None:
+                self._refuse(502, f"No container group of the local cloud has {authority}.\n")
+                return
+            group = Side()
+            await asyncio.get_running_loop().create_connection(lambda: group, *place)
+        except OSError as error:
+            self._refuse(502, f"{authority} cannot be reached: {error.strerror or error}.\n")
+            return
+        client = Side(self._held)
+        client.connection_made(transport)
+        client.join(group)
+        self._held.replace(self, client)
+        if transport.is_closing():  # the client went away meanwhile
+            client.connection_lost(None)
+            return
+        transport.set_protocol(client)
+        if established:
+            client.send(_ESTABLISHED)
+        group.send(first)
+        transport.resume_reading()
 
     def _hand_over(
         self, transport: asyncio.Transport, connection: HttpConnection, data: bytes
@@ -164,6 +221,29 @@ class ProxyConnection(asyncio.Protocol):
         """Reset the connection, to make room for another at once."""
         assert self._transport is not None
         self._transport.abort()
+
+
+def _url(head: bytes) -> SplitResult | None:
+    """The target of a request line, None where that is no URL."""
+    words = head.split(b"\r\n", 1)[0].split(b" ")
+    try:
+        return urlsplit(words[1].decode("latin-1")) if len(words) == 3 else None
+    except ValueError:
+        return None
+
+
+def to_origin(head: bytes, end: int, url: SplitResult) -> bytes:
+    """A request to a proxy, whose head ends at ``end``, as its origin gets it: one on a connection.
+
+    RFC 9112, section 3.2; RFC 9110, section 7.6.1.
+    """
+    first, *fields = head[:end].split(b"\r\n")
+    method, _, version = first.split(b" ", 2)
+    path = url._replace(scheme="", netloc="", fragment="").geturl() or "/"
+    path = path if path.startswith("/") else f"/{path}"
+    kept = [one for one in fields if one.partition(b":")[0].strip().lower() not in _HOP_BY_HOP]
+    lines = [b" ".join((method, path.encode("latin-1"), version)), *kept, b"Connection: close"]
+    return b"\r\n".join(lines) + head[end:]
 
 
 def _target(head: bytes) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from .certificates import Certificates
 from .hosts import IDENTITY_PATH, METADATA_HOST, refusal, service_for
 from .http_connection import HttpConnections
 from .limits import CHECK_SECONDS, Connections
-from .proxy import ProxyConnection
+from .proxy import PlaceOf, ProxyConnection
 
 log = logging.getLogger(__name__)
 _LOGGED = 200  # characters of a path
@@ -125,7 +125,10 @@ class PlainDispatch:
 
 
 class FrontDoor:
-    """Listens for the whole cloud: TLS for the service of each host name, one proxy in front."""
+    """Listens for the whole cloud: TLS for the service of each host name, one proxy in front.
+
+    ``place_of`` tells where a container group of a DNS name label has a port.
+    """
 
     def __init__(
         self,
@@ -133,7 +136,9 @@ class FrontDoor:
         certificates: Certificates,
         proxy_url: str,
         own: Mapping[str, ASGIApp],
+        place_of: PlaceOf,
     ) -> None:
+        self._place_of = place_of
         self._connections = Connections()
         self._secure = HttpConnections(Guard(HostDispatch(services)), self._connections)
         plain = PlainDispatch(services["identity"], proxy_url, own)
@@ -149,7 +154,9 @@ class FrontDoor:
         self._check()
 
     def _connection(self) -> ProxyConnection:
-        return ProxyConnection(self._secure, self._plain, self._certificates, self._connections)
+        return ProxyConnection(
+            self._secure, self._plain, self._certificates, self._connections, self._place_of
+        )
 
     def _check(self) -> None:
         self._connections.check()
