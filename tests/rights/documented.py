@@ -153,6 +153,7 @@ ACTIONS: dict[str, Action] = {
         {
             "subscriptions/read": READ | named("kda"),
             "subscriptions/providers/read": READ,
+            "subscriptions/tagNames/read": READ,
             "subscriptions/resourceGroups/read": READ_GROUPS,
             "subscriptions/resourceGroups/write": ADMIN,
             "subscriptions/resourceGroups/delete": ADMIN,
@@ -214,6 +215,20 @@ OPERATIONS: dict[str, str] = {
         )
     },
     **{
+        f"{method} @/Authorization/locks{name}": f"Microsoft.Authorization/locks/{verb}"
+        for method, name, verb in (
+            *(("GET", "", "read"), ("GET", "/*", "read")),
+            *(("PUT", "/*", "write"), ("DELETE", "/*", "delete")),
+        )
+    },
+    **{
+        f"{method} @/Resources/tags/default": f"Microsoft.Resources/tags/{verb}"
+        for method, verb in (
+            *(("GET", "read"), ("PUT", "write"), ("PATCH", "write"), ("DELETE", "delete")),
+        )
+    },
+    "GET S/tagNames": "Microsoft.Resources/subscriptions/tagNames/read",
+    **{
         f"{method} @/Resources/deployments{name}": f"Microsoft.Resources/deployments/{verb}"
         for method, name, verb in (
             *(("GET", "", "read"), ("GET", "/*", "read"), ("HEAD", "/*", "read")),
@@ -231,6 +246,11 @@ OPERATIONS: dict[str, str] = {
     },
     "GET G/ContainerInstance/containerGroups/*/containers/*/logs": "Microsoft.ContainerInstance"
     "/containerGroups/containers/logs/read",
+    **{
+        f"POST G/ContainerInstance/containerGroups/*/containers/*/{one}": "Microsoft"
+        f".ContainerInstance/containerGroups/containers/{one}/action"
+        for one in ("exec", "attach")
+    },
     "POST S/ContainerRegistry/checkNameAvailability": "Microsoft.ContainerRegistry"
     "/checkNameAvailability/read",
     "GET G/ContainerRegistry/registries/*/listUsages": f"{_G}/listUsages/read",
@@ -250,7 +270,8 @@ OPERATIONS: dict[str, str] = {
         f"POST G/ContainerRegistry/registries/*/{kind}/*/{one}": f"{_G}/{kind}/{one}/action"
         for kind, one in (
             *(("tasks", "listDetails"), ("taskRuns", "listDetails")),
-            *(("runs", "cancel"), ("runs", "listLogSasUrl")),
+            *(("runs", "cancel"), ("runs", "listLogSasUrl"), ("webhooks", "ping")),
+            *(("webhooks", "getCallbackConfig"), ("webhooks", "listEvents")),
         )
     },
     "GET G/ContainerRegistry/registries/*/runs": f"{_G}/runs/read",
@@ -267,6 +288,7 @@ OPERATIONS: dict[str, str] = {
             "ContainerRegistry/registries/*/taskRuns",
             "ContainerRegistry/registries/*/tasks",
             "ContainerRegistry/registries/*/tokens",
+            "ContainerRegistry/registries/*/webhooks",
             "KeyVault/vaults",
             "ManagedIdentity/userAssignedIdentities",
         )

@@ -1,6 +1,6 @@
 """Every role and every permission of a policy at every operation of a vault, against the documentation.
 
-The operations are those that the service has: one without a row is a failure.
+The operations are those that the service has: tests/project/test_rights.py is red for one without a row.
 """
 
 from __future__ import annotations
@@ -123,11 +123,6 @@ def world(local_cloud: LocalCloud) -> Iterator[Vaults]:
     made = Vaults(local_cloud)
     yield made
     made.store.close()
-
-
-def test_every_operation_has_a_row_and_every_row_is_one() -> None:
-    assert set(ROUTES) == set(OPERATIONS)
-    assert len(set(ROUTES)) == len(ROUTES)
 
 
 @pytest.mark.parametrize("role", [*ROLES, NOBODY])

@@ -141,7 +141,11 @@ def remove(call: Call) -> Reply:
     return Reply(200)
 
 
-@router.operation("GET", "/subscriptions/{subscription}/tagNames", "")
+@router.operation(
+    "GET",
+    "/subscriptions/{subscription}/tagNames",
+    "Microsoft.Resources/subscriptions/tagNames/read",
+)
 def list_names(call: Call) -> Reply:
     """Tags_List: the names and values that groups and resources have, with their counts."""
     counts: dict[str, Counter[str]] = {}
