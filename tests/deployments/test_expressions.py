@@ -257,6 +257,7 @@ REFUSED: list[tuple[Any, str]] = [
     ("[int('+')]", "is no integer"),
     ("[int('1+1')]", "is no integer"),
     ("[float('x')]", "is no number"),
+    ("[float('nan')]", "is no number"),
     ("[min(createArray())]", "there is no number"),
     ("[range(0, 10001)]", "from 0 to 10000"),
     ("[bool('yes')]", "neither 'true' nor 'false'"),

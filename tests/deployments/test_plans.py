@@ -357,6 +357,17 @@ WRONG: list[tuple[Any, str]] = [
     (template(registry("aaaaa", condition="yes")), "the condition must be of type 'Boolean'"),
     (template(registry("aaaaa", condition="[nothing()]")), "'nothing' is not valid"),
     (template(registry("aaaaa", dependsOn=["[div(1,0)]"])), "the divisor is zero"),
+    (template(functions={}), "functions must be a list of objects"),
+    (template(functions=[{"members": []}]), "functions.members must be an object"),
+    (template(functions=[{"members": {"f": 1}}]), "functions.f must be an object"),
+    (
+        template(functions=[{"members": {"f": {"parameters": {}}}}]),
+        "functions.f.parameters must be",
+    ),
+    (template(resources="all"), "The resources of a template are a list"),
+    (template(variables={"copy": {}}), "variables.copy must be a list of objects"),
+    (template(variables={"copy": [{"name": "a"}]}), "The copy of a variable needs a name, a count"),
+    (template(registry("aaaaa", scope="a/b")), "The type 'a/b' and the names '' do not fit"),
     (template(registry("aaaaa"), registry("AAAAA")), "is defined multiple times in a template"),
     (
         template(registry("aaaaa", dependsOn=["bbbbb"])),
@@ -453,5 +464,8 @@ def test_outputs() -> None:
         wrong = planned(outputs={"x": {"type": "string", "value": value}})
         with pytest.raises(TemplateError, match=expected):
             outputs(wrong, wrong.scope)
+    wrong = planned(outputs={"x": {"type": "array", "copy": {"count": 1}}})
+    with pytest.raises(TemplateError, match="the copy of an output needs a count and an input"):
+        outputs(wrong, wrong.scope)
     with pytest.raises(TemplateError, match="The template output 'x' is not valid"):
         check_outputs(planned(outputs={"x": {"type": "string", "value": "[nothing()]"}}))

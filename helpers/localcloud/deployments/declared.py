@@ -169,7 +169,11 @@ def _id(written: dict[str, Any], kind: str, name: str, scope: Scope, base: str) 
         place = _text(written, written["scope"], scope)
         if not place.startswith("/"):
             words = place.split("/")
-            place = f"{base}/{interleaved('/'.join([words[0], *words[1::2]]), words[2::2])}"
+            try:
+                below = interleaved("/".join([words[0], *words[1::2]]), words[2::2])
+            except ExpressionError as error:
+                raise _invalid(written, error) from None
+            place = f"{base}/{below}"
     if written.get("subscriptionId") is not None:
         place = f"/subscriptions/{_text(written, written['subscriptionId'], scope)}"
         subscription = place

@@ -96,13 +96,12 @@ def _call(node: Call, scope: Scope) -> Any:
 
 def _call_own(node: Call, own: Any, scope: Scope) -> Any:
     """A function of the template's own sees nothing but its parameters."""
-    declared = own.get("parameters") or []
-    if len(declared) != len(node.arguments):
+    names = own["parameters"]
+    if len(names) != len(node.arguments):
         raise ExpressionError(
-            f"The template function '{node.written}' requires {len(declared)} argument(s) while "
+            f"The template function '{node.written}' requires {len(names)} argument(s) while "
             f"{len(node.arguments)} were provided"
         )
-    names = [str(one.get("name", "")).lower() for one in declared]
     given = dict(zip(names, (evaluate(one, scope) for one in node.arguments), strict=True))
 
     def parameter(name: str) -> Any:
@@ -120,4 +119,4 @@ def _call_own(node: Call, own: Any, scope: Scope) -> Any:
     inside = replace(
         scope, parameter=parameter, variable=variable, runtime=None, copies=(), lambdas={}
     )
-    return resolve((own.get("output") or {}).get("value"), inside)
+    return resolve(own["output"], inside)

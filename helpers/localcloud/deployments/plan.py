@@ -8,7 +8,7 @@ from typing import Any
 from . import parameters, template
 from .declared import Declared, declare
 from .errors import ExpressionError, TemplateError
-from .evaluation import resolve
+from .evaluation import repeated, resolve
 from .graph import Graph
 from .limits import Budget
 from .scope import Place, Scope
@@ -108,8 +108,11 @@ def _add_output(
     kind = parameters.kind_of(definition)
     if resolve(definition.get("condition", True), scope) is not True:
         return
-    if isinstance(definition.get("copy"), dict):
-        value: Any = resolve({"copy": [{"name": name, **definition["copy"]}]}, scope)[name]
+    copy = definition.get("copy")
+    if copy is not None:
+        if not isinstance(copy, dict) or not {"count", "input"} <= copy.keys():
+            raise ExpressionError("the copy of an output needs a count and an input")
+        value: Any = repeated({"name": name, **copy}, scope)
     else:
         value = resolve(definition.get("value"), scope)
     if value is None and definition.get("nullable"):

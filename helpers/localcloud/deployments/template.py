@@ -60,6 +60,10 @@ def read(document: Any) -> Template:
     sections = {name: _section(document, name, most) for name, most in _SECTIONS.items()}
     given = document["resources"]
     symbolic = isinstance(given, dict)
+    if not isinstance(given, list | dict):
+        raise TemplateError(
+            "Deployment template parse failed: 'The resources of a template are a list.'."
+        )
     version = document.get("languageVersion")
     if version not in (None, "1.0", "2.0"):
         raise CloudError.not_implemented(f"the languageVersion '{version}' of templates")
@@ -71,7 +75,7 @@ def read(document: Any) -> Template:
     resources = list(given.items()) if isinstance(given, dict) else [("", one) for one in given]
     template = Template(
         **sections,
-        functions=_functions(document.get("functions") or []),
+        functions=_functions(document.get("functions")),
         resources=resources,
         definitions=_section(document, "definitions", None),
         symbolic=symbolic,
@@ -152,15 +156,37 @@ def _section(document: Written, name: str, most: int | None) -> dict[str, Any]:
 
 
 def _functions(given: Any) -> dict[str, Any]:
+    """The template's own functions. Raises :class:`TemplateError` for what is written in another way."""
     found: dict[str, Any] = {}
-    for space in given if isinstance(given, list) else []:
-        members = space.get("members") if isinstance(space, dict) else None
-        for name, one in (members or {}).items():
-            found[f"{space.get('namespace', '')}.{name}".lower()] = one
+    for space in _objects("functions", given):
+        members = _object("functions.members", space.get("members"))
+        for name, one in members.items():
+            function = _object(f"functions.{name}", one)
+            parameters = _objects(f"functions.{name}.parameters", function.get("parameters"))
+            output = _object(f"functions.{name}.output", function.get("output"))
+            found[f"{space.get('namespace', '')}.{name}".lower()] = {
+                "parameters": [str(each.get("name", "")).lower() for each in parameters],
+                "output": output.get("value"),
+            }
     return found
 
 
+def _object(what: str, value: Any) -> dict[str, Any]:
+    if value is None or isinstance(value, dict):
+        return value or {}
+    raise TemplateError(f"Deployment template parse failed: '{what} must be an object.'.")
+
+
+def _objects(what: str, value: Any) -> list[dict[str, Any]]:
+    if value is None or (isinstance(value, list) and all(isinstance(one, dict) for one in value)):
+        return value or []
+    raise TemplateError(f"Deployment template parse failed: '{what} must be a list of objects.'.")
+
+
 def _check_variables(template: Template) -> None:
+    for one in _objects("variables.copy", template.variables.get("copy")):
+        if not isinstance(one.get("name"), str) or not {"count", "input"} <= one.keys():
+            raise validation("The copy of a variable needs a name, a count and an input")
     for name, value in template.variables.items():
         check_expressions(template, value, f"The template variable '{name}' is not valid")
 
@@ -196,11 +222,7 @@ def _check_call(template: Template, call: Call) -> None:
 def names_of_variables(template: Template) -> dict[str, Any]:
     """The variables by their names, with those that copy loops make."""
     named = {name: value for name, value in template.variables.items() if name != "copy"}
-    copied = template.variables.get("copy")
-    for one in copied if isinstance(copied, list) else []:
-        if isinstance(one, dict):
-            named[str(one.get("name"))] = one
-    return named
+    return named | {one["name"]: one for one in template.variables.get("copy") or []}
 
 
 def expressions(value: Any) -> Iterator[str]:

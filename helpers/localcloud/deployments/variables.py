@@ -18,11 +18,7 @@ class Variables:
     """What ``variables()`` answers; ``scope`` is where their expressions are evaluated."""
 
     def __init__(self, template: Template, scope: Callable[[], Scope]) -> None:
-        self._copied = {
-            str(one.get("name")).lower()
-            for one in template.variables.get("copy") or []
-            if isinstance(one, dict)
-        }
+        self._copied = {one["name"].lower() for one in template.variables.get("copy") or []}
         self._written = {name.lower(): one for name, one in names_of_variables(template).items()}
         self._scope = scope
         self._values: dict[str, Any] = {}

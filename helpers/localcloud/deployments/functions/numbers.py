@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -61,9 +62,12 @@ def float_(arguments: list[Any]) -> float:
     """A number with decimal places, which only parameters of other templates can take."""
     value = check("float", 1, arguments[0], "String", "Integer")
     try:
-        return float(value)
+        number = float(value)
     except ValueError:
-        raise refuse("float", f"the text '{str(value)[:100]}' is no number") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise refuse("float", f"the text '{str(value)[:100]}' is no number")
+    return number
 
 
 def _extreme(name: str, choose: Callable[..., int]) -> None:

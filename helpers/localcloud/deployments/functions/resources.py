@@ -17,6 +17,8 @@ FUNCTIONS = Functions()
 def interleaved(kind: str, names: list[str]) -> str:
     """``providers/Microsoft.X/a/name/b/name`` of a type and its names."""
     provider, *kinds = kind.split("/")
+    if len(kinds) != len(names):
+        raise ExpressionError(f"The type '{kind}' and the names '{'/'.join(names)}' do not fit")
     pairs = (f"/{kind}/{name}" for kind, name in zip(kinds, names, strict=True))
     return f"providers/{provider}" + "".join(pairs)
 
