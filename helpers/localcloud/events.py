@@ -58,6 +58,8 @@ class ManifestPushed(Event):
 class ManifestPut(Event):
     """Somebody has put a manifest into a repository, by tag or by digest, whether it is new or not.
 
+    It is told where there are webhooks; a tag that moves is a :class:`ManifestPushed` in any case.
+
     ``actions`` are those of webhooks that this is: ``quarantine`` and ``push``; of an image that is in
     quarantine the first alone, of one that leaves it the second. ``manifest`` is what is known of it:
     digest, tags (by which it was put), mediaType, size (bytes of the manifest), configMediaType,

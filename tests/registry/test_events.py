@@ -11,6 +11,8 @@ from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.errors import CloudError
 from helpers.localcloud.media_types import OCI_MANIFEST
 from helpers.localcloud.registry.catalog import Catalog
+from helpers.localcloud.resource_types import WEBHOOK_TYPE
+from helpers.localcloud.store import Resource
 
 SERVER = "acmerockets.azurecr.io"
 CHART = "application/vnd.cncf.helm.config.v1+json"
@@ -33,6 +35,9 @@ def told(cloud: Cloud, kind: str) -> list[dict[str, Any]]:
 def test_every_put_is_told_with_what_is_known(cloud: Cloud) -> None:
     catalog = Catalog(cloud)
     content = manifest(cloud, "a", annotations={TITLE: "chart", "other": "x" * 1000})
+    catalog.put(SERVER, "charts/a", "0.9", content, OCI_MANIFEST)
+    assert told(cloud, "ManifestPut") == []  # nobody wants to know
+    cloud.store.put(Resource("/w", WEBHOOK_TYPE, "w", "", {}))
     digest = catalog.put(SERVER, "charts/a", "1.0", content, OCI_MANIFEST)
     catalog.put(SERVER, "charts/a", "1.0", content, OCI_MANIFEST)
     catalog.put(SERVER, "charts/a", digest, content, OCI_MANIFEST)

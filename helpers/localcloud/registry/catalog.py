@@ -13,6 +13,7 @@ from ..errors import CloudError
 from ..events import ManifestPushed, ManifestPut, ManifestsDeleted
 from ..media_types import INDEXES
 from ..reference import valid_digest
+from ..resource_types import WEBHOOK_TYPE
 from ..store import Store
 from . import origin
 from .descriptions import Description, Descriptions, describe
@@ -124,7 +125,7 @@ class Catalog:
             if told and tag and digest != previous:
                 moved = ManifestPushed(registry, repository, tag, digest, previous)
                 self._cloud.outbox.add(moved)
-            if told:
+            if told and self._has_webhooks():
                 known = _known(digest, media_type, description, [tag] if tag else [])
                 request = origin.current(registry, "PUT")
                 self._cloud.outbox.add(ManifestPut(registry, repository, known, request))
@@ -246,6 +247,11 @@ class Catalog:
                 )
             self._tell_deleted(registry, repository, manifests, tags)
         return [one.digest for one in manifests], [one.name for one in tags]
+
+    def _has_webhooks(self) -> bool:
+        """Whether any registry has any: to nobody else is it told that a manifest was put."""
+        sql = "SELECT 1 FROM resources WHERE type=? COLLATE NOCASE LIMIT 1"
+        return bool(self._store.query(sql, (WEBHOOK_TYPE,)))
 
     def _tell_deleted(
         self, registry: str, repository: str, manifests: list[Entry], tags: list[Entry]
