@@ -60,6 +60,7 @@ KINDS = tuple(
         ("manifest", "registry_manifests", ("registry", "repository", "digest"), ("attributes",)),
         ("tag", "registry_tags", ("registry", "repository", "tag"), ("attributes",)),
         ("secret", "secrets", ("vault", "name", "version"), ("tags",)),
+        ("application", "applications", ("object_id",), ("properties",)),
         ("operation", "operations", ("id",), ("request",)),
     )
 )

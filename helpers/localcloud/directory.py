@@ -14,11 +14,12 @@ import sqlite3
 import string
 import time
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from .principals import Principal, Principals
-from .store import Store
+from .store import Store, decoded, readable
 
 _CHARACTERS = string.ascii_letters + string.digits + "~._-"
 _LENGTH = 40  # characters of a client secret, as Entra ID makes them
@@ -83,12 +84,12 @@ class Directory:
             f"SELECT * FROM applications WHERE {column}=? COLLATE NOCASE",  # noqa: S608
             (value,),
         )
-        return _application(rows[0]) if rows else None
+        return next(iter(_applications(rows)), None)
 
     def applications(self) -> list[Application]:
         """All of them, in the order of their creation."""
         rows = self._store.query("SELECT * FROM applications ORDER BY created, object_id")
-        return [_application(row) for row in rows]
+        return _applications(rows)
 
     def change(self, made: Application, display_name: str, properties: dict[str, Any]) -> None:
         """Give an application another name and other properties."""
@@ -177,12 +178,16 @@ class Directory:
             raise ClientSecretError(expired=any(row["ends"] <= now for row in matching))
 
 
+def _applications(rows: Iterable[sqlite3.Row]) -> list[Application]:
+    return readable("application", ("object_id",), rows, _application)
+
+
 def _application(row: sqlite3.Row) -> Application:
     return Application(
         row["object_id"],
         row["app_id"],
         row["display_name"],
-        json.loads(row["properties"]),
+        decoded(row, "properties"),
         row["created"],
     )
 

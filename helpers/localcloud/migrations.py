@@ -241,7 +241,6 @@ CREATE TABLE client_secrets (
     starts REAL NOT NULL, ends REAL NOT NULL
 );
 CREATE INDEX client_secrets_holder ON client_secrets (holder);
-ALTER TABLE principals ADD COLUMN properties TEXT NOT NULL DEFAULT '{}';
 -- a workload may have several identities; none outlives the daemon that has begun it
 DROP TABLE identity_sessions;
 CREATE TABLE identity_sessions (

@@ -54,7 +54,10 @@ ARM_BODY: dict[str, Any] = {
     "location": "eastus",
     "tags": {"a": "b"},
     "sku": {"name": "Premium", "family": "A", "tier": "Premium"},
-    "identity": {"type": "SystemAssigned"},
+    "identity": {
+        "type": "SystemAssigned, UserAssigned",
+        "userAssignedIdentities": {"/subscriptions/x": {"clientId": "y"}},
+    },
     "type": "TaskRunRequest",
     "taskId": "/subscriptions/x",
     "name": "registry-name",
@@ -72,6 +75,8 @@ ARM_BODY: dict[str, Any] = {
         "principalId": "00000000-0000-0000-0000-000000000000",
         "tenantId": "00000000-0000-0000-0000-000000000000",
         "accessPolicies": [{"objectId": "x", "permissions": {"secrets": ["get"]}}],
+        "networkAcls": {"defaultAction": "Deny", "ipRules": [{"value": "10.0.0.0/8"}]},
+        "publicNetworkAccess": "Enabled",
         "containers": [
             {
                 "name": "c",
@@ -130,7 +135,7 @@ SECRET: dict[str, Any] = {
             *(("GET", "secrets/NAME/REF"), ("GET", "secrets/NAME/versions"), ("GET", "secrets")),
             *(("DELETE", "secrets/NAME"), ("GET", "deletedsecrets"), ("GET", "secrets/NAME")),
             *(("POST", "deletedsecrets/NAME/recover"), ("DELETE", "deletedsecrets/NAME")),
-            ("PATCH", "keys/NAME"),
+            *(("POST", "secrets/NAME/backup"), ("POST", "secrets/restore"), ("PATCH", "keys/NAME")),
         ]
     ),
     name=mostly("name"),
@@ -176,11 +181,31 @@ def test_login(world: World, tenant: str, version: str, body: bytes, authorizati
     operation=st.sampled_from(
         [
             *(("POST", "directoryObjects/getByIds"), ("GET", "servicePrincipals")),
-            *(("GET", "servicePrincipals/NAME"), ("GET", "me")),
+            *(("GET", "servicePrincipals/NAME"), ("GET", "me"), ("GET", "applications")),
+            *(
+                ("POST", "applications"),
+                ("PATCH", "applications/APP"),
+                ("GET", "applications/NAME"),
+            ),
+            *(
+                ("POST", "applications/APP/addPassword"),
+                ("POST", "applications/APP/removePassword"),
+            ),
+            *(("POST", "servicePrincipals"), ("DELETE", "servicePrincipals/NAME")),
         ]
     ),
     name=SEGMENTS,
-    body=changed({"ids": ["a", "b"], "types": ["servicePrincipal"]}),
+    body=changed(
+        {
+            "ids": ["a", "b"],
+            "types": ["servicePrincipal"],
+            "displayName": "a",
+            "tags": ["b"],
+            "keyId": "c",
+            "appId": "d",
+            "passwordCredential": {"displayName": "a", "endDateTime": "2030-01-01T00:00:00Z"},
+        }
+    ),
     query=QUERIES,
     authorization=st.none() | st.none() | st.none() | AUTHORIZATIONS,
 )
@@ -193,7 +218,8 @@ def test_graph(
     authorization: bytes | None,
 ) -> None:
     given = authorization if authorization is not None else f"Bearer {world.graph_token}".encode()
-    target = f"/v1.0/{operation[1].replace('NAME', name)}?{query}"
+    path = operation[1].replace("NAME", name).replace("APP", world.application)
+    target = f"/v1.0/{path}?{query}"
     world.check("graph.microsoft.com", operation[0], target, {"Authorization": given}, body)
 
 

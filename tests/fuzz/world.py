@@ -57,6 +57,12 @@ class World:
             },
         )
         assert answer in (200, 201)
+        graph = {"Authorization": f"Bearer {self.graph_token}".encode()}
+        answer, made = self.ask(
+            "graph.microsoft.com", "POST", "/v1.0/applications", graph, b'{"displayName": "fuzz"}'
+        )
+        assert answer == 201, made
+        self.application = str(json.loads(made)["id"])
         self.names = {
             "subscription": account.subscription_id,
             "group": self.place.group,

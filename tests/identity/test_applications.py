@@ -14,6 +14,8 @@ import requests
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import ClientSecretCredential
 
+from helpers.localcloud.cloud import Cloud
+from helpers.localcloud.damage import glance
 from helpers.localcloud.store import Store
 from tests.az import Az
 from tests.conftest import LocalCloud
@@ -378,3 +380,13 @@ def test_a_listing_is_filtered_or_says_that_it_cannot(
     if status == 200:
         names = [one["displayName"] for one in answer.json()["value"]]
         assert names == ([] if "identifierUris" in str(query) else names[:1])
+
+
+def test_a_damaged_application_is_passed_over_and_named(cloud: Cloud) -> None:
+    made, other = (cloud.directory.register(name, {}) for name in ("damaged", "whole"))
+    damaged = "UPDATE applications SET properties='[' WHERE object_id=?"
+    cloud.store.execute(damaged, (made.object_id,))
+    assert cloud.directory.applications() == [other]
+    assert cloud.directory.application(object_id=made.object_id) is None
+    [finding] = glance(cloud.home)
+    assert finding.what == f"application {made.object_id}"

@@ -192,7 +192,7 @@ def test_answers_are_as_recorded(world: World, kind: str) -> None:
             400,
             "'properties.credentialSetResourceId' must be a string",
         ),
-        ("cacheRules/rule-1", {"identity": {"type": "UserAssigned"}}, 501, "'identity'"),
+        ("cacheRules/rule-1", {"identity": []}, 400, "'identity' must be an object"),
         ("credentialSets/set-1", {"properties": {}}, 400, "'loginServer'"),
         (
             "credentialSets/set-1",

@@ -22,6 +22,7 @@ from .access import Registry, check_there
 from .cache_rules import CacheRule, rule_for
 from .catalog import Catalog
 from .credentials import Credential
+from .tokens import exchange_credential
 
 _MISSING = ("MANIFEST_UNKNOWN", "NAME_UNKNOWN", "BLOB_UNKNOWN")
 _chain = threading.local()  # the registries that this thread asks one after the other
@@ -77,7 +78,7 @@ def _fetch(
                 "It answers for docker.io and for its own registries (*.azurecr.io).",
             )
         try:
-            digest = upstreams.pull(upstream, _credential(cloud, rule), None)
+            digest = upstreams.pull(upstream, _credential(cloud, rule, upstream), None)
         except CloudError as error:
             raise _told(rule, tag, upstream, error) from None
     with cloud.store.transaction():
@@ -87,7 +88,12 @@ def _fetch(
         return there or catalog.adopt(registry.server, repository, tag, digest)
 
 
-def _credential(cloud: Cloud, rule: CacheRule) -> Credential | None:
+def _credential(cloud: Cloud, rule: CacheRule, upstream: Reference) -> Credential | None:
+    if rule.principal_id:
+        principal = cloud.principals.find(object_id=rule.principal_id)
+        if principal is None:
+            raise CloudError(403, "DENIED", "its identity does not exist any more")
+        return exchange_credential(cloud, upstream.registry, principal)
     if not rule.credential_set_id:
         return None
     found = cloud.store.get(rule.credential_set_id)

@@ -70,22 +70,29 @@ class RepositoryPattern:
 
 @dataclass(frozen=True)
 class CacheRule:
-    """One rule of a registry; ``credential_set_id`` is '' where the upstream is pulled from by all."""
+    """One rule of a registry; it logs in to the upstream with a set, as an identity, or not at all.
+
+    ``principal_id`` is that of the identity.
+    """
 
     name: str
     source: RepositoryPattern  # begins with the upstream's host
     target: RepositoryPattern
     credential_set_id: str
+    principal_id: str = ""
 
     @classmethod
     def of(cls, resource: Resource) -> CacheRule:
         """The rule that an ARM resource holds."""
         properties = resource.properties
+        identity = resource.body.get("identity") or {}
+        assigned = list((identity.get("userAssignedIdentities") or {}).values())
         return cls(
             resource.name,
             RepositoryPattern(properties["sourceRepository"]),
             RepositoryPattern(properties["targetRepository"]),
             properties.get("credentialSetResourceId") or "",
+            assigned[0]["principalId"] if assigned else "",
         )
 
     @property
