@@ -16,6 +16,7 @@ from azure.identity import ClientSecretCredential
 
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.damage import glance
+from helpers.localcloud.directory import Directory
 from helpers.localcloud.store import Store
 from tests.az import Az
 from tests.conftest import LocalCloud
@@ -370,6 +371,7 @@ def test_a_wrong_request_is_refused(
         ({"$top": "1"}, 200),
         ({"$top": "0"}, 400),
         ({"$top": "many"}, 400),
+        ({"$skiptoken": "none"}, 400),
     ],
 )
 def test_a_listing_is_filtered_or_says_that_it_cannot(
@@ -380,6 +382,23 @@ def test_a_listing_is_filtered_or_says_that_it_cannot(
     if status == 200:
         names = [one["displayName"] for one in answer.json()["value"]]
         assert names == ([] if "identifierUris" in str(query) else names[:1])
+
+
+def test_a_listing_comes_in_pages(az: Az, local_cloud: LocalCloud) -> None:
+    store = Store(local_cloud.home / "state.db")
+    pages = Directory(store, directory(local_cloud))
+    made = [pages.register(f"page-{number:03}", {}) for number in range(205)]
+    store.close()
+    query = {"$filter": "startswith(displayName,'page-')", "$top": "2"}
+    first = graph(local_cloud, "GET", "applications", **query).json()
+    assert [one["displayName"] for one in first["value"]] == ["page-000", "page-001"]
+    link = first["@odata.nextLink"].partition("/v1.0/")[2]
+    second = graph(local_cloud, "GET", link).json()
+    assert [one["displayName"] for one in second["value"]] == ["page-002", "page-003"]
+    assert len(az.json("ad", "app", "list", "--display-name", "page-")) == 205
+    for one in made:
+        assert graph(local_cloud, "DELETE", f"applications/{one.object_id}").status_code == 204
+    assert az.json("ad", "app", "list", "--display-name", "page-") == []
 
 
 def test_a_damaged_application_is_passed_over_and_named(cloud: Cloud) -> None:

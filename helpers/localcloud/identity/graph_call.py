@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -18,7 +19,9 @@ from ..request_body import parse_json, read_body
 from ..shapes import Shape, ShapeError, check_shape
 from ..threads import Threads
 
-CONTEXT = "https://graph.microsoft.com/v1.0/$metadata#"
+_BASE = "https://graph.microsoft.com/v1.0"
+CONTEXT = f"{_BASE}/$metadata#"
+_PAGE, _LARGEST = 100, 999  # objects of a page
 _Keys = Mapping[str, tuple[str, ...]]
 _Item = tuple[_Keys, Callable[[], dict[str, Any]]]
 
@@ -116,25 +119,44 @@ def _parse(content: bytes) -> dict[str, Any]:
 
 
 def listing(call: Call, kind: str, items: Iterable[_Item], known: Mapping[str, str]) -> Any:
-    """The items that the query's ``$filter`` leaves, as Graph lists a ``kind``.
+    """A page of the items that the query's ``$filter`` leaves, as Graph lists a ``kind``.
 
-    Each is what it can be asked by, and what shows it; ``known`` names the former in lower
-    case, and the comparison that they know: eq, or startswith, which knows eq as well.
+    Each is what it can be asked by, its ``id`` among it, and what shows it; ``known`` names the former
+    in lower case, and the comparison that they know: eq, or startswith, which knows eq as well.
 
     Raises 501 for a filter, or another option of a query, that the local cloud does not know.
     """
     for name in call.query:
-        if name.startswith("$") and name not in ("$filter", "$top"):
+        if name.startswith("$") and name not in ("$filter", "$top", "$skiptoken"):
             raise CloudError.not_implemented(f"{name} of {kind} of Microsoft Graph")
     wanted = _conditions(call.query.get("$filter", ""), kind, known)
-    found = [render for keys, render in items if all(_fits(keys, *one) for one in wanted)]
-    top = call.query.get("$top", "999")
-    if not (top.isascii() and top.isdigit() and 1 <= int(top[:9]) <= 999):
-        raise bad_request(f"Invalid page size specified: '{top}'. Must be between 1 and 999.")
-    return {
-        "@odata.context": f"{CONTEXT}{kind}",
-        "value": [render() for render in found[: int(top)]],
-    }
+    found = [one for one in items if all(_fits(one[0], *condition) for condition in wanted)]
+    size = _page_size(call.query.get("$top", str(_PAGE)))
+    start = _start(found, call.query.get("$skiptoken"))
+    page = found[start : start + size]
+    shown: dict[str, Any] = {"@odata.context": f"{CONTEXT}{kind}"}
+    if len(found) > start + size:
+        query = {**call.query, "$skiptoken": page[-1][0]["id"][0]}
+        shown["@odata.nextLink"] = f"{_BASE}/{kind}?{urlencode(query, safe='$')}"
+    return {**shown, "value": [render() for _, render in page]}
+
+
+def _page_size(given: str) -> int:
+    if not (given.isascii() and given.isdigit() and 1 <= int(given[:9]) <= _LARGEST):
+        raise bad_request(
+            f"Invalid page size specified: '{given}'. Must be between 1 and {_LARGEST}."
+        )
+    return int(given)
+
+
+def _start(found: Sequence[_Item], token: str | None) -> int:
+    """Where the page of a token begins: after the item that it names."""
+    if token is None:
+        return 0
+    for index, (keys, _) in enumerate(found):
+        if keys["id"] == (token,):
+            return index + 1
+    raise bad_request("The $skiptoken is invalid: it is no token of a page of this listing.")
 
 
 def _conditions(text: str, kind: str, known: Mapping[str, str]) -> list[tuple[str, str, str]]:
