@@ -23,6 +23,7 @@ from . import (
     pipelines,
     purges,
     registries,
+    rights,
     tasks,
     tutorials,
 )
@@ -38,6 +39,7 @@ _ALL: dict[str, Measure] = {
     "daemon": clouds.measure,
     "build": builds.measure,
     "registry": registries.measure,
+    "rights": rights.measure,
     "render": tasks.measure,
     "import": imports.measure,
     "listing": listings.measure,

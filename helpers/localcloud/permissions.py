@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from .built_in_roles import built_in_role
 from .resource_types import ASSIGNMENT_TYPE, DEFINITION_TYPE
@@ -71,6 +72,35 @@ class Permissions:
         return self._store.select(
             f"{where} AND {_SCOPE} IN ({marks})", (object_id.lower(), *scopes)
         )
+
+    def listed(
+        self,
+        scope: str,
+        *,
+        below: bool,
+        principal: str | None,
+        after: tuple[float, str] | None,
+        most: int,
+    ) -> list[Resource]:
+        """The assignments at a scope and above it, and ``below`` it, in the order of their creation.
+
+        Those of one ``principal`` if it is given; the first ``most`` that come ``after`` one, which
+        is told by the time of its creation and its id in lower case.
+        """
+        above = scopes_above(scope)
+        places = f"{_SCOPE} IN ({','.join('?' * len(above))})"
+        given: list[Any] = [*above]
+        if below:
+            places += f" OR ({_SCOPE}>=? AND {_SCOPE}<?)"
+            given += [f"{above[-1]}/", f"{above[-1]}0"]  # '0' is the character after '/'
+        where = f"type='{ASSIGNMENT_TYPE}' AND ({places})"
+        if principal is not None:
+            where += f" AND {_PRINCIPAL}=?"
+            given.append(principal.lower())
+        if after is not None:
+            where += " AND (created, key)>(?, ?)"
+            given += after
+        return self._store.select(where, given, most=most)
 
     def grants(self, object_id: str, scope: str) -> list[Grant]:
         """What ``object_id`` holds at ``scope`` or above it."""

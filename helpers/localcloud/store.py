@@ -257,11 +257,13 @@ class Store:
         where = " AND ".join(f"{column}=? COLLATE NOCASE" for column in given) or "1"
         return self.select(where, tuple(given.values()))
 
-    def select(self, where: str, parameters: Sequence[Any] = ()) -> list[Resource]:
-        """Resources that an SQL condition holds for, in the order of their creation."""
+    def select(
+        self, where: str, parameters: Sequence[Any] = (), *, most: int | None = None
+    ) -> list[Resource]:
+        """Resources that an SQL condition holds for, in the order of their creation: the first ``most``."""
         rows = self.query(
-            f"SELECT * FROM resources WHERE {where} ORDER BY created, key",  # noqa: S608
-            parameters,
+            f"SELECT * FROM resources WHERE {where} ORDER BY created, key LIMIT ?",  # noqa: S608
+            (*parameters, -1 if most is None else most),
         )
         return _resources(rows)
 

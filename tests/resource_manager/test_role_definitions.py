@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 import requests
+from azure.mgmt.authorization import AuthorizationManagementClient
 
 from helpers.localcloud.api_versions import type_of, versions_of
 from helpers.localcloud.principals import Principals
-from helpers.localcloud.store import Store
+from helpers.localcloud.store import Resource, Store
 from tests.conftest import LocalCloud
 from tests.resource_manager.test_resource_manager import make_group, make_registry
 
@@ -427,6 +428,51 @@ def test_names_scopes_and_bodies_that_are_none(world: World) -> None:
     path = f"{world.group}/{AUTHORIZATION}/roleAssignments/{uuid.uuid4()}"
     assert refusal(world.send("PUT", path, {})) == (404, "RoleDefinitionDoesNotExist")
     assert refusal(world.send("PUT", path, {"properties": []})) == (400, "InvalidRequestContent")
+
+
+def test_thousands_of_assignments_are_listed_page_by_page(world: World) -> None:
+    who, other = world.somebody().object_id, world.somebody().object_id
+    with world.store.transaction():
+        for number in range(2400):
+            scope = f"{world.registry}/tasks/task{number}"
+            name = str(uuid.uuid4())
+            properties = {
+                "roleDefinitionId": world.definition(READER),
+                "principalId": other if number % 6 else who,
+                "principalType": "ServicePrincipal",
+                "scope": scope,
+            }
+            one = f"{scope}/{AUTHORIZATION}/roleAssignments/{name}"
+            kind = "Microsoft.Authorization/roleAssignments"
+            world.store.put(Resource(one, kind, name, "", {"properties": properties}))
+    path = f"{world.registry}/{AUTHORIZATION}/roleAssignments"
+    pages, link = [], f"{ARM}{path}?api-version=2022-04-01"
+    header = {"Authorization": f"Bearer {world.cloud.token()}"}
+    while link:
+        answer = world.http.get(link, headers=header, timeout=60).json()
+        pages.append([entry["id"] for entry in answer["value"]])
+        link = answer.get("nextLink", "")
+    assert [len(page) for page in pages[:2]] == [1000, 1000]
+    every = [entry for page in pages for entry in page]
+    assert len(set(every)) == len(every)
+    assert sum("/tasks/task" in entry for entry in every) == 2400
+    client = world.cloud.client(AuthorizationManagementClient)
+    listed = list(client.role_assignments.list_for_scope(world.registry))
+    assert [entry.id for entry in listed] == every
+    only = world.send("GET", path, where=f"principalId eq '{who}'").json()
+    assert len(only["value"]) == 400
+    assert "nextLink" not in only
+    first = world.http.get(f"{ARM}{path}?api-version=2022-04-01", headers=header, timeout=60)
+    token = first.json()["nextLink"].partition("skipToken=")[2]
+    for of, query in (
+        (world.group, f"%24skipToken={token}"),
+        (world.registry, f"%24skipToken={token}&%24filter=atScope()"),
+        (world.registry, "$skipToken=x"),
+        (world.registry, "$skipToken=bnVsbA"),
+    ):
+        address = f"{ARM}{of}/{AUTHORIZATION}/roleAssignments?api-version=2022-04-01&{query}"
+        refused = world.http.get(address, headers=header, timeout=60)
+        assert refusal(refused) == (400, "InvalidSkipToken"), refused.text
 
 
 def test_who_may_assign_roles(world: World) -> None:

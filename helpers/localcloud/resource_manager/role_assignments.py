@@ -20,6 +20,7 @@ from ..role_definitions import Role
 from ..store import Resource
 from .filters import conditions
 from .models import Lacking, Model, ResourceModel
+from .pages import after, next_link
 from .role_assignment_conditions import CONDITION_VERSION, check_condition
 from .role_definitions import find_role
 from .routing import Call, Reply, Router, invalid
@@ -35,6 +36,7 @@ _ATTRIBUTES = {
     "principalId": PRINCIPAL,
     "principalType": PRINCIPAL_TYPE,
 }
+_PAGE = 1000  # assignments
 _LONGEST_DESCRIPTION = 2048  # characters: Azure's limit of 2 KB
 router = Router()
 
@@ -204,20 +206,17 @@ def remove(call: Call) -> Reply:
 
 @everywhere(router, "GET", _ASSIGNMENTS, _READ)
 def list_assignments(call: Call) -> Reply:
-    """RoleAssignments_ListForScope, with ``atScope()``, ``principalId eq`` and ``assignedTo``."""
+    """RoleAssignments_ListForScope, with ``atScope()``, ``principalId eq`` and ``assignedTo``; pages."""
     given = conditions(call, {"principalId"}, {"atScope", "assignedTo"})
     exact = "atscope" in given
     wanted = given.get("assignedto", given.get("principalid"))
-    scope = scope_of(call).lower()
-    above = set(scopes_above(scope))
-    found = (
-        call.cloud.store.find(type=ASSIGNMENT_TYPE)
-        if wanted is None
-        else call.cloud.permissions.assignments(wanted)
+    found = call.cloud.permissions.listed(
+        scope_of(call),
+        below=not exact,
+        principal=wanted,
+        after=after(call),
+        most=_PAGE + 1,
     )
-    value = []
-    for assignment in found:
-        granted = assignment.properties["scope"].lower()
-        if granted in above or (not exact and granted.startswith(scope + "/")):
-            value.append(_render(assignment))
-    return Reply(200, {"value": value})
+    value = [_render(one) for one in found[:_PAGE]]
+    more = {"nextLink": next_link(call, found[_PAGE - 1])} if len(found) > _PAGE else {}
+    return Reply(200, {"value": value, **more})
