@@ -389,6 +389,7 @@ def test_a_deployment_waits_for_the_run(registry: Registry, local_cloud: LocalCl
 def test_a_run_that_is_lost_has_failed(registry: Registry, local_cloud: LocalCloud) -> None:
     answer = put(registry, "lost-run", GOOD)
     ended(registry, answer)
+    ended(registry, put(registry, "after-it", GOOD))  # which has the next number
     cloud = Cloud(local_cloud.home)
     key = f"{registry.id}/runs/{run_id(answer)}".lower()
     cloud.store.execute("DELETE FROM runs WHERE key=?", (key,))

@@ -12,12 +12,15 @@ from typing import Any
 
 import pytest
 import trustme
+from hypothesis import given
+from hypothesis import strategies as st
 
 from helpers.localcloud import daemon, webhooks
 from helpers.localcloud.cloud import Cloud
-from helpers.localcloud.resource_types import CONTAINER_GROUP_TYPE
+from helpers.localcloud.resource_types import CONTAINER_GROUP_TYPE, WEBHOOK_TYPE
 from helpers.localcloud.store import Resource
 from helpers.localcloud.webhooks import receivers
+from helpers.localcloud.webhooks.posting import Posting
 from helpers.localcloud.webhooks.receivers import InvalidUriError, RefusedError
 from helpers.localcloud.webhooks.records import Records
 from tests.conftest import start
@@ -265,6 +268,48 @@ def test_an_event_that_cannot_be_told_is_given_up(cloud: Cloud) -> None:
     worker.stop()
     assert [one.attempts for one in records.of("/gone/hook")] == [0]
     assert records.of("/gone/other") == []
+
+
+def test_an_error_of_the_store_or_of_a_record_holds_nothing_up(
+    cloud: Cloud, receiver: Receiver
+) -> None:
+    records = Records(cloud.store)
+    hook = Resource("/of/hook", WEBHOOK_TYPE, "hook", "", {})
+    hook.private = {"serviceUri": receiver.uri("/200/stored"), "customHeaders": {}}
+    cloud.store.put(hook)
+    cloud.store.put(Resource("/of/damaged", WEBHOOK_TYPE, "damaged", "", {}))
+    for name in ("damaged", "hook"):
+        records.add(f"/of/{name}", {})
+    cloud.store.execute("ALTER TABLE webhook_events RENAME TO elsewhere")
+    worker = webhooks.start(cloud)
+    time.sleep(0.2)
+    cloud.store.execute("ALTER TABLE elsewhere RENAME TO webhook_events")
+    soon(lambda: receiver.at("/200/stored"))
+    soon(lambda: not records.waiting(time.time(), 9))
+    worker.stop()
+    assert [one.attempts for one in records.of("/of/damaged")] == [0]
+    assert [one.attempts for one in records.of("/of/hook")] == [1]
+
+
+def test_what_is_aborted_is_late(receiver: Receiver) -> None:
+    posting = Posting()
+    posting.abort()
+    there = receivers.Receiver.parse(receiver.uri("/200/aborted"))
+    outcome = posting.post(there, ["127.0.0.1"], {}, b"{}", None)
+    assert outcome.again
+    assert outcome.response["statusCode"] == "504"
+    assert receiver.at("/200/aborted") == []
+
+
+@given(st.text() | st.from_regex(r"https?://[!-~]*", fullmatch=True))
+def test_any_text_is_a_uri_or_refused(text: str) -> None:
+    try:
+        receiver = receivers.Receiver.parse(text)
+    except InvalidUriError:
+        return
+    assert receiver.uri.isascii()
+    assert 0 < receiver.port < 65536
+    assert receivers.Receiver.parse(receiver.uri).uri == receiver.uri
 
 
 def test_what_was_not_delivered_is_delivered_after_a_restart(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
 import ssl
 import threading
 import time
@@ -144,9 +145,12 @@ class Worker:
                 self._attempt(record, hook.private, posting)
             else:
                 self._records.give_up(sequence)
+        except (OSError, sqlite3.OperationalError) as error:  # of a disk that is full, for example
+            log.warning("event %d of %s waits: %s", sequence, webhook, error)
+            self._stopping.wait(_RETRY)
         except Exception:
             log.exception("event %d of %s", sequence, webhook)
-            self._stopping.wait(_RETRY)
+            self._records.give_up(sequence)
         finally:
             with self._lock:
                 self._going.pop(sequence, None)
