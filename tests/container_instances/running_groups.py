@@ -38,7 +38,7 @@ class Groups:
             **more.pop("container", {}),
         }
         body: Any = {
-            "location": "eastus",
+            "location": more.pop("location", "eastus"),
             **({"identity": more.pop("identity")} if "identity" in more else {}),
             "properties": {
                 "osType": "Linux",

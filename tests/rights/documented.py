@@ -69,6 +69,11 @@ ACTIONS: dict[str, Action] = {
         },
     ),
     **_actions(
+        "Microsoft.ContainerInstance/locations",
+        CONTAINERS,
+        {"usages/read": READ, "capabilities/read": READ, "cachedImages/read": READ},
+    ),
+    **_actions(
         "Microsoft.ContainerRegistry",
         CONTAINERS,
         {
@@ -246,6 +251,16 @@ OPERATIONS: dict[str, str] = {
     },
     "GET G/ContainerInstance/containerGroups/*/containers/*/logs": "Microsoft.ContainerInstance"
     "/containerGroups/containers/logs/read",
+    **{
+        f"POST G/ContainerInstance/containerGroups/*/containers/*/{one}": "Microsoft"
+        f".ContainerInstance/containerGroups/containers/{one}/action"
+        for one in ("exec", "attach")
+    },
+    **{
+        f"GET S/ContainerInstance/locations/*/{one}": "Microsoft.ContainerInstance/locations/"
+        f"{one}/read"
+        for one in ("usages", "capabilities", "cachedImages")
+    },
     **{
         f"POST G/ContainerInstance/containerGroups/*/containers/*/{one}": "Microsoft"
         f".ContainerInstance/containerGroups/containers/{one}/action"

@@ -53,10 +53,15 @@ def has(registry: str, repository: str, tag: str) -> bool:
     return any(one.has(registry, repository, tag) for one in _suppliers)
 
 
+def names(registry: str) -> list[str]:
+    """The images of a public registry that somebody supplies, as people write them."""
+    return [name for one in _suppliers for name in one.names(registry)]
+
+
 def told_of(registry: str) -> str:
     """What to do about an image of a public registry that is not here."""
-    names = [name for one in _suppliers for name in one.names(registry)]
-    there = f"It has stand-ins for {', '.join(names)}. " if names else ""
+    found = names(registry)
+    there = f"It has stand-ins for {', '.join(found)}. " if found else ""
     if registry == DOCKER_HUB:
         return (
             f"{there}Publish your own: push any image under this name, from a shell with the local "

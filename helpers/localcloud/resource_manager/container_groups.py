@@ -20,6 +20,7 @@ from ..resource_types import CONTAINER_GROUP_TYPE
 from ..store import Resource
 from .container_group_models import ContainerGroup, ContainerGroupProperties, TagsPatch
 from .container_group_rules import check, check_update, container_ports
+from .container_locations import check_quota
 from .deletion import delete
 from .identity import ASSIGN, assign
 from .locations import keep_location, location_of
@@ -91,6 +92,10 @@ def _record(call: Call, given: ContainerGroup) -> Reply:
         call.resource_id, CONTAINER_GROUP_TYPE, name, call.params["group"], {}
     )
     address = _address(call.cloud, resource) if ports else ""
+    asked = sum(
+        float(c["properties"]["resources"]["requests"]["cpu"]) for c in complete["containers"]
+    )
+    check_quota(call.cloud, call.resource_id, location, asked)
     unique = str(resource.private.get("unique") or uuid.uuid4())
     fqdn = _fqdn(call, resource, complete, unique)
     kept = {int(p["container"]): int(p["host"]) for p in resource.private.get("ports", [])}
