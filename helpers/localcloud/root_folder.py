@@ -320,6 +320,28 @@ def _empty(folder: int, top: int) -> list[str]:
     return moved
 
 
+def link_tree(source: Path, target: Path) -> None:
+    """Give the folder ``target`` all that ``source`` has, files as hard links, folders with their modes.
+
+    For folders that nobody changes. Raises OSError.
+    """
+    pending = [(source, target)]
+    modes: list[tuple[Path, int]] = []
+    while pending:
+        folder, made = pending.pop()
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                place = made / entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    place.mkdir(mode=stat.S_IRWXU)
+                    modes.append((place, stat.S_IMODE(entry.stat(follow_symlinks=False).st_mode)))
+                    pending.append((folder / entry.name, place))
+                else:
+                    os.link(entry.path, place, follow_symlinks=False)
+    for place, mode in reversed(modes):  # the deepest first: one may close the way to another
+        place.chmod(mode)
+
+
 def remove_tree(folder: Path) -> None:
     """Remove a folder if it is there, also what a container made unwritable or gave to others in it."""
     _remove_tree(folder)

@@ -192,7 +192,6 @@ def _environment(
     own = [pair for pair in step.env if pair not in task.env or step is task.steps[0]]
     for pair in own:
         name, _, value = pair.partition("=")
-        line, column = _find(file.text, name, value, place)
         try:
             words = split(pair, {})
         except ShellError as error:
@@ -204,13 +203,13 @@ def _environment(
         quote = f"Quote it for the shell: {name}='…'"
         if len(words) != 1 and value:
             yield Finding(
-                *(file.name, line, column, ERROR, "env-unquoted"),
+                *(file.name, *_find(file.text, name, value, place), ERROR, "env-unquoted"),
                 f"env {name} ends the command line: {problem}",
                 quote,
             )
         elif _HIDDEN in value and not re.search(rf"""['"][^'"]*{_HIDDEN}""", value):
             yield Finding(
-                *(file.name, line, column, WARNING, "env-unquoted"),
+                *(file.name, *_find(file.text, name, value, place), WARNING, "env-unquoted"),
                 f"env {name} is a secret without quotes: a space or a $ in it breaks the command line",
                 quote,
             )

@@ -17,8 +17,9 @@ import pytest
 
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers.errors import BuildError
+from helpers.localcloud.containers.images import extraction
 from helpers.localcloud.containers.images.extraction import extract
-from helpers.localcloud.containers.images.images import ImageStore
+from helpers.localcloud.containers.images.images import MANY, ImageStore
 from helpers.localcloud.containers.images.layers import Entry, changes, pack
 from helpers.localcloud.containers.images.owners import Owners, write_owners
 from helpers.localcloud.containers.sandboxes.root_file_system import RootFileSystem
@@ -332,3 +333,70 @@ def test_a_layer_whose_bytes_are_other_ones_is_never_unpacked(tmp_path: Path) ->
     one, two = images.unpacked(found)
     assert (one / "one").read_bytes() == (two / "two").read_bytes() == b"content"
     cloud.close()
+
+
+def described(root: Path) -> dict[str, tuple[int, str]]:
+    """Everything in a folder: kind and mode, content or target."""
+    found = {}
+    for path in sorted(root.rglob("*")):
+        status = path.lstat()
+        text = str(path.readlink()) if path.is_symlink() else ""
+        text = path.read_text() if stat.S_ISREG(status.st_mode) else text
+        found[str(path.relative_to(root))] = (status.st_mode, text)
+    return found
+
+
+def test_layers_that_become_one_folder_are_unpacked_once_and_build_on_what_was_there(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layers: list[dict[str, Any]] = []
+    unpacked: list[str] = []
+    original = extraction.extract
+
+    def counted(archive: Path, root: Path, name: str, **options: Any) -> bool:
+        unpacked.append(name)
+        return original(archive, root, name, **options)
+
+    monkeypatch.setattr(extraction, "extract", counted)
+    images = ImageStore(cloud)
+    for number in range(3 * MANY):
+        entries = [
+            Entry(PurePosixPath("d"), 0o700 | number, "directory"),
+            Entry(PurePosixPath(f"d/{number}"), 0o600 | number % 8, source=b"x", uid=number),
+            Entry(PurePosixPath("d/same"), 0o644, source=str(number).encode()),
+            Entry(PurePosixPath(f"d/link-{number}"), 0o777, "link", target="same"),
+        ]
+        if number % 10 == 9:
+            entries.append(Entry(PurePosixPath(f"d/.wh.{number - 1}"), 0o644))
+        digest, size = pack(cloud.content, entries)
+        layers.append({"digest": digest, "size": size})
+        top = images.unpacked(layers)
+    assert len(unpacked) == 2 * len(layers)  # by itself, and onto those below
+    assert len(top) == 1
+    paths = [PurePosixPath("d", str(number)) for number in range(len(layers))]
+    built, owners = described(top[0]), [Owners(top).of(path) for path in paths]
+    shutil.rmtree(cloud.folder("layers"))
+    fresh = ImageStore(cloud)
+    [whole] = fresh.unpacked(layers)
+    assert described(whole) == built
+    assert len(built) == 1 + 1 + 2 * len(layers) - len(layers) // 10
+    assert [fresh.owners(layers).of(path) for path in paths] == owners
+    assert (owners[70], owners[8]) == ((70, 0), None)
+
+
+def test_what_cannot_be_linked_is_unpacked_again(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layers = []
+    for number in range(2 * MANY):
+        digest, size = pack(cloud.content, [Entry(PurePosixPath(str(number)), 0o644, source=b"x")])
+        layers.append({"digest": digest, "size": size})
+    images = ImageStore(cloud)
+    images.unpacked(layers[:MANY])
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("os.link", refused)
+    [whole] = images.unpacked(layers)
+    assert len(list(whole.iterdir())) == len(layers)

@@ -85,8 +85,7 @@ class BuildKitState(BuildState):
     def known(
         self, layer: Descriptor | None, stage: Stage, instruction: Instruction
     ) -> tuple[Descriptor | None, bool]:
-        below = [known["digest"] for known in stage.layers]
-        key = self.cache.key("copy", below, instruction.name, layer and layer["digest"])
+        key = self.cache.key("copy", stage.chain, instruction.name, layer and layer["digest"])
         return layer, self.seen(key, layer)
 
 

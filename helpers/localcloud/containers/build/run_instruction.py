@@ -112,7 +112,7 @@ class RunInstruction:
             read.append([repr(mount), stored["digest"] if stored else ""])
         return build.cache.key(
             "run",
-            [layer["digest"] for layer in self._stage.layers],
+            self._stage.chain,
             json.dumps([self._argv, self._script, self._network, read]),
             json.dumps(self._environment, sort_keys=True),
             self._then.working_dir,

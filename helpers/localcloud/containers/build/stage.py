@@ -47,6 +47,16 @@ class Stage:
 
     def __post_init__(self) -> None:
         self._environment = _variables_of(self.settings)
+        self._chain = (0, "")  # of so many layers
+
+    @property
+    def chain(self) -> str:
+        """What stands for all of its layers, as a chain id does (OCI image spec, "ChainID")."""
+        count, chain = self._chain
+        for layer in self.layers[count:]:
+            chain = digest_of(f"{chain} {layer['digest']}".encode())
+        self._chain = (len(self.layers), chain)
+        return chain
 
     @classmethod
     def begin(cls, name: str, index: int, base: str, image: Image | None) -> Stage:

@@ -15,9 +15,10 @@ from ...errors import CloudError
 from ...file_lock import locked
 from ...media_types import OCI_CONFIG, OCI_MANIFEST
 from ...request_body import parse_json
-from ...root_folder import remove_tree
+from ...root_folder import link_tree, remove_tree
 from ...shapes import Shape, check_shape
 from ..errors import LayerError
+from ..sandboxes.ownership import read_owners
 from . import extraction
 from .owners import Owner, Owners, write_owners
 
@@ -110,6 +111,8 @@ class ImageStore:
         self._content = cloud.content
         self._folder = cloud.folder("layers")
         self._known: dict[str, Image] = {}  # nobody changes one: it is what its digest says
+        self._layers: dict[str, tuple[Path, bool]] = {}  # by digest: see :meth:`_found`
+        self._flats: dict[tuple[str, ...], Path] = {}
 
     def image(self, digest: str) -> Image:
         """The image of a manifest digest. Raises :class:`CloudError` for what is no image."""
@@ -169,20 +172,31 @@ class ImageStore:
 
     def unpacked(self, descriptors: Sequence[Descriptor]) -> list[Path]:
         """As :meth:`lowers`, of layers that are not an image yet."""
-        found = [self._layer(descriptor) for descriptor in descriptors]
-        if any((path.parent / f"{path.name}.whiteouts").exists() for path in found):
+        found = [self._found(descriptor) for descriptor in descriptors]
+        if any(whiteouts for _, whiteouts in found):
             return [self._flat(descriptors)]
         flat = len(found) - len(found) % MANY
-        layers = [self._flat(descriptors[:flat]), *found[flat:]] if flat else found
+        layers = [path for path, _ in found[flat:]]
+        if flat:
+            layers.insert(0, self._flat(descriptors[:flat]))
         # An overlay takes a directory once; of equal layers the uppermost hides the others.
         return list(dict.fromkeys(reversed(layers)))[::-1]
 
     def owners(self, descriptors: Sequence[Descriptor]) -> Owners:
         """Whose the files of these layers are."""
-        return Owners([self._layer(descriptor) for descriptor in descriptors])
+        return Owners(self.unpacked(descriptors))
 
-    def _layer(self, descriptor: Descriptor) -> Path:
+    def _found(self, descriptor: Descriptor) -> tuple[Path, bool]:
+        """The directory of a layer, and whether it lacks whiteouts; it stays as long as this."""
         digest = str(descriptor["digest"])
+        found = self._layers.get(digest)
+        if found is None:
+            path = self._layer(digest)
+            whiteouts = path.with_name(f"{path.name}.whiteouts").exists()
+            found = self._layers[digest] = (path, whiteouts)
+        return found
+
+    def _layer(self, digest: str) -> Path:
         name = self._name(digest)
         target = self._folder / name
         if target.exists():
@@ -225,17 +239,18 @@ class ImageStore:
 
     def _flat(self, descriptors: Sequence[Descriptor]) -> Path:
         """One directory of the layers: they are many, or have whiteouts that nobody may make here."""
-        chain = digest_of(encode([one["digest"] for one in descriptors])).removeprefix("sha256:")
-        target = self._folder / f"{chain}.flat"
-        with self._locked(chain):
+        digests = tuple(str(one["digest"]) for one in descriptors)
+        if digests in self._flats:
+            return self._flats[digests]
+        target = self._flat_of(digests)
+        with self._locked(target.name):
             if not target.exists():
-                fresh = self._folder / f"{chain}.new"
+                fresh = target.with_suffix(".new")
                 remove_tree(fresh)
                 fresh.mkdir(mode=0o755)
-                owners: dict[str, Owner] = {}
                 try:
-                    digests = [str(one["digest"]) for one in descriptors]
-                    for digest in digests:
+                    begun, owners = self._begun(fresh, digests)
+                    for digest in digests[begun:]:
                         extraction.extract(
                             self._archive(digest), fresh, digest, onto=True, owners=owners
                         )
@@ -245,7 +260,30 @@ class ImageStore:
                     remove_tree(fresh)
                     raise
                 fresh.rename(target)
+        self._flats[digests] = target
         return target
+
+    def _flat_of(self, digests: Sequence[str]) -> Path:
+        chain = digest_of(encode(list(digests))).removeprefix("sha256:")
+        return self._folder / f"{chain}.flat"
+
+    def _begun(self, fresh: Path, digests: Sequence[str]) -> tuple[int, dict[str, Owner]]:
+        """Fill ``fresh`` with what the lower layers made before: of how many, and the owners there.
+
+        So a build whose every step adds a layer unpacks each of them once.
+        """
+        last = len(digests) - 1
+        for count in (last, last - last % MANY):
+            earlier = self._flat_of(digests[:count])
+            if count and earlier.exists():
+                try:
+                    link_tree(earlier, fresh)
+                except OSError:  # a folder that this user cannot read, a path that is too long
+                    remove_tree(fresh)
+                    fresh.mkdir(mode=0o755)
+                else:
+                    return count, dict(read_owners(earlier))
+        return 0, {}
 
     def _locked(self, name: str) -> AbstractContextManager[None]:
         """One of sixteen locks: whoever unpacks the same waits, also in another process."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ...go_literals import boolean
 from ..errors import ArgumentsError, UsageError
@@ -29,7 +30,11 @@ class Options:
 
     def read(self, words: list[str]) -> Read:
         """Options and arguments of ``words``. Raises :class:`UsageError`."""
-        return _Reader(self).read(words)
+        return _Reader(self, self._names).read(words)
+
+    @cached_property
+    def _names(self) -> _Names:
+        return _Names(self)
 
 
 @dataclass
@@ -66,11 +71,12 @@ class Read:
         return self.arguments
 
 
-class _Reader:
+class _Names:
+    """What the options of a command are called."""
+
     def __init__(self, options: Options) -> None:
-        self._options = options
-        self._names: dict[str, str] = {}  # as written -> long name
-        self._takes: dict[str, bool] = {}  # long name -> whether it takes a value
+        self.long: dict[str, str] = {}  # by what is written
+        self.takes: dict[str, bool] = {}  # by the long name: whether it takes a value
         for texts, takes in (
             (options.values, True),
             (options.ignored_values, True),
@@ -80,11 +86,19 @@ class _Reader:
             for text in texts:
                 names = text.split()
                 long = names[-1].lstrip("-")
-                self._takes[long] = takes
-                self._names |= dict.fromkeys(names, long)
-        self._missing = {
+                self.takes[long] = takes
+                self.long |= dict.fromkeys(names, long)
+        self.missing = {
             name: (text, why) for text, why in options.missing.items() for name in text.split()
         }
+
+
+class _Reader:
+    def __init__(self, options: Options, names: _Names) -> None:
+        self._options = options
+        self._names = names.long
+        self._takes = names.takes
+        self._missing = names.missing
         self._read = Read()
 
     def read(self, words: list[str]) -> Read:
