@@ -50,8 +50,8 @@ class CloudError(Exception):
         return cls(
             501,
             "NotImplemented",
-            f"The local cloud does not implement {operation}. "
-            "It works on Azure: run the same code with cloud='azure'.",
+            f"The local cloud does not implement {operation}. Azure has it: what differs here, and "
+            "the way out, is in README.md under 'How local differs'.",
         )
 
 

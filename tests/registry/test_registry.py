@@ -178,9 +178,13 @@ def test_a_malformed_manifest_is_refused(place: Place, change: dict[str, Any]) -
 
 def test_what_a_registry_lacks_names_itself(place: Place) -> None:
     assert place.http.head(place.url("")).status_code == 200
-    answer = place.http.get(f"https://{place.server}/acr/v1/_deleted/app/_manifests")
-    assert answer.status_code == 501
-    assert "GET /acr/v1/_deleted/app/_manifests" in answer.json()["errors"][0]["message"]
+    answer = place.http.get(place.url("_deleted"))
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (501, "UNSUPPORTED")
+    # az asks a registry three times for what is 501, and waits for five seconds in between.
+    for path in ("app/_streaming", "app/_streaming/sha256:0", "app/_operations/1", "_nothing"):
+        answer = place.http.get(f"https://{place.server}/acr/v1/{path}")
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (405, "UNSUPPORTED")
+        assert f"GET /acr/v1/{path}" in answer.json()["errors"][0]["message"]
 
 
 def test_a_malformed_tag_is_refused(place: Place) -> None:

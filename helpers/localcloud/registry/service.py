@@ -29,9 +29,9 @@ from .uploads import Uploads
 
 log = logging.getLogger(__name__)
 _NAME = r"(?P<name>.+?)"
-_ACR_NAME = (
-    r"(?P<name>[^_].*?)"  # what begins with an underscore is an operation: _catalog, _deleted
-)
+# Of ACR's own API, what begins with an underscore is an operation: _catalog, _deleted, a/_streaming.
+_ACR_NAME = r"(?P<name>[^_].*?)"
+_REPOSITORY = r"(?P<name>(?!_)(?:(?!/_).)+)"
 Handler = Callable[[Exchange], Response]
 AsyncHandler = Callable[[Exchange], Awaitable[Response]]
 
@@ -52,9 +52,9 @@ _BLOCKING: list[tuple[str, str, Handler]] = [
     ("GET", rf"/acr/v1/{_ACR_NAME}/_manifests", acr.list_manifests),
     ("GET", rf"/acr/v1/{_ACR_NAME}/_manifests/(?P<digest>[^/]+)", acr.get_manifest),
     ("PATCH", rf"/acr/v1/{_ACR_NAME}/_manifests/(?P<digest>[^/]+)", acr.update_manifest),
-    ("GET", rf"/acr/v1/{_ACR_NAME}", acr.get_repository),
-    ("PATCH", rf"/acr/v1/{_ACR_NAME}", acr.update_repository),
-    ("DELETE", rf"/acr/v1/{_ACR_NAME}", acr.delete_repository),
+    ("GET", rf"/acr/v1/{_REPOSITORY}", acr.get_repository),
+    ("PATCH", rf"/acr/v1/{_REPOSITORY}", acr.update_repository),
+    ("DELETE", rf"/acr/v1/{_REPOSITORY}", acr.delete_repository),
     ("POST", r"/oauth2/exchange", oauth.exchange_token),
     ("GET", r"/oauth2/token|/token|/v2/token", oauth.get_token),
     ("POST", r"/oauth2/token|/token", oauth.post_token),
@@ -130,11 +130,10 @@ async def _answer(
                 cloud, catalog, uploads, threads, registry, request, match.groupdict(), body
             )
             return await threads.answer(request, _answered, blocking, exchange)
-    raise CloudError(
-        501 if path.startswith(("/v2/", "/acr/")) else 404,
-        "UNSUPPORTED",
-        f"The local cloud does not implement {request.method} {path} of a container registry.",
-    )
+    what = f"The local cloud does not implement {request.method} {path} of a container registry."
+    if path.startswith("/acr/"):  # az asks for what is 501 again and again, for 15 s
+        raise CloudError(405, "UNSUPPORTED", what, headers={"Allow": ""})
+    raise CloudError(501 if path.startswith("/v2/") else 404, "UNSUPPORTED", what)
 
 
 def _answered(handler: Handler, exchange: Exchange) -> Response:
