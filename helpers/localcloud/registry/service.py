@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 _NAME = r"(?P<name>.+?)"
 # Of ACR's own API, what begins with an underscore is an operation: _catalog, _deleted, a/_streaming.
 _ACR_NAME = r"(?P<name>[^_].*?)"
-_REPOSITORY = r"(?P<name>(?!_)(?:(?!/_).)+)"
 Handler = Callable[[Exchange], Response]
 AsyncHandler = Callable[[Exchange], Awaitable[Response]]
 
@@ -52,9 +51,9 @@ _BLOCKING: list[tuple[str, str, Handler]] = [
     ("GET", rf"/acr/v1/{_ACR_NAME}/_manifests", acr.list_manifests),
     ("GET", rf"/acr/v1/{_ACR_NAME}/_manifests/(?P<digest>[^/]+)", acr.get_manifest),
     ("PATCH", rf"/acr/v1/{_ACR_NAME}/_manifests/(?P<digest>[^/]+)", acr.update_manifest),
-    ("GET", rf"/acr/v1/{_REPOSITORY}", acr.get_repository),
-    ("PATCH", rf"/acr/v1/{_REPOSITORY}", acr.update_repository),
-    ("DELETE", rf"/acr/v1/{_REPOSITORY}", acr.delete_repository),
+    ("GET", rf"/acr/v1/{_ACR_NAME}", acr.get_repository),
+    ("PATCH", rf"/acr/v1/{_ACR_NAME}", acr.update_repository),
+    ("DELETE", rf"/acr/v1/{_ACR_NAME}", acr.delete_repository),
     ("POST", r"/oauth2/exchange", oauth.exchange_token),
     ("GET", r"/oauth2/token|/token|/v2/token", oauth.get_token),
     ("POST", r"/oauth2/token|/token", oauth.post_token),
@@ -124,7 +123,7 @@ async def _answer(
             return await handler(exchange)
     for method, pattern, blocking in _blocking:
         match = pattern.fullmatch(path)
-        if match and method == request.method:
+        if match and method == request.method and not _lacks(path, match):
             body = await read_body(request, "MANIFEST_INVALID")
             exchange = Exchange(
                 cloud, catalog, uploads, threads, registry, request, match.groupdict(), body
@@ -134,6 +133,11 @@ async def _answer(
     if path.startswith("/acr/"):  # az asks for what is 501 again and again, for 15 s
         raise CloudError(405, "UNSUPPORTED", what, headers={"Allow": ""})
     raise CloudError(501 if path.startswith("/v2/") else 404, "UNSUPPORTED", what)
+
+
+def _lacks(path: str, match: re.Match[str]) -> bool:
+    """Whether what looks like a repository of ACR's own API is an operation that is not there."""
+    return path.startswith("/acr/") and "/_" in match.groupdict().get("name", "")
 
 
 def _answered(handler: Handler, exchange: Exchange) -> Response:

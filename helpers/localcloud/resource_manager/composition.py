@@ -57,6 +57,6 @@ def check(cloud: Cloud, method: str, path: str, version: str, principal: Princip
     query = {"api-version": version}
     found = all_operations().find(method, path, query)
     route = found.route
-    version_rules.check(cloud, route.type, found.params, path, query, {})
+    version_rules.check(cloud, route.resource_type, found.params, path, query, {})
     if route.permission:
         authorize(cloud, principal, route.permission, path)

@@ -89,8 +89,9 @@ class _Route:
     operation: Operation
     body: Shape
     outside: str
-    type: str
+    resource_type: str
     attributes: AttributesOf | None
+    model: type[Model] | None
 
 
 @dataclass(frozen=True)
@@ -160,8 +161,9 @@ class Router:
 
         def register(operation: Callable[..., Reply]) -> Callable[..., Reply]:
             run, shape = operation, body
-            if isinstance(body, type) and issubclass(body, Model):
-                run, shape = _typed(operation, body, template), None
+            model = body if isinstance(body, type) and issubclass(body, Model) else None
+            if model is not None:
+                run, shape = _typed(operation, model, template), None
             self._add(
                 _Route(
                     method,
@@ -173,6 +175,7 @@ class Router:
                     outside,
                     type_of(template),
                     attributes,
+                    model,
                 )
             )
             return operation
@@ -223,7 +226,7 @@ class Router:
         """
         route, params, method = found.route, found.params, found.route.method
         body = {} if method in READING else request_content.parse(content)
-        version_rules.check(cloud, route.type, params, path, query, body)
+        version_rules.check(cloud, route.resource_type, params, path, query, body)
         _check_subscription(cloud, params)
         with cloud.store.operation(method, outside=route.outside):
             resource_id = _resource_id(cloud, route, params, path)

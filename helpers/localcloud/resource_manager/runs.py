@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime, timezone
-from typing import Any
 
 from ..blobs.account import BlobAccount
 from ..request_values import parse_number
@@ -12,6 +11,7 @@ from ..resource_types import REGISTRY_TYPE
 from ..store import Resource
 from ..tasks import outcomes
 from ..tasks.runs import Run, Runs
+from .models import Model
 from .routing import Call, Reply, Router, invalid, not_found
 from .run_requests import read_request, task_of
 
@@ -75,16 +75,29 @@ def get(call: Call) -> Reply:
     return Reply(200, Runs(call.cloud).render(_run(call)))
 
 
-@router.operation("PATCH", _RUN, f"{REGISTRY_TYPE}/runs/write")
-def update(call: Call) -> Reply:
+class RunChange(Model):
+    """The one thing of a run that can be changed."""
+
+    is_archive_enabled: bool | None = None
+
+
+class RunUpdateParameters(RunChange):
+    """The body of Runs_Update; some clients put it under properties."""
+
+    properties: RunChange | None = None
+
+
+@router.operation("PATCH", _RUN, f"{REGISTRY_TYPE}/runs/write", RunUpdateParameters)
+def update(call: Call, given: RunUpdateParameters) -> Reply:
     """Runs_Update: whether the log is kept for ever."""
     run = _run(call)
-    # The REST reference has it at top level; some clients put it under properties.
-    given: Any = call.body.get("isArchiveEnabled", call.properties.get("isArchiveEnabled"))
-    if not isinstance(given, bool):
+    wanted = given.is_archive_enabled
+    if wanted is None and given.properties is not None:
+        wanted = given.properties.is_archive_enabled
+    if wanted is None:
         raise invalid("Of a run only isArchiveEnabled can be changed: true or false.")
     runs = Runs(call.cloud)
-    return Reply(200, runs.render(runs.update(run, isArchiveEnabled=given)))
+    return Reply(200, runs.render(runs.update(run, isArchiveEnabled=wanted)))
 
 
 @router.operation("POST", _RUN + "/cancel", f"{REGISTRY_TYPE}/runs/cancel/action")
