@@ -68,8 +68,8 @@ DIFFERENCES: tuple[Difference, ...] = (
         "(`1.7-labs`) chooses what is understood, other images and newer versions are refused. "
         "Nothing is fetched while an image is built: `ADD` of a URL or a git repository is refused, "
         "as are SSH keys (`--ssh`). Stages are built one after the other. In a chroot, mounts of "
-        "`RUN` are copies, which go back into a cache when the command has ended; `size` of a tmpfs "
-        "mount is no limit.",
+        "`RUN` are copies, which go back into a cache when the command has ended, and the "
+        "`size` of a tmpfs mount is no limit.",
         BUILDKIT,
     ),
     Difference(

@@ -15,6 +15,7 @@ from helpers.localcloud.containers.build.frontend import BUILDKIT, NEWEST, Front
 from helpers.localcloud.containers.build.resources import Resources
 from helpers.localcloud.containers.errors import BuildError
 from helpers.localcloud.containers.images.images import ImageStore
+from helpers.localcloud.containers.networks import BRIDGE
 from helpers.localcloud.root_folder import RootFolder
 from tests.containers.building import BASE, Context
 
@@ -152,6 +153,24 @@ def test_a_secret_as_a_variable_since_1_10(context: Context) -> None:
     built(context, text, NEWEST, resources=resources)
     assert shown(context, "/length") == str(len(SECRET))
     assert "unexpected key 'env'" in refused(context, text, resources=resources)
+
+
+def test_a_file_system_in_memory_has_the_size_that_it_was_given(context: Context) -> None:
+    fills = "head -c 2000000 /dev/zero > /t/f"
+    copies = context.session.networks.get(BRIDGE).mode == "chroot"  # where its size is no limit
+    within = f"! {fills} 2> /said" if not copies else fills
+    context.build(
+        f"FROM {BASE}\n"
+        f"RUN --mount=type=tmpfs,target=/t,size=1m {within} && ls /t > /names\n"
+        f"RUN --mount=type=tmpfs,target=/t,size=4m {fills} && stat -c %a /t > /mode\n"
+        f"RUN --mount=type=tmpfs,target=/t {fills}\n"
+        f"RUN --mount=type=tmpfs,target=/t,size=100g {fills}\n"  # more than a container may have
+        "RUN --mount=type=tmpfs,target=/t,size=1m,ro ! touch /t/f 2> /dev/null\n",
+        frontend=BUILDKIT,
+    )
+    assert (shown(context, "/names"), shown(context, "/mode")) == ("f", "755")
+    if not copies:
+        assert "No space left on device" in shown(context, "/said")
 
 
 def test_bind_mounts_show_the_context_a_stage_and_an_image(context: Context) -> None:

@@ -121,6 +121,21 @@ def test_docker_build_and_run(tools: Tools) -> None:
     assert (status, "executable file not found" in text) == (127, True)
 
 
+def test_docker_run_with_file_systems_in_memory(tools: Tools) -> None:
+    fills = "head -c 2000000 /dev/zero 2>&1 > /t/f; ls /t"
+    for words, fits in (
+        (("--tmpfs", "/t"), True),
+        (("--tmpfs", "/t:rw,size=4m"), True),
+        (("--tmpfs", "/t:size=1m"), False),
+        (("--mount", "type=tmpfs,target=/t,tmpfs-size=1m"), False),
+    ):
+        status, text = tools.docker("run", "--rm", *words, BASE, "sh", "-c", fills)
+        assert (status, text.splitlines()[-1]) == (0, "f")
+        chrooted = tools.session.networks.get("bridge").mode == "chroot"
+        assert ("No space left on device" not in text) == (fits or chrooted), text
+    assert tools.docker("run", "--tmpfs", "/t:ro", BASE, "sh", "-c", "! touch /t/f")[0] == 0
+
+
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [
@@ -148,6 +163,10 @@ def test_docker_build_and_run(tools: Tools) -> None:
         (["run", "node:never"], 125, "Unable to find image 'node:never' locally"),
         (["run", "-v", "/etc:/x", BASE], 125, "lies outside /workspace"),
         (["run", "-v", "named:x", BASE], 125, "mount path must be absolute"),
+        (["run", "--tmpfs", "x", BASE], 125, "invalid mount path: 'x' mount path must be absolute"),
+        (["run", "--tmpfs", "/x:size=much", BASE], 125, "invalid tmpfs option: size=much"),
+        (["run", "--mount", "type=tmpfs", BASE], 125, "target is required"),
+        (["run", "--mount", "type=npipe,target=/x", BASE], 125, "--mount type=npipe"),
         (["run", "-v", "-n:/x", BASE], 125, "invalid characters for a local volume name"),
         (["run", "--network", "never", BASE], 125, "network never not found"),
         (["run", "-p", "a:b", BASE], 125, "invalid containerPort: b"),

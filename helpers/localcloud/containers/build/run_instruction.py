@@ -158,7 +158,7 @@ class RunInstruction:
                     made.append(Mount(folder, place, read_only=True))
             elif mount.type == "tmpfs":
                 folder.mkdir(mode=0o755)
-                made.append(Mount(folder, place, read_only=mount.read_only))
+                made.append(Mount(folder, place, mount.read_only, mount.size))
             elif mount.type == "cache":
                 made.append(Mount(self._cache(mount, place, stack), place, mount.read_only))
             elif copy is not None:

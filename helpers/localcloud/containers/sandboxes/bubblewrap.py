@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from ..errors import SandboxError
 from .account import Account
 from .capabilities import BECOMING, CAPABILITIES
+from .mounts import OpenedMount
 from .namespace_holder import PASSED, TOLD
 
 # As in Docker (moby, oci/defaults): where the local cloud runs as root, the kernel takes the root
@@ -102,6 +103,24 @@ def _masks() -> tuple[str, ...]:
         elif name in _MASKED:
             options += ["--tmpfs", name, "--remount-ro", name]
     return tuple(options)
+
+
+def mounted(mounts: Sequence[OpenedMount], memory: int, passed: Descriptors) -> list[str]:
+    """Options for what is mounted; file systems in memory while all have no more bytes than ``memory``.
+
+    Raises :class:`SandboxError`.
+    """
+    options = []
+    in_memory = sum(mount.size for mount in mounts) <= memory
+    for mount in mounts:
+        target = checked_target(mount.target)
+        if mount.size and in_memory:
+            options += ["--perms", "0755", "--size", str(mount.size), "--tmpfs", target]
+            options += ["--remount-ro", target] if mount.read_only else []
+        else:
+            kind = "--ro-bind-fd" if mount.read_only else "--bind-fd"
+            options += [kind, passed.add(mount.descriptor), target]
+    return options
 
 
 def checked_target(path: str) -> str:

@@ -52,13 +52,15 @@ class ContainerTimeoutError(SandboxError, TimeoutError):
 class Mount:
     """A folder or file of the host that a container sees at ``target``.
 
-    What a run can change is given as it is below a folder that was opened: a path may lead
-    elsewhere by the time the container starts.
+    With a ``size`` in bytes it sees an empty file system in memory instead of the folder, where that
+    can be made and its container may have so much. What a run can change is given as it is below a
+    folder that was opened: a path may lead elsewhere by the time the container starts.
     """
 
     source: Path | FileBelow
     target: str
     read_only: bool = False
+    size: int = 0
 
     def open(self) -> int:
         """A descriptor of it (O_PATH); it is no link itself. Raises OSError."""

@@ -23,6 +23,7 @@ class OpenedMount:
     is_folder: bool
     target: str
     read_only: bool
+    size: int = 0  # of one in memory
 
 
 def open_mounts(
@@ -45,7 +46,7 @@ def open_mounts(
         opened.append(descriptor)
         is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
         target = str(image.resolve(mount.target))
-        found.append(OpenedMount(descriptor, is_folder, target, mount.read_only))
+        found.append(OpenedMount(descriptor, is_folder, target, mount.read_only, mount.size))
     _check_targets(found)
     return found
 

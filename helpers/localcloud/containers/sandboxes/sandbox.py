@@ -228,10 +228,7 @@ class _Start:
         options += [*self._hosts(passed), hosts]
         name = passed.add(self._memory("hostname", f"{self.hostname}\n".encode()))
         options += ["--perms", "0644", "--bind-data", name, self._in_etc("hostname")]
-        for mount in mounts:
-            kind = "--ro-bind-fd" if mount.read_only else "--bind-fd"
-            target = bubblewrap.checked_target(mount.target)
-            options += [kind, passed.add(mount.descriptor), target]
+        options += bubblewrap.mounted(mounts, spec.limits.memory, passed)
         options += ["--clearenv"]
         if seccomp.supported():
             options += ["--seccomp", passed.add(self._memory("filter", seccomp.program()))]

@@ -39,7 +39,7 @@ OPTIONS = Options(
         *("--isolation", "-l --label", "-m --memory", "--name", "--net --network"),
         *("--net-alias --network-alias", "-p --publish", "--platform", "--pull"),
         *("--pids-limit", "--stop-signal", "--stop-timeout", "-u --user", "-v --volume"),
-        *("-w --workdir", "--mount", "--cidfile"),
+        *("-w --workdir", "--mount", "--tmpfs", "--cidfile"),
     ),
     switches=("-d --detach", "--rm", "-q --quiet", "-P --publish-all"),
     # They tell Docker how to do what is done here anyway, or limit what no step can see.
@@ -82,7 +82,7 @@ OPTIONS = Options(
                 *("--health-retries", "--health-start-period", "--health-timeout", "--ip"),
                 *("--ip6", "--kernel-memory", "--label-file", "--link", "--link-local-ip"),
                 *("--mac-address", "--read-only", "--restart", "--storage-opt", "--sysctl"),
-                *("--tmpfs", "--volume-driver", "--volumes-from"),
+                *("--volume-driver", "--volumes-from"),
             ),
             "",
         ),
@@ -332,7 +332,22 @@ def volumes(run: Run, context: ToolContext) -> list[Mount]:
         found.append(_mount(context, source, target, read_only))
     for text in run.read.all("mount"):
         found.append(_long_mount(context, text))
+    for text in run.read.all("tmpfs"):
+        target, _, options = text.partition(":")
+        given = dict(option.partition("=")[::2] for option in options.split(","))
+        found.append(_in_memory(context, target, given.get("size", ""), "ro" in given))
     return found
+
+
+def _in_memory(context: ToolContext, target: str, wanted: str, read_only: bool) -> Mount:
+    """A file system in memory; of the bytes that its ``size`` says."""
+    if not target.startswith("/"):
+        raise refused(f"invalid mount config for type \"tmpfs\": invalid mount path: '{target}' "
+                      "mount path must be absolute")  # fmt: skip
+    bytes_ = size(wanted) if wanted else 0
+    if bytes_ is None:
+        raise refused(f"invalid tmpfs option: size={wanted}")
+    return Mount(context.volumes.empty(), target, read_only, bytes_)
 
 
 def _mount(context: ToolContext, source: str, target: str, read_only: bool) -> Mount:
@@ -349,11 +364,13 @@ def _long_mount(context: ToolContext, text: str) -> Mount:
     kind = given.get("type", "volume")
     target = given.get("target") or given.get("destination") or given.get("dst") or ""
     source = given.get("source") or given.get("src") or ""
-    if kind not in ("bind", "volume"):
+    read_only = any(given.get(key) in ("", "true", "1") for key in ("readonly", "ro"))
+    if kind == "tmpfs" and target:
+        return _in_memory(context, target, given.get("tmpfs-size", ""), read_only)
+    if kind not in ("bind", "volume", "tmpfs"):
         raise UsageError(
             f"the local cloud does not implement docker run --mount type={kind}. It works on Azure"
         )
     if not target:
         raise UsageError(f'invalid argument "{text}" for "--mount" flag: target is required')
-    read_only = any(given.get(key) in ("", "true", "1") for key in ("readonly", "ro"))
     return _mount(context, source, target, read_only)

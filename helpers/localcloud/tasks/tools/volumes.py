@@ -45,6 +45,12 @@ class Volumes:
                 found.mkdir(parents=True, mode=0o755)
             return found
 
+    def empty(self) -> Path:
+        """A folder without a name, which nobody else gets; it goes with the run."""
+        folder = self._folder / token_hex(8)
+        folder.mkdir(parents=True, mode=0o755)
+        return folder
+
     def names(self) -> list[str]:
         """All that there are."""
         with self._lock:
