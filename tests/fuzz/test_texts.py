@@ -15,6 +15,7 @@ from helpers.localcloud.containers.build.variables import expand
 from helpers.localcloud.containers.errors import BuildError
 from helpers.localcloud.errors import CloudError
 from helpers.localcloud.reference import InvalidReferenceError, Reference
+from helpers.localcloud.role_conditions import REPOSITORY, ConditionError, parse_condition
 from helpers.localcloud.root_folder import RootFolder
 from helpers.localcloud.tasks import run_filter
 from helpers.localcloud.tasks.definitions import definition, words
@@ -283,3 +284,23 @@ def test_names_of_images(text: str) -> None:
     with understood(InvalidReferenceError):
         found = Reference.parse(text)
         assert found.repository
+
+
+_CONDITION = (
+    *("(", ")", "!", "NOT ", " AND ", " OR ", " && ", "||", "{", "}", ",", "'a*'", "'", " ", "*a"),
+    *(REPOSITORY, "ActionMatches{'*/read'}", "Exists ", " StringLike ", " StringEquals 'a'"),
+    *(" ForAnyOfAnyValues:StringEquals {'a', 'b'}", "@Request[", "]", " GuidEquals "),
+)
+
+
+@given(st.one_of(mixed(*_CONDITION, most=20), repeated(*_CONDITION)), st.text(max_size=300))
+def test_conditions_of_role_assignments(text: str, name: str) -> None:
+    with understood(ConditionError):
+        parse_condition(text)("Microsoft.ContainerRegistry/registries/read", {REPOSITORY: name})
+
+
+@given(repeated("*", "*a", "?*", "a*", r"\*"), repeated("a", "b", r"\*", most=255))
+def test_patterns_of_conditions(pattern: str, name: str) -> None:
+    with understood(ConditionError):
+        condition = parse_condition(f"{REPOSITORY} StringLike '{pattern}'")
+        assert condition("any", {REPOSITORY: name}) in (True, False)

@@ -190,6 +190,18 @@ def test_a_role_that_is_defined_allows_what_it_says_less_what_it_takes_away(worl
     assert world.send("GET", f"{world.registry}/tokens", who=who).status_code == 200
 
 
+def test_a_role_for_repositories_and_one_for_what_is_not_here(world: World) -> None:
+    permissions: tuple[dict[str, Any], ...] = (
+        {"dataActions": [f"{REGISTRY}/repositories/*", f"{REGISTRY}/catalog/read"]},
+        {"actions": ["*/read", "Microsoft.Compute/virtualMachines/start/action", "*"]},
+        {"actions": ["microsoft.containerregistry/REGISTRIES/taskRuns/read"]},
+        {"actions": ["*"], "notActions": [f"{REGISTRY}/*/delete"], "dataActions": ["*"]},
+    )
+    for permission in permissions:
+        made = world.define(**permission)
+        assert made.status_code == 201, made.text
+
+
 def test_a_role_is_listed_where_it_may_be_assigned(world: World) -> None:
     role = world.define(name=f"Image reader {uuid.uuid4().hex[:6]}").json()
     name = role["properties"]["roleName"]
@@ -240,6 +252,26 @@ def test_a_role_is_listed_where_it_may_be_assigned(world: World) -> None:
         (
             {"permissions": [{"actions": ["*"], "condition": "x"}]},
             *(400, "InvalidRequestContent", "The given role assignment condition is invalid."),
+        ),
+        (  # a letter is missing
+            {"permissions": [{"actions": [f"{REGISTRY}/pul/read"]}]},
+            *(400, "InvalidActionOrNotAction", "supported by the providers"),
+        ),
+        (  # it is a data action
+            {"permissions": [{"actions": [f"{REGISTRY}/repositories/content/read"]}]},
+            *(400, "InvalidActionOrNotAction", "supported by the providers"),
+        ),
+        (
+            {"permissions": [{"actions": ["*"], "notActions": [f"{REGISTRY}/tasks/*/run"]}]},
+            *(400, "InvalidActionOrNotAction", "tasks/*/run"),
+        ),
+        (
+            {"permissions": [{"dataActions": [f"{REGISTRY}/pull/read"]}]},
+            *(400, "InvalidDataActionOrNotDataAction", "data actions supported by"),
+        ),
+        (
+            {"permissions": [{"dataActions": ["*/*/x"]}]},
+            *(400, "InvalidDataActionOrNotDataAction", "more than one wildcard"),
         ),
         ({"roleName": ""}, 400, "InvalidRequestContent", "roleName"),
         ({"roleName": "x" * 129}, 400, "InvalidRequestContent", "128"),

@@ -14,6 +14,7 @@ from ..built_in_roles import ROLES, built_in_role
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..permissions import scopes_above
+from ..provider_actions import stands_for_some
 from ..resource_types import ASSIGNMENT_TYPE, DEFINITION_TYPE
 from ..role_definitions import Role
 from ..store import Resource
@@ -28,7 +29,8 @@ _DEFINITION = f"{_DEFINITIONS}/{{name}}"
 _WRITE, _READ, _DELETE = (f"{DEFINITION_TYPE}/{verb}" for verb in ("write", "read", "delete"))
 _NAME, _DESCRIPTION, _SCOPES = 128, 2048, 2000  # Azure's limits: characters, and how many
 _ACTION = re.compile(r"\*|\*/[\w*]+(?:/[\w*]+)*|[A-Za-z]\w*(?:\.\w+)+(?:/[\w.*-]+)+")
-_PERMISSIONS = ("actions", "notActions", "dataActions", "notDataActions")
+_DATA = ("dataActions", "notDataActions")
+_PERMISSIONS = ("actions", "notActions", *_DATA)
 router = Router()
 
 
@@ -234,19 +236,22 @@ def _permission(given: list[Permission]) -> dict[str, Any]:
     found = {name: values or [] for name, values in zip(_PERMISSIONS, lists, strict=True)}
     if not found["actions"] and not found["dataActions"]:
         raise invalid("A role needs actions or dataActions: without any, it allows nothing.")
-    for action in (action for actions in found.values() for action in actions):
-        if action.count("*") > 1:
-            raise invalid(
-                f"'{action}' has more than one wildcard: an action has one at most.",
-                "InvalidActionOrNotAction",
-            )
-        if not _ACTION.fullmatch(action):
-            raise invalid(
-                f"'{action}' does not match any of the actions supported by the providers.",
-                "InvalidActionOrNotAction",
-            )
+    for name, actions in found.items():
+        for action in actions:
+            _check_action(action, data=name in _DATA)
     check_condition(one.condition, one.condition_version)
     return {**found, **({"condition": one.condition} if one.condition else {})}
+
+
+def _check_action(action: str, *, data: bool) -> None:
+    code = "InvalidDataActionOrNotDataAction" if data else "InvalidActionOrNotAction"
+    if action.count("*") > 1:
+        raise invalid(f"'{action}' has more than one wildcard: an action has one at most.", code)
+    if not _ACTION.fullmatch(action) or not stands_for_some(action, data=data):
+        kind = "data actions" if data else "actions"
+        raise invalid(
+            f"'{action}' does not match any of the {kind} supported by the providers.", code
+        )
 
 
 def _assigned(cloud: Cloud, guid: str) -> list[str]:
