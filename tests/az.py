@@ -6,7 +6,9 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,48 @@ _OWN = ROOT / ".venv-az" / "bin"
 AZ = shutil.which("az", path=f"{_OWN}{os.pathsep}{os.environ['PATH']}")
 
 
+_INDEX = "commandIndex.json"
+
+
+@cache
+def _index() -> bytes:
+    """Which module each command of az is in.
+
+    The first az of a configuration folder finds it out, by threads that import one another's packages. On
+    a busy machine some of them fail, and az takes the commands of those modules for unknown.
+    """
+    assert AZ is not None
+    for _ in range(5):
+        with tempfile.TemporaryDirectory(prefix="az-") as folder:
+            env = {
+                **os.environ,
+                "AZURE_CONFIG_DIR": folder,
+                "AZURE_CORE_COLLECT_TELEMETRY": "false",
+            }
+            done = subprocess.run(
+                [AZ, "version"], env=env, capture_output=True, text=True, check=True, timeout=300
+            )
+            if "Error loading command module" not in done.stderr:
+                return Path(folder, _INDEX).read_bytes()
+    raise AssertionError(done.stderr)
+
+
+def prepare(folder: Path) -> None:
+    """Make a configuration folder for az in which it knows its commands."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (folder / _INDEX).write_bytes(_index())
+
+
 @dataclass
 class Az:
     """Runs az with a configuration folder of its own."""
 
     cloud: LocalCloud
     folder: Path
+
+    def __post_init__(self) -> None:
+        if AZ is not None:
+            prepare(self.folder)
 
     def sign_in(self) -> None:
         """az login, with the secret of the account."""

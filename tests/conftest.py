@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,7 @@ from helpers.localcloud import daemon
 from helpers.localcloud.api_versions import newest
 from helpers.localcloud.cloud import Account, Cloud
 from helpers.localcloud.media_types import OCI_INDEX, OCI_MANIFEST
+from tests.proofs.recording import Comparison, Recording, dump
 
 # In the suite: few examples, and always the same. `make fuzz` tries many, with seeds that it prints.
 settings.register_profile("suite", max_examples=50, deadline=None, derandomize=True)
@@ -29,6 +31,28 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("suite")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Record which operations real clients call (tests/proofs); with xdist, its workers do."""
+    worker = getattr(config, "workerinput", {}).get("workerid", "")
+    own = None
+    if worker or not config.getoption("numprocesses", None):
+        folder = tempfile.TemporaryDirectory(prefix="requests-")
+        config.add_cleanup(folder.cleanup)
+        own = Recording(Path(folder.name) / "requests.jsonl")
+        config.pluginmanager.register(own, "recording")
+    if not worker:
+        config.pluginmanager.register(Comparison(config, own), "comparison")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker tells what its tests have shown."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        recording = session.config.pluginmanager.get_plugin("recording")
+        assert isinstance(recording, Recording)
+        output["proofs"] = dump(recording.proofs)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from helpers.localcloud import daemon
 from helpers.tutorial import ROOT, chapters
-from tests.az import AZ
+from tests.az import AZ, prepare
 from tests.readers import environment
 
 _BASH = re.compile(r"```bash\n(.*?)```", re.DOTALL)
@@ -131,6 +131,8 @@ def homes(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
 @pytest.mark.skipif(AZ is None, reason="the Azure CLI is not installed; do it with: make az")
 def test_the_az_blocks_do_what_the_notebooks_do(homes: tuple[Path, Path], tmp_path: Path) -> None:
     by_az, by_notebooks = homes
+    by_az.mkdir(mode=0o700)
+    prepare(by_az / "azure")  # where AZURE_CONFIG_DIR of `python -m helpers env` is
     words = ("-m", "helpers", "run", "--to", _LAST, "--output", str(tmp_path / "out"))
     notebooks = start(by_notebooks, *words)  # beside the blocks
     try:

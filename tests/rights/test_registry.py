@@ -106,7 +106,7 @@ TOKENS = {  # the actions of a scope map
 def key(method: str, pattern: str) -> str:
     """An operation as it is above: the first of the addresses that it has."""
     first = pattern.partition("|")[0].replace("/?", "/")
-    return f"{method} {re.sub(r'[(][?]P<[a-z]+>[^()]*[)]', '*', first)}"
+    return f"{method} {re.sub(r'[(][?]P<[a-z]+>(?:[^()]|[(][^()]*[)])*[)]', '*', first)}"
 
 
 ROUTES = [key(method, pattern) for method, pattern, _ in (*_BLOCKING, *_STREAMING)]

@@ -67,7 +67,7 @@ def key(method: str, pattern: str) -> str:
     return f"{method} {re.sub(r'[(][?]P<[a-z]+>[^()]*[)]', '*', short)}"
 
 
-ROUTES = [key(method, pattern.pattern) for method, pattern, *_ in key_vault._OPERATIONS]
+ROUTES = [key(method, pattern.pattern) for method, pattern, *_ in key_vault.OPERATIONS]
 
 
 class Vaults(People):

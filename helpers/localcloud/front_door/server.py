@@ -14,11 +14,13 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import CloudError, failure_of, no_space
+from . import request_log
 from .certificates import Certificates
 from .hosts import IDENTITY_PATH, METADATA_HOST, refusal, service_for
 from .http_connection import HttpConnections
 from .limits import CHECK_SECONDS, Connections
 from .proxy import PlaceOf, ProxyConnection
+from .request_log import RequestLog
 
 log = logging.getLogger(__name__)
 _LOGGED = 200  # characters of a path
@@ -32,14 +34,17 @@ class Guard:
     (:func:`~helpers.localcloud.errors.failure_of`) before it comes here.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, requests: RequestLog | None) -> None:
         self._app = app
+        self._requests = requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = False
 
         async def note(message: Message) -> None:
             nonlocal begun
+            if self._requests is not None and message["type"] == "http.response.start":
+                self._requests.add(scope, message["status"])
             begun = True
             await send(message)
 
@@ -140,9 +145,11 @@ class FrontDoor:
     ) -> None:
         self._place_of = place_of
         self._connections = Connections()
-        self._secure = HttpConnections(Guard(HostDispatch(services)), self._connections)
-        plain = PlainDispatch(services["identity"], proxy_url, own)
-        self._plain = HttpConnections(Guard(plain), self._connections)
+        self._requests = request_log.wanted()
+        secure = Guard(HostDispatch(services), self._requests)
+        self._secure = HttpConnections(secure, self._connections)
+        plain = Guard(PlainDispatch(services["identity"], proxy_url, own), self._requests)
+        self._plain = HttpConnections(plain, self._connections)
         self._certificates = certificates
         self._servers: list[asyncio.AbstractServer] = []
         self._checking: asyncio.TimerHandle | None = None
@@ -169,6 +176,8 @@ class FrontDoor:
         if self._checking is not None:
             self._checking.cancel()
         await asyncio.gather(self._secure.close(grace), self._plain.close(grace))
+        if self._requests is not None:
+            self._requests.close()
 
 
 def loopback_listener(port: int) -> socket.socket:

@@ -31,7 +31,7 @@ _BODY: Shape = {
     "tags": TAGS,
     "attributes": {"enabled": bool, "nbf": int, "exp": int},
 }
-_OPERATIONS = [
+OPERATIONS = [
     (method, re.compile(pattern), permission, name)
     for method, pattern, permission, name in (
         ("GET", r"/secrets/?", "list", "list"),
@@ -110,7 +110,7 @@ def _failure(error: CloudError) -> Response:
 def _find(
     secrets: Secrets, method: str, path: str
 ) -> tuple[str, Callable[..., dict[str, Any] | None], dict[str, str]]:
-    for wanted, pattern, permission, name in _OPERATIONS:
+    for wanted, pattern, permission, name in OPERATIONS:
         match = pattern.fullmatch(path)
         if match and method == wanted:
             return permission, getattr(secrets, name), match.groupdict(default="")

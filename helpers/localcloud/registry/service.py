@@ -69,6 +69,7 @@ _STREAMING: list[tuple[str, str, AsyncHandler]] = [
     ("GET", rf"/v2/{_NAME}/blobs/(?P<digest>[^/]+)", blobs.get),
     ("HEAD", rf"/v2/{_NAME}/blobs/(?P<digest>[^/]+)", blobs.get),
 ]
+OPERATIONS = [(method, pattern) for method, pattern, _ in (*_STREAMING, *_BLOCKING)]
 _blocking = [(method, re.compile(pattern), handler) for method, pattern, handler in _BLOCKING]
 _streaming = [(method, re.compile(pattern), handler) for method, pattern, handler in _STREAMING]
 

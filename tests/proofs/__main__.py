@@ -1,0 +1,84 @@
+"""Write docs/coverage.md: from the last whole run of the suite, or with ``az`` from what az says today."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from helpers.localcloud import daemon
+from tests.conftest import start
+
+from . import commands
+from .operations import Operations
+from .page import page
+from .recording import PROVEN, SEEN, load
+
+PAGE = PROVEN.with_name("coverage.md")
+_TEMPLATE = {
+    "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+    "contentVersion": "1.0.0.0",
+    "resources": [],
+}
+_REGISTRY = {
+    "type": "Microsoft.ContainerRegistry/registries",
+    "apiVersion": "2023-07-01",
+    "name": "commandsfour",
+    "location": "westeurope",
+    "sku": {"name": "Basic"},
+}
+_GROUP = {
+    "type": "Microsoft.Resources/resourceGroups",
+    "apiVersion": "2022-09-01",
+    "name": "two",
+    "location": "westeurope",
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the page anew."""
+    parser = argparse.ArgumentParser(prog="python -m tests.proofs", description=__doc__)
+    parser.add_argument("what", nargs="?", choices=["az"], help="ask every command of az again")
+    if parser.parse_args(arguments).what:
+        ask_az()
+    elif SEEN.exists():
+        stored = json.loads(PROVEN.read_text())
+        stored["operations"] = json.loads(SEEN.read_text())
+        PROVEN.write_text(json.dumps(stored, indent=1) + "\n")
+    else:
+        print("There is no run of the suite to read from: make test", file=sys.stderr)
+        return 1
+    PAGE.write_text(written())
+    print(f"{PAGE.name}: written")
+    return 0
+
+
+def written() -> str:
+    """The page, of what is stored."""
+    stored = json.loads(PROVEN.read_text())
+    operations = list(Operations())
+    proofs = {one: found for one, found in load(stored["operations"]).items() if one in operations}
+    return page(operations, proofs, json.loads(commands.RESULTS.read_text()), stored["azure"])
+
+
+def ask_az() -> None:
+    """Run the scenario of az in a cloud of its own, and store the outcomes."""
+    with tempfile.TemporaryDirectory(prefix="proofs-") as folder:
+        work = Path(folder)
+        for name, resource in (("template", _REGISTRY), ("group", _GROUP)):
+            text = json.dumps({**_TEMPLATE, "resources": [resource]})
+            (work / f"{name}.json").write_text(text)
+        cloud = start(work / "home")
+        try:
+            with commands.az_process(cloud, work) as az:
+                steps = commands.scenario(commands.SCENARIO.read_text())
+                found = commands.results(az, steps, commands.names(cloud))
+        finally:
+            daemon.down(cloud.home)
+    commands.RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""Which program a request came from, by the ``User-Agent`` that it sends."""
+
+from __future__ import annotations
+
+import re
+
+_PYTHON_SDK = re.compile(r"azsdk-python-(?:azure-)?(?P<name>[\w-]+)/")
+_NODE_SDK = re.compile(r"azsdk-js-(?P<name>[\w-]+)/")
+_PROGRAMS = {  # the beginning of what it sends, and its name
+    "containers/": "skopeo, buildah, podman",
+    "skopeo/": "skopeo",
+    "Buildah/": "buildah",
+    "buildah/": "buildah",
+    "libpod/": "podman",
+    "docker/": "docker",
+    "Docker-Client/": "docker",
+    "git/": "git",
+    "Helm/": "Helm",
+    "oras-py": "oras-py",
+    "curl/": "curl",
+    "Mozilla/": "a browser",
+}
+
+
+def client(agent: str) -> str | None:
+    """The name of a client that is not ours: az, a package of an SDK, a program; None for others.
+
+    Plain HTTP of a test (``python-requests``) is none: it proves nothing of a client's behaviour.
+    """
+    if agent.startswith("AZURECLI/"):
+        return "az"
+    if match := _PYTHON_SDK.search(agent):
+        return f"azure-{match['name']}"
+    if match := _NODE_SDK.search(agent):
+        return f"@azure/{match['name']}"
+    for beginning, name in _PROGRAMS.items():
+        if agent.startswith(beginning):
+            return name
+    return None
