@@ -117,17 +117,23 @@ class _Pool:
         self._queue = queue
 
     async def run(self, call: Callable[[], Result]) -> Result:
-        if self._turns.statistics().tasks_waiting >= self._queue:
-            raise _busy()
         borrower = object()
-        with anyio.move_on_after(PATIENCE) as waiting:
-            await self._turns.acquire_on_behalf_of(borrower)
-        if waiting.cancelled_caught:
-            raise _busy()
+        try:
+            self._turns.acquire_on_behalf_of_nowait(borrower)
+        except anyio.WouldBlock:
+            await self._turn(borrower)
         try:
             return await anyio.to_thread.run_sync(call, limiter=self._threads)
         finally:
             self._turns.release_on_behalf_of(borrower)
+
+    async def _turn(self, borrower: object) -> None:
+        if self._turns.statistics().tasks_waiting >= self._queue:
+            raise _busy()
+        with anyio.move_on_after(PATIENCE) as waiting:
+            await self._turns.acquire_on_behalf_of(borrower)
+        if waiting.cancelled_caught:
+            raise _busy()
 
 
 def _busy() -> CloudError:

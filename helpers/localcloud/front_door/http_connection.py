@@ -36,6 +36,7 @@ from .websocket_connection import MESSAGE_BYTES, WebSocketConnection
 # told to its client.
 _SILENT = logging.getLogger(f"{__name__}.uvicorn")
 _SILENT.setLevel(logging.CRITICAL + 1)
+_BUFFER = 256 * 1024  # bytes
 _SMALL = 16 * 1024  # bytes; more is acknowledged soon anyway
 _TOO_LARGE = 431, f"A request's head may have {HEAD_BYTES} bytes and {FIELDS} header fields.\n"
 _TOO_LONG = 414, f"A URL may have {URL_BYTES} bytes.\n"
@@ -94,7 +95,7 @@ class HttpConnection(HttpToolsProtocol):
             cycle.message_event.set()
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, data: bytes | memoryview) -> None:
         # start_tls may deliver the first request before it hands us the transport.
         if self._early is not None:
             self._early += data
@@ -107,7 +108,7 @@ class HttpConnection(HttpToolsProtocol):
         if not self._unclear:
             self._heard = time.monotonic()
         self._unclear += len(data)
-        super().data_received(data)
+        super().data_received(data)  # type: ignore[arg-type]  # its parser takes any buffer
         unfinished = self._unclear if self.waits_since is not None else 0
         if unfinished or self._noted:  # most heads come in one piece
             self._noted = unfinished
@@ -263,6 +264,30 @@ class HttpConnection(HttpToolsProtocol):
     def end(self) -> None:
         """Reset the connection, to make room for another at once."""
         self.transport.abort()
+
+
+class Decrypted(asyncio.BufferedProtocol):
+    """Takes what TLS has decrypted, for a connection: in a buffer that all of them share.
+
+    Else the loop makes objects of every record and joins them, which takes as long again as TLS. A
+    connection keeps nothing of the buffer: its parser copies what it hands on, before the next one's
+    bytes come.
+    """
+
+    _buffer = memoryview(bytearray(_BUFFER))
+
+    def __init__(self, connection: HttpConnection) -> None:
+        self._connection = connection
+        self.connection_lost = connection.connection_lost  # type: ignore[method-assign]
+        self.eof_received = connection.eof_received  # type: ignore[method-assign]
+        self.pause_writing = connection.pause_writing  # type: ignore[method-assign]
+        self.resume_writing = connection.resume_writing  # type: ignore[method-assign]
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._connection.data_received(self._buffer[:nbytes])
 
 
 class HttpConnections:

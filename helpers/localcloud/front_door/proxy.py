@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from .certificates import Certificates
 from .hosts import EXPECTED_REFUSALS, METADATA_HOST, REFUSED, is_label, refusal, service_for
-from .http_connection import HttpConnection, HttpConnections
+from .http_connection import Decrypted, HttpConnection, HttpConnections
 from .limits import (
     FIELDS,
     HANDSHAKE_SECONDS,
@@ -187,7 +187,7 @@ class ProxyConnection(asyncio.Protocol):
         try:
             secured = await loop.start_tls(
                 transport,
-                connection,
+                Decrypted(connection),
                 self._certificates.context(host),
                 server_side=True,
                 ssl_handshake_timeout=HANDSHAKE_SECONDS,

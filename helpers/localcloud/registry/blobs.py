@@ -23,7 +23,7 @@ from .uploads import Upload
 
 _UPLOAD = "a file is written"  # why an upload is no transaction
 _CHUNK = re.compile(r"(?:bytes )?([0-9]+)-([0-9]+)")  # Content-Range, OCI distribution spec
-_BLOCK = 1024 * 1024  # bytes; fewer, bigger hops to the disk's thread
+_BLOCK = 2 * 1024 * 1024  # bytes; fewer, bigger hops to the disk's thread
 
 
 async def start(exchange: Exchange) -> Response:
@@ -154,23 +154,25 @@ async def _complete(exchange: Exchange, upload: Upload, digest: str) -> Response
 
 async def _receive(exchange: Exchange, upload: Upload) -> None:
     """Write the request's body as it comes, hashing and writing off the event loop."""
-    waiting = bytearray()
+    waiting: list[bytes] = []
+    size = 0
     writing: asyncio.Future[None] | None = None
     try:
         async for chunk in exchange.request.stream():
-            waiting += chunk
-            if len(waiting) >= _BLOCK:
+            waiting.append(chunk)
+            size += len(chunk)
+            if size >= _BLOCK:
                 if writing is not None:
                     await writing
                 writing = asyncio.ensure_future(
-                    exchange.threads.outside(_UPLOAD, upload.writer.write, waiting)
+                    exchange.threads.outside(_UPLOAD, upload.writer.write, *waiting)
                 )
-                waiting = bytearray()
+                waiting, size = [], 0
     finally:  # also when the client has gone: nobody closes the file while it is written
         if writing is not None:
             await writing
-    if waiting:
-        await exchange.threads.outside(_UPLOAD, upload.writer.write, waiting)
+    if size:
+        await exchange.threads.outside(_UPLOAD, upload.writer.write, *waiting)
 
 
 async def cancel(exchange: Exchange) -> Response:
