@@ -177,3 +177,20 @@ def test_what_is_not_listed_is_hidden_where_its_kind_is_listed(place: Place, lev
     }
     assert shown == {one: one != level for one in LEVELS}
     assert pull(place, image.repository, "v1").ok
+
+
+@pytest.mark.parametrize("locked", [False, True])
+def test_a_repository_goes_with_its_last_manifest_unless_it_is_locked(
+    place: Place, locked: bool
+) -> None:
+    image = Image.push(place)
+    assert place.put(image.repository, "v2", image.other).status_code == 201
+    if locked:
+        image.lock("repository", DELETE)
+    assert image.send("DELETE", f"manifests/{image.digest}").status_code == 202
+    assert image.send("GET", "tags/list").json()["tags"] == ["v2"]
+    assert image.send("DELETE", f"manifests/{digest(image.other)}").status_code == 202
+    assert image.acr("GET").status_code == (200 if locked else 404)
+    assert (image.repository in place.http.get(place.url("_catalog")).text) == locked
+    assert place.put(image.repository, "v3", image.other).status_code == 201
+    assert pull(place, image.repository, "v3").content == image.other

@@ -214,19 +214,29 @@ class Catalog:
         """Forget a manifest, what refers to it, and every tag of them. Raises 405 for one locked.
 
         What refers to it: all manifests whose subject it is, theirs, and so on. (``az acr manifest
-        delete`` asks whether "all manifests that refer to it" may go.)
+        delete`` asks whether "all manifests that refer to it" may go.) With its last manifest a
+        repository goes, too (learn.microsoft.com, "Manage OCI artifacts", where a graph is deleted);
+        one that may not be deleted stays.
         """
         graph = self.listings.graph(registry, repository, digest)
         if not graph:
             return False
         digests = [one.digest for one in graph]
         tags = self.listings.tagged(registry, repository, digests)
-        check(Operation.DELETE, self.repository(registry, repository), *graph, *tags)
+        whole = self.repository(registry, repository)
+        check(Operation.DELETE, whole, *graph, *tags)
         with self._store.transaction() as connection:
             for table in ("registry_tags", "registry_manifests"):
                 connection.executemany(
                     f"DELETE FROM {table} WHERE registry=? AND repository=? AND digest=?",  # noqa: S608
                     [(registry, repository, one) for one in digests],
+                )
+            if whole is not None and whole.attributes["deleteEnabled"]:
+                connection.execute(
+                    "DELETE FROM registry_repositories AS whole WHERE registry=? AND repository=?"
+                    " AND NOT EXISTS (SELECT 1 FROM registry_manifests AS one WHERE"
+                    " one.registry=whole.registry AND one.repository=whole.repository)",
+                    (registry, repository),
                 )
             self._tell_deleted(registry, repository, graph, tags)
         return True

@@ -236,7 +236,11 @@ def _referrers(
 
 
 def _descriptor(entry: Entry, said: Description) -> dict[str, Any]:
-    """As the specification has it: what a manifest does not say is left out."""
-    descriptor = {"mediaType": entry.media_type, "digest": entry.digest, "size": said.length}
-    optional = {"artifactType": said.artifact_type, "annotations": said.annotations}
-    return descriptor | {name: value for name, value in optional.items() if value}
+    """As the specification has it: an index without a type of artifact has none here, too."""
+    return {
+        "mediaType": entry.media_type,
+        "digest": entry.digest,
+        "size": said.length,
+        **({"artifactType": said.artifact_type} if said.artifact_type else {}),
+        "annotations": said.annotations,
+    }

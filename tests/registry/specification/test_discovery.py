@@ -165,7 +165,7 @@ def test_referrers_are_described(place: Place, app: str) -> None:
         expected[named(data)] = {
             **described(data, kind),
             **({"artifactType": artifact_type} if artifact_type else {}),
-            **({"annotations": noted} if noted else {}),
+            "annotations": noted or {},
         }
     put(place, app, image(place, app), "unrelated")
     for _ in range(2):
