@@ -10,6 +10,7 @@ import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
 from ..content import DigestMismatchError
@@ -35,9 +36,14 @@ async def start(exchange: Exchange) -> Response:
         mounted = await exchange.threads.write(_mount, exchange, source, digest)
         if mounted:
             return _created(exchange, digest)
+    whole = checked_digest(query["digest"]) if "digest" in query else ""
     upload = exchange.uploads.start(exchange.registry.incarnation, exchange.name)
-    if "digest" in query:
-        return await _complete(exchange, upload, checked_digest(query["digest"]))
+    if whole:
+        try:
+            return await _complete(exchange, upload, whole)
+        except ClientDisconnect:  # it was never told where the upload is
+            exchange.uploads.end(upload)
+            raise
     headers = {"Location": upload.location, "Docker-Upload-UUID": upload.id, "Range": "0-0"}
     return Response(status_code=202, headers=headers)
 
@@ -142,6 +148,10 @@ async def _complete(exchange: Exchange, upload: Upload, digest: str) -> Response
             await exchange.threads.write(
                 exchange.catalog.link_blob, exchange.server, exchange.name, digest
             )
+    except ClientDisconnect:
+        ended = False
+        upload.writer.rest()
+        raise
     except DigestMismatchError as error:
         raise CloudError(
             400, "DIGEST_INVALID", f"provided digest did not match uploaded content: {error}"
@@ -153,10 +163,14 @@ async def _complete(exchange: Exchange, upload: Upload, digest: str) -> Response
 
 
 async def _receive(exchange: Exchange, upload: Upload) -> None:
-    """Write the request's body as it comes, hashing and writing off the event loop."""
+    """Write the request's body as it comes, hashing and writing off the event loop.
+
+    Of a body that breaks off, what has come is kept: its client may go on after it.
+    """
     waiting: list[bytes] = []
     size = 0
     writing: asyncio.Future[None] | None = None
+    gone: ClientDisconnect | None = None
     try:
         async for chunk in exchange.request.stream():
             waiting.append(chunk)
@@ -168,11 +182,15 @@ async def _receive(exchange: Exchange, upload: Upload) -> None:
                     exchange.threads.outside(_UPLOAD, upload.writer.write, *waiting)
                 )
                 waiting, size = [], 0
+    except ClientDisconnect as error:
+        gone = error
     finally:  # also when the client has gone: nobody closes the file while it is written
         if writing is not None:
             await writing
     if size:
         await exchange.threads.outside(_UPLOAD, upload.writer.write, *waiting)
+    if gone is not None:
+        raise gone
 
 
 async def cancel(exchange: Exchange) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -134,6 +135,56 @@ def test_an_upload_that_was_given_up_is_unknown(place: Place, app: str, algorith
         answer = place.http.request(method, url, params=query, data=data)
         assert (answer.status_code, error(answer)) == (404, "BLOB_UPLOAD_UNKNOWN"), method
     assert get(place, f"{app}/blobs/{named(data, algorithm)}").status_code == 404
+
+
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+def test_an_upload_goes_on_after_a_broken_connection(
+    place: Place, app: str, algorithm: str, method: str
+) -> None:
+    data = os.urandom(3_500_000)
+    digest = named(data, algorithm)
+    url = begin(place, app)
+
+    def breaks() -> Iterator[bytes]:
+        yield data[:3_000_000]
+        time.sleep(0.5)  # what is on its way when it breaks is lost
+        raise ConnectionError("unplugged")
+
+    client = place.as_user(place.http.auth)  # type: ignore[arg-type]
+    with pytest.raises(requests.ConnectionError):
+        client.request(method, url, params={"digest": digest}, data=breaks())
+    client.close()
+    for _ in range(100):
+        status = place.http.get(url)
+        assert status.status_code == 204
+        there = int(status.headers["Range"].removeprefix("0-")) + 1
+        headers = {"Content-Range": f"{there}-{len(data) - 1}"}
+        answer = place.http.put(url, params={"digest": digest}, data=data[there:], headers=headers)
+        if there > 1 and answer.status_code != 416:  # until the registry has noticed
+            break
+        time.sleep(0.1)
+    assert 1 < there <= 3_000_000
+    assert created(place, app, answer, digest) == data
+
+
+def test_one_request_that_breaks_off_leaves_nothing(place: Place, app: str, algorithm: str) -> None:
+    uploads = place.cloud.home / "content" / "uploads"
+    before = set(uploads.iterdir())
+    digest = named(b"never", algorithm)
+
+    def breaks() -> Iterator[bytes]:
+        yield bytes(3_000_000)
+        raise ConnectionError("unplugged")
+
+    client = place.as_user(place.http.auth)  # type: ignore[arg-type]
+    with pytest.raises(requests.ConnectionError):
+        client.post(place.url(f"{app}/blobs/uploads/"), params={"digest": digest}, data=breaks())
+    client.close()
+    for _ in range(100):
+        if set(uploads.iterdir()) <= before:
+            break
+        time.sleep(0.1)
+    assert set(uploads.iterdir()) <= before
 
 
 def test_mounted_from_another_repository(place: Place, app: str, algorithm: str) -> None:
