@@ -53,6 +53,9 @@ def parse_manifest(data: bytes, media_type: str) -> dict[str, Any]:
         )
     try:
         check_shape(parsed, _MANIFEST)
+        for name in ("manifests",) if media_type in INDEXES else ("config", "layers"):
+            if parsed.get(name) is None:  # null is as good as nothing, in Go
+                raise KeyError(name)
         named = _digests(parsed)
     except KeyError as error:
         raise CloudError(400, "MANIFEST_INVALID", f"manifest lacks {error}") from None

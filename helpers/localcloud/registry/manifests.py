@@ -157,7 +157,7 @@ def put(exchange: Exchange) -> Response:
     name, reference = exchange.name, _reference(exchange)
     if not valid_digest(reference) and not valid_tag(reference):
         raise CloudError(400, "TAG_INVALID", f"invalid tag or digest: {reference!r}")
-    media_type = exchange.request.headers.get("content-type", "").split(";")[0].strip()
+    media_type = exchange.request.headers.get("content-type", "").partition(";")[0].strip().lower()
     manifest = parse_manifest(exchange.body, media_type)
     _check_present(exchange.catalog, exchange.server, name, manifest, media_type)
     digest = exchange.catalog.put(exchange.server, name, reference, exchange.body, media_type)

@@ -36,6 +36,9 @@ def test_under_a_tag_and_under_its_digest(place: Place, app: str) -> None:
         assert answer.headers["Docker-Content-Digest"] == named(data)
         assert place.http.get(location(place, answer)).content == data
         assert "OCI-Subject" not in answer.headers
+    for kind in (MANIFEST.upper(), f"{MANIFEST}; charset=utf-8"):  # RFC 9110, section 8.3.1
+        assert place.put(app, "v1", data, kind).status_code == 201
+        assert get(place, f"{app}/manifests/v1").headers["Content-Type"] == MANIFEST
 
 
 def test_its_blobs_come_first(place: Place, app: str) -> None:
@@ -82,6 +85,11 @@ def kinds(place: Place, app: str) -> dict[str, bytes]:
         "inlined": {**plain, "config": {**empty, "data": base64.b64encode(b"{}").decode()}},
         "unknown fields": {**plain, "org.example": {"deep": [1, {"x": None}]}},
         "annotations": {**plain, "annotations": {"org.example": "a", "": "ö"}},
+        "null for nothing": {
+            **plain,
+            **dict.fromkeys(("mediaType", "artifactType", "annotations", "subject")),
+            "config": {**plain["config"], "size": None, "urls": None, "annotations": None},
+        },
         "subject missing": {**plain, "subject": described(os.urandom(9), MANIFEST)},
     }
     indexes: dict[str, Any] = {
@@ -103,7 +111,7 @@ def test_of_every_kind(place: Place, app: str) -> None:
             pulled = get(place, f"{app}/manifests/{reference}")
             assert pulled.content == data, name
             assert pulled.headers["Content-Type"] == kind, name
-        subject = json.loads(data).get("subject", {}).get("digest")
+        subject = (json.loads(data).get("subject") or {}).get("digest")
         assert answer.headers.get("OCI-Subject") == subject, name
     shown = place.http.get(f"https://{place.server}/acr/v1/{app}/_manifests?n=100")
     assert shown.status_code == 200
@@ -133,6 +141,7 @@ def test_of_four_mebibytes_and_not_of_more(place: Place, app: str, reference: st
         ({"schemaVersion": 1}, MANIFEST, 400),
         ({"mediaType": INDEX}, MANIFEST, 400),
         ({"config": None}, MANIFEST, 400),
+        ({"layers": None}, MANIFEST, 400),
         ({"layers": {}}, MANIFEST, 400),
         ({"layers": [{}]}, MANIFEST, 400),
         ({"layers": [{"digest": "latest", "size": 1, "mediaType": "a/b"}]}, MANIFEST, 400),
@@ -149,6 +158,8 @@ def test_that_is_none_is_refused(
     data = json.dumps({**json.loads(image(place, app)), **change}).encode()
     answer = place.put(app, "v1", data, kind)
     assert (answer.status_code, error(answer)) == (status, "MANIFEST_INVALID")
+    [missing] = [name for name, value in change.items() if value is None] or [""]
+    assert missing in answer.text
     assert get(place, f"{app}/manifests/v1").status_code == 404
 
 
