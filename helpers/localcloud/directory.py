@@ -130,7 +130,10 @@ class Directory:
     ) -> tuple[ClientSecret, str]:
         """A new secret of an application or service principal, and its text: only here."""
         begins = time.time() if starts is None else starts
-        text = "".join(secrets.choice(_CHARACTERS) for _ in range(_LENGTH))
+        # A hyphen in front would make it an option of az login.
+        text = secrets.choice(_CHARACTERS[:-4]) + "".join(
+            secrets.choice(_CHARACTERS) for _ in range(_LENGTH - 1)
+        )
         made = ClientSecret(
             str(uuid.uuid4()),
             display_name,

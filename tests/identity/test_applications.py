@@ -236,11 +236,16 @@ def test_a_login_with_a_certificate_says_that_it_is_missing(local_cloud: LocalCl
     assert "with client secrets (--password)" in answer.json()["error_description"]
 
 
-def test_what_is_no_user_says_so(az: Az) -> None:
+def test_what_is_no_user_says_so(az: Az, local_cloud: LocalCloud) -> None:
     shown = az.refused("ad", "signed-in-user", "show")
     assert "/me request is only valid with delegated authentication flow" in shown
     assert "/v1.0/users of Microsoft Graph" in az.refused("ad", "user", "list")
     assert "/v1.0/groups of Microsoft Graph" in az.refused("ad", "group", "list")
+    assert az.json("ad", "user", "list", "--upn", "a@b.c") == []
+    who = ("--assignee", "a@b.c", "--role", "Reader", "--scope", local_cloud.subscription)
+    assert "Cannot find user or service principal in graph database for 'a@b.c'" in az.refused(
+        "role", "assignment", "create", *who
+    )
     mine = az.refused("ad", "app", "list", "--show-mine")
     assert "only valid with delegated authentication" in mine
 
@@ -338,6 +343,8 @@ def known(local_cloud: LocalCloud) -> Iterator[str]:
         ("GET", f"servicePrincipals/{NOBODY}/owners", None, 404, NOBODY),
         ("PATCH", f"servicePrincipals/{NOBODY}", {}, 501, "PATCH /v1.0/servicePrincipals"),
         ("POST", "users", {}, 501, "POST /v1.0/users"),
+        ("GET", "users/a@b.c", None, 501, "GET /v1.0/users/a@b.c"),
+        ("GET", "users?$filter=startswith(displayName,'a')", None, 501, "users?$filter="),
         ("POST", "directoryObjects/getByIds", {"ids": [5]}, 400, "'ids[0]' must be a string"),
     ],
 )
@@ -387,6 +394,8 @@ def test_a_listing_is_filtered_or_says_that_it_cannot(
 def test_a_listing_comes_in_pages(az: Az, local_cloud: LocalCloud) -> None:
     store = Store(local_cloud.home / "state.db")
     pages = Directory(store, directory(local_cloud))
+    secrets = [pages.add_secret("nobody", None, None, None)[1] for _ in range(200)]
+    assert all(one[0].isalnum() and len(one) == 40 for one in secrets)
     made = [pages.register(f"page-{number:03}", {}) for number in range(205)]
     store.close()
     query = {"$filter": "startswith(displayName,'page-')", "$top": "2"}

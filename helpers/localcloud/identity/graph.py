@@ -13,7 +13,7 @@ from ..cloud import Cloud
 from ..errors import CloudError, failure_of
 from ..threads import Threads
 from . import applications, service_principals
-from .graph_call import Call, route
+from .graph_call import Call, listing, route
 
 
 def graph(cloud: Cloud, threads: Threads) -> ASGIApp:
@@ -25,6 +25,12 @@ def graph(cloud: Cloud, threads: Threads) -> ASGIApp:
             "BadRequest",
             "/me request is only valid with delegated authentication flow.",
         )
+
+    def users(call: Call) -> tuple[int, Any]:
+        """Who looks for a user by name, as az role assignment does, finds none: there are none."""
+        if not call.query.get("$filter"):
+            raise CloudError.not_implemented("GET /v1.0/users of Microsoft Graph")
+        return 200, listing(call, "users", [], {"userprincipalname": "eq", "mail": "eq"})
 
     def missing(request: Request) -> JSONResponse:
         raise CloudError.not_implemented(f"{request.method} {request.url.path} of Microsoft Graph")
@@ -38,6 +44,7 @@ def graph(cloud: Cloud, threads: Threads) -> ASGIApp:
         routes=[
             route(cloud, threads, "GET", "/me", me),
             route(cloud, threads, "GET", "/me/ownedObjects", me),
+            route(cloud, threads, "GET", "/users", users),
             *applications.routes(cloud, threads),
             *service_principals.routes(cloud, threads),
             threads.route(
