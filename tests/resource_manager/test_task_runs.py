@@ -205,6 +205,7 @@ def test_every_kind_of_request(registry: Registry, local_cloud: LocalCloud) -> N
     assert shown["provisioningState"] == "Succeeded", shown
     [image] = shown["runResult"]["properties"]["outputImages"]
     assert (image["repository"], image["tag"]) == ("built", "v1")
+    assert shown["runResult"]["properties"]["runType"] == "QuickRun"
     assert "values" not in shown["runRequest"]
     file = {"type": "FileTaskRunRequest", "taskFilePath": "acr-task.yaml", "sourceLocation": url}
     shown = ended(registry, put(registry, "kind-file", file))["properties"]

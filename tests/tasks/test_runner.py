@@ -103,7 +103,7 @@ def test_quick_build_builds_pushes_and_logs_like_the_service(registry: Registry)
     assert found["image"]["digest"] == output["digest"]
     assert found["runtime-dependency"]["repository"] == "library/node"
     assert found["runtime-dependency"]["digest"].startswith("sha256:")
-    assert ended.properties["runType"] == "QuickBuild"
+    assert ended.properties["runType"] == "QuickRun"
     assert ended.properties["finishTime"] > ended.properties["startTime"]
 
 

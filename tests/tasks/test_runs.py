@@ -210,7 +210,7 @@ def test_type_of_a_run_tells_who_asked_and_for_what(cloud: Cloud, registry: Reso
     build = {"type": "DockerBuildRequest", "dockerFilePath": "D", "sourceLocation": "s.tar.gz"}
     trigger = {"imageUpdateTrigger": {"id": "1", "images": []}}
     request = {"type": "TaskRunRequest"}
-    assert runs.queue(registry, build).properties["runType"] == "QuickBuild"
+    assert runs.queue(registry, build).properties["runType"] == "QuickRun"
     run = runs.queue(registry, request, task(cloud, registry), trigger)
     assert run.properties["runType"] == "AutoRun"
     assert runs.render(run)["properties"]["imageUpdateTrigger"]["id"] == "1"

@@ -54,7 +54,7 @@ def test_a_request_says_it_all() -> None:
         "isPushEnabled": True,
     }
     assert order["platform"] == {"os": "Linux", "architecture": "amd64"}
-    assert (order["runType"], order["timeout"]) == ("QuickBuild", 3600)
+    assert (order["runType"], order["timeout"]) == ("QuickRun", 3600)
     assert (order["task"], order["trigger"], order["customRegistries"]) == ("", {}, [])
     assert order["isArchiveEnabled"] is False
     assert (
@@ -101,7 +101,7 @@ def test_a_task_is_taken_as_it_is_now_with_its_secrets_and_not_shared() -> None:
     order["step"]["values"][0]["value"] = "changed"
     assert one == before
     assert of(task("Docker"), cause)["runType"] == "AutoBuild"
-    assert of(task("Docker"))["runType"] == "QuickBuild"
+    assert of(task("Docker"))["runType"] == "QuickRun"
 
 
 def test_a_run_overrides_by_name_and_keeps_the_rest() -> None:

@@ -45,7 +45,8 @@ def snapshot(
             raise CloudError.not_implemented(f"run request property {name}")
     _check(order)
     docker = order["step"]["type"] == "Docker"
-    order["runType"] = ("Auto" if trigger else "Quick") + ("Build" if docker else "Run")
+    # A build that somebody asks for is a QuickRun, too (recordings of azure-cli: test_acr_abac_build).
+    order["runType"] = ("AutoBuild" if docker else "AutoRun") if trigger else "QuickRun"
     order["trigger"] = trigger or {}
     order["isArchiveEnabled"] = bool(request.get("isArchiveEnabled"))
     order["customRegistries"] = list((order["credentials"] or {}).get("customRegistries") or {})
