@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import os
+import signal
 import socket
 import threading
 import time
@@ -312,7 +314,8 @@ def test_any_text_is_a_uri_or_refused(text: str) -> None:
     assert receivers.Receiver.parse(receiver.uri).uri == receiver.uri
 
 
-def test_what_was_not_delivered_is_delivered_after_a_restart(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["down", "kill"])
+def test_what_was_not_delivered_is_delivered_after_a_restart(tmp_path: Path, way: str) -> None:
     home = tmp_path / "localcloud"
     receiver = Receiver()
     port = free_port()
@@ -326,18 +329,19 @@ def test_what_was_not_delivered_is_delivered_after_a_restart(tmp_path: Path) -> 
         soon(lambda: receiver.at("/hang/restart"))
         [before] = hooks.answered(gone)
         assert before["eventResponseMessage"]["reasonPhrase"] == "Connection failed"
-        assert daemon.down(home)
+        if way == "down":
+            assert daemon.down(home)
+        else:
+            os.kill(hooks.place.cloud.pid, signal.SIGKILL)
+            soon(lambda: daemon.status(home) is None)
         later = Receiver(port)
         try:
-            hooks = Hooks(hooks.place)
             hooks.place.cloud = start(home)
             [got] = soon(lambda: later.at("/200/later"))
             assert got.content["id"] == before["id"]
             assert got.content["target"]["repository"] == "slow"
             soon(lambda: len(receiver.at("/hang/restart")) == 2)
-            restarted = Hooks.__new__(Hooks)
-            restarted.place, restarted.id = hooks.place, hooks.id
-            restarted._http = hooks.place.cloud.http()
+            restarted = Hooks(hooks.place)
             assert len(restarted.events(gone)) == 1
             assert len(restarted.events(hanging)) == 1
             assert [one["id"] for one in restarted.events(done)] == [event["id"]]
