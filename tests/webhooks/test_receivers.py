@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from helpers.localcloud import daemon, webhooks
 from helpers.localcloud.cloud import Cloud
-from helpers.localcloud.resource_types import CONTAINER_GROUP_TYPE, WEBHOOK_TYPE
+from helpers.localcloud.resource_types import WEBHOOK_TYPE
 from helpers.localcloud.store import Resource
 from helpers.localcloud.webhooks import receivers
 from helpers.localcloud.webhooks.posting import Posting
@@ -192,18 +192,13 @@ def test_nothing_leaves_this_machine(hooks: Hooks) -> None:
         hooks.call("DELETE", f"/{name}")
 
 
-def test_addresses_of_this_cloud(cloud: Cloud) -> None:
-    body = {"properties": {"ipAddress": {"ip": "127.70.1.2", "fqdn": "Site.EastUS.example"}}}
-    where = f"{cloud.subscription}/resourceGroups/g/providers/{CONTAINER_GROUP_TYPE}"
-    for name, shown in (("site", body), ("none", {"properties": {}})):
-        cloud.store.put(Resource(f"{where}/{name}", CONTAINER_GROUP_TYPE, name, "g", shown))
-    assert receivers.addresses(cloud, "site.eastus.example") == ["127.70.1.2"]
-    assert receivers.addresses(cloud, "127.70.1.2") == ["127.70.1.2"]
-    assert receivers.addresses(cloud, "::1") == ["::1"]
-    assert receivers.addresses(cloud, "::ffff:127.0.0.9") == ["127.0.0.9"]
-    assert receivers.addresses(cloud, "hook.localhost") == ["127.0.0.1", "::1"]
+def test_places_of_this_cloud(cloud: Cloud) -> None:
+    assert receivers.places(cloud, "127.70.1.2", 80) == [("127.70.1.2", 80)]
+    assert receivers.places(cloud, "::1", 81) == [("::1", 81)]
+    assert receivers.places(cloud, "::ffff:127.0.0.9", 80) == [("127.0.0.9", 80)]
+    assert receivers.places(cloud, "hook.localhost", 80) == [("127.0.0.1", 80), ("::1", 80)]
     with pytest.raises(RefusedError):
-        receivers.addresses(cloud, "site.westus.example")
+        receivers.places(cloud, "site.westus.azurecontainer.io", 80)
 
 
 @pytest.mark.parametrize(
@@ -297,7 +292,7 @@ def test_what_is_aborted_is_late(receiver: Receiver) -> None:
     posting = Posting()
     posting.abort()
     there = receivers.Receiver.parse(receiver.uri("/200/aborted"))
-    outcome = posting.post(there, ["127.0.0.1"], {}, b"{}", None)
+    outcome = posting.post(there, [("127.0.0.1", there.port)], {}, b"{}", None)
     assert outcome.again
     assert outcome.response["statusCode"] == "504"
     assert receiver.at("/200/aborted") == []

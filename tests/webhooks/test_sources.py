@@ -76,7 +76,7 @@ def test_a_template_makes_webhooks(hooks: Hooks, receiver: Receiver) -> None:
 
 
 def test_a_container_group_is_a_receiver(hooks: Hooks) -> None:
-    place = hooks.place
+    place, label = hooks.place, f"receiver-{hooks.place.name}"
     groups = place.cloud.client(ContainerInstanceManagementClient)
     container = {
         "name": "receiver",
@@ -92,7 +92,11 @@ def test_a_container_group_is_a_receiver(hooks: Hooks) -> None:
         "properties": {
             "osType": "Linux",
             "containers": [container],
-            "ipAddress": {"type": "Public", "ports": [{"port": 8080, "protocol": "TCP"}]},
+            "ipAddress": {
+                "type": "Public",
+                "ports": [{"port": 8080, "protocol": "TCP"}],
+                "dnsNameLabel": label,
+            },
         },
     }
     where = (place.group, "receiver")
@@ -108,8 +112,17 @@ def test_a_container_group_is_a_receiver(hooks: Hooks) -> None:
     soon(lambda: pushed in log())
     [event] = hooks.answered(name)
     assert event["eventResponseMessage"]["statusCode"] == "202"
+    named = hooks.make(f"http://{address.fqdn}:8080/named")
+    hooks.ping(named)
+    [event] = hooks.answered(named)
+    assert event["eventResponseMessage"]["statusCode"] == "202"
+    closed = hooks.make(f"http://{address.fqdn}:8081/closed")
+    hooks.ping(closed)
+    [event] = hooks.answered(closed)
+    assert event["eventResponseMessage"]["reasonPhrase"] == "Forbidden"
     groups.container_groups.begin_delete(*where).result()
-    hooks.call("DELETE", f"/{name}")
+    for one in (name, named, closed):
+        hooks.call("DELETE", f"/{one}")
 
 
 def test_the_events_of_a_registry_go_with_it(hooks: Hooks, receiver: Receiver) -> None:

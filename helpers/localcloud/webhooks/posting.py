@@ -60,7 +60,7 @@ class Posting:
     def post(
         self,
         receiver: Receiver,
-        addresses: Sequence[str],
+        places: Sequence[tuple[str, int]],
         headers: Mapping[str, str],
         body: bytes,
         context: ssl.SSLContext | None,
@@ -72,9 +72,9 @@ class Posting:
         watchdog.start()
         try:
             error: Exception | None = None
-            for address in addresses:
+            for place in places:
                 try:
-                    return self._post(receiver, address, headers, body, context)
+                    return self._post(receiver, place, headers, body, context)
                 except (*_FAILURES, HTTPException) as failure:  # which is what says no HTTP
                     error = failure
                 if not isinstance(error, NewConnectionError):
@@ -88,12 +88,12 @@ class Posting:
     def _post(
         self,
         receiver: Receiver,
-        address: str,
+        place: tuple[str, int],
         headers: Mapping[str, str],
         body: bytes,
         context: ssl.SSLContext | None,
     ) -> Outcome:
-        connection = _connection(receiver, address, context)
+        connection = _connection(receiver, place, context)
         try:
             with self._lock:
                 self._connection = connection
@@ -121,12 +121,13 @@ def _has(headers: Mapping[str, str], name: str) -> bool:
     return name.lower() in (one.lower() for one in headers)
 
 
-def _connection(receiver: Receiver, address: str, context: ssl.SSLContext | None) -> HTTPConnection:
+def _connection(
+    receiver: Receiver, place: tuple[str, int], context: ssl.SSLContext | None
+) -> HTTPConnection:
     if not receiver.secure:
-        return HTTPConnection(address, receiver.port, timeout=TIMEOUT)
+        return HTTPConnection(*place, timeout=TIMEOUT)
     return HTTPSConnection(
-        address,
-        receiver.port,
+        *place,
         timeout=TIMEOUT,
         ssl_context=context,
         server_hostname=receiver.host,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from ..cloud import Cloud
-from ..resource_types import CONTAINER_GROUP_TYPE
+from ..container_instances.addresses import place as group_place
 
 LONGEST = 2048  # characters of a service URI
 _PORTS = {"http": 80, "https": 443}
@@ -74,31 +74,26 @@ class Receiver:
         )
 
 
-def addresses(cloud: Cloud, host: str) -> list[str]:
-    """The addresses of a receiver, without asking anybody. Raises :class:`RefusedError`."""
+def places(cloud: Cloud, host: str, port: int) -> list[tuple[str, int]]:
+    """Addresses and ports of a receiver, without asking anybody. Raises :class:`RefusedError`."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
         if host == _LOCALHOST or host.endswith(f".{_LOCALHOST}"):  # RFC 6761, section 6.3
-            return ["127.0.0.1", "::1"]
-        return _group(cloud, host)
+            return [("127.0.0.1", port), ("::1", port)]
+        found = group_place(cloud, host, port)
+        if found is None:
+            raise _refused(f"{host}:{port}") from None
+        return [found]
     mapped = getattr(address, "ipv4_mapped", None)
     if not (mapped or address).is_loopback:
         raise _refused(host)
-    return [str(mapped or address)]
-
-
-def _group(cloud: Cloud, host: str) -> list[str]:
-    """The address of the container group that has that name."""
-    for group in cloud.store.find(type=CONTAINER_GROUP_TYPE):
-        place = group.properties.get("ipAddress") or {}
-        if str(place.get("fqdn", "")).lower() == host and place.get("ip"):
-            return [str(place["ip"])]
-    raise _refused(host)
+    return [(str(mapped or address), port)]
 
 
 def _refused(host: str) -> RefusedError:
     return RefusedError(
         f"The local cloud does not call {host}: nothing leaves this machine. A receiver is on "
-        "loopback (127.0.0.1, ::1, localhost) or in a container group of this cloud."
+        "loopback (127.0.0.1, ::1, localhost) or in a container group of this cloud, at its address "
+        "or its name."
     )

@@ -23,7 +23,7 @@ from ..reference import login_server
 from ..resource_types import WEBHOOK_TYPE
 from . import contents
 from .posting import Outcome, Posting, refused
-from .receivers import Receiver, RefusedError, addresses
+from .receivers import Receiver, RefusedError, places
 from .records import Record, Records
 from .scopes import Scope
 
@@ -189,11 +189,11 @@ class Worker:
         self, receiver: Receiver, headers: dict[str, str], body: bytes, posting: Posting
     ) -> Outcome:
         try:
-            places = addresses(self._cloud, receiver.host)
+            found = places(self._cloud, receiver.host, receiver.port)
         except RefusedError as error:
             return refused(str(error))
         if receiver.secure and self._context is None:
             context = ssl.create_default_context()
             context.load_verify_locations(self._cloud.ca_file)
             self._context = context
-        return posting.post(receiver, places, headers, body, self._context)
+        return posting.post(receiver, found, headers, body, self._context)
