@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import requests
 
+from helpers.localcloud.api_versions import type_of, versions_of
 from helpers.localcloud.built_in_roles import ROLES
 from helpers.localcloud.principals import Principals
 from helpers.localcloud.store import Store
@@ -52,7 +53,7 @@ class Mode:
         return self.place.cloud.http().request(
             method,
             f"https://management.azure.com{path}",
-            params={"api-version": "2025-11-01"},
+            params={"api-version": versions_of(type_of(path))[-1]},
             json=body,
             headers={"Authorization": f"Bearer {self.place.cloud.token()}"},
             timeout=60,
@@ -273,3 +274,34 @@ def test_az_makes_a_registry_of_this_mode_and_narrows_a_role(mode: Mode, az: Any
     assert az.json(*listed) == []
     back = az.json("acr", "update", "--name", name, "--role-assignment-mode", "rbac")
     assert back["roleAssignmentMode"] == "LegacyRegistryPermissions"
+
+
+@pytest.mark.timeout(400)
+def test_az_gives_a_task_and_a_quick_run_an_identity_for_their_registry(
+    mode: Mode, registry: Registry, az: Any
+) -> None:
+    identity = f"{registry.id.partition('/providers/')[0]}/providers/Microsoft.ManagedIdentity"
+    identity += f"/userAssignedIdentities/reader{uuid.uuid4().hex[:6]}"
+    made = mode.arm("PUT", identity, {"location": "eastus"}).json()["properties"]
+    mode.assign(made["principalId"], READER, scope=registry.id)
+    where = ("--registry", registry.name)
+    task = az.json(
+        *("acr", "task", "create", *where, "--name", "assigned", "--context", "/dev/null"),
+        *("--cmd", "$Registry/app:none", "--source-acr-auth-id", identity),
+    )
+    assert task["credentials"]["sourceRegistry"]["identity"] == made["clientId"]
+    ended = registry.wait(registry.start_task("assigned"))
+    assert f"Successfully logged into {registry.server}" in ended.log, ended.log
+    updated = az.json(
+        *("acr", "task", "update", *where, "--name", "assigned", "--source-acr-auth-id", "[system]")
+    )
+    assert updated["credentials"]["sourceRegistry"]["identity"] == "[system]"
+    refused = registry.wait(registry.start_task("assigned"))
+    assert f"failed to log in to {registry.server} as the task's managed identity" in refused.log
+    mode.assign(mode.place.cloud.account.object_id, CONTRIBUTOR, scope=registry.id)
+    az.ok(
+        *("acr", "run", *where, "--source-acr-auth-id", "[caller]", "/dev/null"),
+        *("--cmd", "mcr.microsoft.com/acr/acr-cli:0.14 version", "--no-wait"),
+    )
+    newest = registry.call("GET", "/runs?$top=1").json()["value"][0]["properties"]["runId"]
+    assert f"Successfully logged into {registry.server}" in registry.wait(newest).log
