@@ -64,7 +64,7 @@ class Azure:
         query = {"api-version": "2023-05-01", **query}
         reply = ROUTER.handle(
             self.cloud,
-            container_groups.router.find(method, url, query),
+            ROUTER.find(method, url, query),
             url,
             query,
             json.dumps(body or {}).encode(),
