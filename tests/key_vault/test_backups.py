@@ -125,7 +125,9 @@ def test_the_key_is_the_owners_and_stays(cloud: Cloud) -> None:
     assert backups.open("westus", blob) == {"name": "one"}
     key = cloud.home / "backup-key"
     assert key.stat().st_mode & 0o777 == 0o600
-    key.unlink()
+    key.write_bytes(b"short")
+    assert backups.open("eastus", backups.seal("eastus", {})) == {}
+    assert (cloud.home / "set-aside" / "backup-key").read_bytes() == b"short"
     with pytest.raises(CloudError, match="Cannot decrypt"):
         backups.open("westus", blob)
 

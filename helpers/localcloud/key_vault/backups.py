@@ -8,7 +8,9 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import logging
 import secrets
+import threading
 import zlib
 from typing import Any
 
@@ -20,11 +22,16 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from .. import atomic
 from ..cloud import Cloud
 from ..errors import CloudError
+from ..set_aside import SetAside
 from .geographies import geography_of
 
+log = logging.getLogger(__name__)
+
 _KEY_FILE = "backup-key"
+_KEY = 32  # bytes, for AES-256
 _NONCE = 12  # bytes, as NIST SP 800-38D recommends
 _MAGIC = b"secret-1"
+_making = threading.Lock()
 
 
 class Backups:
@@ -58,10 +65,21 @@ class Backups:
 
     def _cipher(self, location: str) -> AESGCM:
         context = f"{self._cloud.account.subscription_id}/{geography_of(location)}".encode()
-        return AESGCM(HKDF(hashes.SHA256(), 32, None, context).derive(self._key()))
+        return AESGCM(HKDF(hashes.SHA256(), _KEY, None, context).derive(self._key()))
 
     def _key(self) -> bytes:
+        """The key; a damaged one is set aside and made anew, and what it has sealed stays sealed."""
         path = self._cloud.home / _KEY_FILE
-        if not path.exists():
-            atomic.write(path, secrets.token_bytes(32), durable=True)
-        return path.read_bytes()
+        with _making:
+            key = path.read_bytes() if path.exists() else b""
+            if key and len(key) != _KEY:
+                kept = SetAside(path.parent).move(path, path.name)
+                log.error(
+                    "%s, the key of backups of secrets, is damaged: it was made anew, and is in %s",
+                    path.name,
+                    kept,
+                )
+            if len(key) != _KEY:
+                key = secrets.token_bytes(_KEY)
+                atomic.write(path, key, durable=True)
+        return key
