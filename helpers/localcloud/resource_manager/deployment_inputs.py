@@ -80,8 +80,9 @@ def nested_plan(caller: Caller, one: Declared) -> tuple[Plan, Any]:
         raise CloudError.not_implemented(f"nested deployments of mode {mode}")
     if is_inner(properties):
         given = resolve(properties.get("parameters") or {}, one.scope)
-        place = place_of(caller, one.base, one.id.rpartition("/")[2], given)
-        return plan(properties.get("template"), given, place, one.scope.budget), given
+        document = properties.get("template")
+        place = place_of(caller, one.base, one.id.rpartition("/")[2], document)
+        return plan(document, given, place, one.scope.budget), given
     return outer(properties.get("template"), one.scope, one.base), {}
 
 
@@ -95,7 +96,7 @@ def check_properties(properties: Mapping[str, Any]) -> None:
         raise CloudError.not_implemented(f"the debugSetting '{detail}' of deployments")
 
 
-def place_of(caller: Caller, base: str, name: str, given: Any) -> Place:
+def place_of(caller: Caller, base: str, name: str, document: Any) -> Place:
     """What expressions may know of a deployment to a group or the subscription."""
     cloud, account = caller.cloud, caller.cloud.account
     group = None
@@ -125,7 +126,7 @@ def place_of(caller: Caller, base: str, name: str, given: Any) -> Place:
         deployment={
             "name": name,
             "properties": {
-                "parameters": given,
+                "template": document,
                 "mode": "Incremental",
                 "provisioningState": "Accepted",
             },

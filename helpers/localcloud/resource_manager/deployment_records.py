@@ -53,13 +53,22 @@ def described(
 
 
 def begun(cloud: Cloud, record: Resource, private: dict[str, Any]) -> Resource:
-    """Record that a deployment is accepted, in place of one of that name."""
-    existing = cloud.store.get(record.id)
-    if existing is not None:
-        for one in operations(cloud, existing):
-            cloud.store.remove(one.id)
-    record.private |= private
-    return cloud.store.put(record)
+    """Record that a deployment is accepted, in place of one of that name.
+
+    Raises 404 ResourceGroupNotFound for a group that was deleted meanwhile.
+    """
+    with cloud.store.transaction():
+        group = record.resource_group
+        if group and cloud.store.get(f"{cloud.subscription}/resourceGroups/{group}") is None:
+            raise CloudError(
+                404, "ResourceGroupNotFound", f"Resource group '{group}' could not be found."
+            )
+        existing = cloud.store.get(record.id)
+        if existing is not None:
+            for one in operations(cloud, existing):
+                cloud.store.remove(one.id)
+        record.private |= private
+        return cloud.store.put(record)
 
 
 def ended(
@@ -82,7 +91,9 @@ def ended(
         properties["outputResources"] = [{"id": one} for one in resources]
     if error is not None:
         properties["error"] = error.body()
-    cloud.store.put(record)
+    with cloud.store.transaction():
+        if _is_there(cloud, record):
+            cloud.store.put(record)
 
 
 def done(
@@ -116,11 +127,17 @@ def done(
         }
     operation_id = f"{record.id}/operations/{number}"
     body = {"id": operation_id, "operationId": number, "properties": properties}
-    cloud.store.put(
-        Resource(
-            operation_id, OPERATION_TYPE, number, record.resource_group, body, parent=record.id
-        )
+    made = Resource(
+        operation_id, OPERATION_TYPE, number, record.resource_group, body, parent=record.id
     )
+    with cloud.store.transaction():
+        if _is_there(cloud, record):
+            cloud.store.put(made)
+
+
+def _is_there(cloud: Cloud, record: Resource) -> bool:
+    """Whether nobody has deleted a deployment meanwhile, or its group."""
+    return bool(cloud.store.query("SELECT 1 FROM resources WHERE key=?", (record.key,)))
 
 
 def operations(cloud: Cloud, record: Resource) -> list[Resource]:

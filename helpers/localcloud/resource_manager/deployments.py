@@ -97,7 +97,7 @@ def _planned(call: Call) -> tuple[Plan, str]:
         )
     base = call.resource_id.rpartition("/providers/")[0]
     given = properties.get("parameters")
-    place = place_of(_caller(call), base, name, given)
+    place = place_of(_caller(call), base, name, properties.get("template"))
     try:
         return plan(properties.get("template"), given, place), mode
     except TemplateError as error:
@@ -201,26 +201,28 @@ def _active(record: Resource) -> bool:
     return record.properties["provisioningState"] in ("Accepted", "Running")
 
 
-@carries_out(_KIND)
+@carries_out(_KIND, waits=True)
 def carry_out(cloud: Cloud, operation: Operation) -> None:
     """Make what a deployment declares; from the beginning when a daemon was killed meanwhile."""
-    record = cloud.store.get(operation.resource_id)
     principal = cloud.principals.find(object_id=operation.request["principal"])
-    if record is None or principal is None:
-        return
+    with cloud.store.transaction():
+        record = cloud.store.get(operation.resource_id)
+        if record is None or principal is None:
+            return
+        record.properties["provisioningState"] = "Running"
+        cloud.store.put(record)
     base = record.id.rpartition("/providers/")[0]
     caller = Caller(cloud, principal)
     given = record.private["parameters"]
-    record.properties["provisioningState"] = "Running"
-    cloud.store.put(record)
 
     def goes_on() -> bool:
         found = cloud.operations.get(operation.id)
         return found is not None and found.status == IN_PROGRESS
 
     try:
-        place = place_of(caller, base, record.name, given)
-        going = Execution(caller, record, plan(record.private["template"], given, place), goes_on)
+        document = record.private["template"]
+        place = place_of(caller, base, record.name, document)
+        going = Execution(caller, record, plan(document, given, place), goes_on)
         going.run()
     except TemplateError as error:
         raise _given_up(cloud, record, invalid_template(error)) from None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 MOMENT = 0.2  # seconds that an answer waits, without a thread, for an operation to end
 THREADS = 4
+LONG_THREADS = 8  # for what waits for other operations
 PATIENCE = 2.0  # seconds for an operation to end when the daemon stops; the next carries it on
 # As ARM's own Retry-After has whole seconds, and azure-core waits for 30 s where it is 0.
 RETRY = {"retry-after-ms": "100"}
@@ -31,10 +33,11 @@ _SUBSCRIPTION = "/subscriptions/{subscription}"
 Work = Callable[[Cloud, Operation], None]
 router = Router()
 _works: dict[str, Work] = {}
+_long: set[str] = set()  # the kinds that wait for others
 
 
-def carries_out(kind: str) -> Callable[[Work], Work]:
-    """Register the function that does an operation of that kind.
+def carries_out(kind: str, *, waits: bool = False) -> Callable[[Work], Work]:
+    """Register the function that does an operation of that kind; ``waits``: for other operations.
 
     It runs in a thread of the worker, outside any transaction, and again after a kill: it must be
     such that doing it twice is doing it once. It raises CloudError for why it cannot.
@@ -42,6 +45,8 @@ def carries_out(kind: str) -> Callable[[Work], Work]:
 
     def register(work: Work) -> Work:
         _works[kind] = work
+        if waits:
+            _long.add(kind)
         return work
 
     return register
@@ -121,15 +126,19 @@ def operation_of(call: Call) -> Operation:
 
 
 class Worker:
-    """Carries out the operations of ARM, with threads of its own."""
+    """Carries out the operations of ARM, with threads of its own; other ones for what waits for them."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._stopping = threading.Event()
-        self._waiting: queue.SimpleQueue[Operation | None] = queue.SimpleQueue()
+        self._brief: queue.SimpleQueue[Operation | None] = queue.SimpleQueue()
+        self._long: queue.SimpleQueue[Operation | None] = queue.SimpleQueue()
+        queues = [self._brief] * THREADS + [self._long] * LONG_THREADS
         self._threads = [
-            threading.Thread(target=self._work, name=f"operations {number}", daemon=True)
-            for number in range(THREADS)
+            threading.Thread(
+                target=self._work, args=(one,), name=f"operations {number}", daemon=True
+            )
+            for number, one in enumerate(queues)
         ]
         cloud.operations.wake = self._take
         for operation in cloud.operations.going_on():  # the daemon before this one was killed
@@ -139,10 +148,10 @@ class Worker:
 
     def _take(self, operation: Operation) -> None:
         if operation.kind in _works:  # others are carried out by workers of their services
-            self._waiting.put(operation)
+            (self._long if operation.kind in _long else self._brief).put(operation)
 
-    def _work(self) -> None:
-        while (operation := self._waiting.get()) is not None and not self._stopping.is_set():
+    def _work(self, waiting: queue.SimpleQueue[Operation | None]) -> None:
+        while (operation := waiting.get()) is not None and not self._stopping.is_set():
             try:
                 self._carry_out(operation)
             except Exception:  # of the store itself
@@ -171,9 +180,11 @@ class Worker:
         """Begin no further operation; what goes on is carried on by the next daemon."""
         self._stopping.set()
         for _ in self._threads:
-            self._waiting.put(None)
+            self._brief.put(None)
+            self._long.put(None)
+        end = time.monotonic() + PATIENCE
         for thread in self._threads:
-            thread.join(PATIENCE / THREADS)
+            thread.join(max(end - time.monotonic(), 0))
 
 
 def start(cloud: Cloud) -> Worker:

@@ -1,0 +1,154 @@
+"""Deployments that take a while: canceled, killed, in the way of others, in a group that goes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helpers.localcloud import daemon
+from tests.conftest import LocalCloud, start
+from tests.deployments.planning import REGISTRIES, registry, template
+from tests.resource_manager.deploying import DEPLOYMENTS, Target, target, unique
+from tests.resource_manager.test_requests import send
+from tests.resource_manager.test_resource_manager import make_group
+
+__all__ = ["target"]
+
+
+def instance(name: str, **more: Any) -> dict[str, Any]:
+    """A container group that has to be pulled and started."""
+    container = {
+        "name": "one",
+        "properties": {
+            "image": "docker.io/library/node:15-alpine",
+            "command": ["/bin/sh", "-c", "sleep 60"],
+            "resources": {"requests": {"cpu": 1, "memoryInGB": 1}},
+        },
+    }
+    return {
+        "type": "Microsoft.ContainerInstance/containerGroups",
+        "apiVersion": "2023-05-01",
+        "name": name,
+        "location": "eastus",
+        "properties": {"osType": "Linux", "restartPolicy": "Never", "containers": [container]},
+        **more,
+    }
+
+
+def slow(count: int) -> tuple[dict[str, Any], list[str]]:
+    """A template whose instances are made one after the other, and then a registry."""
+    names = [unique("i") for _ in range(count)]
+    before: list[str] = []
+    resources = []
+    for name in names:
+        resources.append(instance(name, dependsOn=before))
+        before = [name]
+    last = unique()
+    return template(*resources, registry(last, dependsOn=before)), [*names, last]
+
+
+def going(target: Target, name: str = "first") -> None:
+    """Wait until the first resource of a deployment is there."""
+    for _ in range(400):
+        if target.names():
+            return
+        time.sleep(0.02)
+    raise AssertionError("nothing is made")
+
+
+def test_a_deployment_is_canceled(target: Target) -> None:
+    """What was made stays, nothing further is begun; the name can be used again."""
+    document, names = slow(4)
+    assert target.begin(document).status_code == 201
+    going(target)
+    active = target.begin(document)
+    assert (active.status_code, active.json()["error"]["code"]) == (409, "DeploymentActive")
+    deleted = target.send("DELETE", f"{DEPLOYMENTS}/first")
+    assert (deleted.status_code, deleted.json()["error"]["code"]) == (409, "DeploymentActive")
+    assert target.send("POST", f"{DEPLOYMENTS}/first/cancel").status_code == 204
+    assert target.ended()["provisioningState"] == "Canceled"
+    time.sleep(1.5)
+    assert names[-1] not in target.names()
+    assert target.ended()["provisioningState"] == "Canceled"
+    assert target.deploy(template())["provisioningState"] == "Succeeded"
+
+
+def test_instances_are_made_at_once(target: Target) -> None:
+    """Those that need nothing of one another; what needs them comes when they are there."""
+    names = [unique("i") for _ in range(3)]
+    last = registry(unique(), dependsOn=names)
+    state = f"[reference('{names[0]}').provisioningState]"
+    document = template(
+        *map(instance, names), last, outputs={"x": {"type": "string", "value": state}}
+    )
+    done = target.deploy(document)
+    assert done["provisioningState"] == "Succeeded", done
+    assert done["outputs"]["x"]["value"] == "Succeeded"
+    operations = target.send("GET", f"{DEPLOYMENTS}/first/operations").json()["value"]
+    order = [one["properties"].get("targetResource", {}).get("resourceName") for one in operations]
+    assert set(order[:3]) == set(names)
+    assert order[3:] == [last["name"], None]
+
+
+def test_a_group_goes_with_its_deployment(target: Target, local_cloud: LocalCloud) -> None:
+    """A group that is deleted meanwhile leaves nothing of the deployment behind."""
+    document, _ = slow(3)
+    assert target.begin(document).status_code == 201
+    going(target)
+    path = f"resourceGroups/{target.group}"
+    assert send(local_cloud, "DELETE", path, None).status_code == 202
+    for _ in range(200):
+        if send(local_cloud, "GET", path, None).status_code == 404:
+            break
+        time.sleep(0.05)
+    time.sleep(2)
+    assert send(local_cloud, "PUT", path, {"location": "eastus"}).status_code == 201
+    assert target.send("GET", DEPLOYMENTS).json()["value"] == []
+
+
+@pytest.mark.timeout(180)
+def test_a_daemon_that_is_killed_leaves_no_deployment_undone(tmp_path: Path) -> None:
+    """The next one carries it on."""
+    cloud = start(tmp_path / "cloud")
+    try:
+        place = Target(cloud, make_group(cloud))
+        document, names = slow(3)
+        parameters = {"id": {"type": "string", "defaultValue": "[newGuid()]"}}
+        output = {"id": {"type": "string", "value": "[parameters('id')]"}}
+        document |= {"parameters": parameters, "outputs": output}
+        begun = place.begin(document)
+        given = begun.json()["properties"]["parameters"]["id"]["value"]
+        going(place)
+        os.kill(cloud.pid, signal.SIGKILL)
+        os.waitpid(cloud.pid, 0)
+        cloud = start(tmp_path / "cloud")
+        place = Target(cloud, place.group)
+        done = place.ended()
+        assert done["provisioningState"] == "Succeeded", done
+        assert set(names) == place.names()
+        assert done["outputs"]["id"]["value"] == given
+        assert place.send("GET", f"providers/{REGISTRIES}/{names[-1]}").ok
+    finally:
+        daemon.down(tmp_path / "cloud")
+
+
+def test_many_deployments_keep_nothing_else_waiting(
+    target: Target, local_cloud: LocalCloud
+) -> None:
+    """While deployments wait for their instances, a group is deleted as soon as ever."""
+    for number in range(6):
+        assert target.begin(template(instance(unique("i"))), f"d{number}").status_code == 201
+    group = make_group(local_cloud)
+    path = f"resourceGroups/{group}"
+    assert send(local_cloud, "DELETE", path, None).status_code == 202
+    began = time.monotonic()
+    while send(local_cloud, "GET", path, None).status_code != 404:
+        assert time.monotonic() - began < 60
+        time.sleep(0.02)
+    for number in range(6):
+        assert target.ended(f"d{number}")["provisioningState"] == "Succeeded"
