@@ -74,6 +74,34 @@ def test_tags_of_a_group_and_of_the_subscription(target: Target, local_cloud: Lo
     assert "tags" not in send(local_cloud, "GET", "", None).json()
 
 
+def test_names_and_values_that_are_predefined(target: Target, local_cloud: LocalCloud) -> None:
+    """Made before anything has them; what is in use stays."""
+    name = unique("t")
+
+    def asked(method: str, path: str = "") -> tuple[int, Any]:
+        answer = send(local_cloud, method, f"tagNames/{name}{path}", None)
+        return answer.status_code, answer.json() if answer.content else None
+
+    assert asked("PUT", "/tagValues/a")[1]["error"]["code"] == "TagNotFound"
+    assert asked("DELETE") == (204, None)
+    assert (asked("PUT")[0], asked("PUT")[0]) == (201, 200)
+    status, made = asked("PUT", "/tagValues/a")
+    assert (status, made["tagValue"], made["count"]["value"]) == (201, "a", 0)
+    assert asked("PUT", "/tagValues/a")[0] == 200
+    assert target.send("PUT", TAGS, given({name.upper(): "b"})).ok
+    listed = send(local_cloud, "GET", "tagNames", None).json()["value"]
+    [found] = [one for one in listed if one["tagName"] == name]
+    assert [(one["tagValue"], one["count"]["value"]) for one in found["values"]] == [
+        ("a", 0),
+        ("b", 1),
+    ]
+    assert asked("DELETE")[1]["error"]["code"] == "TagInUse"
+    assert asked("DELETE", "/tagValues/b")[1]["error"]["code"] == "TagInUse"
+    assert target.send("DELETE", TAGS).ok
+    assert (asked("DELETE", "/tagValues/a")[0], asked("DELETE", "/tagValues/a")[0]) == (200, 204)
+    assert asked("DELETE") == (200, None)
+
+
 REFUSED: list[tuple[str, Any, str]] = [
     ("PUT", {}, "InvalidRequestContent"),
     ("PUT", {"properties": {"tags": {"a": 1}}}, "InvalidRequestContent"),
@@ -109,6 +137,11 @@ def test_az_tags(az: Az, target: Target) -> None:
     resource = f"{target.id}/{path}"
     az.ok("tag", "create", "--resource-id", resource, "--tags", "a=1", "b=2")
     az.ok("tag", "update", "--resource-id", resource, "--operation", "merge", "--tags", "c=3")
+    az.ok("tag", "create", "--name", "predefined")
+    az.ok("tag", "add-value", "--name", "predefined", "--value", "one")
+    assert "predefined" in az.ok("tag", "list", "-o", "table")
+    az.ok("tag", "remove-value", "--name", "predefined", "--value", "one")
+    az.ok("tag", "delete", "--name", "predefined", "-y")
     shown = az.json("tag", "list", "--resource-id", resource)
     assert shown["properties"]["tags"] == {"a": "1", "b": "2", "c": "3"}
     az.ok("resource", "tag", "--ids", resource, "--tags", "d=4")

@@ -159,6 +159,10 @@ ACTIONS: dict[str, Action] = {
             "subscriptions/read": READ | named("kda"),
             "subscriptions/providers/read": READ,
             "subscriptions/tagNames/read": READ,
+            "subscriptions/tagNames/write": ADMIN,
+            "subscriptions/tagNames/delete": ADMIN,
+            "subscriptions/tagNames/tagValues/write": ADMIN,
+            "subscriptions/tagNames/tagValues/delete": ADMIN,
             "subscriptions/resourceGroups/read": READ_GROUPS,
             "subscriptions/resourceGroups/write": ADMIN,
             "subscriptions/resourceGroups/delete": ADMIN,
@@ -233,6 +237,11 @@ OPERATIONS: dict[str, str] = {
         )
     },
     "GET S/tagNames": "Microsoft.Resources/subscriptions/tagNames/read",
+    **{
+        f"{method} S/tagNames/*{part}": f"Microsoft.Resources/subscriptions/tagNames{below}/{verb}"
+        for part, below in (("", ""), ("/tagValues/*", "/tagValues"))
+        for method, verb in (("PUT", "write"), ("DELETE", "delete"))
+    },
     **{
         f"{method} @/Resources/deployments{name}": f"Microsoft.Resources/deployments/{verb}"
         for method, name, verb in (

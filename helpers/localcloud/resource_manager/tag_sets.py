@@ -6,13 +6,11 @@ Source: REST reference, Tags; Azure documentation, "Use tags to organize your Az
 from __future__ import annotations
 
 import re
-from collections import Counter
-from typing import Any
 
 from ..resource_types import RESOURCE_GROUP_TYPE, TAGS_TYPE
 from ..store import Resource
 from .models import Model, ResourceModel
-from .routing import Call, Reply, Router, invalid, readable
+from .routing import Call, Reply, Router, invalid
 from .scopes import everywhere, scope_of
 from .subscriptions import subscription_tags
 
@@ -139,35 +137,3 @@ def remove(call: Call) -> Reply:
     """Tags_DeleteAtScope: all of them."""
     _put(call, _holder(call), {})
     return Reply(200)
-
-
-@router.operation(
-    "GET",
-    "/subscriptions/{subscription}/tagNames",
-    "Microsoft.Resources/subscriptions/tagNames/read",
-)
-def list_names(call: Call) -> Reply:
-    """Tags_List: the names and values that groups and resources have, with their counts."""
-    counts: dict[str, Counter[str]] = {}
-    tagged = (one for one in call.cloud.store.find() if one.body.get("tags"))
-    for one in readable(call, tagged):
-        for name, value in (one.body.get("tags") or {}).items():
-            counts.setdefault(name, Counter())[value] += 1
-    base = f"{call.cloud.subscription}/tagNames"
-    return Reply(200, {"value": [_named(base, *one) for one in sorted(counts.items())]})
-
-
-def _named(base: str, name: str, values: Counter[str]) -> dict[str, Any]:
-    def counted(number: int) -> dict[str, Any]:
-        return {"type": "Total", "value": number}
-
-    place = f"{base}/{name}"
-    return {
-        "id": place,
-        "tagName": name,
-        "count": counted(values.total()),
-        "values": [
-            {"id": f"{place}/tagValues/{value}", "tagValue": value, "count": counted(number)}
-            for value, number in sorted(values.items())
-        ],
-    }
