@@ -66,6 +66,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "`DOCKER_BUILDKIT=1` builds with Dockerfile 1.5, `cache: enabled` and "
         "`# syntax=docker/dockerfile:1` with 1.20. No frontend is pulled: the version in the tag "
         "(`1.7-labs`) chooses what is understood, other images and newer versions are refused. "
+        "What `cache: enabled` keeps in the registry, only this builder can read. "
         "Nothing is fetched while an image is built: `ADD` of a URL or a git repository is refused, "
         "as are SSH keys (`--ssh`). Stages are built one after the other. In a chroot, mounts of "
         "`RUN` are copies, which go back into a cache when the command has ended, and the "

@@ -110,7 +110,11 @@ steps:
         "the cache of buildx",
         f"version: v1.0.0\nsteps:\n  - build: -t {RUN} -f greets.dockerfile .\n    cache: enabled\n"
         f"  - push: ['{RUN}']\n",
-        ["Successfully pushed image"],
+        [
+            "importing cache manifest from",
+            "exporting cache to registry",
+            "Successfully pushed image",
+        ],
     ),
     (
         "pull base images, build on them",

@@ -24,6 +24,7 @@ from .build.buildkit import build_by_buildkit
 from .build.dockerfile import parse
 from .build.frontend import CLASSIC, Frontend
 from .build.labels import labelled
+from .build.registry_cache import RegistryCache
 from .build.resources import NOTHING, Resources
 from .build.stage import Stage
 from .errors import BuildError, SandboxError
@@ -136,12 +137,14 @@ class Session:
         network: str = "default",
         memory: int = 0,
         hosts: Sequence[tuple[str, str]] = (),
+        cache: str = "",
         log: Log,
     ) -> BuildResult:
         """Build an image and tag it, with the classic builder unless ``frontend`` is BuildKit's.
 
         ``dockerfile`` is in the context, or a file elsewhere; ``resources`` are for BuildKit alone;
-        ``hosts`` are addresses and names that a RUN knows.
+        ``hosts`` are addresses and names that a RUN knows, ``cache`` is the image that BuildKit keeps
+        its cache as.
         Raises :class:`BuildError` with file, line and instruction.
         """
         references = [parse_reference(tag) for tag in tags]
@@ -164,7 +167,8 @@ class Session:
         if frontend.buildkit:
             parts = (self._cloud, host, source, log, arguments, no_cache, target)
             names = tuple((str(one), partial(self.images.name, one)) for one in references)
-            return build_by_buildkit(text, name, frontend, resources, *parts, names)
+            kept = self._kept(cache) if cache else None
+            return build_by_buildkit(text, name, frontend, resources, *parts, names, kept)
         log(f"Sending build context to Docker daemon  {human_size(size)}")
         build = Build(
             self._cloud,
@@ -181,6 +185,11 @@ class Session:
             self.images.name(tag, result.digest)
             log(f"Successfully tagged {tag.familiar}")
         return result
+
+    def _kept(self, cache: str) -> RegistryCache:
+        place = parse_reference(cache)
+        credential = self.credential(place.registry)
+        return RegistryCache(self._cloud.content, self._client, place, credential)
 
     @staticmethod
     def is_valid_name(name: str) -> bool:

@@ -12,11 +12,17 @@ from ..images.images import Descriptor, encode
 
 
 class BuildCache:
-    """Layers by what went into them, kept on disk for all builds of a local cloud."""
+    """Layers by what went into them, kept on disk for all builds of a local cloud.
+
+    ``imported`` are those of this build alone, that somebody else has made; ``used`` is everything
+    that the build has asked for or made.
+    """
 
     def __init__(self, cloud: Cloud) -> None:
         self._folder = cloud.folder("build-cache")
         self._content = cloud.content
+        self.imported: dict[str, Descriptor | None] = {}
+        self.used: dict[str, Descriptor | None] = {}
 
     @staticmethod
     def key(*parts: object) -> str:
@@ -29,9 +35,12 @@ class BuildCache:
             layer = json.loads((self._folder / key).read_text())
             os.utime(self._folder / key)
         except (OSError, ValueError):
-            return False, None
+            if key not in self.imported:
+                return False, None
+            layer = self.imported[key]
         if layer is not None and not self._content.has(layer["digest"]):
             return False, None
+        self.used[key] = layer
         return True, layer
 
     def layers(self, before: float) -> set[str]:
@@ -50,4 +59,5 @@ class BuildCache:
 
     def put(self, key: str, layer: Descriptor | None) -> None:
         """Remember what an instruction made."""
+        self.used[key] = layer
         atomic.write(self._folder / key, json.dumps(layer))

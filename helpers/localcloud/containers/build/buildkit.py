@@ -22,6 +22,7 @@ from .instructions import apply
 from .plan import COUNTED, PlannedStage, needed, stages_of, target_of
 from .platforms import PLATFORM_ARGUMENTS, normal_platform
 from .progress import Progress, Vertex
+from .registry_cache import RegistryCache
 from .resources import Resources
 from .run_instruction import RunInstruction
 from .stage import Stage
@@ -46,6 +47,8 @@ class BuildKit(BuildKitState):
             self._plan()
         except (VariableError, ContextError) as error:
             raise BuildError(LLB + str(error)) from None
+        if self.kept is not None:
+            self.cache.imported = self.kept.load(self.progress)
         self._load_context()
         self._build(self._target)
         return self._finish(self._target)
@@ -262,6 +265,7 @@ def build_by_buildkit(  # noqa: PLR0913, PLR0917 (the options of docker build)
     no_cache: bool,
     target: str | None,
     names: Sequence[tuple[str, Callable[[str], None]]],
+    kept: RegistryCache | None = None,
 ) -> BuildResult:
     """Build an image; ``names`` are those to give it, each with how. Raises :class:`BuildError`."""
     progress = Progress(log)
@@ -277,10 +281,13 @@ def build_by_buildkit(  # noqa: PLR0913, PLR0917 (the options of docker build)
         progress=progress,
         resources=resources,
         text=text,
+        kept=kept,
     )
     result, vertex = build.run()
     for shown, give in names:
         give(result.digest)
         vertex.tell(f"naming to {shown} done")
     vertex.done()
+    if kept is not None:
+        kept.save(build.cache.used, progress)
     return result

@@ -13,6 +13,7 @@ from .copying import Copy, Source
 from .dockerfile import Instruction
 from .plan import Act, Operation, PlannedStage
 from .progress import Progress
+from .registry_cache import RegistryCache
 from .resources import NOTHING, Resources
 from .stage import CREATED, Stage
 from .state import PREDEFINED, SCRATCH, BuildState
@@ -25,6 +26,7 @@ class BuildKitState(BuildState):
     progress: Progress = field(default_factory=lambda: Progress(silent))
     resources: Resources = NOTHING
     text: str = ""
+    kept: RegistryCache | None = None  # where what it knows of steps is kept besides
     current: PlannedStage | None = None
 
     def variables(self, stage: Stage) -> Mapping[str, str]:

@@ -21,14 +21,20 @@ _CACHE = re.compile(rf"{DOMAIN}/{PATH}:{TAG}")
 
 def command_of(step: Step, task: str, registry: str) -> str:
     """The words of a build as the engine runs it, where the step keeps its layers."""
-    if not step.is_cached or not step.build:
-        return step.build
-    image = _image(tags_of(step), registry)
-    cache = f"{image}:cache_{task or QUICK_RUN}_{step.id}"
-    if not image or not _CACHE.fullmatch(cache):
+    cache = image_of(step, task, registry)
+    if not cache:
         return step.build
     place = f"type=registry,ref={cache}"
     return f"--load --cache-to={place},mode=max --cache-from={place} {step.build}"
+
+
+def image_of(step: Step, task: str, registry: str) -> str:
+    """The image that a step keeps its layers in; "" where it keeps none."""
+    if not step.is_cached or not step.build:
+        return ""
+    image = _image(tags_of(step), registry)
+    cache = f"{image}:cache_{task or QUICK_RUN}_{step.id}"
+    return cache if image and _CACHE.fullmatch(cache) else ""
 
 
 def tags_of(step: Step) -> list[str]:

@@ -17,6 +17,7 @@ from ...containers.build.frontend import Frontend, chosen
 from ...containers.build.resources import NOTHING, Resources
 from ...errors import CloudError
 from ...root_folder import FileBelow, RootFolder
+from ..definitions import cached_build
 from ..definitions.build_command import BuildCommand, ScannedCommand, is_remote
 from ..definitions.build_dependencies import BuildDependency
 from ..definitions.dependency_scan import ScanError, scan
@@ -131,6 +132,7 @@ class BuildSteps:
             network=command.network,
             memory=command.memory,
             hosts=command.hosts,
+            cache=cached_build.image_of(step, self._agent.run.task, self._agent.server),
             resources=self._resources(step, command, environment) if frontend.buildkit else NOTHING,
             log=log,
         )
