@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,16 +62,26 @@ def storage(folder: Path) -> list[str]:
     return ["--root", f"{folder}/root", "--runroot", f"{folder}/run", "--storage-driver", "vfs"]
 
 
+def remove(folder: Path) -> None:
+    """Delete images: of an ordinary user, files in them belong to ids that only buildah reaches."""
+    alone = [] if os.geteuid() == 0 else ["buildah", "unshare"]
+    subprocess.run([*alone, "rm", "-rf", str(folder)], check=True, timeout=60)
+
+
 @pytest.fixture(scope="module")
-def buildah(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Client:
+def buildah(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     folder = tmp_path_factory.mktemp("buildah")
-    return client_of(place, folder, "buildah", *storage(folder))
+    yield client_of(place, folder, "buildah", *storage(folder))
+    remove(folder)
 
 
 @pytest.fixture(scope="module")
-def podman(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Client:
+def podman(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     folder = tmp_path_factory.mktemp("podman")
-    return client_of(place, folder, "podman", *storage(folder), "--events-backend", "none")
+    podman = client_of(place, folder, "podman", *storage(folder), "--events-backend", "none")
+    yield podman
+    podman("system", "migrate")  # ends what it keeps running for an ordinary user
+    remove(folder)
 
 
 @pytest.fixture(scope="module")
