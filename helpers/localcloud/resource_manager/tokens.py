@@ -32,6 +32,7 @@ _TOKEN = _TOKENS + "/{name}"
 _ACTION = re.compile(
     r"repositories/(\*|[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?:/\*)?)/(content|metadata)/(\w+)"
 )
+_MOST_ACTIONS = 500  # learn.microsoft.com, "Azure Container Registry SKU features and limits"
 _VERBS = {"content": ("read", "write", "delete"), "metadata": ("read", "write")}
 
 router = Router()
@@ -80,13 +81,21 @@ def create_scope_map(call: Call, given: ScopeMap) -> Reply:
 def _actions(given: list[str] | None) -> list[str]:
     if not given:
         raise invalid("A scope map needs at least one action.", "InvalidScopeMapActions")
+    if len(given) > _MOST_ACTIONS:
+        raise invalid(
+            f"The scope map has {len(given)} actions: it may have {_MOST_ACTIONS}.",
+            "InvalidScopeMapActions",
+        )
     for action in given:
+        if action.startswith("gateway/"):
+            raise CloudError.not_implemented(f"scope maps of connected registries ({action})")
         match = _ACTION.fullmatch(action)
         if match is None or match[3] not in _VERBS[match[2]]:
             raise invalid(
                 f"The scope map action '{action}' is invalid. It has the form "
                 "repositories/<repository>/<permission>, where the permission is one of "
-                "content/read, content/write, content/delete, metadata/read, metadata/write.",
+                "content/read, content/write, content/delete, metadata/read, metadata/write. A "
+                "repository is a name, * for all of them, or a path that ends with /*.",
                 "InvalidScopeMapActions",
             )
     return given
