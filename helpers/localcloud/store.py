@@ -253,8 +253,13 @@ class Store:
         name: str | None = None,
         resource_group: str | None = None,
         parent: str | None = None,
+        after: tuple[float, str] | None = None,
+        most: int | None = None,
     ) -> list[Resource]:
-        """Resources that match every given field (any case), in the order of their creation."""
+        """Resources that match every given field (any case), in the order of their creation.
+
+        The first ``most`` of them, of those after one by when it was created and its key.
+        """
         fields = {"type": type, "name": name, "resource_group": resource_group, "parent": parent}
         given = {column: value for column, value in fields.items() if value is not None}
         # SQLite knows nothing of how many there are of each: a plus keeps it from the column's index.
@@ -266,7 +271,9 @@ class Store:
         values = [
             value if column in _COLLATIONS else value.lower() for column, value in given.items()
         ]
-        return self.select(" AND ".join(conditions) or "1", values)
+        if after is not None:
+            conditions.append("(created, key)>(?,?)")
+        return self.select(" AND ".join(conditions) or "1", [*values, *(after or ())], most=most)
 
     def select(
         self, where: str, parameters: Sequence[Any] = (), *, most: int | None = None

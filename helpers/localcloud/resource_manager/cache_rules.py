@@ -24,6 +24,7 @@ from ..store import Resource
 from . import registry_children as children
 from .identity import ResourceIdentity, assign
 from .models import Lacking, Model, ResourceModel
+from .pages import below
 from .registries import REGISTRY, of
 from .routing import Call, Reply, Router, invalid
 
@@ -105,8 +106,7 @@ def get(call: Call) -> Reply:
 @router.operation("GET", _RULES, f"{CACHE_RULE_TYPE}/read")
 def list_rules(call: Call) -> Reply:
     """CacheRules_List."""
-    found = call.cloud.store.find(type=CACHE_RULE_TYPE, parent=of(call).key)
-    return Reply(200, {"value": [resource.body for resource in found]})
+    return below(call, of(call), CACHE_RULE_TYPE)
 
 
 @router.operation("DELETE", _RULE, f"{CACHE_RULE_TYPE}/delete")

@@ -25,6 +25,7 @@ from .deletion import delete
 from .identity import ASSIGN, assign
 from .locations import keep_location, location_of
 from .operations import accepted
+from .pages import page
 from .routing import Call, Reply, Router, authorize_linked, invalid, readable
 
 _SUBSCRIPTION = "/subscriptions/{subscription}/providers/Microsoft.ContainerInstance"
@@ -159,14 +160,14 @@ def get(call: Call) -> Reply:
 def list_by_resource_group(call: Call) -> Reply:
     """ContainerGroups_ListByResourceGroup, without the instance view."""
     found = call.cloud.store.find(type=CONTAINER_GROUP_TYPE, resource_group=call.params["group"])
-    return Reply(200, {"value": [_listed(resource) for resource in found]})
+    return page(call, found, _listed)
 
 
 @router.operation("GET", _SUBSCRIPTION + "/containerGroups", "")
 def list_all(call: Call) -> Reply:
     """ContainerGroups_List: what the caller may read, without the instance view."""
     found = readable(call, call.cloud.store.find(type=CONTAINER_GROUP_TYPE))
-    return Reply(200, {"value": [_listed(resource) for resource in found]})
+    return page(call, found, _listed)
 
 
 @router.operation("DELETE", GROUP, f"{CONTAINER_GROUP_TYPE}/delete")

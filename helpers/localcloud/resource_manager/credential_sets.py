@@ -12,6 +12,7 @@ from ..resource_types import CREDENTIAL_SET_TYPE
 from ..store import Resource
 from . import registry_children as children
 from .models import Model, ResourceModel
+from .pages import below
 from .registries import REGISTRY, of
 from .routing import Call, Reply, Router, invalid
 
@@ -99,8 +100,7 @@ def get(call: Call) -> Reply:
 @router.operation("GET", _SETS, f"{CREDENTIAL_SET_TYPE}/read")
 def list_sets(call: Call) -> Reply:
     """CredentialSets_List."""
-    found = call.cloud.store.find(type=CREDENTIAL_SET_TYPE, parent=of(call).key)
-    return Reply(200, {"value": [_shown(call, resource) for resource in found]})
+    return below(call, of(call), CREDENTIAL_SET_TYPE, lambda one: _shown(call, one))
 
 
 @router.operation("DELETE", _SET, f"{CREDENTIAL_SET_TYPE}/delete")

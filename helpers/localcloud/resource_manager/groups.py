@@ -17,6 +17,7 @@ from .deletion import delete
 from .locations import location_of
 from .models import Model, ResourceModel, Tags
 from .operations import accepted, carries_out
+from .pages import body_of, page, top
 from .routing import DELETING, Call, Reply, Router, check_not_deleting, readable
 from .subscriptions import tag_conditions, tagged
 
@@ -119,7 +120,7 @@ def list_groups(call: Call) -> Reply:
     """ResourceGroups_List: those that the caller may read; ``$filter`` names a tag."""
     wanted = tag_conditions(call)
     found = readable(call, call.cloud.store.find(type=RESOURCE_GROUP_TYPE))
-    return Reply(200, {"value": [group.body for group in found if tagged(group, wanted)]})
+    return page(call, (one for one in found if tagged(one, wanted)), body_of, top(call))
 
 
 @router.operation("DELETE", _GROUP, f"{_ACTION}/delete")

@@ -17,6 +17,7 @@ from ..resource_types import REGISTRY_TYPE, SCOPE_MAP_TYPE
 from ..store import Resource
 from .deletion import delete
 from .locations import keep_location, location_of
+from .pages import page
 from .registry_models import NameCheck, RegenerateCredential, Registry, RegistryProperties, Sku
 from .routing import Call, Reply, Router, invalid, readable
 
@@ -257,14 +258,14 @@ def remove(call: Call) -> Reply:
 def list_in_group(call: Call) -> Reply:
     """Registries_ListByResourceGroup."""
     found = call.cloud.store.find(type=REGISTRY_TYPE, resource_group=call.params["group"])
-    return Reply(200, {"value": [_complete(one).body for one in found]})
+    return page(call, found, lambda one: _complete(one).body)
 
 
 @router.operation("GET", _SUBSCRIPTION + "/registries", "")
 def list_all(call: Call) -> Reply:
     """Registries_List: what the caller may read."""
     found = readable(call, call.cloud.store.find(type=REGISTRY_TYPE))
-    return Reply(200, {"value": [_complete(one).body for one in found]})
+    return page(call, found, lambda one: _complete(one).body)
 
 
 @router.operation("GET", REGISTRY + "/listUsages", f"{REGISTRY_TYPE}/listUsages/read")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime, timezone
+from typing import Any
 
 from ..blobs.account import BlobAccount
 from ..request_values import parse_number
@@ -12,6 +13,7 @@ from ..store import Resource
 from ..tasks import outcomes
 from ..tasks.runs import Run, Runs
 from .models import Model
+from .pages import SIZE, after, link_after
 from .routing import Call, Reply, Router, invalid, not_found
 from .run_requests import read_request, task_of
 
@@ -59,14 +61,23 @@ def schedule(call: Call) -> Reply:
 
 @router.operation("GET", _RUNS, f"{REGISTRY_TYPE}/runs/read")
 def list_runs(call: Call) -> Reply:
-    """Runs_List: the newest first; ``$filter``, ``$top``."""
+    """Runs_List: the newest first; ``$filter``, and ``$top``, which is all that a client gets."""
     given = call.query.get("$top")
     top = parse_number(given) if given is not None else None
     if given is not None and not top:
         raise invalid(f"$top is '{given}'; it must be a number above 0.", "InvalidTop")
-    runs = Runs(call.cloud)
-    found = runs.list(_registry(call).id, call.query.get("$filter"), top)
-    return Reply(200, {"value": [runs.render(run) for run in found]})
+    runs, place = Runs(call.cloud), after(call)
+    found = runs.list(
+        _registry(call).id,
+        call.query.get("$filter"),
+        top or SIZE + 1,
+        before=None if place is None else int(place[0]),
+    )
+    body: dict[str, Any] = {"value": [runs.render(run) for run in found[: top or SIZE]]}
+    if not top and len(found) > SIZE:
+        last = found[SIZE - 1]
+        body["nextLink"] = link_after(call, (last.number, last.run_id))
+    return Reply(200, body)
 
 
 @router.operation("GET", _RUN, f"{REGISTRY_TYPE}/runs/read")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Collection
 from datetime import datetime, timezone
 from typing import Any
 
@@ -10,6 +12,7 @@ from ..regions import LOCATIONS
 from ..resource_types import TAGS_TYPE
 from ..store import Resource
 from .filters import conditions
+from .pages import page, top
 from .routing import Call, Reply, Router, readable
 
 router = Router()
@@ -89,7 +92,7 @@ def list_locations(call: Call) -> Reply:
 @router.operation("GET", "/subscriptions/{subscription}/resources", "")
 def list_resources(call: Call) -> Reply:
     """Resources_List, with the filters resource type, name, group, location and tag."""
-    return Reply(200, {"value": listing(call, None)})
+    return _listing(call, None)
 
 
 @router.operation(
@@ -99,7 +102,7 @@ def list_resources(call: Call) -> Reply:
 )
 def list_group_resources(call: Call) -> Reply:
     """Resources_ListByResourceGroup."""
-    return Reply(200, {"value": listing(call, call.params["group"])})
+    return _listing(call, call.params["group"])
 
 
 def _times(resource: Resource) -> dict[str, str]:
@@ -130,24 +133,29 @@ def _listed(resource: Resource) -> bool:
     return not kind.startswith(_HIDDEN) and kind.count("/") == 1
 
 
-def listing(call: Call, group: str | None) -> list[dict[str, Any]]:
-    """Top-level resources, in the generic form that ARM lists them in."""
+def _listing(call: Call, group: str | None) -> Reply:
+    """A page of the top-level resources, in the generic form that ARM lists them in."""
     wanted = conditions(call, {"resourceType", "name", "resourceGroup", "location", *_TAG})
     found = call.cloud.store.find(
         type=wanted.get("resourcetype"),
         name=wanted.get("name"),
         resource_group=group or wanted.get("resourcegroup"),
     )
+    location = wanted.get("location")
+    fitting = (
+        one
+        for one in readable(call, (one for one in found if _listed(one)))
+        if location in (None, str(one.body.get("location", ""))) and tagged(one, wanted)
+    )
     expanded = call.query.get("$expand", "").lower().replace(" ", "").split(",")
-    value = []
-    for resource in readable(call, (one for one in found if _listed(one))):
-        location = str(resource.body.get("location", ""))
-        if wanted.get("location", location) != location or not tagged(resource, wanted):
-            continue
-        shown = ("location", "tags", "sku", "identity", "kind", "systemData")
-        value.append(
-            {"id": resource.id, "name": resource.name, "type": resource.type}
-            | {key: resource.body[key] for key in shown if key in resource.body}
-            | {key: text for key, text in _times(resource).items() if key.lower() in expanded}
-        )
-    return value
+    return page(call, fitting, functools.partial(_generic, expanded), top(call))
+
+
+def _generic(expanded: Collection[str], resource: Resource) -> dict[str, Any]:
+    """A resource of any type, with what ``$expand`` asks for."""
+    shown = ("location", "tags", "sku", "identity", "kind", "systemData")
+    return (
+        {"id": resource.id, "name": resource.name, "type": resource.type}
+        | {key: resource.body[key] for key in shown if key in resource.body}
+        | {key: text for key, text in _times(resource).items() if key.lower() in expanded}
+    )

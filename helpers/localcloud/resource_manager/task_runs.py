@@ -21,6 +21,7 @@ from .identity import ResourceIdentity, assign
 from .locations import keep_location, location_of
 from .models import Model, ResourceModel
 from .operations import RETRY
+from .pages import below
 from .registries import REGISTRY, of
 from .routing import Call, Deferred, Reply, Router, invalid, not_found
 from .run_requests import mask, read_request, task_of, without_null
@@ -154,8 +155,7 @@ def list_details(call: Call) -> Reply:
 @router.operation("GET", _TASK_RUNS, f"{TASK_RUN_TYPE}/read")
 def list_task_runs(call: Call) -> Reply:
     """TaskRuns_List."""
-    found = call.cloud.store.find(type=TASK_RUN_TYPE, parent=of(call).key)
-    return Reply(200, {"value": [_shown(call.cloud, resource) for resource in found]})
+    return below(call, of(call), TASK_RUN_TYPE, lambda one: _shown(call.cloud, one))
 
 
 @router.operation("DELETE", _TASK_RUN, f"{TASK_RUN_TYPE}/delete")

@@ -16,6 +16,7 @@ from . import task_rules
 from .deletion import delete
 from .identity import assign
 from .locations import keep_location, location_of
+from .pages import below
 from .registries import REGISTRY, of
 from .routing import Call, Reply, Router, invalid
 from .task_models import Task, properties_of
@@ -123,8 +124,7 @@ def get(call: Call) -> Reply:
 @router.operation("GET", _TASKS, f"{TASK_TYPE}/read")
 def list_tasks(call: Call) -> Reply:
     """Tasks_List."""
-    found = call.cloud.store.find(type=TASK_TYPE, parent=of(call).key)
-    return Reply(200, {"value": [resource.body for resource in found]})
+    return below(call, of(call), TASK_TYPE)
 
 
 @router.operation("POST", _TASK + "/listDetails", f"{TASK_TYPE}/listDetails/action")

@@ -13,6 +13,7 @@ from ..passwords import new_password
 from ..resource_types import REGISTRY_TYPE, SCOPE_MAP_TYPE, TOKEN_TYPE
 from ..store import Resource
 from .deletion import delete
+from .pages import below
 from .registries import REGISTRY, of
 from .registry_children import check_name
 from .routing import Call, Reply, Router, invalid
@@ -119,8 +120,7 @@ def get_scope_map(call: Call) -> Reply:
 @router.operation("GET", _SCOPE_MAPS, f"{SCOPE_MAP_TYPE}/read")
 def list_scope_maps(call: Call) -> Reply:
     """ScopeMaps_List."""
-    found = call.cloud.store.find(type=SCOPE_MAP_TYPE, parent=of(call).key)
-    return Reply(200, {"value": [resource.body for resource in found]})
+    return below(call, of(call), SCOPE_MAP_TYPE)
 
 
 @router.operation("PATCH", _SCOPE_MAP, f"{SCOPE_MAP_TYPE}/write", ScopeMap)
@@ -249,8 +249,7 @@ def get_token(call: Call) -> Reply:
 @router.operation("GET", _TOKENS, f"{TOKEN_TYPE}/read")
 def list_tokens(call: Call) -> Reply:
     """Tokens_List."""
-    found = call.cloud.store.find(type=TOKEN_TYPE, parent=of(call).key)
-    return Reply(200, {"value": [resource.body for resource in found]})
+    return below(call, of(call), TOKEN_TYPE)
 
 
 @router.operation("PATCH", _TOKEN, f"{TOKEN_TYPE}/write", Token)

@@ -11,6 +11,7 @@ from ..store import Resource
 from .deletion import delete
 from .locations import keep_location, location_of
 from .models import Lacking, Model, ResourceModel
+from .pages import body_of, page
 from .routing import Call, Reply, Router, invalid, readable
 
 _PROVIDER = "/providers/Microsoft.ManagedIdentity"
@@ -124,14 +125,14 @@ def list_in_group(call: Call) -> Reply:
     found = call.cloud.store.find(
         type=USER_ASSIGNED_IDENTITY_TYPE, resource_group=call.params["group"]
     )
-    return Reply(200, {"value": [one.body for one in found]})
+    return page(call, found, body_of)
 
 
 @router.operation("GET", _SUBSCRIPTION + _PROVIDER + "/userAssignedIdentities", "")
 def list_all(call: Call) -> Reply:
     """UserAssignedIdentities_ListBySubscription."""
     found = readable(call, call.cloud.store.find(type=USER_ASSIGNED_IDENTITY_TYPE))
-    return Reply(200, {"value": [one.body for one in found]})
+    return page(call, found, body_of)
 
 
 @router.operation(

@@ -10,6 +10,7 @@ from ..store import Resource
 from .deleted_vaults import forget, recover, soft_delete, tombstones
 from .locations import keep_location, location_of
 from .models import Model
+from .pages import body_of, page
 from .routing import Call, Reply, Router, invalid, readable
 from .vault_properties import (
     Vault,
@@ -105,14 +106,14 @@ def get(call: Call) -> Reply:
 def list_in_group(call: Call) -> Reply:
     """Vaults_ListByResourceGroup."""
     found = call.cloud.store.find(type=VAULT_TYPE, resource_group=call.params["group"])
-    return Reply(200, {"value": [resource.body for resource in found]})
+    return page(call, found, body_of)
 
 
 @router.operation("GET", _PROVIDER + "/vaults", "")
 def list_all(call: Call) -> Reply:
     """Vaults_ListBySubscription: what the caller may read."""
     found = readable(call, call.cloud.store.find(type=VAULT_TYPE))
-    return Reply(200, {"value": [resource.body for resource in found]})
+    return page(call, found, body_of)
 
 
 @router.operation("PATCH", VAULT, f"{VAULT_TYPE}/write", Vault)

@@ -20,6 +20,7 @@ from ..webhooks.scopes import InvalidScopeError, Scope
 from .deletion import delete
 from .locations import keep_location, location_of
 from .models import Model, ResourceModel
+from .pages import below
 from .registries import REGISTRY, of
 from .routing import Call, Reply, Router, invalid
 
@@ -138,8 +139,7 @@ def get(call: Call) -> Reply:
 @router.operation("GET", _WEBHOOKS, f"{WEBHOOK_TYPE}/read")
 def list_webhooks(call: Call) -> Reply:
     """Webhooks_List."""
-    found = call.cloud.store.find(type=WEBHOOK_TYPE, parent=of(call).key)
-    return Reply(200, {"value": [resource.body for resource in found]})
+    return below(call, of(call), WEBHOOK_TYPE)
 
 
 @router.operation("DELETE", _WEBHOOK, f"{WEBHOOK_TYPE}/delete")

@@ -172,15 +172,21 @@ class Runs:
         return _runs(rows)
 
     def list(
-        self, registry_id: str, filter: str | None = None, top: int | None = None
+        self,
+        registry_id: str,
+        filter: str | None = None,
+        top: int | None = None,
+        *,
+        before: int | None = None,
     ) -> list[Run]:
         """Runs of a registry, the newest first, that match an OData ``$filter``; at most ``top``.
+
+        With ``before``, those of a lower number.
 
         Raises 400 for a filter that is not understood.
         """
         clauses = run_filter.parse(filter or "")
         found: list[Run] = []
-        before = None
         while top is None or len(found) < top:  # in pages: the first ones are quick to have
             rows = self._store.query(
                 "SELECT * FROM runs WHERE registry=? COLLATE NOCASE AND (? IS NULL OR number<?)"
