@@ -158,6 +158,7 @@ def test_a_secret_as_a_variable_since_1_10(context: Context) -> None:
 def test_a_file_system_in_memory_has_the_size_that_it_was_given(context: Context) -> None:
     fills = "head -c 2000000 /dev/zero > /t/f"
     copies = context.session.networks.get(BRIDGE).mode == "chroot"  # where its size is no limit
+    refused = "! touch /t/f 2> /dev/null" if not copies else "true"
     within = f"! {fills} 2> /said" if not copies else fills
     context.build(
         f"FROM {BASE}\n"
@@ -165,7 +166,7 @@ def test_a_file_system_in_memory_has_the_size_that_it_was_given(context: Context
         f"RUN --mount=type=tmpfs,target=/t,size=4m {fills} && stat -c %a /t > /mode\n"
         f"RUN --mount=type=tmpfs,target=/t {fills}\n"
         f"RUN --mount=type=tmpfs,target=/t,size=100g {fills}\n"  # more than a container may have
-        "RUN --mount=type=tmpfs,target=/t,size=1m,ro ! touch /t/f 2> /dev/null\n",
+        f"RUN --mount=type=tmpfs,target=/t,size=1m,ro {refused}\n",
         frontend=BUILDKIT,
     )
     assert (shown(context, "/names"), shown(context, "/mode")) == ("f", "755")
