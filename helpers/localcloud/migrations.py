@@ -271,6 +271,11 @@ CREATE INDEX webhook_events_webhook ON webhook_events (webhook, sequence);
 CREATE INDEX webhook_events_due ON webhook_events (due) WHERE due IS NOT NULL;
 """
 
+_PRINCIPALS = """
+-- whose own an identity is: asked whenever a resource is deleted
+CREATE INDEX principals_resource ON principals (resource_id);
+"""
+
 STEPS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     _TABLES,
     _SUBSCRIBERS,
@@ -281,6 +286,7 @@ STEPS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     _DIRECTORY,
     _ASSIGNMENTS,
     _WEBHOOK_EVENTS,
+    _PRINCIPALS,
 )
 VERSION = len(STEPS)
 

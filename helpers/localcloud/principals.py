@@ -87,8 +87,8 @@ class Principals:
     ) -> Principal:
         """Create a principal, or renew the one of the same ``app_id``."""
         principal = Principal(
-            object_id or str(uuid.uuid4()),
-            app_id or str(uuid.uuid4()),
+            (object_id or str(uuid.uuid4())).lower(),
+            (app_id or str(uuid.uuid4())).lower(),
             display_name,
             resource_id.lower(),
         )
@@ -112,22 +112,17 @@ class Principals:
         object_id: str | None = None,
         app_id: str | None = None,
         resource_id: str | None = None,
-        display_name: str | None = None,
     ) -> Principal | None:
         """The first principal that matches every given field, or None; nobody has an empty one."""
-        fields = {
-            "object_id": object_id,
-            "app_id": app_id,
-            "resource_id": resource_id,
-            "display_name": display_name,
-        }
+        fields = {"object_id": object_id, "app_id": app_id, "resource_id": resource_id}
         given = {column: value for column, value in fields.items() if value is not None}
         if not given or not all(given.values()):
             return None
-        where = " AND ".join(f"{column}=? COLLATE NOCASE" for column in given)
+        # Ids are kept in lower case: an index finds them.
+        where = " AND ".join(f"{column}=?" for column in given)
         rows = self._store.query(
             f"SELECT * FROM principals WHERE {where}",  # noqa: S608
-            tuple(given.values()),
+            tuple(value.lower() for value in given.values()),
         )
         return _principal(rows[0]) if rows else None
 
@@ -138,7 +133,7 @@ class Principals:
 
     def check_secret(self, app_id: str, secret: str) -> bool:
         """Whether ``secret`` is the client secret of ``app_id``."""
-        rows = self._store.query("SELECT secret FROM principals WHERE app_id=?", (app_id,))
+        rows = self._store.query("SELECT secret FROM principals WHERE app_id=?", (app_id.lower(),))
         return bool(
             rows and rows[0]["secret"] and hmac.compare_digest(rows[0]["secret"], _hash(secret))
         )

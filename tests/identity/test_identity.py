@@ -136,6 +136,22 @@ def test_an_identity_that_is_gone_proves_nothing(local_cloud: LocalCloud) -> Non
     assert subscriptions(local_cloud, token) == (401, "InvalidAuthenticationToken")
 
 
+def test_a_principal_is_found_by_an_index_whatever_the_case(local_cloud: LocalCloud) -> None:
+    store = Store(local_cloud.home / "state.db")
+    principals = Principals(store, local_cloud.account.tenant_id, local_cloud.home / "key.pem")
+    made = principals.add("one", resource_id="/Subscriptions/x/Tasks/cased")
+    for found in (
+        principals.find(object_id=made.object_id.upper()),
+        principals.find(app_id=made.app_id.upper()),
+        principals.find(resource_id="/subscriptions/X/tasks/CASED"),
+    ):
+        assert found == made
+    for column in ("object_id", "app_id", "resource_id"):
+        plan = store.query(f"EXPLAIN QUERY PLAN SELECT * FROM principals WHERE {column}=?", ("x",))
+        assert "USING INDEX" in plan[0]["detail"], column
+    store.close()
+
+
 def test_nobody_is_found_by_nothing(local_cloud: LocalCloud) -> None:
     principals = directory(local_cloud)
     assert principals.find() is None
