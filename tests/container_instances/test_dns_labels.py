@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import re
 import socket
+import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -21,7 +22,8 @@ from .running_groups import Groups
 PROGRAM = (
     "require('http').createServer((q, r) => { let n = 0; q.on('data', d => n += d.length); "
     "q.on('end', () => { r.setHeader('X-Seen', q.url + ' ' + q.headers.host + ' ' + "
-    "(q.headers['proxy-authorization'] || 'nothing')); r.end('got ' + n + ' bytes') }) }).listen(80)"
+    "(q.headers['proxy-authorization'] || 'nothing')); "
+    "r.end(q.url === '/large' ? Buffer.alloc(30e6) : 'got ' + n + ' bytes') }) }).listen(80)"
 )
 
 
@@ -73,6 +75,12 @@ def test_through_a_tunnel(groups: Groups, name: str) -> None:
         connection.request("POST", "/x", b"y" * count)
         assert connection.getresponse().read() == f"got {count} bytes".encode()
     connection.close()
+
+
+def test_who_reads_slowly_gets_all_of_it(groups: Groups, name: str) -> None:
+    with groups.cloud.http() as client, client.get(f"http://{name}/large", stream=True) as answer:
+        time.sleep(1)
+        assert sum(len(chunk) for chunk in answer.iter_content(1 << 16)) == 30_000_000
 
 
 def test_a_client_that_goes_away_hurts_nobody(groups: Groups, name: str) -> None:

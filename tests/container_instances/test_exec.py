@@ -180,6 +180,30 @@ def test_large_input_and_output_arrive_whole(groups: Groups) -> None:
     socket.close()
 
 
+def test_what_is_typed_waits_for_who_reads_it(groups: Groups) -> None:
+    socket = connect(groups, execute(groups, "/bin/sh"))
+    loop = 'n=0; while read x; do n=$((n+1)); test "$x" = end && break; done'
+    socket.send(f"sleep 1; {loop}; echo lines''=$n=\n")
+    socket.send("some words\n" * 5000 + "end\n")
+    assert "lines=5001=" in until(socket, "lines=", "=")
+    socket.close()
+
+
+def test_who_goes_before_the_password_leaves_nothing(groups: Groups) -> None:
+    log = groups.cloud.home / "daemon.log"
+    before = len(log.read_text())
+    for _ in range(3):
+        socket = opened(groups.cloud, execute(groups, "/bin/sh").web_socket_uri)
+        assert socket.sock is not None
+        socket.sock.close()
+    ticking = connect(groups, groups.client.containers.attach(groups.name, "web", "main"))
+    until(ticking, "tick")
+    assert ticking.sock is not None
+    ticking.sock.close()
+    time.sleep(0.5)
+    assert "Traceback" not in log.read_text()[before:]
+
+
 def test_attach_shows_what_is_written_until_the_end(groups: Groups) -> None:
     groups.create("short", "for i in 1 2 3 4 5 6 7 8 9; do echo line $i; sleep 0.5; done")
     answer = groups.client.containers.attach(groups.name, "short", "main")

@@ -141,7 +141,8 @@ def test_a_folder_that_two_containers_share_until_the_group_ends(azure: Azure) -
     azure.put(**sent, containers=[first, second])
     azure.state("Running")
     [data] = azure.cloud.scratch.glob("group-*/data")
-    azure.until(lambda _: (data / "a").read_text() == "told\nmore\n")
+    file = data / "a"
+    azure.until(lambda _: file.exists() and file.read_text() == "told\nmore\n")
     azure.call("POST", "web/stop")
     assert not data.exists()
 
