@@ -78,7 +78,8 @@ class ManifestPut(Event):
 class ManifestsDeleted(Event):
     """Manifests of a repository are gone; what nothing refers to any more may go, too.
 
-    ``manifests`` and ``request`` are as those of :class:`ManifestPut`, with all tags that they had.
+    ``manifests`` and ``request`` are as those of :class:`ManifestPut`, with all tags that they had; told
+    where there are webhooks.
     """
 
     registry: str

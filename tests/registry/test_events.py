@@ -72,6 +72,11 @@ def test_a_deletion_names_all_that_goes(cloud: Cloud) -> None:
     attached = manifest(cloud, "attached", subject=subject)
     referrer = catalog.put(SERVER, "app", "sbom", attached, OCI_MANIFEST)
     other = catalog.put(SERVER, "app", "other", manifest(cloud, "other"), OCI_MANIFEST)
+    catalog.put(SERVER, "unheard", "v1", content, OCI_MANIFEST)
+    catalog.delete_repository(SERVER, "unheard")
+    assert [one["manifests"] for one in told(cloud, "ManifestsDeleted")] == [[]]
+    cloud.store.execute("DELETE FROM outbox")
+    cloud.store.put(Resource("/w", WEBHOOK_TYPE, "w", "", {}))
     assert catalog.delete_tag(SERVER, "app", "v2")
     assert told(cloud, "ManifestsDeleted") == []
     assert catalog.delete_manifest(SERVER, "app", digest)

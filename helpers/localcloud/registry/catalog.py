@@ -266,6 +266,9 @@ class Catalog:
     def _tell_deleted(
         self, registry: str, repository: str, manifests: list[Entry], tags: list[Entry]
     ) -> None:
+        if not self._has_webhooks():  # nobody asks which they were, and there may be thousands
+            self._cloud.outbox.add(ManifestsDeleted(registry, repository))
+            return
         named: dict[str, list[str]] = {one.digest: [] for one in manifests}
         for tag in tags:
             named.setdefault(tag.digest, []).append(tag.name)
