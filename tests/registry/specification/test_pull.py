@@ -104,3 +104,15 @@ def test_a_range_that_is_none_gives_no_other_bytes(place: Place, app: str, wante
     blob(place, app, CONTENT)
     answer = get(place, f"{app}/blobs/{named(CONTENT)}", Range=wanted)
     assert (answer.status_code, answer.content) == (200, CONTENT) or answer.status_code == 416
+
+
+def test_a_blob_that_only_the_disk_has_is_pulled(place: Place, app: str) -> None:
+    data = os.urandom(3_000_000)
+    blob(place, app, data)
+    name = named(data).removeprefix("sha256:")
+    path = place.cloud.home / "content" / "sha256" / name[:2] / name
+    with path.open("rb") as file:  # which the kernel forgets: it was written to the disk
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    assert get(place, f"{app}/blobs/{named(data)}").content == data
+    answer = get(place, f"{app}/blobs/{named(data)}", Range="bytes=1000000-1999999")
+    assert answer.content == data[1_000_000:2_000_000]
