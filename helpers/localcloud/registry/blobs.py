@@ -146,10 +146,7 @@ async def _complete(exchange: Exchange, upload: Upload, digest: str) -> Response
                 ended = False  # the client asks how far it is, and goes on from there
                 upload.writer.rest()
                 return _accepted(upload, 416)
-            await exchange.threads.outside(_UPLOAD, upload.writer.commit, digest)
-            await exchange.threads.write(
-                exchange.catalog.link_blob, exchange.server, exchange.name, digest
-            )
+            await exchange.threads.outside(_UPLOAD, _store, exchange, upload, digest)
     except ClientDisconnect:
         ended = False
         upload.writer.rest()
@@ -162,6 +159,13 @@ async def _complete(exchange: Exchange, upload: Upload, digest: str) -> Response
         if ended:
             exchange.uploads.end(upload)
     return _created(exchange, digest)
+
+
+def _store(exchange: Exchange, upload: Upload, digest: str) -> None:
+    """Keep what was uploaded, and let the repository give it out."""
+    upload.writer.commit(digest)
+    with exchange.cloud.store.transaction():
+        exchange.catalog.link_blob(exchange.server, exchange.name, digest)
 
 
 async def _receive(exchange: Exchange, upload: Upload) -> None:
