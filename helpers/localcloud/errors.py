@@ -13,8 +13,8 @@ class CloudError(Exception):
 
     ``status`` is the HTTP status, ``code`` the service's own error code (``ResourceNotFound``,
     ``Forbidden``, ``MANIFEST_UNKNOWN``, …), ``message`` what was wrong, where, and what to do;
-    ``detail`` is what a registry says besides: a sentence, or names. ``target`` and ``details`` are
-    what ARM says besides: the resource that it is about, and the errors that led to it.
+    ``detail`` is what a registry says besides: a sentence, names, or what it lacks. ``target`` and
+    ``details`` are what ARM says besides: the resource that it is about, and the errors that led to it.
     Each service turns it into its own body: ARM's ``{"error": {…}}``, OCI's ``{"errors": […]}``.
     """
 
@@ -25,7 +25,7 @@ class CloudError(Exception):
         message: str,
         *,
         headers: Mapping[str, str] | None = None,
-        detail: str | Mapping[str, str] | None = None,
+        detail: str | Mapping[str, str] | Sequence[Mapping[str, str]] | None = None,
         target: str = "",
         details: Sequence[Mapping[str, Any]] = (),
     ) -> None:

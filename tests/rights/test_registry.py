@@ -124,6 +124,8 @@ def path(operation: str) -> str:
 class Registries(People):
     """A registry of each mode."""
 
+    repository = "rights/none"
+
     def __init__(self, cloud: LocalCloud) -> None:
         super().__init__(cloud)
         self.places = {"LegacyRegistryPermissions": self.place}
@@ -161,6 +163,17 @@ class Registries(People):
             auth=user,
         )
 
+    def lacking(self, operation: str) -> list[dict[str, str]] | None:
+        """What the detail of a refusal says, as recorded with the SDKs: none of a log-in."""
+        needed = OPERATIONS[operation]
+        if needed == LOG_IN:
+            return None
+        if needed == LIST:
+            return [{"Type": "registry", "Name": "catalog", "Action": "*"}]
+        actions = [PULL, PUSH] if needed == PUSH else [needed]
+        name = self.repository
+        return [{"Type": "repository", "Name": name, "Action": action} for action in actions]
+
     def allowed(
         self, place: Place, user: tuple[str, str] | None, entra: str = ""
     ) -> dict[str, bool]:
@@ -173,7 +186,10 @@ class Registries(People):
             assert answer.status_code not in (403, 500, 501), answer.text
             found[operation] = answer.status_code != 401
             if answer.status_code == 401 and operation.partition(" ")[0] != "HEAD":
-                assert answer.json()["errors"][0]["code"] == "UNAUTHORIZED", operation
+                [told] = answer.json()["errors"]
+                assert told["code"] == "UNAUTHORIZED", operation
+                assert told["message"].startswith("authentication required, visit https://aka.ms/")
+                assert told["detail"] == self.lacking(operation), operation
         return found
 
 

@@ -141,4 +141,14 @@ def _covers(access: list[dict[str, object]], kind: str, name: str, action: str) 
 
 
 def _refuse(registry: Registry, scope: str, error: str) -> CloudError:
-    return CloudError(401, "UNAUTHORIZED", UNAUTHORIZED, headers=challenge(registry, scope, error))
+    """401 as a registry words it: the challenge has the scope, the detail each action of it."""
+    kind, _, rest = scope.partition(":")
+    name, _, actions = rest.rpartition(":")
+    lacking = [{"Type": kind, "Name": name, "Action": one} for one in actions.split(",") if one]
+    return CloudError(
+        401,
+        "UNAUTHORIZED",
+        UNAUTHORIZED,
+        headers=challenge(registry, scope, error),
+        detail=lacking or None,
+    )

@@ -298,7 +298,8 @@ def _failures(operation: Operation, source: Reference) -> Iterator[None]:
         )
     except CloudError as error:
         code = error.code
-        message = f"{error.message} {error.detail}" if error.detail else error.message
+        told = f" {error.detail}" if isinstance(error.detail, str) else ""
+        message = f"{error.message}{told}"
     else:
         return
     status = 409 if code == "Conflict" else 400
