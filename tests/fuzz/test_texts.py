@@ -270,8 +270,8 @@ _FILTER = (
 @given(st.one_of(mixed(*_FILTER), repeated(*_FILTER)))
 def test_filters_of_runs(text: str) -> None:
     with understood(CloudError):
-        clauses = run_filter.parse(text)
-        run_filter.matches(clauses, {"TaskName": "a", "Status": "Failed", "CreateTime": "2024"})
+        run = {"TaskName": "a", "Status": "Failed", "CreateTime": "2024"}
+        run_filter.matches(run_filter.parse(text, list(run)), run)
 
 
 @given(

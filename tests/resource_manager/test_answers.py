@@ -210,3 +210,29 @@ def test_az_shows_settings_of_a_premium_registry(az: Az, place: Place) -> None:
     assert rules == {"ipRules": [], "virtualNetworkRules": None}
     shown = az.json("acr", "config", "soft-delete", "show", "--registry", place.registry)
     assert (shown["status"], shown["retentionDays"]) == ("disabled", 7)
+
+
+def test_every_resource_of_a_registry_tells_who_has_made_it(place: Place) -> None:
+    for path, properties in (
+        ("scopeMaps/asazure", {"actions": ["repositories/a/content/read"]}),
+        ("tasks/asazure2", {"platform": {"os": "linux"}, "step": STEP}),
+        (
+            "cacheRules/asazure",
+            {"sourceRepository": "mcr.microsoft.com/a", "targetRepository": "a"},
+        ),
+        ("webhooks/asazure", {"serviceUri": "http://127.0.0.1:9/", "actions": ["push"]}),
+    ):
+        body = {"properties": properties}
+        located = {"location": "eastus"} if path.startswith(("tasks", "webhooks")) else {}
+        made = place.send("PUT", f"{{r}}/{path}", {**located, **body})
+        assert made.status_code in (200, 201), made.text
+        assert set(made.json()["systemData"]) == SYSTEM_DATA
+        shown = place.send("GET", f"{{r}}/{path}").json()
+        assert shown["systemData"] == made.json()["systemData"]
+
+
+def test_a_filter_of_what_no_run_has_is_refused_where_there_is_none(place: Place) -> None:
+    query = "{r}/runs?$filter=Colour eq 'red'"
+    answer = place.send("GET", query)
+    assert_refused(answer, 400, "InvalidFilter", "The property 'Colour' of $filter is unknown")
+    assert place.send("GET", "{r}/runs?$filter=status eq 'Failed'").json() == {"value": []}

@@ -9,28 +9,12 @@ from typing import Any
 
 from .. import timestamps
 from ..principals import Principal
-from ..resource_types import (
-    REGISTRY_TYPE,
-    SCOPE_MAP_TYPE,
-    TASK_RUN_TYPE,
-    TASK_TYPE,
-    TOKEN_TYPE,
-    VAULT_TYPE,
-    WEBHOOK_TYPE,
-)
+from ..resource_types import REGISTRY_TYPE, VAULT_TYPE
 from ..store import Resource, Store
 
-# The types that Azure shows it of, as far as traffic has been recorded.
-_SHOWN = (
-    REGISTRY_TYPE,
-    SCOPE_MAP_TYPE,
-    TASK_RUN_TYPE,
-    TASK_TYPE,
-    TOKEN_TYPE,
-    VAULT_TYPE,
-    WEBHOOK_TYPE,
-)
-_TYPES = {one.lower() for one in _SHOWN}
+# The types that Azure shows it of, as far as traffic has been recorded: all of a registry's, and vaults.
+_PARTS = f"{REGISTRY_TYPE.lower()}/"
+_WHOLE = {REGISTRY_TYPE.lower(), VAULT_TYPE.lower()}
 
 
 def before(store: Store, resource_id: str) -> dict[str, Any]:
@@ -44,7 +28,10 @@ def stamp(
 ) -> Resource | None:
     """Record that ``principal`` has created or changed a resource; None where Azure does not show it."""
     found = store.get(resource_id)
-    if found is None or found.type.lower() not in _TYPES:
+    if found is None:
+        return None
+    lowered = found.type.lower()
+    if lowered not in _WHOLE and not lowered.startswith(_PARTS):
         return None
     kind = "ManagedIdentity" if principal.resource_id else "Application"
     now = timestamps.ticks().replace("Z", "+00:00")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import CloudError
@@ -18,16 +18,8 @@ class Clause:
     value: str
 
     def matches(self, fields: Mapping[str, str]) -> bool:
-        """Whether a run with these fields matches. Raises 400 for a field that there is not."""
+        """Whether a run with these fields matches."""
         by_name = {name.lower(): value for name, value in fields.items()}
-        if self.name.lower() not in by_name:
-            *others, last = fields
-            raise CloudError(
-                400,
-                "InvalidFilter",
-                f"The property '{self.name}' of $filter is unknown. Known are {', '.join(others)} "
-                f"and {last}.",
-            )
         value, wanted = by_name[self.name.lower()].lower(), self.value.lower()
         if self.operator == "contains":
             return wanted in value
@@ -44,12 +36,15 @@ class Clause:
 
 
 def matches(clauses: Iterable[Clause], fields: Mapping[str, str]) -> bool:
-    """Whether a run with these fields matches every clause. Raises 400; see :class:`Clause`."""
+    """Whether a run with these fields matches every clause."""
     return all(clause.matches(fields) for clause in clauses)
 
 
-def parse(text: str) -> list[Clause]:
-    """The clauses of a filter, none of an empty one. Raises 400 for what is not understood."""
+def parse(text: str, fields: Sequence[str]) -> list[Clause]:
+    """The clauses of a filter, none of an empty one.
+
+    Raises 400 for what is not understood, and for a field that is none of ``fields``.
+    """
     try:
         found = parse_filter(text)
         for one in found:
@@ -63,4 +58,13 @@ def parse(text: str) -> list[Clause]:
             f"The $filter '{shown}' is not understood at '{error.part}': {error}. An example: "
             "TaskName eq 'build' and Status eq 'Failed'.",
         ) from None
+    for one in found:
+        if one.name.lower() not in (field.lower() for field in fields):
+            *others, last = fields
+            raise CloudError(
+                400,
+                "InvalidFilter",
+                f"The property '{one.name}' of $filter is unknown. Known are {', '.join(others)} "
+                f"and {last}.",
+            )
     return [Clause(one.name, one.operator, one.value) for one in found]

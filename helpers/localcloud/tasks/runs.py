@@ -23,6 +23,11 @@ from .completion import complete
 from .snapshot import snapshot
 
 _PAGE = 100  # rows that are read at a time
+# What a $filter may ask of a run (REST reference, "Runs - List").
+FILTERED = (
+    *("TaskName", "RunId", "Status", "RunType", "CreateTime", "FinishTime", "IsArchiveEnabled"),
+    *("AgentPoolName", "OutputImageManifests"),
+)
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -185,7 +190,7 @@ class Runs:
 
         Raises 400 for a filter that is not understood.
         """
-        clauses = run_filter.parse(filter or "")
+        clauses = run_filter.parse(filter or "", FILTERED)
         found: list[Run] = []
         while top is None or len(found) < top:  # in pages: the first ones are quick to have
             rows = self._store.query(
@@ -319,7 +324,7 @@ def _last_number(connection: sqlite3.Connection, registry_id: str) -> int:
 
 
 def _fields(run: Run) -> dict[str, str]:
-    """What a ``$filter`` may ask of a run."""
+    """What a ``$filter`` may ask of a run: :data:`FILTERED`."""
     images = run.properties.get("outputImages") or []
     return {
         "TaskName": run.task,
