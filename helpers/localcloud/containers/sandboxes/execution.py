@@ -71,6 +71,7 @@ def open_terminal(
         handle.kill()
         words = text.decode(errors="replace").strip().removeprefix("bwrap: ")
         raise SandboxError(words or "the container has ended")
+    os.set_inheritable(received[0], False)
     return Terminal(handle, received[0], argv[0], execution.folder)
 
 
