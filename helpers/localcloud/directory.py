@@ -81,8 +81,8 @@ class Directory:
         """The application of an object id, or of an application id."""
         column, value = ("object_id", object_id) if object_id else ("app_id", app_id)
         rows = self._store.query(
-            f"SELECT * FROM applications WHERE {column}=? COLLATE NOCASE",  # noqa: S608
-            (value,),
+            f"SELECT * FROM applications WHERE {column}=?",  # noqa: S608
+            (value.lower(),),
         )
         return next(iter(_applications(rows)), None)
 

@@ -369,6 +369,9 @@ def test_a_wrong_request_is_refused(
         ({"$filter": "displayName eq 'known'"}, 200),
         ({"$filter": "DISPLAYNAME eq 'KNOWN' and startswith(displayName,'kno')"}, 200),
         ({"$filter": "identifierUris/any(s:s eq 'api://x')"}, 200),
+        ({"$filter": f"id eq 'ID' and appId eq '{NOBODY}'"}, 200),
+        ({"$filter": "id eq 'ID' and displayName eq 'KNOWN'"}, 200),
+        ({"$filter": "id eq 'ID' and displayName eq 'other'"}, 200),
         ({"$filter": "startswith(appId,'a')"}, 501),
         ({"$filter": "displayName ne 'known'"}, 501),
         ({"$filter": "displayName eq known"}, 501),
@@ -384,11 +387,13 @@ def test_a_wrong_request_is_refused(
 def test_a_listing_is_filtered_or_says_that_it_cannot(
     local_cloud: LocalCloud, known: str, query: dict[str, str], status: int
 ) -> None:
+    query = {name: value.replace("ID'", f"{known}'") for name, value in query.items()}
     answer = graph(local_cloud, "GET", "applications", **query)
     assert answer.status_code == status, answer.text
     if status == 200:
         names = [one["displayName"] for one in answer.json()["value"]]
-        assert names == ([] if "identifierUris" in str(query) else names[:1])
+        none = any(one in str(query) for one in ("identifierUris", NOBODY, "'other'"))
+        assert names == ([] if none else ["known"] if "$filter" in query else names[:1])
 
 
 def test_a_listing_comes_in_pages(az: Az, local_cloud: LocalCloud) -> None:

@@ -16,7 +16,7 @@ from ..directory import Application, ClientSecret
 from ..errors import CloudError
 from ..shapes import Shape
 from ..threads import Threads
-from .graph_call import CONTEXT, Call, Operation, bad_request, listing, not_found, route
+from .graph_call import CONTEXT, Call, Operation, bad_request, listing, not_found, route, wanted_id
 
 _NOTES = ("description", "notes", "serviceManagementReference")
 _AUDIENCES = ("AzureADMyOrg", "AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount")
@@ -97,10 +97,19 @@ def list_applications(call: Call) -> tuple[int, Any]:
             },
             functools.partial(render, call.cloud, one),
         )
-        for one in call.cloud.directory.applications()
+        for one in _candidates(call)
     ]
     known = {"appid": "eq", "id": "eq", "displayname": "startswith", "identifieruris/any": "eq"}
     return 200, listing(call, "applications", items, known)
+
+
+def _candidates(call: Call) -> list[Application]:
+    """Those that may fit the filter: the only one of an id, else all."""
+    app_id, object_id = wanted_id(call, "appid"), wanted_id(call, "id")
+    if not app_id and not object_id:
+        return call.cloud.directory.applications()
+    found = call.cloud.directory.application(app_id=app_id, object_id=object_id)
+    return [found] if found is not None else []
 
 
 def create(call: Call) -> tuple[int, Any]:

@@ -159,6 +159,19 @@ def _start(found: Sequence[_Item], token: str | None) -> int:
     raise bad_request("The $skiptoken is invalid: it is no token of a page of this listing.")
 
 
+def wanted_id(call: Call, *names: str) -> str:
+    """The id that a ``$filter`` compares one of ``names`` (in lower case) with; "" without one.
+
+    What an index finds need not be looked for among all; :func:`listing` looks at the rest.
+    """
+    try:
+        found = parse_filter(call.query.get("$filter", ""))
+    except FilterError:
+        return ""
+    every = (one.value for one in found if one.operator == "eq" and one.name.lower() in names)
+    return next(every, "")
+
+
 def _conditions(text: str, kind: str, known: Mapping[str, str]) -> list[tuple[str, str, str]]:
     try:
         found = parse_filter(text)

@@ -16,7 +16,7 @@ from ..principals import Principal
 from ..shapes import Shape
 from ..threads import Threads
 from .applications import new_secret, remove_secret, secrets_of
-from .graph_call import CONTEXT, Call, Operation, bad_request, listing, not_found, route
+from .graph_call import CONTEXT, Call, Operation, bad_request, listing, not_found, route, wanted_id
 
 _BODY: dict[str, Shape] = {"appId": str, "accountEnabled": bool}
 _TYPE = "#microsoft.graph.servicePrincipal"
@@ -50,7 +50,7 @@ def list_service_principals(call: Call) -> tuple[int, Any]:
             },
             functools.partial(render, call.cloud, one),
         )
-        for one in call.cloud.principals.all()
+        for one in _candidates(call)
     ]
     known = {
         "appid": "eq",
@@ -59,6 +59,17 @@ def list_service_principals(call: Call) -> tuple[int, Any]:
         "serviceprincipalnames/any": "eq",
     }
     return 200, listing(call, "servicePrincipals", items, known)
+
+
+def _candidates(call: Call) -> list[Principal]:
+    """Those that may fit the filter: the only one of an id, else all."""
+    principals = call.cloud.principals
+    app_id = wanted_id(call, "appid", "serviceprincipalnames/any")
+    object_id = wanted_id(call, "id")
+    if not app_id and not object_id:
+        return principals.all()
+    found = principals.find(app_id=app_id or None, object_id=object_id or None)
+    return [found] if found is not None else []
 
 
 def create(call: Call) -> tuple[int, Any]:
