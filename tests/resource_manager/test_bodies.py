@@ -23,6 +23,7 @@ from tests.conftest import LocalCloud
 from .refusing import Place
 
 UNKNOWN = "fromAVersionToCome"
+SUBSCRIPTION = "/subscriptions/{subscription}"
 ROUTES = [one for one in all_operations().routes if one.method in ("PUT", "PATCH", "POST")]
 TYPED = [one for one in ROUTES if one.model is not None]
 # Actions that say everything by their path, and what reads a document of its own.
@@ -106,10 +107,16 @@ def _name(route: Any) -> str:
 
 
 def test_every_operation_with_a_body_has_a_model() -> None:
-    without = {_name(one) for one in ROUTES if one.model is None and one.method != "POST"}
-    assert without <= {"PUT Microsoft.Resources/deployments/{name}"}
-    actions = {one.template.rpartition("/")[2] for one in ROUTES if one.model is None}
-    assert actions - {"{name}"} <= BARE
+    without = {one.template for one in ROUTES if one.model is None and one.method != "POST"}
+    # A template is read by its own rules; a name of tags and a value of one are said by their paths.
+    assert {
+        one.rpartition("/providers/")[2].removeprefix(f"{SUBSCRIPTION}/") for one in without
+    } <= {
+        *("Microsoft.Resources/deployments/{name}", "tagNames/{tag}"),
+        "tagNames/{tag}/tagValues/{value}",
+    }
+    actions = [one for one in ROUTES if one.model is None and one.method == "POST"]
+    assert {one.template.rpartition("/")[2] for one in actions} <= BARE
 
 
 @pytest.mark.parametrize("route", TYPED, ids=_name)

@@ -6,7 +6,7 @@ import functools
 import re
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
 
@@ -50,7 +50,7 @@ class Lacking:
     """The type of a property that Azure has and the local cloud does not: 501, unless it is null."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Unused:
     """Of a setting that the local cloud lacks: the ``value`` that means that it is not used.
 
@@ -170,18 +170,19 @@ def _read_only(model: type[Model]) -> frozenset[str]:
     return frozenset(one.lower() for one in every)
 
 
-def _parts(hint: Any) -> Iterator[Any]:
-    """The hint, or the members of a union."""
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        yield from typing.get_args(hint)
-    else:
-        yield hint
+@functools.cache
+def _parts(hint: Any) -> tuple[tuple[Any, Any, tuple[Any, ...]], ...]:
+    """The hint, or the members of a union: each with its origin and arguments."""
+    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    members = typing.get_args(hint) if union else (hint,)
+    return tuple((one, typing.get_origin(one), typing.get_args(one)) for one in members)
 
 
 def _named(hint: Any, value: Any, path: str, operation: str) -> Any:
     """The value with the names of its model; without what nobody sets."""
-    for part in _parts(hint):
-        origin, arguments = typing.get_origin(part), typing.get_args(part)
+    if not isinstance(value, list | Mapping):
+        return value
+    for part, origin, arguments in _parts(hint):
         if origin is Annotated:
             return _named(arguments[0], value, path, operation)
         if isinstance(value, list) and origin is list:
@@ -231,12 +232,13 @@ def _refuse_unknown(
 
 def _ruled(hint: Any, value: Any, path: str, operation: str) -> Any:
     """The value as the rules of its type spell it, at every level. Raises what they refuse."""
-    for part in _parts(hint):
-        origin, arguments = typing.get_origin(part), typing.get_args(part)
+    if value is None or value is msgspec.UNSET:
+        return value
+    for part, origin, arguments in _parts(hint):
         if origin is Annotated:
             inner = _ruled(arguments[0], value, path, operation)
             for rule in part.__metadata__:
-                inner = inner if inner is None else _by(rule, inner, path, operation)
+                inner = _by(rule, inner, path, operation)
             return inner
         if isinstance(value, list) and origin is list:
             return [
