@@ -14,6 +14,7 @@ from helpers.localcloud import daemon
 from tests.conftest import LocalCloud, start
 from tests.deployments.planning import REGISTRIES, registry, template
 from tests.resource_manager.deploying import DEPLOYMENTS, Target, target, unique
+from tests.resource_manager.test_deployments import nested
 from tests.resource_manager.test_requests import send
 from tests.resource_manager.test_resource_manager import make_group
 
@@ -93,6 +94,59 @@ def test_instances_are_made_at_once(target: Target) -> None:
     order = [one["properties"].get("targetResource", {}).get("resourceName") for one in operations]
     assert set(order[:3]) == set(names)
     assert order[3:] == [last["name"], None]
+
+
+def test_what_if_of_instances(target: Target) -> None:
+    """They are not started for it: what a template says of them is laid over what there is."""
+    name = unique("i")
+    one = instance(name)
+    told = target.ask("whatIf", template(one)).json()["properties"]["changes"]
+    assert [(change["changeType"], "before" in change) for change in told] == [("Create", False)]
+    assert target.names() == set()
+    assert target.deploy(template(one))["provisioningState"] == "Succeeded"
+    told = target.ask("whatIf", template(one)).json()["properties"]["changes"]
+    assert [change["changeType"] for change in told] == ["NoChange"]
+    changed = instance(name, tags={"a": "b"})
+    changed["properties"]["containers"][0]["properties"]["command"] = ["/bin/sh", "-c", "true", "x"]
+    symbolic = template(languageVersion="2.0", resources={"mine": changed})
+    [change] = target.ask("whatIf", symbolic).json()["properties"]["changes"]
+    assert (change["changeType"], change["symbolicName"]) == ("Modify", "mine")
+    delta = {one["path"]: one for one in change["delta"]}
+    assert (delta["tags"]["propertyChangeType"], delta["tags"]["after"]) == ("Create", {"a": "b"})
+    [command] = delta["properties.containers"]["children"]
+    assert (command["path"], command["propertyChangeType"]) == ("0.properties.command", "Array")
+    assert [(one["path"], one["propertyChangeType"]) for one in command["children"]] == [
+        ("2", "Modify"),
+        ("3", "Create"),
+    ]
+    assert target.names() == {name}
+
+
+def test_deployments_within_wait_together(target: Target) -> None:
+    """Two, each with an instance, go on at once; the one around is canceled with both."""
+    names = [unique("i") for _ in range(2)]
+    inside = [nested(f"in{number}", template(instance(name))) for number, name in enumerate(names)]
+    done = target.deploy(template(*inside))
+    assert done["provisioningState"] == "Succeeded", done
+    assert set(names) == target.names()
+    document, rest = slow(3)
+    assert target.begin(template(nested("slowly", document)), "around").status_code == 201
+    for _ in range(400):
+        if len(target.names()) > 2:
+            break
+        time.sleep(0.02)
+    assert target.send("POST", f"{DEPLOYMENTS}/around/cancel").status_code == 204
+    assert target.ended("slowly")["provisioningState"] == "Canceled"
+    assert rest[-1] not in target.names()
+
+
+def test_a_failed_instance_fails_its_deployment(target: Target) -> None:
+    """With the reason that the group itself tells."""
+    wrong = instance(unique("i"))
+    wrong["properties"]["containers"][0]["properties"]["image"] = "nowhere.azurecr.io/none:1"
+    done = target.deploy(template(wrong))
+    assert done["provisioningState"] == "Failed"
+    assert [one["code"] for one in done["error"]["details"]] == ["InaccessibleImage"]
 
 
 def test_a_group_goes_with_its_deployment(target: Target, local_cloud: LocalCloud) -> None:
