@@ -83,7 +83,7 @@ def _deploy(http: requests.Session, group: str, turn: int) -> float:
     begun = http.put(url, json=body, timeout=60)
     begun.raise_for_status()
     place = begun.headers["Azure-AsyncOperation"]
-    while (told := http.get(place, timeout=60).json())["status"] == "InProgress":
+    while (told := http.get(place, timeout=60).json())["status"] in ("Running", "InProgress"):
         time.sleep(0.02)
     ended = time.monotonic()
     if told["status"] != "Succeeded":

@@ -230,9 +230,9 @@ def test_a_subscription_has_deployments(local_cloud: LocalCloud, target: Target)
     operation = begun.headers["Azure-AsyncOperation"].partition(local_cloud.subscription)[2]
     for _ in range(200):
         told = send(local_cloud, "GET", operation.partition("?")[0].strip("/"), None).json()
-        if told["status"] != "InProgress":
+        if told["status"] != "Running":
             break
-    assert told["status"] == "Succeeded", told
+    assert told == {"status": "Succeeded"}
     done = send(local_cloud, "GET", path, None).json()
     assert done["location"] == "eastus"
     assert done["properties"]["outputs"]["place"]["value"] == "westus"
@@ -571,5 +571,12 @@ def test_az_deploys_a_template(az: Az, target: Target, tmp_path: Any) -> None:
         "deployment", "operation", "group", "list", "-g", target.group, "-n", "mine"
     )
     assert len(operations) == 2
+    lost = template(task("nowhere/build"))
+    file.write_text(json.dumps(lost))
+    failed = az.refused("deployment", "group", "create", "-g", target.group, "-f", str(file))
+    told = json.loads(failed.partition("ERROR: ")[2])
+    assert (told["status"], told["error"]["code"]) == ("Failed", "DeploymentFailed")
+    assert set(told) == {"status", "error"}
+    file.write_text(json.dumps(document))
     refused = az.refused("deployment", "group", "create", *common[:-1], "name=a-b")
     assert re.search(r"InvalidTemplateDeployment.*InvalidResourceName", refused, re.DOTALL), refused

@@ -64,7 +64,7 @@ def going(target: Target, name: str = "first") -> None:
 
 def test_a_deployment_is_canceled(target: Target) -> None:
     """What was made stays, nothing further is begun; the name can be used again."""
-    document, names = slow(4)
+    document, names = slow(12)
     assert target.begin(document).status_code == 201
     going(target)
     active = target.begin(document)
@@ -129,7 +129,7 @@ def test_deployments_within_wait_together(target: Target) -> None:
     done = target.deploy(template(*inside))
     assert done["provisioningState"] == "Succeeded", done
     assert set(names) == target.names()
-    document, rest = slow(3)
+    document, rest = slow(12)
     assert target.begin(template(nested("slowly", document)), "around").status_code == 201
     for _ in range(400):
         if len(target.names()) > 2:

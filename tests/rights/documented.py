@@ -249,6 +249,7 @@ OPERATIONS: dict[str, str] = {
             *(("PUT", "/*", "write"), ("DELETE", "/*", "delete")),
             *(("POST", f"/*/{one}", f"{one}/action") for one in _DEPLOYMENT_ACTIONS),
             *(("GET", f"/*/operations{name}", "operations/read") for name in ("", "/*")),
+            ("GET", "/*/operationStatuses/*", "operationStatuses/read"),
         )
     },
     "GET G/deployments/*/operations": "Microsoft.Resources/deployments/operations/read",

@@ -165,6 +165,9 @@ class Execution:
         self.ended = True
         shown: dict[str, Any] | None = None
         if not self.goes_on():
+            for one in self.going.values():
+                if one.inner is not None:
+                    one.inner.advance()  # which ends there, too
             records.ended(self.caller.cloud, self.record, "Canceled", resources=self.made)
             return
         details = [error.body() for error in self.failed.values()]

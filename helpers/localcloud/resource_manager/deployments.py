@@ -19,7 +19,7 @@ from . import deployment_records as records
 from .deployment_execution import Execution
 from .deployment_inputs import Caller, check_properties, invalid_template, place_of
 from .locations import location_of
-from .operations import accepted, carries_out
+from .operations import RETRY, address, carries_out, operation_of
 from .routing import Call, Reply, Router, invalid
 
 router = Router()
@@ -162,9 +162,9 @@ def create_or_update(call: Call) -> Reply:
             _KIND, record.id, {"principal": call.principal.object_id}
         )
         records.begun(call.cloud, record, {**private, "operation": operation.id})
-    reply = Reply(200 if existing else 201, record.body)
-    told = accepted(call, operation, reply, reply)
-    return Reply(told.status, told.body, told.headers)
+    place = address(f"{record.id}/operationStatuses/{operation.id}")
+    headers = {"Azure-AsyncOperation": place, **RETRY}
+    return Reply(200 if existing else 201, record.body, headers)
 
 
 def _check_replaced(existing: Resource, more: dict[str, Any]) -> None:
@@ -263,6 +263,16 @@ def what_if(call: Call) -> Reply:
     record = records.described(call.resource_id, found, mode, more)
     bodies = form == "fullresourcepayloads"
     return Reply(200, deployment_changes.preview(_caller(call), record, found, mode, bodies=bodies))
+
+
+@_both("GET", "/{name}/operationStatuses/{operation}", "operationStatuses/read")
+def status(call: Call) -> Reply:
+    """How a deployment goes on, at the address that is told when it begins."""
+    found = operation_of(call)
+    if found.status == IN_PROGRESS:
+        return Reply(200, {"status": "Running"}, RETRY)
+    error = {"error": found.error.body()} if found.error is not None else {}
+    return Reply(200, {"status": found.status, **error})
 
 
 def _find(call: Call) -> Resource:
