@@ -8,6 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import trustme
+
 from helpers.localcloud import daemon
 from tests.conftest import start
 
@@ -70,6 +72,7 @@ def ask_az() -> None:
         for name, resource in (("template", _REGISTRY), ("group", _GROUP)):
             text = json.dumps({**_TEMPLATE, "resources": [resource]})
             (work / f"{name}.json").write_text(text)
+        (work / "key.pem").write_bytes(trustme.CA().private_key_pem.bytes())
         cloud = start(work / "home")
         try:
             with commands.az_process(cloud, work) as az:
