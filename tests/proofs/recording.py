@@ -135,9 +135,11 @@ class Comparison:
         """After the whole suite: store what it has shown; it is red when something was lost."""
         if self._own is not None:
             self._merge(self._own.proofs)
+        if not self._whole or self._selected:
+            return
         SEEN.parent.mkdir(exist_ok=True)
         SEEN.write_text(json.dumps(dump(self.seen), indent=1))
-        if not self._whole or self._selected or exitstatus:
+        if exitstatus:
             return
         self._lost = lost(load(json.loads(PROVEN.read_text())["operations"]), self.seen)
         if self._lost:

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -76,8 +77,8 @@ def buildah(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture(scope="module")
-def podman(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    folder = tmp_path_factory.mktemp("podman")
+def podman(place: Place) -> Iterator[Client]:
+    folder = Path(tempfile.mkdtemp(prefix="podman"))  # podman takes a runroot of 50 characters
     podman = client_of(place, folder, "podman", *storage(folder), "--events-backend", "none")
     yield podman
     podman("system", "migrate")  # ends what it keeps running for an ordinary user

@@ -122,7 +122,7 @@ def test_a_registry_is_logged_in_to_by_token(tools: Tools, registry: Registry, a
         (
             [*CREATE, *LINUX, "--dns-name-label", "site"],
             1,
-            "The local cloud does not implement DNS name labels",
+            "The DNS name label 'site' in container group",
         ),
         (
             ["container", "create", "-g", "GROUP", "-n", "never", "--image", f"{BASE}-never"],

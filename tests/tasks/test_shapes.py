@@ -15,25 +15,31 @@ TIMER = {"name": "t1", "schedule": "0 0 * * *"}
 
 
 WRONG = [
-    ({"timeout": "long"}, "'properties.timeout' must be a whole number"),
-    ({"timeout": True}, "'properties.timeout' must be a whole number"),
+    ({"timeout": "long"}, "'properties.timeout' must be an integer"),
+    ({"timeout": True}, "'properties.timeout' must be an integer"),
     ({"platform": "Linux"}, "'properties.platform' must be an object"),
     ({"step": "build"}, "'properties.step' must be an object"),
     ({"step": {**STEP, "values": "A=1"}}, "'properties.step.values' must be a list"),
     ({"step": {**STEP, "values": [1]}}, r"'properties.step.values[0]' must be an object"),
-    ({"step": {**STEP, "values": [None]}}, r"'properties.step.values[0]' must be given"),
+    ({"step": {**STEP, "values": [None]}}, r"'properties.step.values[0]' must be an object"),
     (
         {"step": {**STEP, "values": [{"name": "A", "value": {"b": 1}}]}},
-        "'properties.step.values[0].value' must be a text",
+        "'properties.step.values[0].value' must be a string",
     ),
     ({"trigger": "t1"}, "'properties.trigger' must be an object"),
     ({"trigger": {"timerTriggers": "t1"}}, "'properties.trigger.timerTriggers' must be a list"),
     ({"trigger": {"timerTriggers": [{"schedule": "0 0 * * *"}]}}, "needs a name"),
     ({"trigger": {"timerTriggers": [TIMER, TIMER]}}, "have the same name"),
-    ({"trigger": {"timerTriggers": [{**TIMER, "status": "On"}]}}, "is Enabled or Disabled"),
-    ({"trigger": {"baseImageTrigger": {"name": "b", "status": "x"}}}, "is Enabled or Disabled"),
+    (
+        {"trigger": {"timerTriggers": [{**TIMER, "status": "On"}]}},
+        "must be one of Enabled, Disabled",
+    ),
+    (
+        {"trigger": {"baseImageTrigger": {"name": "b", "status": "x"}}},
+        "must be one of Enabled, Disabled",
+    ),
     ({"credentials": {"customRegistries": ["a"]}}, "customRegistries' must be an object"),
-    ({"credentials": {"sourceRegistry": {"loginMode": "x"}}}, "is None or Default"),
+    ({"credentials": {"sourceRegistry": {"loginMode": "x"}}}, "must be one of Default, None"),
 ]
 
 
