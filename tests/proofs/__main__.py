@@ -72,7 +72,9 @@ def ask_az() -> None:
         for name, resource in (("template", _REGISTRY), ("group", _GROUP)):
             text = json.dumps({**_TEMPLATE, "resources": [resource]})
             (work / f"{name}.json").write_text(text)
-        (work / "key.pem").write_bytes(trustme.CA().private_key_pem.bytes())
+        authority = trustme.CA()
+        (work / "key.pem").write_bytes(authority.private_key_pem.bytes())
+        (work / "certificate.pem").write_bytes(authority.cert_pem.bytes())
         cloud = start(work / "home")
         try:
             with commands.az_process(cloud, work) as az:

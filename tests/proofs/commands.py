@@ -28,7 +28,12 @@ SCENARIO = Path(__file__).with_name("commands.txt")
 RESULTS = Path(__file__).with_name("commands.json")
 _EXPECTING, _REFUSED = " => ", "!"
 _NAMED = re.compile(r"(?P<name>\w+) = (?P<command>.*)")
-_LACKING = ("ocal cloud does not implement", "by the local cloud", "The local cloud has ")
+_LACKING = (
+    "ocal cloud does not implement",
+    "by the local cloud",
+    "The local cloud has ",
+    "The local cloud issues tokens for",
+)
 _SHOWN = 300  # characters of what a command has said
 
 
