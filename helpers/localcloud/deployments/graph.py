@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from ..errors import CloudError
@@ -51,30 +52,14 @@ class Graph:
         return found
 
     def _check_circles(self) -> None:
-        waiting = {place: len(needed) for place, needed in enumerate(self.needs)}
-        after: dict[int, list[int]] = defaultdict(list)
-        for place, needed in enumerate(self.needs):
-            for one in needed:
-                after[one].append(place)
-        free = [place for place, count in waiting.items() if not count]
-        while free:
-            place = free.pop()
-            del waiting[place]
-            for one in after[place]:
-                waiting[one] -= 1
-                if not waiting[one]:
-                    free.append(one)
-        if waiting:
-            # What only waits for the circle is not in it.
-            place = next(iter(waiting))
-            seen: list[int] = []
-            while place not in seen:
-                seen.append(place)
-                place = next(one for one in sorted(self.needs[place]) if one in waiting)
+        try:
+            TopologicalSorter(dict(enumerate(self.needs))).prepare()
+        except CycleError as error:
+            place = min(error.args[1])
             raise validation(
                 f"Circular dependency detected on resource: '{self.declared[place].id}'. Please see "
                 "https://aka.ms/arm-syntax-resources for usage details"
-            )
+            ) from None
 
 
 def _words(one: Declared) -> Iterator[str]:

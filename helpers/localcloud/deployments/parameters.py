@@ -121,10 +121,7 @@ def _default(
         return values[name.lower()]
     key = key_of(declared, name)
     if key is None:
-        raise ExpressionError(
-            f"The template parameter '{name}' is not found. Please see "
-            "https://aka.ms/arm-syntax-parameters for usage details"
-        )
+        raise not_found(name)
     definition = declared[key]
     if "defaultValue" not in definition:
         if definition.get("nullable"):
@@ -138,6 +135,14 @@ def _default(
         raise validation(f"The template parameter '{key}' is not valid: {error}") from None
     values[name.lower()] = value
     return value
+
+
+def not_found(name: str) -> ExpressionError:
+    """The error of an expression that asks for a parameter that there is not."""
+    return ExpressionError(
+        f"The template parameter '{name}' is not found. Please see "
+        "https://aka.ms/arm-syntax-parameters for usage details"
+    )
 
 
 def check(

@@ -50,23 +50,18 @@ def plan(document: Any, given: Any, place: Place, budget: Budget | None = None) 
         for _, resource in found.resources:
             name = resource["name"][:200]
             check_expressions(found, _own(resource), f"The template resource '{name}' is not valid")
-        scope = _scope(found, place, budget or Budget())
-        values = parameters.read(found.parameters, found.definitions, given, scope)
-        lowered = {name.lower(): values.get(name.lower()) for name in found.parameters}
+        values: dict[str, Any] = {}
 
         def parameter(name: str) -> Any:
-            if name.lower() not in lowered:
-                raise ExpressionError(
-                    f"The template parameter '{name}' is not found. Please see "
-                    "https://aka.ms/arm-syntax-parameters for usage details"
-                )
-            return lowered[name.lower()]
+            if name.lower() not in values:
+                raise parameters.not_found(name)
+            return values[name.lower()]
 
-        holder: list[Scope] = []
-        variables = Variables(found, lambda: holder[0])
-        holder.append(replace(scope, parameter=parameter, variable=variables))
+        scope = Scope(place, parameter, _no_variable, budget or Budget(), found.functions)
+        values |= parameters.read(found.parameters, found.definitions, given, scope)
+        variables = Variables(found, scope)
         _evaluate_variables(found, variables)
-        made = planned(found, values, holder[0], place.id)
+        made = planned(found, values, variables.scope, place.id)
         for name, wrapped in (given or {}).items():
             if parameters.reference_of(wrapped) is not None:
                 made.references[name.lower()] = wrapped["reference"]
@@ -169,17 +164,12 @@ def _evaluate_variables(found: Template, variables: Variables) -> None:
             raise validation(f"The template variable '{name}' is not valid: {error}") from None
 
 
-def _scope(found: Template, place: Place, budget: Budget) -> Scope:
-    def variable(name: str) -> Any:
-        raise ExpressionError(
-            f"The template function 'variables' ('{name}') is not expected at this location. Please "
-            "see https://aka.ms/arm-functions for usage details"
-        )
-
-    def parameter(name: str) -> Any:
-        raise ExpressionError(f"The template parameter '{name}' is not found")
-
-    return Scope(place, parameter, variable, budget, found.functions)
+def _no_variable(name: str) -> Any:
+    """What defaults of parameters get, which have no variables."""
+    raise ExpressionError(
+        f"The template function 'variables' ('{name}') is not expected at this location. Please "
+        "see https://aka.ms/arm-functions for usage details"
+    )
 
 
 class _bounded:  # noqa: N801 - it reads as a statement

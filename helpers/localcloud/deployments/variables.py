@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from .errors import ExpressionError
@@ -11,16 +12,14 @@ from .scope import Scope
 from .syntax import Literal, calls, parse
 from .template import Template, expressions, names_of_variables
 
-_COPY = ("name", "count", "input")
-
 
 class Variables:
-    """What ``variables()`` answers; ``scope`` is where their expressions are evaluated."""
+    """What ``variables()`` answers; ``scope`` is the one that has them, where they are evaluated."""
 
-    def __init__(self, template: Template, scope: Callable[[], Scope]) -> None:
+    def __init__(self, template: Template, scope: Scope) -> None:
         self._copied = {one["name"].lower() for one in template.variables.get("copy") or []}
         self._written = {name.lower(): one for name, one in names_of_variables(template).items()}
-        self._scope = scope
+        self.scope = replace(scope, variable=self)
         self._values: dict[str, Any] = {}
 
     def __call__(self, name: str) -> Any:
@@ -37,31 +36,23 @@ class Variables:
         return self._values[wanted]
 
     def _evaluated(self, name: str) -> Any:
-        written, scope = self._written[name], self._scope()
-        return repeated(written, scope) if name in self._copied else resolve(written, scope)
+        made = repeated if name in self._copied else resolve
+        return made(self._written[name], self.scope)
 
     def _needed(self, wanted: str) -> list[str]:
         """The variables that must be evaluated first, and ``wanted``: without recursion."""
-        order: list[str] = []
-        begun: set[str] = set()
-        pending = [(wanted, False)]
+        needs: dict[str, set[str]] = {}
+        pending = {wanted}
         while pending:
-            name, known = pending.pop()
-            if known:
-                order.append(name)
-                begun.discard(name)
-                continue
-            if name in self._values or name in order:
-                continue
-            if name in begun:
-                raise ExpressionError(f"Circular dependency detected on variable: '{name}'")
-            begun.add(name)
-            pending.append((name, True))
-            for one in self._names(self._written[name]):
-                if one in begun:
-                    raise ExpressionError(f"Circular dependency detected on variable: '{one}'")
-                pending.append((one, False))
-        return order
+            name = pending.pop()
+            needs[name] = self._names(self._written[name]) - self._values.keys()
+            pending |= needs[name] - needs.keys()
+        try:
+            return list(TopologicalSorter(needs).static_order())
+        except CycleError as error:
+            raise ExpressionError(
+                f"Circular dependency detected on variable: '{min(error.args[1])}'"
+            ) from None
 
     def _names(self, value: Any) -> set[str]:
         found = set()
