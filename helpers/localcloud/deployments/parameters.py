@@ -13,7 +13,7 @@ from .scope import Scope
 from .template import validation
 from .values import key_of, same, text_of, type_name
 
-_KINDS = {
+TYPES = {  # of the types of definitions, in lower case, those of their values
     **{"string": "String", "securestring": "String", "int": "Integer", "bool": "Boolean"},
     **{"object": "Object", "secureobject": "Object", "array": "Array"},
 }
@@ -26,7 +26,7 @@ _DEEPEST = 20  # definitions that name one another
 def kind_of(definition: Mapping[str, Any]) -> str:
     """The type of a definition, in lower case. Raises :class:`TemplateError` for none that there is."""
     kind = str(definition.get("type", "")).lower()
-    if kind not in _KINDS:
+    if kind not in TYPES:
         raise validation(
             f"The type '{str(definition.get('type'))[:100]}' of a parameter or output is "
             "not valid. Please see https://aka.ms/arm-syntax-parameters for usage details"
@@ -150,9 +150,9 @@ def check(
 ) -> None:
     """Raise :class:`TemplateError` unless ``value`` is what the definition allows."""
     kind = kind_of(definition)
-    if type_name(value) != _KINDS[kind]:
+    if type_name(value) != TYPES[kind]:
         raise validation(
-            f"Template parameter JToken type is not valid. Expected '{_KINDS[kind]}'. Actual "
+            f"Template parameter JToken type is not valid. Expected '{TYPES[kind]}'. Actual "
             f"'{type_name(value)}'. {_DETAILS}"
         )
     shown = "" if kind in SECURE else f" '{text_of(value)[:200]}'"
@@ -226,7 +226,7 @@ def shown(
     described: dict[str, Any] = {}
     for name, definition in declared.items():
         kind = kind_of(complete(definition, definitions))
-        described[name] = {"type": _TYPES.get(kind, kind.capitalize())}
+        described[name] = {"type": shown_type(kind)}
         if name.lower() in references:
             described[name]["reference"] = references[name.lower()]
         elif kind not in SECURE:
@@ -234,4 +234,6 @@ def shown(
     return described
 
 
-_TYPES = {"securestring": "SecureString", "secureobject": "SecureObject"}
+def shown_type(kind: str) -> str:
+    """The type of a definition as a deployment shows it: String, SecureString, Int …"""
+    return f"Secure{TYPES[kind]}" if kind in SECURE else kind.capitalize()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from . import parameters, template
 from .declared import Declared, declare
-from .errors import ExpressionError, TemplateError
+from .errors import ExpressionError
 from .evaluation import repeated, resolve
 from .graph import Graph
 from .limits import Budget
@@ -62,9 +64,11 @@ def plan(document: Any, given: Any, place: Place, budget: Budget | None = None) 
         variables = Variables(found, scope)
         _evaluate_variables(found, variables)
         made = planned(found, values, variables.scope, place.id)
-        for name, wrapped in (given or {}).items():
-            if parameters.reference_of(wrapped) is not None:
-                made.references[name.lower()] = wrapped["reference"]
+        made.references = {
+            name.lower(): reference
+            for name, wrapped in (given or {}).items()
+            if (reference := parameters.reference_of(wrapped)) is not None
+        }
         return made
 
 
@@ -110,22 +114,15 @@ def _add_output(
         value: Any = repeated({"name": name, **copy}, scope)
     else:
         value = resolve(definition.get("value"), scope)
+    shown[name] = {"type": parameters.shown_type(kind)}
     if value is None and definition.get("nullable"):
-        shown[name] = {"type": kind.capitalize()}
         return
-    expected = {"securestring": "string", "secureobject": "object"}.get(kind, kind)
-    actual = {"Integer": "int", "Boolean": "bool"}.get(type_name(value), type_name(value).lower())
-    if actual != expected:
+    if type_name(value) != parameters.TYPES[kind]:
         raise ExpressionError(
             f"the value is of type '{type_name(value)}', and the output of type "
             f"'{text_of(definition['type'])}'. Please see https://aka.ms/arm-template/#outputs for "
             "usage details"
         )
-    shown[name] = {
-        "type": {"securestring": "SecureString", "secureobject": "SecureObject"}.get(
-            kind, kind.capitalize()
-        )
-    }
     if kind not in parameters.SECURE:
         shown[name]["value"] = value
 
@@ -172,15 +169,10 @@ def _no_variable(name: str) -> Any:
     )
 
 
-class _bounded:  # noqa: N801 - it reads as a statement
+@contextmanager
+def _bounded() -> Iterator[None]:
     """Turns the end of Python's recursion into the error of a template."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, RecursionError):
-            raise TemplateError(
-                "Deployment template validation failed: 'The values of the template are nested too "
-                "deeply.'."
-            ) from None
+    try:
+        yield
+    except RecursionError:
+        raise validation("The values of the template are nested too deeply") from None
