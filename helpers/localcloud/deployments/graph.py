@@ -11,8 +11,9 @@ from ..errors import CloudError
 from .declared import Declared
 from .errors import ExpressionError
 from .evaluation import evaluate
+from .functions import needs_runtime
 from .syntax import Call, calls, parse
-from .template import expressions, validation
+from .template import expressions, validation, without_template
 
 
 class Graph:
@@ -81,10 +82,7 @@ def _references(one: Declared) -> Iterator[str]:
     for text in expressions(_own(one)):
         if text not in asked:
             asked[text] = [
-                call
-                for call in calls(parse(text))
-                if call.arguments
-                and (call.name in ("reference", "references") or call.name.startswith("list"))
+                call for call in calls(parse(text)) if call.arguments and needs_runtime(call.name)
             ]
         for call in asked[text]:
             try:
@@ -101,9 +99,8 @@ def _own(one: Declared) -> Any:
         name: value for name, value in one.written.items() if name not in ("resources", "dependsOn")
     }
     properties = own.get("properties")
-    if one.nested and isinstance(properties, dict) and is_inner(properties):
-        own["properties"] = {name: v for name, v in properties.items() if name != "template"}
-    return own
+    inner = one.nested and isinstance(properties, dict) and is_inner(properties)
+    return without_template(own) if inner else own
 
 
 def is_inner(properties: dict[str, Any]) -> bool:

@@ -11,11 +11,12 @@ from . import parameters, template
 from .declared import Declared, declare
 from .errors import ExpressionError
 from .evaluation import repeated, resolve
+from .functions import needs_runtime
 from .graph import Graph
 from .limits import Budget
 from .scope import Place, Scope
 from .syntax import calls, parse
-from .template import Template, check_expressions, expressions, validation
+from .template import Template, check_expressions, expressions, validation, without_template
 from .values import text_of, type_name
 from .variables import Variables
 
@@ -51,7 +52,8 @@ def plan(document: Any, given: Any, place: Place, budget: Budget | None = None) 
         found = template.read(document)
         for _, resource in found.resources:
             name = resource["name"][:200]
-            check_expressions(found, _own(resource), f"The template resource '{name}' is not valid")
+            written = without_template(resource)
+            check_expressions(found, written, f"The template resource '{name}' is not valid")
         values: dict[str, Any] = {}
 
         def parameter(name: str) -> Any:
@@ -133,23 +135,12 @@ def check_outputs(found: Plan) -> None:
         check_expressions(found.template, written, f"The template output '{name}' is not valid")
 
 
-def _own(resource: Any) -> Any:
-    """What is written of a resource, without nested templates: those are read on their own."""
-    properties = resource.get("properties")
-    if isinstance(properties, dict) and "template" in properties:
-        resource = {
-            **resource,
-            "properties": {k: v for k, v in properties.items() if k != "template"},
-        }
-    return resource
-
-
 def _evaluate_variables(found: Template, variables: Variables) -> None:
     """Every variable, also one that nobody asks for, as Azure does."""
-    for name in template.names_of_variables(found):
-        for text in expressions(found.variables.get(name)):
+    for name, written in found.named_variables.items():
+        for text in expressions(written):
             for call in calls(parse(text)):
-                if call.name in ("reference", "references") or call.name.startswith("list"):
+                if needs_runtime(call.name):
                     raise validation(
                         f"The template variable '{name}' is not valid: The template function "
                         f"'{call.written}' is not expected at this location. Please see "

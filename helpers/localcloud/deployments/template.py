@@ -5,6 +5,7 @@ Source: Azure documentation, "Understand the structure and syntax of ARM templat
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -42,47 +43,48 @@ class Template:
     resources: list[tuple[str, dict[str, Any]]]
     outputs: dict[str, Any]
     definitions: dict[str, Any]
-    symbolic: bool
     document: dict[str, Any]
+
+    @functools.cached_property
+    def named_variables(self) -> dict[str, Any]:
+        """The variables by their names, with those that copy loops make."""
+        named = {name: value for name, value in self.variables.items() if name != "copy"}
+        return named | {one["name"]: one for one in self.variables.get("copy") or []}
 
 
 def read(document: Any) -> Template:
     """The sections of a template. Raises :class:`TemplateError`, 501 for what is lacking."""
     if not isinstance(document, dict):
-        raise TemplateError("Deployment template parse failed: 'A template is a JSON object.'.")
+        raise _unreadable("A template is a JSON object")
     _check_members(document, "Template", _MEMBERS, _LACKING)
     for name in ("$schema", "contentVersion", "resources"):
         if document.get(name) is None:
-            raise TemplateError(
-                f"Deployment template parse failed: 'Required property '{name}' not found in JSON. "
-                "Path 'properties.template'.'."
+            raise _unreadable(
+                f"Required property '{name}' not found in JSON. Path 'properties.template'"
             )
     sections = {name: _section(document, name, most) for name, most in _SECTIONS.items()}
     given = document["resources"]
     symbolic = isinstance(given, dict)
     if not isinstance(given, list | dict):
-        raise TemplateError(
-            "Deployment template parse failed: 'The resources of a template are a list.'."
-        )
+        raise _unreadable("The resources of a template are a list")
     version = document.get("languageVersion")
     if version not in (None, "1.0", "2.0"):
         raise CloudError.not_implemented(f"the languageVersion '{version}' of templates")
     if symbolic != (version == "2.0"):
-        raise TemplateError(
-            "Deployment template parse failed: 'The resources of a template are "
-            f"{'a list, of one of languageVersion 2.0 an object' if symbolic else 'an object'}.'."
+        raise _unreadable(
+            "The resources of a template are "
+            + ("a list, of one of languageVersion 2.0 an object" if symbolic else "an object")
         )
-    resources = list(given.items()) if isinstance(given, dict) else [("", one) for one in given]
+    resources = children(document)
     template = Template(
         **sections,
         functions=_functions(document.get("functions")),
         resources=resources,
         definitions=_section(document, "definitions", None),
-        symbolic=symbolic,
         document=document,
     )
     for _, resource in _all(resources):
-        check_resource(resource)
+        _check_resource(resource)
     _check_variables(template)
     return template
 
@@ -93,33 +95,30 @@ def _check_members(value: Written, kind: str, known: set[str], lacking: tuple[st
         if name in lacking:
             raise CloudError.not_implemented(f"the member '{name}' of a {kind.lower()}")
         if name.lower() not in names:
-            raise TemplateError(
-                f"Deployment template parse failed: 'Could not find member '{name}' on object of "
-                f"type '{kind}'. Path '{name}'.'."
+            raise _unreadable(
+                f"Could not find member '{name}' on object of type '{kind}'. Path '{name}'"
             )
 
 
-def check_resource(resource: Any) -> None:
+def _check_resource(resource: Any) -> None:
     """Raise :class:`TemplateError` for a resource without what each has, or with what none has."""
     if not isinstance(resource, dict):
-        raise TemplateError("Deployment template parse failed: 'A resource is a JSON object.'.")
+        raise _unreadable("A resource is a JSON object")
     _check_members(resource, "TemplateResource", _RESOURCE, _LACKING_RESOURCE)
     for name in ("type", "apiVersion", "name"):
         if not isinstance(resource.get(name), str) or not resource[name]:
-            raise TemplateError(
-                f"Deployment template parse failed: 'Required property '{name}' not found in JSON. "
-                "Path 'properties.template.resources'.'."
+            raise _unreadable(
+                f"Required property '{name}' not found in JSON. Path 'properties.template.resources'"
             )
     for name, kind in (("dependsOn", list), ("copy", dict)):
         if not isinstance(resource.get(name), kind | None):
-            raise TemplateError(
-                f"Deployment template parse failed: 'The property '{name}' of a resource has "
-                "another type than it must have.'."
+            raise _unreadable(
+                f"The property '{name}' of a resource has another type than it must have"
             )
 
 
 def children(resource: Written) -> list[tuple[str, Any]]:
-    """The resources that are written within another."""
+    """The resources that are written within another, or a template, with their symbolic names."""
     given = resource.get("resources")
     if isinstance(given, dict):
         return list(given.items())
@@ -138,20 +137,15 @@ def _all(resources: list[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
 def _section(document: Written, name: str, most: int | None) -> dict[str, Any]:
     section = document.get(name) or {}
     if not isinstance(section, dict):
-        raise TemplateError(
-            f"Deployment template parse failed: 'The section '{name}' must be an object.'."
-        )
+        raise _unreadable(f"The section '{name}' must be an object")
     if most is not None and len(section) > most:
-        raise TemplateError(
-            f"Deployment template validation failed: 'The number of template {name} limit "
-            f"exceeded. Limit: '{most}' and actual: '{len(section)}'. Please see "
-            f"https://aka.ms/arm-syntax-{name} for usage details.'."
+        raise validation(
+            f"The number of template {name} limit exceeded. Limit: '{most}' and actual: "
+            f"'{len(section)}'. Please see https://aka.ms/arm-syntax-{name} for usage details"
         )
     for one, value in section.items():
         if name in ("parameters", "outputs") and not isinstance(value, dict):
-            raise TemplateError(
-                f"Deployment template parse failed: '{name}.{one} must be an object.'."
-            )
+            raise _unreadable(f"{name}.{one} must be an object")
     return section
 
 
@@ -174,13 +168,13 @@ def _functions(given: Any) -> dict[str, Any]:
 def _object(what: str, value: Any) -> dict[str, Any]:
     if value is None or isinstance(value, dict):
         return value or {}
-    raise TemplateError(f"Deployment template parse failed: '{what} must be an object.'.")
+    raise _unreadable(f"{what} must be an object")
 
 
 def _objects(what: str, value: Any) -> list[dict[str, Any]]:
     if value is None or (isinstance(value, list) and all(isinstance(one, dict) for one in value)):
         return value or []
-    raise TemplateError(f"Deployment template parse failed: '{what} must be a list of objects.'.")
+    raise _unreadable(f"{what} must be a list of objects")
 
 
 def _check_variables(template: Template) -> None:
@@ -215,14 +209,8 @@ def _check_call(template: Template, call: Call) -> None:
         return
     if call.name == "parameters" and key_of(template.parameters, first.value) is None:
         raise ExpressionError(f"The template parameter '{first.value}' is not found")
-    if call.name == "variables" and key_of(names_of_variables(template), first.value) is None:
+    if call.name == "variables" and key_of(template.named_variables, first.value) is None:
         raise ExpressionError(f"The template variable '{first.value}' is not found")
-
-
-def names_of_variables(template: Template) -> dict[str, Any]:
-    """The variables by their names, with those that copy loops make."""
-    named = {name: value for name, value in template.variables.items() if name != "copy"}
-    return named | {one["name"]: one for one in template.variables.get("copy") or []}
 
 
 def expressions(value: Any) -> Iterator[str]:
@@ -238,6 +226,20 @@ def expressions(value: Any) -> Iterator[str]:
             pending.extend(one.values())
         elif isinstance(one, list):
             pending.extend(one)
+
+
+def without_template(resource: Written) -> Written:
+    """What is written of a resource but for a template within it, which is read on its own."""
+    properties = resource.get("properties")
+    if not isinstance(properties, dict):
+        return resource
+    kept = {name: value for name, value in properties.items() if name != "template"}
+    return {**resource, "properties": kept}
+
+
+def _unreadable(why: str) -> TemplateError:
+    """The error of a template that has not the form of one."""
+    return TemplateError(f"Deployment template parse failed: '{why}.'.")
 
 
 def validation(why: str) -> TemplateError:

@@ -10,7 +10,7 @@ from .errors import ExpressionError
 from .evaluation import repeated, resolve
 from .scope import Scope
 from .syntax import Literal, calls, parse
-from .template import Template, expressions, names_of_variables
+from .template import Template, expressions
 
 
 class Variables:
@@ -18,7 +18,7 @@ class Variables:
 
     def __init__(self, template: Template, scope: Scope) -> None:
         self._copied = {one["name"].lower() for one in template.variables.get("copy") or []}
-        self._written = {name.lower(): one for name, one in names_of_variables(template).items()}
+        self._written = {name.lower(): one for name, one in template.named_variables.items()}
         self.scope = replace(scope, variable=self)
         self._values: dict[str, Any] = {}
 

@@ -14,6 +14,7 @@ _GROUPS = (arrays, dates, lambdas, logic, numbers, objects, resources, scopes, s
 FUNCTIONS: dict[str, Function] = {
     name: function for group in _GROUPS for name, function in group.FUNCTIONS.items()
 }
+_LIST = "list"  # begins the name of every function that is an action
 # That Azure has, and that nothing here could answer.
 _LACKING = {
     *("cidrhost", "cidrsubnet", "externalinput", "managementgroup", "parsecidr", "pickzones"),
@@ -29,7 +30,7 @@ def find(name: str, written: str) -> Function:
     function = FUNCTIONS.get(name)
     if function is not None:
         return function
-    if name.startswith("list"):
+    if name.startswith(_LIST):
         return resources.listing(written)
     if name in _LACKING:
         raise CloudError.not_implemented(f"the template function '{written}'")
@@ -37,3 +38,8 @@ def find(name: str, written: str) -> Function:
         f"The template function '{written}' is not valid. Please see https://aka.ms/arm-functions "
         "for usage details"
     )
+
+
+def needs_runtime(name: str) -> bool:
+    """Whether a function, by its name in lower case, asks for the state of a resource."""
+    return name in ("reference", "references") or name.startswith(_LIST)
