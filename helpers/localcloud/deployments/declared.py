@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import CloudError
 from . import limits
-from .errors import ExpressionError, TemplateError
+from .errors import ExpressionError
 from .evaluation import copy_count, resolve
 from .functions.resources import interleaved
 from .scope import Scope
@@ -39,6 +40,11 @@ class Declared:
     batch: int = 0  # turns of a serial loop that are made at once; 0: all
 
     @property
+    def made(self) -> bool:
+        """Whether the deployment makes it: it is wanted, and does not exist already."""
+        return self.wanted and not self.existing
+
+    @property
     def nested(self) -> bool:
         """Whether it is a deployment within the deployment."""
         return self.type.lower() == DEPLOYMENT
@@ -62,7 +68,7 @@ def declare(template: Template, scope: Scope, base: str) -> list[Declared]:
                 )
     seen: set[str] = set()
     for one in found:
-        if one.wanted and not one.existing:
+        if one.made:
             if one.id.lower() in seen:
                 raise validation(
                     f"The resource '{one.type}/{one.name}' is defined multiple times in a template. "
@@ -86,11 +92,9 @@ def _turns(
         )
     if not isinstance(copy, dict) or "count" not in copy or "name" not in copy:
         raise validation(f"The copy of the resource '{written['name']}' needs a name and a count")
-    loop = _text(written, copy["name"], scope)
-    try:
+    with _named(written):
+        loop = _text(copy["name"], scope)
         count = copy_count(loop, copy["count"], scope)
-    except ExpressionError as error:
-        raise _invalid(written, error) from None
     batch = _batch(copy)
     for turn in range(count):
         named = f"{symbol}[{turn}]" if symbol else ""
@@ -111,7 +115,8 @@ def _family(
     symbol: str, written: dict[str, Any], scope: Scope, base: str, parent: Declared | None
 ) -> Iterator[Declared]:
     """A resource and those that are written within it."""
-    one = _declared(symbol, written, scope, base, parent)
+    with _named(written):
+        one = _declared(symbol, written, scope, base, parent)
     yield one
     for inner, child in children(written):
         for made in _turns(inner, child, scope, base, one):
@@ -122,7 +127,7 @@ def _family(
 def _declared(
     symbol: str, written: dict[str, Any], scope: Scope, base: str, parent: Declared | None
 ) -> Declared:
-    kind, name = (_text(written, written[key], scope) for key in ("type", "name"))
+    kind, name = (_text(written[key], scope) for key in ("type", "name"))
     if parent is not None:
         kind, name = f"{parent.type}/{kind}", f"{parent.name}/{name}"
     if "/" not in kind or kind.count("/") != name.strip("/").count("/") + 1:
@@ -132,11 +137,8 @@ def _declared(
             "root resource type must have segment length one greater than its resource name. "
             f"{_USAGE}"
         )
-    try:
-        wanted = resolve(written.get("condition", True), scope)
-        depends_on = resolve(written.get("dependsOn") or [], scope)
-    except ExpressionError as error:
-        raise _invalid(written, error) from None
+    wanted = resolve(written.get("condition", True), scope)
+    depends_on = resolve(written.get("dependsOn") or [], scope)
     if not isinstance(wanted, bool):
         raise validation(
             f"The template resource '{name}' is not valid: the condition must be of type 'Boolean', "
@@ -147,7 +149,7 @@ def _declared(
         _id(written, kind, name, scope, base),
         kind,
         name,
-        _text(written, written["apiVersion"], scope),
+        _text(written["apiVersion"], scope),
         written,
         scope,
         symbol,
@@ -166,36 +168,32 @@ def _id(written: dict[str, Any], kind: str, name: str, scope: Scope, base: str) 
     if written.get("scope") is not None:
         if written["scope"] == "/":
             raise CloudError.not_implemented("templates that deploy to a tenant")
-        place = _text(written, written["scope"], scope)
+        place = _text(written["scope"], scope)
         if not place.startswith("/"):
             words = place.split("/")
-            try:
-                below = interleaved("/".join([words[0], *words[1::2]]), words[2::2])
-            except ExpressionError as error:
-                raise _invalid(written, error) from None
+            below = interleaved("/".join([words[0], *words[1::2]]), words[2::2])
             place = f"{base}/{below}"
     if written.get("subscriptionId") is not None:
-        place = f"/subscriptions/{_text(written, written['subscriptionId'], scope)}"
+        place = f"/subscriptions/{_text(written['subscriptionId'], scope)}"
         subscription = place
     if written.get("resourceGroup") is not None:
-        place = f"{subscription}/resourceGroups/{_text(written, written['resourceGroup'], scope)}"
+        place = f"{subscription}/resourceGroups/{_text(written['resourceGroup'], scope)}"
     return f"{place.rstrip('/')}/{interleaved(kind, names)}"
 
 
-def _text(written: dict[str, Any], value: Any, scope: Scope) -> str:
-    try:
-        text = resolve(value, scope)
-    except ExpressionError as error:
-        raise _invalid(written, error) from None
+def _text(value: Any, scope: Scope) -> str:
+    text = resolve(value, scope)
     if not isinstance(text, str) or not text.strip("/"):
-        raise validation(
-            f"The template resource '{text_of(written['name'])[:200]}' is not valid: its name, type, "
-            "apiVersion and scope are texts that are not empty"
-        )
+        raise ExpressionError("its name, type, apiVersion and scope are texts that are not empty")
     return text
 
 
-def _invalid(written: dict[str, Any], error: TemplateError) -> TemplateError:
-    if not isinstance(error, ExpressionError):
-        return error
-    return validation(f"The template resource '{written['name'][:200]}' is not valid: {error}")
+@contextmanager
+def _named(written: dict[str, Any]) -> Iterator[None]:
+    """Says of which resource an expression is that cannot be evaluated."""
+    try:
+        yield
+    except ExpressionError as error:
+        raise validation(
+            f"The template resource '{written['name'][:200]}' is not valid: {error}"
+        ) from None

@@ -46,7 +46,7 @@ def check(caller: Caller, found: Plan, name: str) -> list[Declared]:
 def _all(caller: Caller, found: Plan) -> Iterator[Declared]:
     """What is to be made, with what deployments within make as far as that is known now."""
     for one in found.resources:
-        if not one.wanted or one.existing:
+        if not one.made:
             continue
         if not one.nested:
             yield one

@@ -59,7 +59,7 @@ class Execution:
 
     def __post_init__(self) -> None:
         resources = self.plan.resources
-        absent = {n for n, one in enumerate(resources) if not one.wanted or one.existing}
+        absent = {n for n, one in enumerate(resources) if not one.made}
         self.waiting = {
             place: set(needed) - absent
             for place, needed in enumerate(self.plan.graph.needs)

@@ -177,5 +177,5 @@ def dependencies(found: Plan) -> list[dict[str, Any]]:
     return [
         {"dependsOn": [shown(found.resources[place]) for place in sorted(needed)], **shown(one)}
         for one, needed in zip(found.resources, found.graph.needs, strict=True)
-        if needed and one.wanted and not one.existing
+        if needed and one.made
     ]

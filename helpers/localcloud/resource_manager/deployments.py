@@ -110,7 +110,7 @@ def _check(call: Call, found: Plan) -> list[str]:
     if level not in _LEVELS:
         raise invalid(f"The validationLevel is one of {', '.join(_LEVELS)}: '{level}' is none.")
     if level == "template":
-        return [one.id for one in found.resources if one.wanted and not one.existing]
+        return [one.id for one in found.resources if one.made]
     try:
         return [
             one.id for one in deployment_checks.check(_caller(call), found, call.params["name"])
