@@ -12,6 +12,7 @@ from .declared import Declared, declare
 from .errors import ExpressionError
 from .evaluation import repeated, resolve
 from .functions import needs_runtime
+from .functions.function import misplaced
 from .graph import Graph
 from .limits import Budget
 from .scope import Place, Scope
@@ -138,15 +139,11 @@ def check_outputs(found: Plan) -> None:
 def _evaluate_variables(found: Template, variables: Variables) -> None:
     """Every variable, also one that nobody asks for, as Azure does."""
     for name, written in found.named_variables.items():
-        for text in expressions(written):
-            for call in calls(parse(text)):
-                if needs_runtime(call.name):
-                    raise validation(
-                        f"The template variable '{name}' is not valid: The template function "
-                        f"'{call.written}' is not expected at this location. Please see "
-                        "https://aka.ms/arm-functions for usage details"
-                    )
         try:
+            for text in expressions(written):
+                for call in calls(parse(text)):
+                    if needs_runtime(call.name):
+                        raise misplaced(call.written)
             variables(name)
         except ExpressionError as error:
             raise validation(f"The template variable '{name}' is not valid: {error}") from None

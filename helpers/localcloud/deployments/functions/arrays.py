@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import Any
 
@@ -112,19 +113,17 @@ def flatten(arguments: list[Any]) -> list[Any]:
 @FUNCTIONS.add("union", 2, None)
 def union(arguments: list[Any]) -> Any:
     """All items of several lists, each once; all properties of several objects, the last wins."""
-    kind = type_name(arguments[0])
-    values = [check("union", n, one, kind) for n, one in enumerate(_kind(arguments), 1)]
-    if kind == "Object":
-        merged: dict[str, Any] = {}
-        for one in values:
-            merged = _merged(merged, one)
-        return merged
-    return list({_key(item): item for one in values for item in one}.values())
+    _check_alike("union", arguments)
+    if isinstance(arguments[0], dict):
+        return functools.reduce(_merged, arguments)
+    return list({_key(item): item for one in arguments for item in one}.values())
 
 
-def _kind(arguments: list[Any]) -> list[Any]:
-    check("union", 1, arguments[0], "Array", "Object")
-    return arguments
+def _check_alike(name: str, arguments: list[Any]) -> None:
+    """All are lists, or all are objects."""
+    kind = type_name(check(name, 1, arguments[0], "Array", "Object"))
+    for n, one in enumerate(arguments[1:], 2):
+        check(name, n, one, kind)
 
 
 def _merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
@@ -145,10 +144,8 @@ def _key(value: Any) -> str:
 @FUNCTIONS.add("intersection", 2, None)
 def intersection(arguments: list[Any]) -> Any:
     """The items that all lists have; the properties that all objects have with the same value."""
+    _check_alike("intersection", arguments)
     first, *others = arguments
-    check("intersection", 1, first, "Array", "Object")
-    for n, one in enumerate(others, 2):
-        check("intersection", n, one, type_name(first))
     if isinstance(first, dict):
         return {
             name: value

@@ -77,6 +77,14 @@ def check(function: str, position: int, value: Any, *kinds: str) -> Any:
     )
 
 
+def misplaced(function: str) -> ExpressionError:
+    """The error of a function where nothing could answer it."""
+    return ExpressionError(
+        f"The template function '{function}' is not expected at this location. Please see "
+        "https://aka.ms/arm-functions for usage details"
+    )
+
+
 def refuse(function: str, why: str) -> ExpressionError:
     """The error of a function whose arguments make no sense."""
     return ExpressionError(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..values import key_of
+from ..errors import ExpressionError
+from ..values import item
 from .function import Functions, check, refuse
 
 FUNCTIONS = Functions()
@@ -46,11 +47,8 @@ def try_get(arguments: list[Any]) -> Any:
     """A property or an item, however deep, else null."""
     value, *keys = arguments
     for key in keys:
-        if isinstance(value, dict) and isinstance(key, str):
-            found = key_of(value, key)
-            value = None if found is None else value[found]
-        elif isinstance(value, list) and isinstance(key, int) and 0 <= key < len(value):
-            value = value[key]
-        else:
+        try:
+            value = item(value, key)
+        except ExpressionError:
             return None
     return value

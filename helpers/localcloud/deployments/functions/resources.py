@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import ExpressionError
 from ..scope import Runtime, Scope
-from .function import Function, Functions, check, refuse
+from .function import Function, Functions, check, misplaced, refuse
 
 FUNCTIONS = Functions()
 
@@ -86,10 +86,7 @@ def extension_resource_id(arguments: list[Any]) -> str:
 
 def _runtime(scope: Scope, name: str) -> Runtime:
     if scope.runtime is None:
-        raise ExpressionError(
-            f"The template function '{name}' is not expected at this location. Please see "
-            "https://aka.ms/arm-functions for usage details"
-        )
+        raise misplaced(name)
     return scope.runtime
 
 

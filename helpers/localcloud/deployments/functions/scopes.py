@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import ExpressionError
 from ..scope import Scope
-from .function import Functions, check
+from .function import Functions, check, misplaced
 
 FUNCTIONS = Functions()
 _ENVIRONMENT = {
@@ -63,10 +62,7 @@ def copy_index(scope: Scope, arguments: list[Any]) -> int:
 def resource_group(scope: Scope, _arguments: list[Any]) -> Any:
     """The resource group of the deployment."""
     if scope.place.group is None:
-        raise ExpressionError(
-            "The template function 'resourceGroup' is not expected at this location. Please see "
-            "https://aka.ms/arm-functions for usage details"
-        )
+        raise misplaced("resourceGroup")
     return dict(scope.place.group)
 
 
