@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import sqlite3
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 
@@ -53,6 +54,11 @@ class CloudError(Exception):
             f"The local cloud does not implement {operation}. Azure has it: what differs here, and "
             "the way out, is in README.md under 'How local differs'.",
         )
+
+
+def status_name(status: int) -> str:
+    """The name of an HTTP status as .NET writes it, and Azure's services with it: NotFound."""
+    return HTTPStatus(status).phrase.replace(" ", "")
 
 
 class DaemonError(Exception):

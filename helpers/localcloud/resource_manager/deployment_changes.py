@@ -14,7 +14,7 @@ from ..store import Resource
 from . import composition
 from .deployment_execution import Execution, surplus
 from .deployment_inputs import Caller, undone
-from .routing import Reply
+from .routing import Reply, group_of
 
 _UNSEEN = {"systemData", "provisioningState", "lastUpdatedTime", "creationDate", "instanceView"}
 _SHOWN = ("location", "tags", "sku", "kind", "identity", "properties")
@@ -37,7 +37,7 @@ class _Preview(Execution):
             composition.check(
                 self.caller.cloud, "PUT", one.id, one.api_version, self.caller.principal
             )
-            store.put(stored or Resource(one.id, one.type, one.name, _group(one.id), after))
+            store.put(stored or Resource(one.id, one.type, one.name, group_of(one.id), after))
         else:
             super().put(one, body)
             made = store.get(one.id)
@@ -78,11 +78,6 @@ def preview(
     correlation = record.properties["correlationId"]
     properties = {"correlationId": correlation, "changes": changes}
     return {"status": "Succeeded", "properties": properties}
-
-
-def _group(resource_id: str) -> str:
-    words = resource_id.split("/")
-    return words[4] if len(words) > 4 and words[3].lower() == "resourcegroups" else ""
 
 
 def _change(

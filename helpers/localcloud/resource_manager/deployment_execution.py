@@ -24,7 +24,7 @@ from ..resource_types import CONTAINER_GROUP_TYPE, REGISTRY_TYPE, TASK_TYPE, VAU
 from ..store import Resource
 from . import deployment_records as records
 from .deployment_inputs import WRITE, Caller, body_of, invalid_template, nested_plan
-from .routing import Reply, authorize
+from .routing import Reply, authorize, group_of
 
 _DELETED = {one.lower() for one in (CONTAINER_GROUP_TYPE, REGISTRY_TYPE, TASK_TYPE, VAULT_TYPE)}
 _PATIENCE = 1.0  # seconds after which a deployment looks whether it is to go on
@@ -280,12 +280,11 @@ class Execution:
         body = self.caller.send("GET", resource_id, wanted).body or {}
         if not full:
             return body.get("properties") or {}
-        words = resource_id.strip("/").split("/")
         return {
             **{name: value for name, value in body.items() if name not in ("id", "name", "type")},
             "apiVersion": wanted,
-            "subscriptionId": words[1],
-            "resourceGroupName": words[3] if words[2].lower() == "resourcegroups" else "",
+            "subscriptionId": self.caller.cloud.account.subscription_id,
+            "resourceGroupName": group_of(resource_id),
             "resourceId": resource_id,
         }
 

@@ -18,7 +18,8 @@ from ..deployments.scope import Place
 from ..errors import CloudError
 from ..principals import Principal
 from .composition import send
-from .routing import Reply
+from .routing import Reply, group_not_found
+from .subscriptions import DISPLAY_NAME
 from .template_secrets import secret_of
 
 WRITE = "Microsoft.Resources/deployments/write"
@@ -103,17 +104,14 @@ def place_of(caller: Caller, base: str, name: str, document: Any) -> Place:
     if "/resourcegroups/" in base.lower():
         stored = cloud.store.get(base)
         if stored is None:
-            wanted = base.rpartition("/")[2]
-            raise CloudError(
-                404, "ResourceGroupNotFound", f"Resource group '{wanted}' could not be found."
-            )
+            raise group_not_found(base.rpartition("/")[2])
         group = stored.body
     return Place(
         subscription={
             "id": cloud.subscription,
             "subscriptionId": account.subscription_id,
             "tenantId": account.tenant_id,
-            "displayName": "Local cloud",
+            "displayName": DISPLAY_NAME,
         },
         group=group,
         tenant_id=account.tenant_id,

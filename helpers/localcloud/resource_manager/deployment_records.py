@@ -15,25 +15,22 @@ from .. import timestamps
 from ..cloud import Cloud
 from ..deployments.declared import Declared
 from ..deployments.plan import Plan
-from ..errors import CloudError
+from ..errors import CloudError, status_name
 from ..resource_types import DEPLOYMENT_TYPE
 from ..store import Resource
+from .routing import group_not_found, group_of
 
 OPERATION_TYPE = f"{DEPLOYMENT_TYPE}/operations"
-_HTTP = {200: "OK", 201: "Created", 202: "Accepted", 400: "BadRequest", 403: "Forbidden"} | {
-    **{404: "NotFound", 409: "Conflict", 501: "NotImplemented", 500: "InternalServerError"},
-}
 
 
 def described(
     deployment_id: str, found: Plan, mode: str, more: dict[str, Any], correlation: str = ""
 ) -> Resource:
     """A deployment that is accepted, as it is shown; nothing is stored."""
-    words = deployment_id.split("/")
-    group = words[4] if words[3].lower() == "resourcegroups" else ""
+    name = deployment_id.rpartition("/")[2]
     body = {
         "id": deployment_id,
-        "name": words[-1],
+        "name": name,
         "type": DEPLOYMENT_TYPE,
         **more,
         "properties": {
@@ -49,10 +46,11 @@ def described(
         },
     }
     began = {"began": time.time()}
-    return Resource(deployment_id, DEPLOYMENT_TYPE, words[-1], group, body, began)
+    group = group_of(deployment_id)
+    return Resource(deployment_id, DEPLOYMENT_TYPE, name, group, body, began)
 
 
-def begun(cloud: Cloud, record: Resource, private: dict[str, Any]) -> Resource:
+def begun(cloud: Cloud, record: Resource, private: dict[str, Any]) -> None:
     """Record that a deployment is accepted, in place of one of that name.
 
     Raises 404 ResourceGroupNotFound for a group that was deleted meanwhile.
@@ -60,15 +58,13 @@ def begun(cloud: Cloud, record: Resource, private: dict[str, Any]) -> Resource:
     with cloud.store.transaction():
         group = record.resource_group
         if group and cloud.store.get(f"{cloud.subscription}/resourceGroups/{group}") is None:
-            raise CloudError(
-                404, "ResourceGroupNotFound", f"Resource group '{group}' could not be found."
-            )
+            raise group_not_found(group)
         existing = cloud.store.get(record.id)
         if existing is not None:
             for one in operations(cloud, existing):
                 cloud.store.remove(one.id)
         record.private |= private
-        return cloud.store.put(record)
+        cloud.store.put(record)
 
 
 def ended(
@@ -114,7 +110,7 @@ def done(
         "duration": duration(began),
         "trackingId": str(uuid.uuid4()),
         "serviceRequestId": str(uuid.uuid4()),
-        "statusCode": _HTTP.get(error.status if error is not None else status, "OK"),
+        "statusCode": status_name(error.status if error is not None else status),
     }
     if error is not None:
         properties["statusMessage"] = {"status": "Failed", "error": error.body()}

@@ -18,7 +18,15 @@ from .locations import location_of
 from .models import Model, ResourceModel, Tags
 from .operations import accepted, carries_out
 from .pages import body_of, page, top
-from .routing import DELETING, Call, Reply, Router, check_not_deleting, readable
+from .routing import (
+    DELETING,
+    Call,
+    Reply,
+    Router,
+    check_not_deleting,
+    group_not_found,
+    readable,
+)
 from .subscriptions import tag_conditions, tagged
 
 router = Router()
@@ -43,11 +51,7 @@ class Group(ResourceModel):
 def _find(call: Call) -> Resource:
     found = call.cloud.store.get(call.resource_id)
     if found is None:
-        raise CloudError(
-            404,
-            "ResourceGroupNotFound",
-            f"Resource group '{call.params['group']}' could not be found.",
-        )
+        raise group_not_found(call.params["group"])
     return found
 
 

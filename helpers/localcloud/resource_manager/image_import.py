@@ -16,7 +16,7 @@ from http import HTTPStatus
 from typing import Any
 
 from ..cloud import Cloud
-from ..errors import CloudError
+from ..errors import CloudError, status_name
 from ..operations import Operation
 from ..principals import Principal
 from ..reference import DOCKER_HUB, InvalidReferenceError, Reference, login_server, valid_repository
@@ -314,8 +314,8 @@ def _refusal(error: CloudError) -> str:
     """What is said of a registry's answer, as of any that is no success."""
     if error.status not in (401, 405):
         return error.message
-    status = HTTPStatus(error.status).phrase
     told: dict[str, Any] = {"code": error.code, "message": error.message}
     told |= {"detail": error.detail} if error.detail else {}
     answer = json.dumps({"errors": [told]})
-    return f"Invalid message {status.replace(' ', '')} {status} {answer}"
+    phrase = HTTPStatus(error.status).phrase
+    return f"Invalid message {status_name(error.status)} {phrase} {answer}"

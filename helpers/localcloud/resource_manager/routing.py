@@ -342,11 +342,22 @@ def readable(call: Call, found: Iterable[Resource]) -> list[Resource]:
     ]
 
 
+def group_of(resource_id: str) -> str:
+    """The name of the resource group that a resource is in, "" where it is in none."""
+    words = resource_id.split("/")
+    return words[4] if len(words) > 4 and words[3].lower() == "resourcegroups" else ""
+
+
+def group_not_found(group: str) -> CloudError:
+    """404 ResourceGroupNotFound in ARM's words."""
+    return CloudError(404, "ResourceGroupNotFound", f"Resource group '{group}' could not be found.")
+
+
 def not_found(type: str, resource_id: str) -> CloudError:
     """404 ResourceNotFound in ARM's words."""
     words = resource_id.strip("/").split("/")
     lowered = [word.lower() for word in words]
-    group = words[lowered.index("resourcegroups") + 1] if "resourcegroups" in lowered else ""
+    group = group_of(resource_id)
     names = words[lowered.index("providers") + 2 :] if "providers" in lowered else words
     provider, *kinds = type.split("/")
     named = provider + "".join(
@@ -390,9 +401,7 @@ def _check_group(cloud: Cloud, route: _Route, params: Mapping[str, str]) -> None
         return
     found = cloud.store.get(f"{cloud.subscription}/resourceGroups/{group}")
     if found is None:
-        raise CloudError(
-            404, "ResourceGroupNotFound", f"Resource group '{group}' could not be found."
-        )
+        raise group_not_found(group)
     if route.method not in ("GET", "HEAD", "DELETE"):
         check_not_deleting(found)
 

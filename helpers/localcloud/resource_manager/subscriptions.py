@@ -16,6 +16,7 @@ from .pages import page, top
 from .routing import Call, Reply, Router, readable
 
 router = Router()
+DISPLAY_NAME = "Local cloud"  # of the subscription
 # What `/resources` does not list: groups, assignments, and what exists only inside a resource.
 _HIDDEN = ("microsoft.resources/", "microsoft.authorization/", "microsoft.keyvault/deletedvaults")
 _TAG = ("tagName", "tagValue")
@@ -35,7 +36,7 @@ def render(call: Call) -> dict[str, Any]:
         "authorizationSource": "RoleBased",
         "subscriptionId": account.subscription_id,
         "tenantId": account.tenant_id,
-        "displayName": "Local cloud",
+        "displayName": DISPLAY_NAME,
         "state": "Enabled",
         **({"tags": tags} if (tags := subscription_tags(call.cloud).body.get("tags")) else {}),
         "subscriptionPolicies": {

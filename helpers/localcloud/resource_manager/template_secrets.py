@@ -5,11 +5,10 @@ Source: "Use Azure Key Vault to pass secure parameter value during deployment".
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Any
 
 from ..cloud import Cloud
-from ..errors import CloudError
+from ..errors import CloudError, status_name
 from ..key_vault.reader import read_for_template
 from ..principals import Principal
 from ..resource_types import VAULT_TYPE
@@ -65,9 +64,8 @@ def secret_of(cloud: Cloud, principal: Principal, parameter: str, reference: Any
     try:
         return read_for_template(cloud, vault, given.secret_name, given.secret_version or "")
     except CloudError as error:
-        status = HTTPStatus(error.status).phrase.replace(" ", "")
         raise invalid(
             f"The secret of KeyVault parameter '{parameter}' cannot be retrieved. Http status code: "
-            f"'{status}'. Error message: '{error.message}'. {_MORE}",
+            f"'{status_name(error.status)}'. Error message: '{error.message}'. {_MORE}",
             "KeyVaultParameterReferenceSecretRetrieveFailed",
         ) from None

@@ -12,7 +12,8 @@ from .deletion import delete
 from .locations import keep_location, location_of
 from .models import Lacking, Model, ResourceModel
 from .pages import body_of, page
-from .routing import Call, Reply, Router, invalid, readable
+from .routing import Call, Reply, Router, group_of, invalid, readable
+from .subscriptions import DISPLAY_NAME
 
 _PROVIDER = "/providers/Microsoft.ManagedIdentity"
 _SUBSCRIPTION = "/subscriptions/{subscription}"
@@ -77,7 +78,7 @@ def create(call: Call, given: Identity) -> Reply:
     # As Azure spells the id of this type.
     spelled = call.resource_id.replace("/resourceGroups/", "/resourcegroups/", 1)
     principal = call.cloud.principals.add(name, resource_id=spelled)
-    group = call.resource_id.split("/")[4]
+    group = group_of(call.resource_id)
     resource = Resource(spelled, USER_ASSIGNED_IDENTITY_TYPE, name, group, {})
     resource.body = {
         "id": spelled,
@@ -155,7 +156,7 @@ def list_associated(call: Call) -> Reply:
             "type": one.type.lower(),
             "resourceGroup": one.resource_group.lower(),
             "subscriptionId": call.cloud.account.subscription_id,
-            "subscriptionDisplayName": "Local cloud",
+            "subscriptionDisplayName": DISPLAY_NAME,
         }
         for one in call.cloud.store.find()
         if _has(one, identity)
