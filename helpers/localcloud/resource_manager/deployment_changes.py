@@ -21,11 +21,12 @@ _SHOWN = ("location", "tags", "sku", "kind", "identity", "properties")
 
 
 class _Preview(Execution):
-    """A deployment that notes what it changes, and waits for nothing."""
+    """A deployment that notes what it changes, with those within it, and waits for nothing."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.changes: list[dict[str, Any]] = []
+        around = self.around
+        self.changes: list[dict[str, Any]] = around.changes if isinstance(around, _Preview) else []
 
     def put(self, one: Declared, body: dict[str, Any]) -> Reply:
         """Put one resource within the transaction, and note the difference."""
@@ -42,7 +43,7 @@ class _Preview(Execution):
             super().put(one, body)
             made = store.get(one.id)
             after = copy.deepcopy(made.body) if made is not None else {}
-        self.top.changes.append(_change(one, before, after, body))
+        self.changes.append(_change(one, before, after, body))
         return Reply(200)
 
     def evaluate_outputs(self) -> None:
@@ -51,11 +52,6 @@ class _Preview(Execution):
     def delete_surplus(self) -> list[dict[str, Any]]:
         """Nothing: it is told beside the changes."""
         return []
-
-    @property
-    def top(self) -> _Preview:
-        """The outermost deployment, which has the list of changes."""
-        return self.around.top if isinstance(self.around, _Preview) else self
 
 
 def preview(

@@ -52,7 +52,7 @@ class Execution:
     around: Execution | None = None
     waiting: dict[int, set[int]] = field(default_factory=dict)
     going: dict[int, _Going] = field(default_factory=dict)
-    failed: dict[int, CloudError] = field(default_factory=dict)
+    failed: list[CloudError] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
     error: CloudError | None = None
     ended: bool = False
@@ -76,7 +76,7 @@ class Execution:
         """Make everything, and wait for it."""
         while not self.ended:
             coming = self.advance()
-            if coming and not self.ended:
+            if coming:
                 wait(coming, _PATIENCE, FIRST_COMPLETED)
 
     def advance(self) -> list[Future[None]]:
@@ -84,19 +84,10 @@ class Execution:
         moved = True
         while moved and self.goes_on():
             moved = self._collect() | self._begin()
-        if not self.goes_on():
+        if not self.goes_on() or not self.going:
             self._end()
             return []
-        if not self.going:
-            self._end()
-            return []
-        coming: list[Future[None]] = []
-        for one in self.going.values():
-            if one.inner is not None:
-                coming += [n.coming for n in one.inner.all_going() if n.coming is not None]
-            elif one.coming is not None:
-                coming.append(one.coming)
-        return coming
+        return [one.coming for one in self.all_going() if one.coming is not None]
 
     def all_going(self) -> list[_Going]:
         """What is being made, here and in the deployments within."""
@@ -117,8 +108,7 @@ class Execution:
             try:
                 self.going[place] = self._make(resources[place], began)
             except TemplateError as error:
-                refusal = _refused(resources[place], error)
-                self._fail(place, began, refusal)
+                self._fail(place, began, _refused(resources[place], error))
             except CloudError as error:
                 self._fail(place, began, error)
         return bool(ready)
@@ -158,19 +148,19 @@ class Execution:
     def _fail(self, place: int, began: float, error: CloudError) -> None:
         one = self.plan.resources[place]
         error.target = error.target or one.id
-        self.failed[place] = error
+        self.failed.append(error)
         records.done(self.caller.cloud, self.record, one, began, error.status, error)
 
     def _end(self) -> None:
         self.ended = True
-        shown: dict[str, Any] | None = None
         if not self.goes_on():
             for one in self.going.values():
                 if one.inner is not None:
                     one.inner.advance()  # which ends there, too
             records.ended(self.caller.cloud, self.record, "Canceled", resources=self.made)
             return
-        details = [error.body() for error in self.failed.values()]
+        shown: dict[str, Any] | None = None
+        details = [error.body() for error in self.failed]
         if not details:
             began = time.time()
             try:

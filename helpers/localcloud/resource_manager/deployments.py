@@ -21,6 +21,7 @@ from .deployment_inputs import Caller, check_properties, invalid_template, place
 from .locations import location_of
 from .operations import RETRY, address, carries_out, operation_of
 from .routing import Call, Reply, Router, invalid
+from .scopes import Registered, everywhere
 
 router = Router()
 _SCOPES = (
@@ -53,15 +54,9 @@ def _both(
     *,
     outside: str = "",
     scopes: tuple[str, ...] = _SCOPES,
-) -> Callable[[Callable[[Call], Reply]], Callable[[Call], Reply]]:
-    def register(operation: Callable[[Call], Reply]) -> Callable[[Call], Reply]:
-        for scope in scopes:
-            router.operation(
-                method, scope + path, f"{DEPLOYMENT_TYPE}/{action}", body, outside=outside
-            )(operation)
-        return operation
-
-    return register
+) -> Callable[[Registered], Registered]:
+    permission = f"{DEPLOYMENT_TYPE}/{action}"
+    return everywhere(router, method, path, permission, body, scopes=scopes, outside=outside)
 
 
 def _caller(call: Call) -> Caller:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from ..errors import CloudError
@@ -25,15 +25,17 @@ def everywhere(
     permission: str,
     body: Any = None,
     *,
+    scopes: Sequence[str] = SCOPES,
+    outside: str = "",
     attributes: AttributesOf | None = None,
 ) -> Callable[[Registered], Registered]:
-    """Register an operation of ``router`` at every scope: ``path`` is what follows the scope."""
+    """Register an operation of ``router`` at every scope, or those: ``path`` is what follows them."""
 
     def register(operation: Registered) -> Registered:
-        for scope in SCOPES:
+        for scope in scopes:
             template = scope + path
             added: Callable[[Registered], Registered] = router.operation(
-                method, template, permission, body, attributes=attributes
+                method, template, permission, body, outside=outside, attributes=attributes
             )
             added(operation)
         return operation
