@@ -6,6 +6,7 @@ Source: Azure documentation, "Lock your resources to protect your infrastructure
 from __future__ import annotations
 
 from ..errors import CloudError
+from ..permissions import scopes_above
 from ..resource_types import LOCK_TYPE
 from ..store import READING, Resource, Store
 
@@ -25,12 +26,15 @@ def check(store: Store, method: str, permission: str, scope: str) -> None:
     if not locks:
         return
     deletes = method == "DELETE"
-    wanted = scope.lower().rstrip("/")
+    above = scopes_above(scope)
     locked = [
         place
         for one in locks
         if (deletes or one.properties["level"] == READ_ONLY)
-        and _concerns((place := place_of(one)).lower(), wanted, deletes=deletes)
+        and (
+            (place := place_of(one)).lower() in above
+            or (deletes and above[-1] in scopes_above(place))
+        )
     ]
     if locked:
         verb = "delete" if deletes else "write"
@@ -40,11 +44,6 @@ def check(store: Store, method: str, permission: str, scope: str) -> None:
             f"The scope '{scope}' cannot perform {verb} operation because following scope(s) are "
             f"locked: '{','.join(dict.fromkeys(locked))}'. Please remove the lock and try again.",
         )
-
-
-def _concerns(place: str, wanted: str, *, deletes: bool) -> bool:
-    above = wanted == place or wanted.startswith(place + "/")
-    return above or (deletes and place.startswith(wanted + "/"))
 
 
 def place_of(lock: Resource) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from ..errors import CloudError
+from ..permissions import scopes_above
 from ..resource_types import LOCK_TYPE
 from ..store import Resource
 from .filters import conditions
@@ -42,8 +43,8 @@ class LockBody(ResourceModel):
     properties: LockProperties | None = None
 
 
-def _find(call: Call) -> Resource | None:
-    return call.cloud.store.get(f"{scope_of(call)}{_LOCK.replace('{name}', call.params['name'])}")
+def _id(call: Call) -> str:
+    return f"{scope_of(call)}{_LOCKS}/{call.params['name']}"
 
 
 @everywhere(router, "PUT", _LOCK, f"{LOCK_TYPE}/write", LockBody)
@@ -64,13 +65,13 @@ def create(call: Call, given: LockBody) -> Reply:
         )
     if properties.notes is not None and len(properties.notes) > 512:
         raise invalid("The notes of a lock have at most 512 characters.", "InvalidLockNotes")
-    scope, existing = scope_of(call), _find(call)
+    lock_id = _id(call)
+    existing = call.cloud.store.get(lock_id)
     group = call.params.get("group", "")
-    lock_id = existing.id if existing is not None else f"{scope}{_LOCKS}/{name}"
     resource = existing or Resource(lock_id, LOCK_TYPE, name, group, {})
     owners = [{"applicationId": one.application_id} for one in properties.owners or []]
     resource.body = {
-        "id": lock_id,
+        "id": resource.id,
         "name": resource.name,
         "type": LOCK_TYPE,
         "properties": {
@@ -86,7 +87,7 @@ def create(call: Call, given: LockBody) -> Reply:
 @everywhere(router, "GET", _LOCK, f"{LOCK_TYPE}/read")
 def get(call: Call) -> Reply:
     """ManagementLocks_Get."""
-    found = _find(call)
+    found = call.cloud.store.get(_id(call))
     if found is None:
         raise CloudError(
             404, "LockNotFound", f"The lock '{call.params['name']}' could not be found."
@@ -97,23 +98,17 @@ def get(call: Call) -> Reply:
 @everywhere(router, "DELETE", _LOCK, f"{LOCK_TYPE}/delete")
 def remove(call: Call) -> Reply:
     """ManagementLocks_Delete."""
-    found = _find(call)
-    if found is None:
-        return Reply(204)
-    call.cloud.store.remove(found.id)
-    return Reply(200)
+    return Reply(200 if call.cloud.store.remove(_id(call)) else 204)
 
 
 @everywhere(router, "GET", _LOCKS, f"{LOCK_TYPE}/read")
 def list_locks(call: Call) -> Reply:
     """ManagementLocks_ListByScope: at the scope and below; with ``atScope()``, and above instead."""
     exact = "atscope" in conditions(call, (), {"atScope"})
-    wanted = scope_of(call).lower()
-    value = []
-    for one in call.cloud.store.find(type=LOCK_TYPE):
-        place = place_of(one).lower()
-        if place == wanted or (wanted if exact else place).startswith(
-            (place if exact else wanted) + "/"
-        ):
-            value.append(one.body)
-    return Reply(200, {"value": value})
+    above = scopes_above(scope_of(call))
+
+    def concerned(place: str) -> bool:
+        return place.lower() in above if exact else above[-1] in scopes_above(place)
+
+    locks = call.cloud.store.find(type=LOCK_TYPE)
+    return Reply(200, {"value": [one.body for one in locks if concerned(place_of(one))]})
