@@ -35,14 +35,14 @@ def _value(name: Resource, value: str, count: int) -> dict[str, Any]:
     return {"id": f"{name.id}/tagValues/{value}", "tagValue": value, "count": counted}
 
 
-def _used(call: Call) -> dict[str, Counter[str]]:
-    """The tags of groups and resources, by their names in lower case."""
-    counts: dict[str, Counter[str]] = {}
+def _used(call: Call) -> dict[str, tuple[str, Counter[str]]]:
+    """The tags of groups and resources, by their names in lower case: as one is spelled, its values."""
+    found: dict[str, tuple[str, Counter[str]]] = {}
     tagged = (one for one in call.cloud.store.find() if one.body.get("tags"))
     for one in readable(call, tagged):
         for name, value in one.body["tags"].items():
-            counts.setdefault(name, Counter())[value] += 1
-    return counts
+            found.setdefault(name.lower(), (name, Counter()))[1][value] += 1
+    return found
 
 
 def _named(call: Call, name: str) -> Resource:
@@ -53,14 +53,10 @@ def _named(call: Call, name: str) -> Resource:
 @router.operation("GET", _NAMES, f"{_ACTION}/read")
 def list_names(call: Call) -> Reply:
     """Tags_List: what is predefined, and what groups and resources have."""
-    used = _used(call)
-    found = {one.name.lower(): one for one in call.cloud.store.find(type=_TYPE)}
-    for name in used:
-        found.setdefault(name.lower(), _named(call, name))
-    counts: dict[str, Counter[str]] = {}
-    for name, values in used.items():  # names compare without case
-        counts.setdefault(name.lower(), Counter()).update(values)
-    value = [_shown(found[name], counts.get(name, Counter())) for name in sorted(found)]
+    shown = {one.name.lower(): _shown(one, Counter()) for one in call.cloud.store.find(type=_TYPE)}
+    for name, (spelled, values) in _used(call).items():
+        shown[name] = _shown(_named(call, spelled), values)
+    value = [shown[name] for name in sorted(shown)]
     return Reply(200, {"value": value})
 
 
@@ -77,7 +73,7 @@ def create(call: Call) -> Reply:
 def remove(call: Call) -> Reply:
     """Tags_Delete: a name that no resource has; 204 when it is not predefined."""
     name = call.params["tag"]
-    if any(one.lower() == name.lower() for one in _used(call)):
+    if name.lower() in _used(call):
         raise _in_use(f"The tag '{name}' cannot be deleted: resources have it.")
     return Reply(200 if call.cloud.store.remove(_named(call, name).id) else 204)
 
@@ -98,12 +94,11 @@ def create_value(call: Call) -> Reply:
 def remove_value(call: Call) -> Reply:
     """Tags_DeleteValue: a value that no resource has; 204 when it is not predefined."""
     name, value = _predefined(call), call.params["value"]
-    for one, used in _used(call).items():
-        if one.lower() == name.name.lower() and value in used:
-            raise _in_use(
-                f"The value '{value}' of the tag '{name.name}' cannot be deleted: "
-                "resources have it."
-            )
+    used = _used(call).get(name.name.lower())
+    if used is not None and value in used[1]:
+        raise _in_use(
+            f"The value '{value}' of the tag '{name.name}' cannot be deleted: resources have it."
+        )
     values = name.private.get("values", [])
     if value not in values:
         return Reply(204)

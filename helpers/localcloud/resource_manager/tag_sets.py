@@ -15,7 +15,7 @@ from .scopes import everywhere, scope_of
 from .subscriptions import subscription_tags
 
 router = Router()
-_TAGS = "/providers/Microsoft.Resources/tags/default"
+_TAGS = f"/providers/{TAGS_TYPE}/default"
 _OPERATIONS = ("Merge", "Replace", "Delete")
 _MOST, _NAME, _VALUE = 50, 512, 256  # tags, characters of a name, of a value
 
@@ -52,9 +52,10 @@ def _holder(call: Call) -> Resource:
     return found
 
 
-def _reply(call: Call, tags: dict[str, str]) -> Reply:
-    identity = {"id": f"{scope_of(call)}{_TAGS}", "name": "default", "type": TAGS_TYPE}
-    return Reply(200, {**identity, "properties": {"tags": tags}})
+def _reply(holder: Resource) -> Reply:
+    tags_id = holder.id if holder.type == TAGS_TYPE else f"{holder.id}{_TAGS}"
+    identity = {"id": tags_id, "name": "default", "type": TAGS_TYPE}
+    return Reply(200, {**identity, "properties": {"tags": holder.body.get("tags") or {}}})
 
 
 def _put(call: Call, holder: Resource, tags: dict[str, str]) -> Reply:
@@ -64,7 +65,7 @@ def _put(call: Call, holder: Resource, tags: dict[str, str]) -> Reply:
     else:
         holder.body.pop("tags", None)
     call.cloud.store.put(holder)
-    return _reply(call, tags)
+    return _reply(holder)
 
 
 def _check(tags: dict[str, str]) -> None:
@@ -93,7 +94,7 @@ def _check(tags: dict[str, str]) -> None:
 @everywhere(router, "GET", _TAGS, f"{TAGS_TYPE}/read")
 def get(call: Call) -> Reply:
     """Tags_GetAtScope."""
-    return _reply(call, _holder(call).body.get("tags") or {})
+    return _reply(_holder(call))
 
 
 @everywhere(router, "PUT", _TAGS, f"{TAGS_TYPE}/write", TagsBody)
