@@ -10,6 +10,7 @@ from helpers.localcloud.deployments.scope import Place
 SUBSCRIPTION = "/subscriptions/00000000-0000-0000-0000-000000000001"
 GROUP = f"{SUBSCRIPTION}/resourceGroups/learning"
 REGISTRIES = "Microsoft.ContainerRegistry/registries"
+TASKS = f"{REGISTRIES}/tasks"
 SCHEMA = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
 PLACE = Place(
     subscription={
@@ -39,6 +40,34 @@ def registry(name: str, **more: Any) -> dict[str, Any]:
         "name": name,
         "location": "eastus",
         "sku": {"name": "Basic"},
+        **more,
+    }
+
+
+def task(name: str, **more: Any) -> dict[str, Any]:
+    """A task with a managed identity."""
+    step = {"type": "EncodedTask", "encodedTaskContent": "[base64('version: v1.1.0')]"}
+    properties = {"status": "Enabled", "platform": {"os": "Linux"}, "step": step}
+    return {
+        "type": TASKS,
+        "apiVersion": "2019-04-01",
+        "name": name,
+        "location": "[resourceGroup().location]",
+        "identity": {"type": "SystemAssigned"},
+        "properties": {**properties, "agentConfiguration": {"cpu": 2}},
+        **more,
+    }
+
+
+def nested(name: str, inner: Any, scope: str = "inner", **more: Any) -> dict[str, Any]:
+    """A deployment within a deployment."""
+    options = {"expressionEvaluationOptions": {"scope": scope}}
+    properties = {"mode": "Incremental", "template": inner, **options, **more.pop("properties", {})}
+    return {
+        "type": "Microsoft.Resources/deployments",
+        "apiVersion": "2022-09-01",
+        "name": name,
+        "properties": properties,
         **more,
     }
 

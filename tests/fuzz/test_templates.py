@@ -17,9 +17,9 @@ from helpers.localcloud.deployments.functions import FUNCTIONS
 from helpers.localcloud.deployments.limits import Budget
 from helpers.localcloud.deployments.plan import check_outputs, outputs, plan
 from helpers.localcloud.errors import CloudError
-from tests.deployments.planning import PLACE, registry, template
+from tests.deployments.planning import PLACE, nested, registry, template
 from tests.deployments.test_expressions import SCOPE
-from tests.deployments.test_plans import PARAMETERS, TYPES
+from tests.deployments.test_parameters import PARAMETERS, TYPES
 
 pytestmark = pytest.mark.fuzz
 FUNCTION = {
@@ -32,12 +32,6 @@ TASK = {
     "apiVersion": "2019-04-01",
     "properties": {"v": "[variables('a')[0]]"},
 }
-INNER = {
-    "mode": "Incremental",
-    "expressionEvaluationOptions": {"scope": "inner"},
-    "parameters": {"q": {"value": 1}},
-    "template": template(),
-}
 WHOLE = template(
     registry(
         "[concat('r', copyIndex())]",
@@ -48,12 +42,7 @@ WHOLE = template(
         resources=[TASK],
     ),
     registry("s", scope="Microsoft.X/y/z"),
-    {
-        "type": "Microsoft.Resources/deployments",
-        "name": "n",
-        "apiVersion": "2022-09-01",
-        "properties": INNER,
-    },
+    nested("n", template(), properties={"parameters": {"q": {"value": 1}}}),
     parameters=PARAMETERS,
     definitions=TYPES["definitions"],
     variables={

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.deployments.planning import REGISTRIES, SCHEMA
+from tests.deployments.planning import REGISTRIES, SCHEMA, TASKS, nested
 from tests.resource_manager.deploying import Target, target, unique
 
 __all__ = ["target"]
-TASKS = f"{REGISTRIES}/tasks"
 VERSION = "2023-07-01"
 GENERATOR = {"_generator": {"name": "bicep", "version": "0.30.23.60470", "templateHash": "1"}}
 
@@ -17,18 +16,8 @@ def module(
     name: str, inner: dict[str, Any], parameters: dict[str, Any], *after: str
 ) -> dict[str, Any]:
     """A module as Bicep writes it."""
-    return {
-        "type": "Microsoft.Resources/deployments",
-        "apiVersion": "2022-09-01",
-        "name": name,
-        "properties": {
-            "expressionEvaluationOptions": {"scope": "inner"},
-            "mode": "Incremental",
-            "parameters": {key: {"value": value} for key, value in parameters.items()},
-            "template": inner,
-        },
-        "dependsOn": list(after),
-    }
+    given = {key: {"value": value} for key, value in parameters.items()}
+    return nested(name, inner, properties={"parameters": given}, dependsOn=list(after))
 
 
 def compiled(resources: Any, **sections: Any) -> dict[str, Any]:

@@ -10,44 +10,14 @@ import pytest
 
 from tests.az import Az
 from tests.conftest import LocalCloud
-from tests.deployments.planning import REGISTRIES, registry, template
-from tests.resource_manager.callers import caller_with
+from tests.deployments.planning import REGISTRIES, TASKS, nested, registry, task, template
 from tests.resource_manager.deploying import DEPLOYMENTS, Target, body_of, target, unique
 from tests.resource_manager.test_requests import send
 
 __all__ = ["target"]
-TASKS = f"{REGISTRIES}/tasks"
 ROLES = "Microsoft.Authorization/roleAssignments"
 DEFINITIONS = "Microsoft.Authorization/roleDefinitions"
 ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
-
-
-def task(name: str, **more: Any) -> dict[str, Any]:
-    """A task with a managed identity."""
-    step = {"type": "EncodedTask", "encodedTaskContent": "[base64('version: v1.1.0')]"}
-    properties = {"status": "Enabled", "platform": {"os": "Linux"}, "step": step}
-    return {
-        "type": TASKS,
-        "apiVersion": "2019-04-01",
-        "name": name,
-        "location": "[resourceGroup().location]",
-        "identity": {"type": "SystemAssigned"},
-        "properties": {**properties, "agentConfiguration": {"cpu": 2}},
-        **more,
-    }
-
-
-def nested(name: str, inner: Any, scope: str = "inner", **more: Any) -> dict[str, Any]:
-    """A deployment within a deployment."""
-    options = {"expressionEvaluationOptions": {"scope": scope}}
-    properties = {"mode": "Incremental", "template": inner, **options, **more.pop("properties", {})}
-    return {
-        "type": "Microsoft.Resources/deployments",
-        "apiVersion": "2022-09-01",
-        "name": name,
-        "properties": properties,
-        **more,
-    }
 
 
 def test_a_registry_its_task_and_its_right(target: Target) -> None:
@@ -248,255 +218,6 @@ def test_a_subscription_has_deployments(local_cloud: LocalCloud, target: Target)
     send(local_cloud, "DELETE", f"resourceGroups/{group}", None)
 
 
-def test_complete_deletes_what_is_not_declared(target: Target) -> None:
-    """And what-if tells it before; Incremental leaves it."""
-    kept, gone = unique(), unique()
-    target.deploy(template(registry(kept), registry(gone), task(f"{gone}/build", dependsOn=[gone])))
-    told = target.ask("whatIf", template(registry(kept)), mode="Complete").json()
-    assert told["status"] == "Succeeded", told
-    changes = {
-        one["resourceId"].rpartition("/")[2]: one["changeType"]
-        for one in told["properties"]["changes"]
-    }
-    assert changes == {kept: "NoChange", gone: "Delete", "build": "Delete"}
-    told = target.ask("whatIf", template(registry(kept))).json()
-    changes = {
-        one["resourceId"].rpartition("/")[2]: one["changeType"]
-        for one in told["properties"]["changes"]
-    }
-    assert changes == {kept: "NoChange", gone: "Ignore", "build": "Ignore"}
-    assert target.deploy(template(registry(kept)))["provisioningState"] == "Succeeded"
-    assert target.names() == {kept, gone}
-    assert (
-        target.deploy(template(registry(kept)), mode="complete")["provisioningState"] == "Succeeded"
-    )
-    assert target.names() == {kept}
-
-
-def test_what_if_tells_the_changes_and_makes_none(target: Target) -> None:
-    """Created, changed with each property, and as it was; nothing of it happens."""
-    old, new = unique(), unique()
-    target.deploy(template(registry(old, tags={"a": "1", "b": "2"})))
-    document = template(
-        registry(old, tags={"a": "9", "c": "3"}, sku={"name": "Premium"}),
-        registry(new),
-        task(f"{new}/build", dependsOn=[new]),
-        outputs={"x": {"type": "string", "value": f"[reference('{new}').nothing]"}},
-    )
-    told = target.ask("whatIf", document).json()
-    assert told["status"] == "Succeeded", told
-    changed, created, below = told["properties"]["changes"]
-    assert (changed["changeType"], created["changeType"], below["changeType"]) == (
-        "Modify",
-        "Create",
-        "Create",
-    )
-    delta = {one["path"]: one for one in changed["delta"]}
-    assert delta["tags.a"] == {
-        "path": "tags.a",
-        "propertyChangeType": "Modify",
-        "before": "1",
-        "after": "9",
-    }
-    assert delta["tags.b"] == {"path": "tags.b", "propertyChangeType": "Delete", "before": "2"}
-    assert delta["tags.c"] == {"path": "tags.c", "propertyChangeType": "Create", "after": "3"}
-    assert delta["sku.name"]["after"] == "Premium"
-    assert created["after"]["name"] == new
-    assert "before" not in created
-    assert target.names() == {old}
-    assert (
-        target.send("GET", f"{DEPLOYMENTS}/first").json()["properties"]["provisioningState"]
-        == "Succeeded"
-    )
-    brief = target.ask("whatIf", document, whatIfSettings={"resultFormat": "ResourceIdOnly"}).json()
-    assert {(one["changeType"], len(one)) for one in brief["properties"]["changes"]} == {
-        ("Deploy", 2)
-    }
-    broken = target.ask("whatIf", template(task(f"{unique()}/build"))).json()
-    assert (broken["status"], broken["error"]["code"]) == ("Failed", "DeploymentFailed")
-    wrong = target.ask("whatIf", document, whatIfSettings={"resultFormat": "Long"})
-    assert wrong.status_code == 400
-
-
-def test_validate_tells_what_would_be_made(target: Target) -> None:
-    """Or why not: a name that is taken, an api-version, a type, a right."""
-    name = unique()
-    told = target.ask(
-        "validate", template(registry(name), nested("in", template(task(f"{name}/build"))))
-    ).json()
-    assert told["properties"]["provisioningState"] == "Succeeded"
-    assert [one["id"].rpartition("/")[2] for one in told["properties"]["validatedResources"]] == [
-        name,
-        "build",
-    ]
-    assert target.names() == set()
-    refused = target.ask("validate", template(registry("a-b-c-d")))
-    error = refused.json()["error"]
-    assert (refused.status_code, error["code"]) == (400, "InvalidTemplateDeployment")
-    assert "is not valid according to the validation procedure" in error["message"]
-    assert error["details"][0]["code"] == "InvalidResourceName"
-    skipped = target.ask("validate", template(registry("a-b-c-d")), validationLevel="Template")
-    assert skipped.status_code == 200
-    wrong = target.ask("validate", template(), validationLevel="Some")
-    assert wrong.status_code == 400
-
-
-DISK = {
-    "type": "Microsoft.Compute/disks",
-    "apiVersion": "2023-04-02",
-    "name": "d",
-    "location": "eastus",
-}
-REFUSED: list[tuple[dict[str, Any], int, str, str]] = [
-    ({}, 400, "InvalidDeploymentMode", "it is Incremental or Complete"),
-    ({"mode": "Fast", "template": template()}, 400, "InvalidDeploymentMode", "'Fast'"),
-    ({"mode": "Incremental"}, 400, "InvalidTemplate", "A template is a JSON object"),
-    (
-        {"mode": "Incremental", "template": {}},
-        400,
-        "InvalidTemplate",
-        "Required property '$schema'",
-    ),
-    (
-        {"mode": "Incremental", "template": "x"},
-        400,
-        "InvalidRequestContent",
-        "'properties.template' must be an object",
-    ),
-    (
-        {"mode": "Incremental", "template": template(), "colour": "red"},
-        400,
-        "InvalidRequestContent",
-        "Could not find member 'colour'",
-    ),
-    (
-        {"mode": "Incremental", "templateLink": {"uri": "https://x"}},
-        501,
-        "NotImplemented",
-        "'templateLink'",
-    ),
-    (
-        {
-            "mode": "Incremental",
-            "template": template(),
-            "onErrorDeployment": {"type": "LastSuccessful"},
-        },
-        501,
-        "NotImplemented",
-        "'onErrorDeployment'",
-    ),
-    (
-        {
-            "mode": "Incremental",
-            "template": template(),
-            "debugSetting": {"detailLevel": "requestContent"},
-        },
-        501,
-        "NotImplemented",
-        "debugSetting",
-    ),
-    (
-        {"mode": "Incremental", "template": template(DISK)},
-        501,
-        "NotImplemented",
-        "PUT Microsoft.Compute/disks",
-    ),
-    (
-        {"mode": "Incremental", "template": template(registry("aaaaa", apiVersion="2000-01-01"))},
-        400,
-        "InvalidResourceType",
-        "The supported api-versions are",
-    ),
-    (
-        {
-            "mode": "Incremental",
-            "template": template(nested("in", None, properties={"templateLink": {"uri": "x"}})),
-        },
-        501,
-        "NotImplemented",
-        "'templateLink'",
-    ),
-    (
-        {
-            "mode": "Incremental",
-            "template": template(nested("in", template(), properties={"mode": "Complete"})),
-        },
-        501,
-        "NotImplemented",
-        "nested deployments of mode Complete",
-    ),
-    (
-        {
-            "mode": "Incremental",
-            "template": template(registry("aaaaa", dependsOn=["[resourceId('x')]"])),
-        },
-        400,
-        "InvalidTemplate",
-        "resourceId",
-    ),
-    (
-        {
-            "mode": "Incremental",
-            "template": template(outputs={"x": {"type": "string", "value": "[nothing()]"}}),
-        },
-        400,
-        "InvalidTemplate",
-        "The template output 'x' is not valid",
-    ),
-    (
-        {"mode": "Incremental", "template": template(), "parameters": {"x": {"value": 1}}},
-        400,
-        "InvalidTemplate",
-        "The template parameters 'x' in the parameters file are not valid",
-    ),
-]
-
-
-@pytest.mark.parametrize(
-    ("properties", "status", "code", "message"), REFUSED, ids=lambda one: str(one)[-50:]
-)
-def test_refused(
-    target: Target, properties: dict[str, Any], status: int, code: str, message: str
-) -> None:
-    """What is wrong is said before anything is made; what is lacking, by its name."""
-    for path, method in (("first", "PUT"), ("first/validate", "POST"), ("first/whatIf", "POST")):
-        answer = target.send(method, f"{DEPLOYMENTS}/{path}", {"properties": properties})
-        error = answer.json()["error"]
-        assert (answer.status_code, error["code"]) == (status, code), answer.text
-        assert message in error["message"]
-    assert target.send("GET", f"{DEPLOYMENTS}/first").status_code == 404
-
-
-def test_refused_names_and_places(target: Target) -> None:
-    """A name that is none, a location for a group, a deployment and an operation that there are not."""
-    assert target.begin(template(), "a" * 65).json()["error"]["code"] == "InvalidDeploymentName"
-    body = {"location": "eastus", **body_of(template())}
-    answer = target.send("PUT", f"{DEPLOYMENTS}/first", body)
-    assert answer.json()["error"]["code"] == "InvalidDeploymentLocation"
-    for path in ("none", "none/operations", "none/operations/X"):
-        found = target.send("GET", f"{DEPLOYMENTS}/{path}").json()["error"]
-        assert found == {
-            "code": "DeploymentNotFound",
-            "message": "Deployment 'none' could not be found.",
-        }
-    assert target.send("DELETE", f"{DEPLOYMENTS}/none").status_code == 204
-    target.deploy(template())
-    missing = target.send("GET", f"{DEPLOYMENTS}/first/operations/X")
-    assert missing.json()["error"]["code"] == "DeploymentOperationNotFound"
-    assert target.send("HEAD", f"{DEPLOYMENTS}/first").status_code == 204
-    assert target.send("HEAD", f"{DEPLOYMENTS}/none").status_code == 404
-    ended = target.send("POST", f"{DEPLOYMENTS}/first/cancel")
-    assert ended.json()["error"]["code"] == "DeploymentCannotBeCancelled"
-    filtered = f"{DEPLOYMENTS}?$filter=provisioningState eq 'Succeeded'"
-    assert len(target.send("GET", filtered).json()["value"]) == 1
-    filtered = f"{DEPLOYMENTS}?$filter=provisioningState eq 'Failed'"
-    assert target.send("GET", filtered).json()["value"] == []
-    assert target.send("GET", f"{DEPLOYMENTS}?$filter=name eq 'x'").status_code == 400
-    assert (
-        target.send("POST", f"{DEPLOYMENTS}/first/exportTemplate").json()["template"] == template()
-    )
-
-
 def test_what_fails_when_it_is_made(target: Target) -> None:
     """A reference to what is not there, an action that is refused, an output of another type."""
     name = unique()
@@ -525,21 +246,15 @@ def test_what_fails_when_it_is_made(target: Target) -> None:
     assert "The template output 'x' is not valid" in done["error"]["details"][0]["message"]
 
 
-def test_the_rights_of_the_caller_are_what_counts(target: Target, local_cloud: LocalCloud) -> None:
-    """Who may deploy and may not make a registry is told so, before anything is made."""
-    actions = ["Microsoft.Resources/*", "Microsoft.Authorization/*/read"]
-    ask = caller_with(local_cloud, target.id, actions)
-    name = unique()
-    url = f"https://management.azure.com{target.id}/{DEPLOYMENTS}/first"
-    answer = ask("PUT", url, body_of(template(registry(name))))
-    error = answer.json()["error"]
-    assert (answer.status_code, error["code"]) == (403, "InvalidTemplateDeployment")
-    assert (
-        f"Authorization failed for template resource '{name}' of type '{REGISTRIES}'"
-        in error["message"]
-    )
-    assert f"{REGISTRIES}/write" in error["message"]
-    assert ask("PUT", url, body_of(template())).status_code == 201
+def test_the_subscription_is_asked_for_whole(target: Target) -> None:
+    """It is in no group."""
+    whole = "[reference(subscription().id, '2022-12-01', 'Full')]"
+    done = target.deploy(template(outputs={"x": {"type": "object", "value": whole}}))
+    assert done["provisioningState"] == "Succeeded", done
+    told = done["outputs"]["x"]["value"]
+    assert told["resourceId"] == target.cloud.subscription
+    assert told["resourceId"].endswith(f"/{told['subscriptionId']}")
+    assert told["resourceGroupName"] == ""
 
 
 @pytest.mark.timeout(300)

@@ -12,9 +12,8 @@ import pytest
 
 from helpers.localcloud import daemon
 from tests.conftest import LocalCloud, start
-from tests.deployments.planning import REGISTRIES, registry, template
+from tests.deployments.planning import REGISTRIES, nested, registry, template
 from tests.resource_manager.deploying import DEPLOYMENTS, Target, target, unique
-from tests.resource_manager.test_deployments import nested
 from tests.resource_manager.test_requests import send
 from tests.resource_manager.test_resource_manager import make_group
 
@@ -53,10 +52,10 @@ def slow(count: int) -> tuple[dict[str, Any], list[str]]:
     return template(*resources, registry(last, dependsOn=before)), [*names, last]
 
 
-def going(target: Target, name: str = "first") -> None:
-    """Wait until the first resource of a deployment is there."""
+def going(target: Target, before: int = 0) -> None:
+    """Wait until one resource more is there than ``before``."""
     for _ in range(400):
-        if target.names():
+        if len(target.names()) > before:
             return
         time.sleep(0.02)
     raise AssertionError("nothing is made")
@@ -131,10 +130,7 @@ def test_deployments_within_wait_together(target: Target) -> None:
     assert set(names) == target.names()
     document, rest = slow(12)
     assert target.begin(template(nested("slowly", document)), "around").status_code == 201
-    for _ in range(400):
-        if len(target.names()) > 2:
-            break
-        time.sleep(0.02)
+    going(target, before=2)
     assert target.send("POST", f"{DEPLOYMENTS}/around/cancel").status_code == 204
     assert target.ended("slowly")["provisioningState"] == "Canceled"
     assert rest[-1] not in target.names()

@@ -10,7 +10,7 @@ import pytest
 
 from tests.az import Az
 from tests.conftest import LocalCloud
-from tests.deployments.planning import template
+from tests.deployments.planning import nested, template
 from tests.key_vault.test_key_vault import GROUP, create_vault, policy, secrets
 from tests.key_vault.test_vaults import patch
 from tests.resource_manager.callers import caller_with
@@ -37,20 +37,8 @@ def copying(vault: str, secret: str, kind: str = "securestring") -> dict[str, An
         "properties": {"value": "[parameters('word')]"},
     }
     inner = template(written, parameters={"word": {"type": kind}})
-    given = {"word": {"value": "[parameters('word')]"}}
-    properties = {
-        "mode": "Incremental",
-        "template": inner,
-        "parameters": given,
-        "expressionEvaluationOptions": {"scope": "inner"},
-    }
-    elsewhere = {
-        "type": "Microsoft.Resources/deployments",
-        "apiVersion": "2022-09-01",
-        "name": unique("inner"),
-        "resourceGroup": GROUP,
-        "properties": properties,
-    }
+    given = {"parameters": {"word": {"value": "[parameters('word')]"}}}
+    elsewhere = nested(unique("inner"), inner, resourceGroup=GROUP, properties=given)
     return template(elsewhere, parameters={"word": {"type": kind}})
 
 
