@@ -21,10 +21,8 @@ _CONTROL = re.compile(r"[\x00-\x1f]")
 def strict(text: str) -> str:
     """The same, as RFC 8259 has it, where that can be; what is no JSON at all stays as it is."""
     parts: list[str] = []
-    last = (
-        ""  # the kind of the last token that is no space, a name or a comma: what follows decides
-    )
-    place = 0
+    last = ""  # token that is no space, or "name": what follows a name or a comma decides about it
+    place = 0  # of that token in ``parts``
     for match in _TOKEN.finditer(text):
         kind, part = str(match.lastgroup), match[0]
         if kind == "comment":
