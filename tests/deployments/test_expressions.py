@@ -9,11 +9,9 @@ import pytest
 
 from helpers.localcloud.deployments.errors import ExpressionError, TemplateError
 from helpers.localcloud.deployments.evaluation import resolve
-from helpers.localcloud.deployments.plan import plan
-from helpers.localcloud.deployments.scope import Scope
 from helpers.localcloud.deployments.syntax import Access, Call, parse
 from helpers.localcloud.errors import CloudError
-from tests.deployments.planning import GROUP, PLACE, SUBSCRIPTION, template
+from tests.deployments.planning import GROUP, SUBSCRIPTION, planned
 
 VARIABLES = {
     "list": ["one", "two", "three"],
@@ -22,13 +20,8 @@ VARIABLES = {
     "one": {"a": 1, "deep": {"x": 1}},
     "other": {"b": 2, "deep": {"y": 2}},
 }
-
-
-def _scope(**sections: Any) -> Scope:
-    return plan(template(variables=VARIABLES, **sections), None, PLACE).scope
-
-
-SCOPE = _scope(
+SCOPE = planned(
+    variables=VARIABLES,
     functions=[
         {
             "namespace": "contoso",
@@ -44,8 +37,8 @@ SCOPE = _scope(
                 "global": {"output": {"value": "[variables('list')]"}},
             },
         }
-    ]
-)
+    ],
+).scope
 
 VALUES: list[tuple[Any, Any]] = [
     ("plain", "plain"),
@@ -350,7 +343,7 @@ DOUBLING = {
 def test_what_doubles_and_doubles_ends() -> None:
     """A value of sixty doublings is refused before it fills the memory."""
     with pytest.raises(TemplateError, match="takes more than 1000000 steps"):
-        _scope_of(DOUBLING)
+        planned(variables=DOUBLING)
 
 
 def test_lambdas_within_lambdas_end() -> None:
@@ -359,29 +352,25 @@ def test_lambdas_within_lambdas_end() -> None:
     for n in range(4):
         inner = f"map(range(0, 1000), lambda('x{n}', {inner}))"
     with pytest.raises(ExpressionError, match="takes more than 1000000 steps"):
-        resolve(f"[{inner}]", _scope())
+        resolve(f"[{inner}]", planned().scope)
 
 
 def test_variables_that_stand_on_one_another() -> None:
     """Five hundred of them are no recursion; a circle of them is refused."""
     chain = {"v0": "a", **{f"v{n}": f"[variables('V{n - 1}')]" for n in range(1, 500)}}
-    assert _scope_of(chain).variable("v499") == "a"
+    assert planned(variables=chain).scope.variable("v499") == "a"
     for circle in ({"a": "[variables('a')]"}, {"a": "[variables('b')]", "b": "[variables('a')]"}):
         with pytest.raises(TemplateError, match="Circular dependency detected on variable"):
-            _scope_of(circle)
-
-
-def _scope_of(variables: dict[str, Any]) -> Scope:
-    return plan(template(variables=variables), None, PLACE).scope
+            planned(variables=circle)
 
 
 def test_variables_made_by_loops() -> None:
     """A variable may be a list that a loop makes, or have one within it."""
-    scope = _scope_of(
-        {
+    scope = planned(
+        variables={
             "copy": [{"name": "names", "count": 3, "input": "[concat('n', copyIndex('names'))]"}],
             "whole": {"copy": [{"name": "in", "count": 1, "input": {"i": "[copyIndex('in')]"}}]},
         }
-    )
+    ).scope
     assert scope.variable("names") == ["n0", "n1", "n2"]
     assert scope.variable("whole") == {"in": [{"i": 0}]}
