@@ -32,6 +32,16 @@ def template(*resources: Any, **sections: Any) -> dict[str, Any]:
     return {**document, **sections}
 
 
+def group(name: str, location: str) -> dict[str, Any]:
+    """A resource group as a template of a subscription declares it."""
+    return {
+        "type": "Microsoft.Resources/resourceGroups",
+        "apiVersion": "2022-09-01",
+        "name": name,
+        "location": location,
+    }
+
+
 def registry(name: str, **more: Any) -> dict[str, Any]:
     """A registry as a template declares it."""
     return {

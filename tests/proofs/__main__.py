@@ -12,6 +12,7 @@ import trustme
 
 from helpers.localcloud import daemon
 from tests.conftest import start
+from tests.deployments.planning import group, registry, template
 
 from . import commands
 from .operations import Operations
@@ -19,23 +20,9 @@ from .page import page
 from .recording import PROVEN, SEEN, load
 
 PAGE = PROVEN.with_name("coverage.md")
-_TEMPLATE = {
-    "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
-    "contentVersion": "1.0.0.0",
-    "resources": [],
-}
-_REGISTRY = {
-    "type": "Microsoft.ContainerRegistry/registries",
-    "apiVersion": "2023-07-01",
-    "name": "commandsfour",
-    "location": "westeurope",
-    "sku": {"name": "Basic"},
-}
-_GROUP = {
-    "type": "Microsoft.Resources/resourceGroups",
-    "apiVersion": "2022-09-01",
-    "name": "two",
-    "location": "westeurope",
+_TEMPLATES = {
+    "template": template(registry("commandsfour", location="westeurope")),
+    "group": template(group("two", "westeurope")),
 }
 
 
@@ -69,9 +56,8 @@ def ask_az() -> None:
     """Run the scenario of az in a cloud of its own, and store the outcomes."""
     with tempfile.TemporaryDirectory(prefix="proofs-") as folder:
         work = Path(folder)
-        for name, resource in (("template", _REGISTRY), ("group", _GROUP)):
-            text = json.dumps({**_TEMPLATE, "resources": [resource]})
-            (work / f"{name}.json").write_text(text)
+        for name, document in _TEMPLATES.items():
+            (work / f"{name}.json").write_text(json.dumps(document))
         authority = trustme.CA()
         (work / "key.pem").write_bytes(authority.private_key_pem.bytes())
         (work / "certificate.pem").write_bytes(authority.cert_pem.bytes())

@@ -10,7 +10,7 @@ import pytest
 
 from tests.az import Az
 from tests.conftest import LocalCloud
-from tests.deployments.planning import REGISTRIES, TASKS, nested, registry, task, template
+from tests.deployments.planning import REGISTRIES, TASKS, group, nested, registry, task, template
 from tests.resource_manager.deploying import DEPLOYMENTS, Target, body_of, target, unique
 from tests.resource_manager.test_requests import send
 
@@ -171,24 +171,19 @@ def test_a_failure_within_a_deployment_reaches_the_outside(target: Target) -> No
 
 def test_a_subscription_has_deployments(local_cloud: LocalCloud, target: Target) -> None:
     """A group is made, and what is in it by a deployment within, which waits for the group."""
-    group, name = unique("g"), unique()
+    place, name = unique("g"), unique()
     document = template(
-        {
-            "type": "Microsoft.Resources/resourceGroups",
-            "apiVersion": "2022-09-01",
-            "name": group,
-            "location": "westus",
-        },
+        group(place, "westus"),
         nested(
             "inside",
             template(registry(name, location="[resourceGroup().location]")),
-            resourceGroup=group,
-            dependsOn=[group],
+            resourceGroup=place,
+            dependsOn=[place],
         ),
         outputs={
             "place": {
                 "type": "string",
-                "value": f"[reference('{group}', '2022-09-01', 'Full').location]",
+                "value": f"[reference('{place}', '2022-09-01', 'Full').location]",
             }
         },
     )
@@ -215,7 +210,7 @@ def test_a_subscription_has_deployments(local_cloud: LocalCloud, target: Target)
     listed = send(local_cloud, "GET", DEPLOYMENTS, None).json()["value"]
     assert done["id"] in {one["id"] for one in listed}
     assert send(local_cloud, "DELETE", path, None).status_code == 204
-    send(local_cloud, "DELETE", f"resourceGroups/{group}", None)
+    send(local_cloud, "DELETE", f"resourceGroups/{place}", None)
 
 
 def test_what_fails_when_it_is_made(target: Target) -> None:

@@ -16,6 +16,7 @@ from azure.mgmt.containerregistrytasks.aio import ContainerRegistryTasksMgmtClie
 
 from helpers.localcloud.cloud import Cloud
 from tests.conftest import LocalCloud
+from tests.deployments.planning import template
 from tests.resource_manager.deploying import Target
 from tests.tasks.repositories import Repository
 from tests.tasks.running import Registry
@@ -348,39 +349,30 @@ def test_a_run_has_the_identity_that_users_assign(registry: Registry) -> None:
 def test_a_deployment_waits_for_the_run(registry: Registry, local_cloud: LocalCloud) -> None:
     target = Target(local_cloud, registry.group)
 
-    def template(name: str, command: str) -> dict[str, Any]:
-        return {
-            "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
-            "contentVersion": "1.0.0.0",
-            "resources": [
-                {
-                    "type": "Microsoft.ContainerRegistry/registries/taskRuns",
-                    "name": f"{registry.name}/{name}",
-                    "apiVersion": "2019-06-01-preview",
-                    "location": "[resourceGroup().location]",
-                    "properties": {"runRequest": encoded(command)},
-                }
-            ],
-            "outputs": {
-                "status": {
-                    "type": "string",
-                    "value": f"[reference(resourceId('Microsoft.ContainerRegistry/registries/taskRuns',"
-                    f" '{registry.name}', '{name}'), '2019-06-01-preview')"
-                    ".runResult.properties.status]",
-                }
-            },
+    def running(name: str, command: str) -> dict[str, Any]:
+        run = {
+            "type": "Microsoft.ContainerRegistry/registries/taskRuns",
+            "name": f"{registry.name}/{name}",
+            "apiVersion": "2019-06-01-preview",
+            "location": "[resourceGroup().location]",
+            "properties": {"runRequest": encoded(command)},
         }
+        status = (
+            "[reference(resourceId('Microsoft.ContainerRegistry/registries/taskRuns',"
+            f" '{registry.name}', '{name}'), '2019-06-01-preview').runResult.properties.status]"
+        )
+        return template(run, outputs={"status": {"type": "string", "value": status}})
 
-    done = target.deploy(template("deployed", "bash sleep 1"))
+    done = target.deploy(running("deployed", "bash sleep 1"))
     assert done["provisioningState"] == "Succeeded", done
     assert done["outputs"]["status"]["value"] == "Succeeded"
     first = registry.call("GET", "/taskRuns/deployed").json()
-    again = target.deploy(template("deployed", "bash sleep 1"))
+    again = target.deploy(running("deployed", "bash sleep 1"))
     assert again["provisioningState"] == "Succeeded", again
     same = registry.call("GET", "/taskRuns/deployed").json()
     assert same["properties"]["runResult"]["name"] == first["properties"]["runResult"]["name"]
     for name in ("fails", "again"):  # the second one finds the run that has failed
-        failed = target.deploy(template("deploy-fails", "bash exit 3"), name)
+        failed = target.deploy(running("deploy-fails", "bash exit 3"), name)
         assert failed["provisioningState"] == "Failed"
         [detail] = failed["error"]["details"]
         assert detail["code"] == "ResourceDeploymentFailure"

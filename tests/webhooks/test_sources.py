@@ -10,6 +10,7 @@ from azure.mgmt.containerregistry import ContainerRegistryManagementClient
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.store import Store
 from helpers.localcloud.webhooks.records import KEPT, WAITING, Records
+from tests.deployments.planning import template
 from tests.registry.places import Place
 from tests.resource_manager.deploying import Target
 from tests.tasks.repositories import Repository
@@ -55,20 +56,14 @@ def test_an_import_and_a_build_are_pushes(hooks: Hooks, receiver: Receiver) -> N
 
 
 def test_a_template_makes_webhooks(hooks: Hooks, receiver: Receiver) -> None:
-    template = {
-        "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
-        "contentVersion": "1.0.0.0",
-        "resources": [
-            {
-                "type": "Microsoft.ContainerRegistry/registries/webhooks",
-                "name": f"{hooks.place.name}/deployedhook",
-                "apiVersion": "2023-07-01",
-                "location": "[resourceGroup().location]",
-                "properties": {"serviceUri": receiver.uri("/200/deployed"), "actions": ["push"]},
-            }
-        ],
+    webhook = {
+        "type": "Microsoft.ContainerRegistry/registries/webhooks",
+        "name": f"{hooks.place.name}/deployedhook",
+        "apiVersion": "2023-07-01",
+        "location": "[resourceGroup().location]",
+        "properties": {"serviceUri": receiver.uri("/200/deployed"), "actions": ["push"]},
     }
-    done = Target(hooks.place.cloud, hooks.place.group).deploy(template)
+    done = Target(hooks.place.cloud, hooks.place.group).deploy(template(webhook))
     assert done["provisioningState"] == "Succeeded", done
     hooks.ping("deployedhook")
     soon(lambda: receiver.at("/200/deployed"))
