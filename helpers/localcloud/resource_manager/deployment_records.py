@@ -115,12 +115,8 @@ def done(
     if error is not None:
         properties["statusMessage"] = {"status": "Failed", "error": error.body()}
     if one is not None:
-        properties["targetResource"] = {
-            "id": one.id,
-            "resourceType": one.type,
-            "resourceName": one.name,
-            **({"symbolicName": one.symbol} if one.symbol else {}),
-        }
+        symbolic = {"symbolicName": one.symbol} if one.symbol else {}
+        properties["targetResource"] = {**_target(one), **symbolic}
     operation_id = f"{record.id}/operations/{number}"
     body = {"id": operation_id, "operationId": number, "properties": properties}
     made = Resource(
@@ -129,6 +125,11 @@ def done(
     with cloud.store.transaction():
         if _is_there(cloud, record):
             cloud.store.put(made)
+
+
+def _target(one: Declared) -> dict[str, str]:
+    """A resource as a deployment tells of it."""
+    return {"id": one.id, "resourceType": one.type, "resourceName": one.name}
 
 
 def _is_there(cloud: Cloud, record: Resource) -> bool:
@@ -166,12 +167,8 @@ def providers(found: Plan) -> list[dict[str, Any]]:
 
 def dependencies(found: Plan) -> list[dict[str, Any]]:
     """What waits for what."""
-
-    def shown(one: Declared) -> dict[str, str]:
-        return {"id": one.id, "resourceType": one.type, "resourceName": one.name}
-
     return [
-        {"dependsOn": [shown(found.resources[place]) for place in sorted(needed)], **shown(one)}
+        {"dependsOn": [_target(found.resources[place]) for place in sorted(needed)], **_target(one)}
         for one, needed in zip(found.resources, found.graph.needs, strict=True)
         if needed and one.made
     ]
