@@ -55,7 +55,7 @@ def create_or_update(call: Call, given: ContainerGroup) -> Reply:
 
 def _wanted(call: Call, given: ContainerGroup) -> tuple[Resource | None, dict[str, Any], list[int]]:
     """The group that there is, what it is to become, and the container ports that it publishes."""
-    location = location_of(call.body)
+    location = location_of(call.body.get("location"))
     existing = call.cloud.store.get(call.resource_id)
     properties = given.properties or ContainerGroupProperties()
     properties.sku = properties.sku or "Standard"
@@ -87,7 +87,7 @@ def _check_images(call: Call, properties: dict[str, Any]) -> None:
 
 def _record(call: Call, given: ContainerGroup) -> Reply:
     name = call.params["name"]
-    location = location_of(call.body)
+    location = location_of(call.body.get("location"))
     existing, complete, ports = _wanted(call, given)
     resource = existing or Resource(
         call.resource_id, CONTAINER_GROUP_TYPE, name, call.params["group"], {}
@@ -279,7 +279,7 @@ def _fqdn(call: Call, resource: Resource, complete: dict[str, Any], unique: str)
         "ResourceGroupReuse": f"{account.subscription_id}/{call.params['group']}",
         "Noreuse": unique,
     }.get(scope, "")
-    fqdn = addresses.fqdn_of(label, location_of(call.body), scope, by)
+    fqdn = addresses.fqdn_of(label, location_of(call.body.get("location")), scope, by)
     for other in call.cloud.store.find(type=CONTAINER_GROUP_TYPE):
         if other.key != resource.key and other.private.get("fqdn") == fqdn:
             raise invalid(

@@ -68,7 +68,7 @@ def list_cached_images(call: Call) -> Reply:
 
 
 def _location(call: Call) -> str:
-    return location_of({"location": call.params["location"]})
+    return location_of(call.params["location"])
 
 
 def _used(groups: Iterable[Resource], location: str) -> dict[str, float]:

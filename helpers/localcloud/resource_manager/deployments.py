@@ -130,7 +130,7 @@ def _more(call: Call) -> dict[str, Any]:
             "https://aka.ms/deploy-to-subscription for usage details.",
             "LocationRequired",
         )
-    return {"location": location_of(call.body), **tags}
+    return {"location": location_of(call.body.get("location")), **tags}
 
 
 @_both("PUT", "/{name}", "write", _BODY, outside=_UNDONE)

@@ -77,7 +77,7 @@ def create_or_update(call: Call, given: Group) -> Reply:
             "digits, underscores, hyphens, periods and parentheses, at most 90 characters, and "
             "must not end with a period.",
         )
-    location = location_of({"location": given.location})
+    location = location_of(given.location)
     existing = call.cloud.store.get(call.resource_id)
     if existing is not None:
         _keep_location(existing, location)
@@ -112,7 +112,7 @@ def update(call: Call, given: Group) -> Reply:
     """ResourceGroups_Update: the tags."""
     resource = _find(call)
     if given.location is not None:
-        _keep_location(resource, location_of({"location": given.location}))
+        _keep_location(resource, location_of(given.location))
     if not isinstance(given.tags, msgspec.UnsetType):
         resource.body["tags"] = given.tags or {}
     call.cloud.store.put(resource)

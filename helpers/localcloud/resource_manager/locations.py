@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..errors import CloudError
 from ..regions import LOCATIONS
 from ..store import Resource
 from .routing import invalid
 
 
-def location_of(body: dict[str, Any], default: str | None = None) -> str:
-    """The normalized location of a request body: 'East US' and 'eastus' are the same.
+def location_of(named: str | None, default: str | None = None) -> str:
+    """The location that a request names, normalized: 'East US' and 'eastus' are the same.
 
     Raises 400 LocationRequired or LocationNotAvailableForResourceType (ARM's codes).
     """
-    given = body.get("location") or default
+    given = named or default
     if not given:
         raise invalid("The location property is required for this definition.", "LocationRequired")
-    location = str(given).replace(" ", "").lower()
+    location = given.replace(" ", "").lower()
     if location not in LOCATIONS:
         raise invalid(
             f"The provided location '{given}' is not available. List of available regions is "
@@ -28,8 +26,14 @@ def location_of(body: dict[str, Any], default: str | None = None) -> str:
     return location
 
 
-def keep_location(existing: Resource, location: str) -> None:
-    """Raise 409 InvalidResourceLocation when a resource would move to another region."""
+def keep_location(existing: Resource, named: str | None) -> None:
+    """Raise 409 InvalidResourceLocation when a request would move a resource to another region.
+
+    Raises what :func:`location_of` raises; a PATCH that names no location moves nothing.
+    """
+    if named is None:
+        return
+    location = location_of(named)
     if existing.body["location"] != location:
         raise CloudError(
             409,

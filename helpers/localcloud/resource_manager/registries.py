@@ -122,7 +122,7 @@ def create(call: Call, given: Registry) -> Reply:
                 "https://docs.microsoft.com/rest/api/containerregistry/registries/"
                 "checknameavailability",
             )
-    location = location_of({"location": given.location})
+    location = location_of(given.location)
     if existing is not None:
         keep_location(existing, location)
     resource = existing or Resource(
@@ -234,8 +234,7 @@ def get(call: Call) -> Reply:
 def update(call: Call, given: Registry) -> Reply:
     """Registries_Update: tags, SKU and the admin user."""
     registry = of(call)
-    if given.location is not None:
-        keep_location(registry, location_of({"location": given.location}))
+    keep_location(registry, given.location)
     if not isinstance(given.tags, msgspec.UnsetType):
         registry.body["tags"] = given.tags or {}
     if given.sku is not None:

@@ -63,7 +63,7 @@ def create(call: Call, given: TaskRun) -> Reply:
     properties = given.properties or TaskRunProperties()
     if properties.run_request is None:
         raise invalid(f"The task run '{name}' requires 'properties.runRequest': what it is to run.")
-    location = location_of({"location": given.location}, registry.body["location"])
+    location = location_of(given.location, registry.body["location"])
     existing = call.cloud.store.get(call.resource_id)
     if existing is not None:
         keep_location(existing, location)
@@ -88,8 +88,7 @@ def update(call: Call, given: TaskRun) -> Reply:
     of(call)
     resource = call.get(TASK_RUN_TYPE)
     properties = given.properties or TaskRunProperties()
-    if given.location is not None:
-        keep_location(resource, location_of({"location": given.location}))
+    keep_location(resource, given.location)
     if given.tags is not None:
         resource.body["tags"] = given.tags
     if given.identity is not None:

@@ -74,7 +74,7 @@ def create(call: Call, given: Task) -> Reply:
             "long and contain only letters, digits, hyphens and underscores.",
             "InvalidResourceName",
         )
-    location = location_of({"location": given.location}, registry.body["location"])
+    location = location_of(given.location, registry.body["location"])
     existing = call.cloud.store.get(call.resource_id)
     if existing is not None:
         keep_location(existing, location)
@@ -139,8 +139,7 @@ def list_details(call: Call) -> Reply:
 def update(call: Call, given: Task) -> Reply:
     """Tasks_Update: merges; of the step, ``values`` and ``arguments`` are replaced as a whole."""
     resource = _find(call)
-    if given.location is not None:
-        keep_location(resource, location_of({"location": given.location}))
+    keep_location(resource, given.location)
     old = resource.private["properties"]
     properties = task_rules.merge(old, properties_of(given, old["step"]["type"]))
     task_rules.check(properties)

@@ -68,7 +68,7 @@ def create(call: Call, given: Identity) -> Reply:
             "128 letters, digits, hyphens and underscores, the first of them a letter or a digit.",
             "InvalidResourceName",
         )
-    location = location_of({"location": given.location})
+    location = location_of(given.location)
     _check(given)
     existing = call.cloud.store.get(call.resource_id)
     if existing is not None:
@@ -101,8 +101,7 @@ def update(call: Call, given: Identity) -> Reply:
     """UserAssignedIdentities_Update: the tags."""
     resource = call.get(USER_ASSIGNED_IDENTITY_TYPE)
     _check(given)
-    if given.location is not None:
-        keep_location(resource, location_of({"location": given.location}))
+    keep_location(resource, given.location)
     if "tags" in call.body:  # null takes them away
         resource.body["tags"] = given.tags or {}
     return Reply(200, call.cloud.store.put(resource).body)

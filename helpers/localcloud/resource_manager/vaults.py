@@ -49,7 +49,7 @@ def create_or_update(call: Call, given: Vault) -> Reply:
     """Vaults_CreateOrUpdate; createMode ``recover`` brings a deleted vault back."""
     name = call.params["vault"]
     check_name(name)
-    location = location_of({"location": given.location})
+    location = location_of(given.location)
     existing = call.cloud.store.get(call.resource_id)
     for other in call.cloud.store.find(type=VAULT_TYPE, name=name):
         if other.key != call.resource_id.lower():
@@ -120,8 +120,7 @@ def list_all(call: Call) -> Reply:
 def update(call: Call, given: Vault) -> Reply:
     """Vaults_Update: what is not named stays."""
     resource = call.get(VAULT_TYPE)
-    if given.location is not None:
-        keep_location(resource, location_of({"location": given.location}))
+    keep_location(resource, given.location)
     if "tags" in call.body:  # null takes them away
         resource.body["tags"] = given.tags or {}
     resource.body["properties"] = properties_of(

@@ -74,7 +74,7 @@ def create(call: Call, given: Webhook) -> Reply:
             "must be 5-50 characters in length.",
             "InvalidResourceName",
         )
-    location = location_of({"location": given.location})
+    location = location_of(given.location)
     if location != registry.body["location"]:
         raise invalid(
             f"The webhook's location '{location}' is not one of the registry '{registry.name}', "
