@@ -15,7 +15,7 @@ from ..store import Resource
 from .deleted_vaults import soft_delete
 from .deletion import delete
 from .locations import location_of
-from .models import Model, ResourceModel, Tags
+from .models import Model, ResourceModel, Tags, patch_tags
 from .operations import accepted, carries_out
 from .pages import body_of, page, top
 from .routing import (
@@ -113,8 +113,7 @@ def update(call: Call, given: Group) -> Reply:
     resource = _find(call)
     if given.location is not None:
         _keep_location(resource, location_of(given.location))
-    if not isinstance(given.tags, msgspec.UnsetType):
-        resource.body["tags"] = given.tags or {}
+    patch_tags(resource.body, given.tags)
     call.cloud.store.put(resource)
     return Reply(200, resource.body)
 

@@ -116,6 +116,12 @@ def understood(model: Model) -> dict[str, Any]:
     return found
 
 
+def patch_tags(body: dict[str, Any], given: Tags) -> None:
+    """Change the tags in the body of a resource as a PATCH wants them."""
+    if not isinstance(given, msgspec.UnsetType):
+        body["tags"] = given or {}
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Model):
         return understood(value)

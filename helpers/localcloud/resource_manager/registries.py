@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import msgspec
-
 from .. import timestamps
 from ..cloud import Cloud
 from ..errors import CloudError
@@ -17,6 +15,7 @@ from ..resource_types import REGISTRY_TYPE, SCOPE_MAP_TYPE
 from ..store import Resource
 from .deletion import delete
 from .locations import keep_location, location_of
+from .models import patch_tags
 from .pages import page
 from .registry_models import NameCheck, RegenerateCredential, Registry, RegistryProperties, Sku
 from .routing import Call, Reply, Router, invalid, readable
@@ -235,8 +234,7 @@ def update(call: Call, given: Registry) -> Reply:
     """Registries_Update: tags, SKU and the admin user."""
     registry = of(call)
     keep_location(registry, given.location)
-    if not isinstance(given.tags, msgspec.UnsetType):
-        registry.body["tags"] = given.tags or {}
+    patch_tags(registry.body, given.tags)
     if given.sku is not None:
         registry.body["sku"] = _sku(given.sku)
     _complete(registry)

@@ -6,8 +6,6 @@ import copy
 import re
 from typing import Any
 
-import msgspec
-
 from .. import timestamps
 from ..cloud import Cloud
 from ..resource_types import TASK_TYPE
@@ -16,6 +14,7 @@ from . import task_rules
 from .deletion import delete
 from .identity import assign
 from .locations import keep_location, location_of
+from .models import patch_tags
 from .pages import below
 from .registries import REGISTRY, of
 from .routing import Call, Reply, Router, invalid
@@ -144,8 +143,7 @@ def update(call: Call, given: Task) -> Reply:
     properties = task_rules.merge(old, properties_of(given, old["step"]["type"]))
     task_rules.check(properties)
     task_rules.check_sources(call.cloud, properties)
-    if not isinstance(given.tags, msgspec.UnsetType):
-        resource.body["tags"] = given.tags or {}
+    patch_tags(resource.body, given.tags)
     if given.identity is not None:
         _identify(call, resource, given)
     _save(call.cloud, resource, properties)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any, ClassVar
 
+import msgspec
+
 from ..errors import CloudError
 from ..resource_types import USER_ASSIGNED_IDENTITY_TYPE
 from ..store import Resource
 from .deletion import delete
 from .locations import keep_location, location_of
-from .models import Lacking, Model, ResourceModel
+from .models import Lacking, Model, ResourceModel, Tags, patch_tags
 from .pages import body_of, page
 from .routing import Call, Reply, Router, group_of, invalid, readable
 from .subscriptions import DISPLAY_NAME
@@ -44,7 +46,7 @@ class Identity(ResourceModel):
     """The body of UserAssignedIdentities_CreateOrUpdate and _Update."""
 
     location: str | None = None
-    tags: dict[str, str] | None = None
+    tags: Tags = msgspec.UNSET
     properties: IdentityProperties | None = None
 
 
@@ -102,8 +104,7 @@ def update(call: Call, given: Identity) -> Reply:
     resource = call.get(USER_ASSIGNED_IDENTITY_TYPE)
     _check(given)
     keep_location(resource, given.location)
-    if "tags" in call.body:  # null takes them away
-        resource.body["tags"] = given.tags or {}
+    patch_tags(resource.body, given.tags)
     return Reply(200, call.cloud.store.put(resource).body)
 
 

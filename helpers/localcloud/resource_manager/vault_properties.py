@@ -9,7 +9,7 @@ import msgspec
 
 from ..errors import CloudError
 from ..store import Resource
-from .models import Lacking, Model, ResourceModel
+from .models import Lacking, Model, ResourceModel, Tags
 from .routing import Call, invalid
 
 _KIND = "vaults"
@@ -90,7 +90,7 @@ class Vault(ResourceModel):
     """The body of Vaults_CreateOrUpdate and Vaults_Update."""
 
     location: str | None = None
-    tags: dict[str, str] | None = None
+    tags: Tags = msgspec.UNSET
     properties: VaultProperties | None = None
 
 

@@ -9,7 +9,7 @@ from ..resource_types import VAULT_TYPE
 from ..store import Resource
 from .deleted_vaults import forget, recover, soft_delete, tombstones
 from .locations import keep_location, location_of
-from .models import Model
+from .models import Model, patch_tags
 from .pages import body_of, page
 from .routing import Call, Reply, Router, invalid, readable
 from .vault_properties import (
@@ -121,8 +121,7 @@ def update(call: Call, given: Vault) -> Reply:
     """Vaults_Update: what is not named stays."""
     resource = call.get(VAULT_TYPE)
     keep_location(resource, given.location)
-    if "tags" in call.body:  # null takes them away
-        resource.body["tags"] = given.tags or {}
+    patch_tags(resource.body, given.tags)
     resource.body["properties"] = properties_of(
         call, resource.name, given.properties or VaultProperties(), resource.properties
     )
