@@ -9,19 +9,15 @@ from typing import Any
 from ..blobs.account import BlobAccount
 from ..request_values import parse_number
 from ..resource_types import REGISTRY_TYPE
-from ..store import Resource
 from ..tasks import outcomes
 from ..tasks.runs import Run, Runs
 from .models import Model
 from .pages import SIZE, after, link_after
-from .routing import Call, Reply, Router, invalid, not_found
+from .registries import REGISTRY, of
+from .routing import Call, Reply, Router, invalid
 from .run_requests import read_request, task_of
 
-_REGISTRY = (
-    "/subscriptions/{subscription}/resourceGroups/{group}/providers/"
-    "Microsoft.ContainerRegistry/registries/{registry}"
-)
-_RUNS = _REGISTRY + "/runs"
+_RUNS = REGISTRY + "/runs"
 _RUN = _RUNS + "/{run}"
 _LOG_LIFETIME = 24 * 3600  # seconds: a client follows a log as long as its run may last
 _UPLOAD_LIFETIME = 3600  # seconds
@@ -29,26 +25,14 @@ _UPLOAD_LIFETIME = 3600  # seconds
 router = Router()
 
 
-def _registry(call: Call) -> Resource:
-    params = call.params
-    wanted = (
-        f"{call.cloud.subscription}/resourceGroups/{params['group']}/providers/"
-        f"{REGISTRY_TYPE}/{params['registry']}"
-    )
-    found = call.cloud.store.get(wanted)
-    if found is None:
-        raise not_found(REGISTRY_TYPE, wanted)
-    return found
-
-
 def _run(call: Call) -> Run:
-    return Runs(call.cloud).get(_registry(call).id, call.params["run"])
+    return Runs(call.cloud).get(of(call).id, call.params["run"])
 
 
-@router.operation("POST", _REGISTRY + "/scheduleRun", f"{REGISTRY_TYPE}/scheduleRun/action")
+@router.operation("POST", REGISTRY + "/scheduleRun", f"{REGISTRY_TYPE}/scheduleRun/action")
 def schedule(call: Call) -> Reply:
     """Registries_ScheduleRun: a task, or a build or task file without one."""
-    registry = _registry(call)
+    registry = of(call)
     request = read_request(call.body, "registries/scheduleRun")
     runs = Runs(call.cloud)
     run = runs.queue(
@@ -68,7 +52,7 @@ def list_runs(call: Call) -> Reply:
         raise invalid(f"$top is '{given}'; it must be a number above 0.", "InvalidTop")
     runs, place = Runs(call.cloud), after(call)
     found = runs.list(
-        _registry(call).id,
+        of(call).id,
         call.query.get("$filter"),
         top or SIZE + 1,
         before=None if place is None else int(place[0]),
@@ -130,12 +114,12 @@ def log_url(call: Call) -> Reply:
 
 @router.operation(
     "POST",
-    _REGISTRY + "/listBuildSourceUploadUrl",
+    REGISTRY + "/listBuildSourceUploadUrl",
     f"{REGISTRY_TYPE}/listBuildSourceUploadUrl/action",
 )
 def upload_url(call: Call) -> Reply:
     """Registries_GetBuildSourceUploadUrl: where to PUT a source archive, for an hour."""
-    registry = _registry(call)
+    registry = of(call)
     account = BlobAccount(call.cloud)
     moment = datetime.now(timezone.utc).strftime("%Y%m%d%H%M")
     path = f"source/{moment}/{secrets.token_hex(16)}.tar.gz"
