@@ -14,6 +14,7 @@ from .resource_types import (
     REGISTRY_TYPE,
     RUN_TYPE,
     SCOPE_MAP_TYPE,
+    TASK_RUN_TYPE,
     TASK_TYPE,
     TOKEN_TYPE,
     TYPES,
@@ -91,7 +92,7 @@ _BY_TYPE = {
     SCOPE_MAP_TYPE: tuple(one for one in _REGISTRIES if one >= "2019-05-01-preview"),
     TASK_TYPE: _TASKS,
     TOKEN_TYPE: tuple(one for one in _REGISTRIES if one >= "2019-05-01-preview"),
-    f"{REGISTRY_TYPE}/taskRuns": _TASKS[2:],
+    TASK_RUN_TYPE: _TASKS[2:],
     f"{REGISTRY_TYPE}/agentPools": _TASKS[2:],
     LOCK_TYPE: _LOCKS,
 }

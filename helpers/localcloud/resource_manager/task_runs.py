@@ -20,7 +20,7 @@ from .deletion import delete
 from .identity import ResourceIdentity, assign
 from .locations import keep_location, location_of
 from .models import Model, ResourceModel
-from .operations import RETRY
+from .operations import RETRY, address
 from .pages import below
 from .registries import REGISTRY, of
 from .routing import Call, Deferred, Reply, Router, invalid, not_found
@@ -28,7 +28,6 @@ from .run_requests import mask, read_request, task_of, without_null
 
 _TASK_RUNS = REGISTRY + "/taskRuns"
 _TASK_RUN = _TASK_RUNS + "/{name}"
-_VERSION = "api-version=2025-03-01-preview"
 router = Router()
 
 
@@ -124,8 +123,8 @@ def _written(call: Call, resource: Resource, request: dict[str, Any], tag: str |
         "operation": call.cloud.operations.begin(KIND, resource.id, {"run": run.key}).id,
     }
     call.cloud.store.put(resource)
-    address = f"https://management.azure.com{resource.id}/operationStatuses/{run.run_id}?{_VERSION}"
-    headers = {"Azure-AsyncOperation": address, **RETRY}
+    place = address(f"{resource.id}/operationStatuses/{run.run_id}")
+    headers = {"Azure-AsyncOperation": place, **RETRY}
     reply = Reply(201, _shown(call.cloud, resource), headers)
     return _waiting(reply, resource.private["operation"])
 
@@ -178,7 +177,7 @@ def status(call: Call) -> Reply:
     if state not in STATES.values():
         return Reply(200, {"status": state}, RETRY)
     error = failure(run)
-    told = {} if error is None else {"error": {"code": error.code, "message": error.message}}
+    told = {} if error is None else {"error": error.body()}
     return Reply(200, {"status": state, **told})
 
 
