@@ -13,7 +13,7 @@ from ..store import Resource
 from . import registry_children as children
 from .models import Model, ResourceModel
 from .pages import below
-from .registries import REGISTRY, of
+from .registries import REGISTRY, child, of
 from .routing import Call, Reply, Router, invalid
 
 _SETS = REGISTRY + "/credentialSets"
@@ -79,8 +79,7 @@ def create(call: Call, given: CredentialSet) -> Reply:
 @router.operation("PATCH", _SET, f"{CREDENTIAL_SET_TYPE}/write", CredentialSet)
 def update(call: Call, given: CredentialSet) -> Reply:
     """CredentialSets_Update: other secrets, another identity; what is not given stays."""
-    of(call)
-    resource = call.get(CREDENTIAL_SET_TYPE)
+    resource = child(call, CREDENTIAL_SET_TYPE)
     properties = given.properties or CredentialSetProperties()
     if properties.auth_credentials is not None:
         resource.properties["authCredentials"] = _credentials(properties.auth_credentials)
@@ -93,8 +92,7 @@ def update(call: Call, given: CredentialSet) -> Reply:
 @router.operation("GET", _SET, f"{CREDENTIAL_SET_TYPE}/read")
 def get(call: Call) -> Reply:
     """CredentialSets_Get, with the health that each credential has now."""
-    of(call)
-    return Reply(200, _shown(call, call.get(CREDENTIAL_SET_TYPE)))
+    return Reply(200, _shown(call, child(call, CREDENTIAL_SET_TYPE)))
 
 
 @router.operation("GET", _SETS, f"{CREDENTIAL_SET_TYPE}/read")

@@ -86,6 +86,12 @@ def of(call: Call) -> Resource:
     )
 
 
+def child(call: Call, type: str) -> Resource:
+    """The resource below a registry that the path names. Raises 404 ResourceNotFound for either."""
+    of(call)
+    return call.get(type)
+
+
 @router.operation(
     "POST",
     _SUBSCRIPTION + "/checkNameAvailability",

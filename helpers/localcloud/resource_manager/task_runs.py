@@ -22,7 +22,7 @@ from .locations import keep_location, location_of
 from .models import Model, ResourceModel
 from .operations import RETRY, address
 from .pages import below
-from .registries import REGISTRY, of
+from .registries import REGISTRY, child, of
 from .routing import Call, Deferred, Reply, Router, invalid, not_found
 from .run_requests import mask, read_request, task_of, without_null
 
@@ -84,8 +84,7 @@ def create(call: Call, given: TaskRun) -> Reply:
 @router.operation("PATCH", _TASK_RUN, f"{TASK_RUN_TYPE}/write", TaskRun)
 def update(call: Call, given: TaskRun) -> Reply:
     """TaskRuns_Update: another request or another tag is run; what is not given stays."""
-    of(call)
-    resource = call.get(TASK_RUN_TYPE)
+    resource = child(call, TASK_RUN_TYPE)
     properties = given.properties or TaskRunProperties()
     keep_location(resource, given.location)
     if given.tags is not None:
@@ -139,15 +138,13 @@ def _waiting(reply: Reply, operation: str) -> Reply:
 @router.operation("GET", _TASK_RUN, f"{TASK_RUN_TYPE}/read")
 def get(call: Call) -> Reply:
     """TaskRuns_Get."""
-    of(call)
-    return Reply(200, _shown(call.cloud, call.get(TASK_RUN_TYPE)))
+    return Reply(200, _shown(call.cloud, child(call, TASK_RUN_TYPE)))
 
 
 @router.operation("POST", _TASK_RUN + "/listDetails", f"{TASK_RUN_TYPE}/listDetails/action")
 def list_details(call: Call) -> Reply:
     """TaskRuns_GetDetails: with the secret values of the request."""
-    of(call)
-    return Reply(200, _shown(call.cloud, call.get(TASK_RUN_TYPE), details=True))
+    return Reply(200, _shown(call.cloud, child(call, TASK_RUN_TYPE), details=True))
 
 
 @router.operation("GET", _TASK_RUNS, f"{TASK_RUN_TYPE}/read")

@@ -14,7 +14,7 @@ from ..resource_types import REGISTRY_TYPE, SCOPE_MAP_TYPE, TOKEN_TYPE
 from ..store import Resource
 from .deletion import delete
 from .pages import below
-from .registries import REGISTRY, of
+from .registries import REGISTRY, child, of
 from .registry_children import check_name
 from .routing import Call, Reply, Router, invalid
 from .token_models import (
@@ -37,11 +37,6 @@ _MOST_ACTIONS = 500  # learn.microsoft.com, "Azure Container Registry SKU featur
 _VERBS = {"content": ("read", "write", "delete"), "metadata": ("read", "write")}
 
 router = Router()
-
-
-def _parts(call: Call, type: str) -> Resource:
-    of(call)
-    return call.get(type)
 
 
 # -- scope maps ----------------------------------------------------------------------------------
@@ -114,7 +109,7 @@ def _refuse_built_in(resource: Resource) -> None:
 @router.operation("GET", _SCOPE_MAP, f"{SCOPE_MAP_TYPE}/read")
 def get_scope_map(call: Call) -> Reply:
     """ScopeMaps_Get."""
-    return Reply(200, _parts(call, SCOPE_MAP_TYPE).body)
+    return Reply(200, child(call, SCOPE_MAP_TYPE).body)
 
 
 @router.operation("GET", _SCOPE_MAPS, f"{SCOPE_MAP_TYPE}/read")
@@ -126,7 +121,7 @@ def list_scope_maps(call: Call) -> Reply:
 @router.operation("PATCH", _SCOPE_MAP, f"{SCOPE_MAP_TYPE}/write", ScopeMap)
 def update_scope_map(call: Call, given: ScopeMap) -> Reply:
     """ScopeMaps_Update: the actions are replaced as a whole."""
-    resource = _parts(call, SCOPE_MAP_TYPE)
+    resource = child(call, SCOPE_MAP_TYPE)
     _refuse_built_in(resource)
     properties = given.properties or ScopeMapProperties()
     if properties.actions is not None:
@@ -243,7 +238,7 @@ def _shown(token: Resource) -> list[dict[str, Any]]:
 @router.operation("GET", _TOKEN, f"{TOKEN_TYPE}/read")
 def get_token(call: Call) -> Reply:
     """Tokens_Get."""
-    return Reply(200, _parts(call, TOKEN_TYPE).body)
+    return Reply(200, child(call, TOKEN_TYPE).body)
 
 
 @router.operation("GET", _TOKENS, f"{TOKEN_TYPE}/read")
@@ -259,7 +254,7 @@ def update_token(call: Call, given: Token) -> Reply:
     A request without ``credentials`` keeps all. ``az acr token credential delete`` sends those
     that it does not delete.
     """
-    token = _parts(call, TOKEN_TYPE)
+    token = child(call, TOKEN_TYPE)
     properties = given.properties or TokenProperties()
     _keep_passwords(token, properties.credentials)
     token.properties["credentials"]["passwords"] = _shown(token)

@@ -21,7 +21,7 @@ from .deletion import delete
 from .locations import keep_location, location_of
 from .models import Model, ResourceModel
 from .pages import below
-from .registries import REGISTRY, of
+from .registries import REGISTRY, child, of
 from .routing import Call, Reply, Router, invalid
 
 _WEBHOOKS = REGISTRY + "/webhooks"
@@ -106,8 +106,7 @@ def create(call: Call, given: Webhook) -> Reply:
 @router.operation("PATCH", _WEBHOOK, f"{WEBHOOK_TYPE}/write", Webhook)
 def update(call: Call, given: Webhook) -> Reply:
     """Webhooks_Update: what is not given stays; ``customHeaders`` {} takes all of them away."""
-    of(call)
-    resource = call.get(WEBHOOK_TYPE)
+    resource = child(call, WEBHOOK_TYPE)
     if given.tags is not None:
         resource.body["tags"] = given.tags
     return _saved(call, resource, given.properties or WebhookProperties())
@@ -133,7 +132,7 @@ def _saved(call: Call, resource: Resource, given: WebhookProperties) -> Reply:
 @router.operation("GET", _WEBHOOK, f"{WEBHOOK_TYPE}/read")
 def get(call: Call) -> Reply:
     """Webhooks_Get."""
-    return Reply(200, _found(call).body)
+    return Reply(200, child(call, WEBHOOK_TYPE).body)
 
 
 @router.operation("GET", _WEBHOOKS, f"{WEBHOOK_TYPE}/read")
@@ -154,7 +153,7 @@ def remove(call: Call) -> Reply:
 )
 def get_callback_config(call: Call) -> Reply:
     """Webhooks_GetCallbackConfig: whom it calls, and with which headers."""
-    callback = _found(call).private
+    callback = child(call, WEBHOOK_TYPE).private
     return Reply(
         200, {"serviceUri": callback["serviceUri"], "customHeaders": callback["customHeaders"]}
     )
@@ -163,7 +162,7 @@ def get_callback_config(call: Call) -> Reply:
 @router.operation("POST", _WEBHOOK + "/ping", f"{WEBHOOK_TYPE}/ping/action")
 def ping_receiver(call: Call) -> Reply:
     """Webhooks_Ping: have it call its receiver; the id of that event."""
-    resource = _found(call)
+    resource = child(call, WEBHOOK_TYPE)
     event = Records(call.cloud.store).add(resource.id, ping())
     call.cloud.outbox.add(WebhookPinged(resource.id))
     return Reply(200, {"id": event})
@@ -172,13 +171,8 @@ def ping_receiver(call: Call) -> Reply:
 @router.operation("POST", _WEBHOOK + "/listEvents", f"{WEBHOOK_TYPE}/listEvents/action")
 def list_events(call: Call) -> Reply:
     """Webhooks_ListEvents: the newest first."""
-    found = Records(call.cloud.store).of(_found(call).id)
+    found = Records(call.cloud.store).of(child(call, WEBHOOK_TYPE).id)
     return Reply(200, {"value": [one.rendered() for one in found]})
-
-
-def _found(call: Call) -> Resource:
-    of(call)
-    return call.get(WEBHOOK_TYPE)
 
 
 def _check_quota(call: Call, registry: Resource) -> None:
