@@ -18,7 +18,7 @@ _WORDS: dict[type, str] = {
     **{dict: "an object", list: "a list", str: "a string", bool: "true or false"},
     **{int: "an integer", float: "a number"},
 }
-_LARGEST = 2**53  # what JSON's numbers hold exactly (RFC 8259, section 6)
+LARGEST = 2**53  # what JSON's numbers hold exactly (RFC 8259, section 6)
 
 
 class ShapeError(ValueError):
@@ -56,4 +56,4 @@ def _is(value: Any, kind: type) -> bool:
 
 
 def _finite(value: float) -> bool:
-    return math.isfinite(value) and abs(value) <= _LARGEST
+    return math.isfinite(value) and abs(value) <= LARGEST

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 import msgspec
 
 from ..resource_types import TASK_TYPE
+from ..shapes import LARGEST
 from .identity import ResourceIdentity
 from .models import Choice, Lacking, Model, ResourceModel, Tags, Unused, read, understood
 from .routing import invalid
@@ -39,7 +40,7 @@ class PlatformProperties(Model):
 class AgentProperties(Model):
     """How large the agent is."""
 
-    cpu: int | None = None
+    cpu: Annotated[int, msgspec.Meta(ge=-LARGEST, le=LARGEST)] | None = None
 
 
 class SecretObject(Model):

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import CloudError
 from ..store import Resource
-from . import rules, shapes
+from . import rules
 
 _REQUESTS = {
     "DockerBuildRequest": "Docker",
@@ -21,12 +21,11 @@ def snapshot(
 ) -> dict[str, Any]:
     """The work of a run, complete with secret values, independent of later changes of the task.
 
-    Keys: task (name or ""), taskId, runType, step (as a task's step), platform,
-    agentConfiguration, timeout (seconds), credentials, customRegistries (their names), trigger,
-    updateTriggerToken, isArchiveEnabled. Raises 400 for a request that cannot be run, 501 for one
-    that only Azure runs.
+    ``request`` has the types that the model of its kind gives it. Keys: task (name or ""), taskId,
+    runType, step (as a task's step), platform, agentConfiguration, timeout (seconds), credentials,
+    customRegistries (their names), trigger, updateTriggerToken, isArchiveEnabled. Raises 400 for a
+    request that cannot be run, 501 for one that only Azure runs.
     """
-    shapes.check(request, shapes.RUN_REQUEST)
     kind = request.get("type")
     if kind == "TaskRunRequest":
         if task is None:
