@@ -22,21 +22,14 @@ LARGEST = 2**53  # what JSON's numbers hold exactly (RFC 8259, section 6)
 
 
 class ShapeError(ValueError):
-    """A field that has another type than it must have; the message names both.
-
-    ``kind`` is what the field ``path`` must be; ``null``: it is null, where an item is needed.
-    """
-
-    def __init__(self, path: str, kind: type, *, null: bool) -> None:
-        super().__init__(f"'{path}' must be {_WORDS[kind]}.")
-        self.path, self.kind, self.null = path, kind, null
+    """A field that has another type than it must have; the message names both."""
 
 
 def check_shape(value: Any, shape: Any, path: str = "") -> None:
     """Raise :class:`ShapeError` unless ``value`` has the shape."""
     kind = type(shape) if isinstance(shape, (dict, list)) else shape
     if not _is(value, kind):
-        raise ShapeError(path, kind, null=value is None)
+        raise ShapeError(f"'{path}' must be {_WORDS[kind]}.")
     if isinstance(shape, dict):
         for name, given in value.items():
             inner = shape.get(str, shape.get(name))
