@@ -48,7 +48,6 @@ def complete(properties: dict[str, Any]) -> dict[str, Any]:
 
 def _complete_step(step: dict[str, Any]) -> None:
     for value in [*(step.get("values") or []), *(step.get("arguments") or [])]:
-        value.pop("type", None)
         value["isSecret"] = bool(value.get("isSecret"))
     if step.get("type") == "Docker":
         step["isPushEnabled"] = step.get("isPushEnabled", True) is not False
@@ -172,13 +171,12 @@ def _check_source(cloud: Cloud, trigger: dict[str, Any]) -> None:
 def merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """The properties after a PATCH: what is not named stays, lists of the step are replaced.
 
-    Triggers are merged by their name, registry credentials by their server; a credential of null
-    is removed. Source: Azure/acr issue 497 (values), az acr task credential remove.
+    ``new`` is what a request says, without what is null. Triggers are merged by their name, registry
+    credentials by their server; a credential of null is removed. Source: Azure/acr issue 497
+    (values), az acr task credential remove.
     """
     merged = dict(old)
     for name, value in new.items():
-        if value is None or name in ("creationDate", "provisioningState"):
-            continue
         if name == "step":
             merged["step"] = _merge_step(old["step"], value)
         elif name == "trigger":
@@ -186,7 +184,7 @@ def merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         elif name == "credentials":
             merged["credentials"] = _merge_credentials(old.get("credentials") or {}, value)
         elif name in ("platform", "agentConfiguration"):
-            merged[name] = {**(old.get(name) or {}), **_given(value)}
+            merged[name] = {**(old.get(name) or {}), **value}
         else:
             merged[name] = value
     return complete(merged)
@@ -225,10 +223,6 @@ def _keep(old: dict[str, Any], new: dict[str, Any], name: str) -> None:
         new[name] = old[name]
 
 
-def _given(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
-
-
 def _merge_step(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     kind = new.get("type") or old["type"]
     if kind != old["type"]:
@@ -237,9 +231,8 @@ def _merge_step(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
             "Create the task again under the same name.",
             "InvalidTaskStep",
         )
-    given = _given(new)
-    merged = {**old, **given}
-    if any(given.get(key, old.get(key)) != old.get(key) for key in ("contextPath",)):
+    merged = {**old, **new}
+    if merged.get("contextPath") != old.get("contextPath"):
         merged.pop("baseImageDependencies", None)
     return merged
 
@@ -251,36 +244,37 @@ def _merge_triggers(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
             continue
         by_name = {one["name"]: one for one in old.get(kind) or []}
         for one in new[kind]:
-            given = _given(one)
-            repository = given.get("sourceRepository")
             before = by_name.get(one.get("name"), {})
-            if repository is not None and before:
-                given["sourceRepository"] = _merge_source(before["sourceRepository"], repository)
-            by_name[one.get("name")] = {**before, **given}
+            given = {**before, **one}
+            if before and "sourceRepository" in one:
+                given["sourceRepository"] = _merge_source(
+                    before["sourceRepository"], one["sourceRepository"]
+                )
+            by_name[one.get("name")] = given
         merged[kind] = list(by_name.values())
     if new.get("baseImageTrigger"):
         before = old.get("baseImageTrigger") or {}
-        merged["baseImageTrigger"] = {**before, **_given(new["baseImageTrigger"])}
+        merged["baseImageTrigger"] = {**before, **new["baseImageTrigger"]}
     return merged
 
 
 def _merge_source(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """``az acr task update`` names the kind of the token and not the token: that stays."""
-    given = _given(new)
     access = "sourceControlAuthProperties"
-    if access in given:
-        given[access] = {**(old.get(access) or {}), **_given(given[access])}
-    return {**old, **given}
+    merged = {**old, **new}
+    if access in new:
+        merged[access] = {**(old.get(access) or {}), **new[access]}
+    return merged
 
 
 def _merge_credentials(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    merged = {**old, **_given({k: v for k, v in new.items() if k != "customRegistries"})}
+    merged = {**old, **new}
     registries = dict(old.get("customRegistries") or {})
     for server, credential in (new.get("customRegistries") or {}).items():
         if credential is None:
             registries.pop(server, None)
         else:
-            registries[server] = _given(credential)
+            registries[server] = credential
     merged["customRegistries"] = registries
     if not registries:
         merged.pop("customRegistries")
