@@ -13,7 +13,8 @@ from helpers.localcloud.container_instances.image import PulledImage
 from helpers.localcloud.errors import CloudError
 from helpers.localcloud.principals import MANAGEMENT
 from helpers.localcloud.resource_manager import container_groups, containers
-from helpers.localcloud.resource_manager.routing import Reply, Router, authenticate
+from helpers.localcloud.resource_manager.authentication import authenticate
+from helpers.localcloud.resource_manager.routing import Reply, Router
 from helpers.localcloud.resource_types import RESOURCE_GROUP_TYPE
 from helpers.localcloud.store import Resource
 

@@ -22,9 +22,10 @@ from ..principals import Principal
 from ..request_body import read_body
 from ..store import READING
 from ..threads import Threads
+from .authentication import authenticate
 from .composition import all_operations
 from .operations import Worker, start
-from .routing import Deferred, Found, Reply, Router, authenticate
+from .routing import Deferred, Found, Reply, Router
 
 __all__ = ["Worker", "app", "start"]
 

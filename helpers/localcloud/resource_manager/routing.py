@@ -10,14 +10,14 @@ from typing import Any, overload
 from ..api_versions import type_of
 from ..cloud import Cloud
 from ..errors import CloudError
-from ..principals import MANAGEMENT, Principal, TokenError
+from ..principals import Principal
 from ..shapes import Shape, ShapeError, check_shape
 from ..store import READING, Resource
 from . import lock_rules, request_content, system_data, version_rules
 from .models import M, Model, read
+from .path_templates import is_of_resource, operation_name, pattern_of, resource_of
 
 DELETING = "Deleting"  # provisioning state of a group until its deletion has ended
-_PARAMETER = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True)
@@ -152,12 +152,6 @@ class Router:
         permission; ``outside`` is the reason of one that is not (:meth:`Store.operation`).
         ``attributes`` tells what conditions of role assignments may ask of a request.
         """
-        names = _PARAMETER.split(template)
-        pattern = "".join(
-            f"(?P<{part}>[^/]+)" if index % 2 else re.escape(part)
-            for index, part in enumerate(names)
-        )
-        compiled = re.compile(pattern, re.IGNORECASE)
 
         def register(operation: Callable[..., Reply]) -> Callable[..., Reply]:
             run, shape = operation, body
@@ -168,7 +162,7 @@ class Router:
                 _Route(
                     method,
                     template,
-                    compiled,
+                    pattern_of(template),
                     permission,
                     run,
                     shape,
@@ -205,7 +199,7 @@ class Router:
                     return Found(route, match.groupdict())
                 others.add(route.method)
         raise CloudError.not_implemented(
-            f"{method} {_operation_name(path)}"
+            f"{method} {operation_name(path)}"
             + (f" (of this resource it has {', '.join(sorted(others))})" if others else "")
         )
 
@@ -231,7 +225,8 @@ class Router:
         with cloud.store.operation(method, outside=route.outside):
             resource_id = _resource_id(cloud, route, params, path)
             if route.permission:
-                scope = _scope(route, path, resource_id)
+                # At the resource itself; not at its action or listing.
+                scope = path if is_of_resource(route.template) else resource_id
                 asked = route.attributes(cloud, path, body) if route.attributes else None
                 authorize(cloud, principal, route.permission, scope, asked)
                 lock_rules.check(cloud.store, method, route.permission, scope)
@@ -252,33 +247,12 @@ class Router:
 
 
 def _typed(operation: TypedOperation[M], model: type[M], template: str) -> Operation:
-    name = _operation_name(template)
+    name = operation_name(template)
 
     def run(call: Call) -> Reply:
         return operation(call, read(model, call.body, name))
 
     return run
-
-
-def authenticate(cloud: Cloud, authorization: str | None) -> Principal:
-    """The caller that a bearer token proves. Raises 401 as ARM words it."""
-    challenge = {
-        "WWW-Authenticate": 'Bearer authorization_uri="https://login.microsoftonline.com/'
-        f'{cloud.account.tenant_id}", error="invalid_token", '
-        'error_description="The access token is missing or invalid."'
-    }
-    scheme, _, token = (authorization or "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise CloudError(
-            401,
-            "AuthenticationFailed",
-            "Authentication failed. The 'Authorization' header is missing.",
-            headers=challenge,
-        )
-    try:
-        return cloud.principals.verify(token.strip(), MANAGEMENT)
-    except TokenError as error:
-        raise CloudError(401, error.code, error.message, headers=challenge) from None
 
 
 def authorize(
@@ -418,33 +392,10 @@ def check_not_deleting(group: Resource) -> None:
 
 
 def _resource_id(cloud: Cloud, route: _Route, params: Mapping[str, str], path: str) -> str:
-    """Fill the template's names in; drop the last word where it names an action or a listing."""
-    template = route.template
-    if not template.endswith("}") or _is_action(template):
-        template = template.rpartition("/")[0]
-    wanted = _PARAMETER.sub(lambda name: params[name[1]], template) or path
+    wanted = resource_of(route.template, params) or path
     if "group" in params:  # ARM keeps the spelling that a group was created with
         prefix = f"{cloud.subscription}/resourceGroups/{params['group']}"
         group = cloud.store.get(prefix)
         if group is not None and wanted.lower().startswith(prefix.lower()):
             wanted = group.id + wanted[len(prefix) :]
     return wanted
-
-
-def _scope(route: _Route, path: str, resource_id: str) -> str:
-    """Where a caller needs the permission: at the resource; not at its action or listing."""
-    return path if route.template.endswith("}") and not _is_action(route.template) else resource_id
-
-
-def _is_action(template: str) -> bool:
-    return template.rpartition("/")[2] in ("{action}", "{kind}")
-
-
-def _operation_name(path: str) -> str:
-    """The path without what is particular to one subscription: type and action remain."""
-    words = path.strip("/").split("/")
-    lowered = [word.lower() for word in words]
-    if "providers" in lowered:
-        start = len(lowered) - lowered[::-1].index("providers")
-        return "/".join([words[start], *words[start + 1 :: 2]]) if words[start:] else path
-    return "/".join(["", *words[:1], *words[2::2]])

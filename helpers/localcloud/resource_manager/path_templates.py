@@ -1,0 +1,38 @@
+"""The paths of operations as templates, /subscriptions/{subscription}/…, and what requests make of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+_PARAMETER = re.compile(r"\{(\w+)\}")
+
+
+def pattern_of(template: str) -> re.Pattern[str]:
+    """What matches the paths of a template, with a group for each name; without case, as ARM does."""
+    pattern = "".join(
+        f"(?P<{part}>[^/]+)" if index % 2 else re.escape(part)
+        for index, part in enumerate(_PARAMETER.split(template))
+    )
+    return re.compile(pattern, re.IGNORECASE)
+
+
+def is_of_resource(template: str) -> bool:
+    """Whether it names a resource itself, and no action on it or listing below it."""
+    return template.endswith("}") and template.rpartition("/")[2] not in ("{action}", "{kind}")
+
+
+def resource_of(template: str, params: Mapping[str, str]) -> str:
+    """The id of the resource itself, or of what an action or a listing belongs to; "" for none."""
+    place = template if is_of_resource(template) else template.rpartition("/")[0]
+    return _PARAMETER.sub(lambda name: params[name[1]], place)
+
+
+def operation_name(path: str) -> str:
+    """The path without what is particular to one subscription: type and action remain."""
+    words = path.strip("/").split("/")
+    lowered = [word.lower() for word in words]
+    if "providers" in lowered:
+        start = len(lowered) - lowered[::-1].index("providers")
+        return "/".join([words[start], *words[start + 1 :: 2]]) if words[start:] else path
+    return "/".join(["", *words[:1], *words[2::2]])
