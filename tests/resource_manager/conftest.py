@@ -1,4 +1,4 @@
-"""What all tests of a file share: a registry and a vault in a group, or two registries."""
+"""What all tests of a file share: a registry and a vault in a group, two registries, or one with runs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import LocalCloud
 from tests.resource_manager.test_resource_manager import make_group, make_registry
+from tests.tasks.running import Registry
 
 from .importing import World
 from .refusing import READ, Place, vault_body
@@ -31,3 +32,10 @@ def world(local_cloud: LocalCloud) -> Iterator[World]:
     made = World(local_cloud)
     yield made
     made.store.close()
+
+
+@pytest.fixture(scope="module")
+def registry(local_cloud: LocalCloud) -> Iterator[Registry]:
+    made = Registry(local_cloud)
+    yield made
+    made.http.close()

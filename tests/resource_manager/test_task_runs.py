@@ -18,46 +18,14 @@ from helpers.localcloud.cloud import Cloud
 from tests.conftest import LocalCloud
 from tests.deployments.planning import template
 from tests.resource_manager.deploying import Target
+from tests.resource_manager.scheduling import content, encoded, ended, put, run_id
 from tests.tasks.repositories import Repository
 from tests.tasks.running import Registry
 from tests.tasks.test_step_identity import ASK, answers, step, who
 
 
-def content(command: str) -> str:
-    text = f"version: v1.1.0\nsteps:\n  - cmd: {command}\n"
-    return base64.b64encode(text.encode()).decode()
-
-
-def encoded(command: str, **more: Any) -> dict[str, Any]:
-    request = {"type": "EncodedTaskRunRequest", "encodedTaskContent": content(command)}
-    return {**request, "platform": {"os": "Linux"}, **more}
-
-
-@pytest.fixture(scope="module")
-def registry(local_cloud: LocalCloud) -> Any:
-    made = Registry(local_cloud)
-    yield made
-    made.http.close()
-
-
 def task_runs(registry: Registry) -> Any:
     return registry.cloud.client(ContainerRegistryTasksMgmtClient).task_runs
-
-
-def put(registry: Registry, name: str, request: Any, **more: Any) -> Any:
-    body = {"location": "eastus", "properties": {"runRequest": request, **more}}
-    return registry.call("PUT", f"/taskRuns/{name}", body)
-
-
-def run_id(answer: Any) -> str:
-    return str(answer.json()["properties"]["runResult"]["properties"]["runId"])
-
-
-def ended(registry: Registry, answer: Any) -> dict[str, Any]:
-    """The task run as soon as the run that a PUT has scheduled is over."""
-    registry.wait(run_id(answer))
-    shown: dict[str, Any] = registry.call("GET", answer.json()["id"].split(registry.name)[1]).json()
-    return shown
 
 
 def test_a_task_run_is_as_far_as_its_run(registry: Registry) -> None:
@@ -241,62 +209,6 @@ def test_credentials_are_masked(registry: Registry) -> None:
     assert (shown["userName"]["value"], shown["password"]) == (None, vault)
 
 
-GOOD = encoded("bash true")
-WRONG = [
-    ("with-nothing", {}, 400, "requires 'properties.runRequest'"),
-    ("four", {"runRequest": GOOD}, 400, "must be between 5 and 50 characters"),
-    ("under_score", {"runRequest": GOOD}, 400, "must be between 5 and 50 characters"),
-    ("wrong-kind", {"runRequest": {"type": "Other"}}, 400, "'Other' is invalid: it is one of"),
-    ("wrong-kind", {"runRequest": {"type": []}}, 400, "is invalid: it is one of"),
-    ("wrong-kind", {"runRequest": "bash"}, 400, "'properties.runRequest' must be an object"),
-    ("wrong-tag", {"runRequest": GOOD, "forceUpdateTag": 1}, 400, "must be a string"),
-    ("no-task", {"runRequest": {"type": "TaskRunRequest"}}, 400, "requires 'taskId'"),
-    ("no-source", {"runRequest": {"type": "FileTaskRunRequest"}}, 400, "requires 'taskFilePath'"),
-    ("its-pool", {"runRequest": {**GOOD, "agentPoolName": "p"}}, 501, "agentPoolName"),
-    ("its-log", {"runRequest": {**GOOD, "logTemplate": "p"}}, 501, "logTemplate"),
-    ("windows", {"runRequest": {**GOOD, "platform": {"os": "Windows"}}}, 501, "Windows agents"),
-    (
-        "its-values",
-        {"runRequest": {**GOOD, "values": [None]}},
-        400,
-        "'values[0]' must be an object",
-    ),
-    ("too-long", {"runRequest": {**GOOD, "timeout": 9}}, 400, "must be between 300 and 28800"),
-]
-
-
-@pytest.mark.parametrize(("name", "properties", "status", "message"), WRONG)
-def test_what_cannot_be_run_is_refused(
-    registry: Registry, name: str, properties: Any, status: int, message: str
-) -> None:
-    refused = registry.call("PUT", f"/taskRuns/{name}", {"properties": properties})
-    assert refused.status_code == status, refused.text
-    assert message in refused.json()["error"]["message"]
-    assert registry.call("GET", f"/taskRuns/{name}").status_code == 404
-
-
-def test_other_refusals(registry: Registry) -> None:
-    foreign = {"type": "TaskRunRequest", "taskId": f"{registry.id}x/tasks/of-a-task"}
-    assert "does not belong" in put(registry, "foreign", foreign).json()["error"]["message"]
-    gone = {"type": "TaskRunRequest", "taskId": f"{registry.id}/tasks/not-there"}
-    assert put(registry, "gone-task", gone).status_code == 404
-    moved = {"location": "westus", "properties": {"runRequest": GOOD}}
-    assert put(registry, "placed", GOOD).status_code == 201
-    refused = registry.call("PUT", "/taskRuns/placed", moved)
-    assert refused.json()["error"]["code"] == "InvalidResourceLocation"
-    refused = registry.call("PATCH", "/taskRuns/placed", {"location": "westus"})
-    assert refused.json()["error"]["code"] == "InvalidResourceLocation"
-    for path in ("/taskRuns/not-there", "/taskRuns/not-there/listDetails"):
-        method = "POST" if path.endswith("listDetails") else "GET"
-        assert registry.call(method, path).status_code == 404
-    identity = {"identity": {"type": "SystemAssigned"}, "properties": {"runRequest": GOOD}}
-    refused = registry.call("PUT", "/taskRuns/identified", identity)
-    assert refused.json()["error"]["code"] == "IdentityTypeNotSupported"
-    assert "only a user-assigned managed identity is permitted" in refused.text
-    nobody = {"identity": {"type": "None"}, "properties": {"runRequest": GOOD}}
-    assert registry.call("PUT", "/taskRuns/identified", nobody).status_code == 201
-
-
 def identity_of(registry: Registry, name: str) -> dict[str, Any]:
     """A new user-assigned identity: its id and its client id."""
     group = registry.id.partition("/providers/")[0]
@@ -380,9 +292,9 @@ def test_a_deployment_waits_for_the_run(registry: Registry, local_cloud: LocalCl
 
 
 def test_a_run_that_is_lost_has_failed(registry: Registry, local_cloud: LocalCloud) -> None:
-    answer = put(registry, "lost-run", GOOD)
+    answer = put(registry, "lost-run", encoded("bash true"))
     ended(registry, answer)
-    ended(registry, put(registry, "after-it", GOOD))  # which has the next number
+    ended(registry, put(registry, "after-it", encoded("bash true")))  # which has the next number
     cloud = Cloud(local_cloud.home)
     key = f"{registry.id}/runs/{run_id(answer)}".lower()
     cloud.store.execute("DELETE FROM runs WHERE key=?", (key,))
