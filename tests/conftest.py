@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 import requests
+from azure.core.pipeline.transport import AsyncioRequestsTransport
 from azure.identity import ClientSecretCredential
+from azure.identity.aio import ClientSecretCredential as AsynchronousCredential
 from hypothesis import HealthCheck, settings
 
 from helpers.localcloud import daemon
@@ -110,6 +112,21 @@ class LocalCloud:
         """A management client of the Azure SDK, of the class ``kind``."""
         return kind(
             self.credential, self.account.subscription_id, polling_interval=1, **self.options
+        )
+
+    def asynchronous_options(self) -> dict[str, Any]:
+        """What an asynchronous client is given: a transport of its own, which stands on requests."""
+        transport = AsyncioRequestsTransport(connection_verify=self.ca_file)
+        return {"proxies": self.options["proxies"], "transport": transport}
+
+    def asynchronous_credential(self) -> AsynchronousCredential:
+        """The tutorial's own service principal, for asynchronous clients."""
+        account = self.account
+        return AsynchronousCredential(
+            account.tenant_id,
+            account.client_id,
+            account.client_secret,
+            **self.asynchronous_options(),
         )
 
     def http(self) -> requests.Session:

@@ -17,8 +17,6 @@ from urllib.parse import urlsplit
 import pytest
 import websocket
 from azure.core.exceptions import HttpResponseError
-from azure.core.pipeline.transport import AsyncioRequestsTransport
-from azure.identity.aio import ClientSecretCredential
 from azure.mgmt.containerinstance.aio import (
     ContainerInstanceManagementClient as AsyncContainerInstanceManagementClient,
 )
@@ -262,17 +260,11 @@ def test_the_host_of_a_bridge_speaks_nothing_else(groups: Groups) -> None:
 
 def test_with_the_async_client(groups: Groups) -> None:
     async def ask() -> Any:
-        cloud, account = groups.cloud, groups.cloud.account
-        who = (account.tenant_id, account.client_id, account.client_secret)
-
-        def options() -> dict[str, Any]:
-            transport = AsyncioRequestsTransport(connection_verify=cloud.ca_file)
-            return {"proxies": cloud.options["proxies"], "transport": transport}
-
+        cloud = groups.cloud
         async with (
-            ClientSecretCredential(*who, **options()) as credential,
+            cloud.asynchronous_credential() as credential,
             AsyncContainerInstanceManagementClient(
-                credential, account.subscription_id, **options()
+                credential, cloud.account.subscription_id, **cloud.asynchronous_options()
             ) as client,
         ):
             request: Any = {"command": "/bin/sh", "terminalSize": {"rows": 5, "cols": 6}}

@@ -10,8 +10,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
-from azure.core.pipeline.transport import AsyncioRequestsTransport
-from azure.identity.aio import ClientSecretCredential
 from azure.keyvault.secrets.aio import SecretClient
 
 from tests.az import Az
@@ -71,17 +69,10 @@ def test_the_client_follows_the_links(local_cloud: LocalCloud, vault: str) -> No
 
 def test_the_client_of_asyncio_follows_them(local_cloud: LocalCloud, vault: str) -> None:
     async def names() -> list[str]:
-        account = local_cloud.account
-        who = (account.tenant_id, account.client_id, account.client_secret)
         url = f"https://{vault}.vault.azure.net"
-        verify = {"connection_verify": local_cloud.ca_file}
-        ours: list[dict[str, Any]] = [
-            {**local_cloud.options, "transport": AsyncioRequestsTransport(**verify)}
-            for _ in range(2)
-        ]
         async with (
-            ClientSecretCredential(*who, **ours[0]) as credential,
-            SecretClient(url, credential, **ours[1]) as client,
+            local_cloud.asynchronous_credential() as credential,
+            SecretClient(url, credential, **local_cloud.asynchronous_options()) as client,
         ):
             blob = await client.backup_secret(NAMES[1])
             assert b"value" not in blob

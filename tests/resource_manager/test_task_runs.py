@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
-from azure.core.pipeline.transport import AsyncioRequestsTransport
-from azure.identity.aio import ClientSecretCredential
 from azure.mgmt.containerregistrytasks import ContainerRegistryTasksMgmtClient, models
 from azure.mgmt.containerregistrytasks.aio import ContainerRegistryTasksMgmtClient as AioClient
 
@@ -306,23 +304,14 @@ def test_a_run_that_is_lost_has_failed(registry: Registry, local_cloud: LocalClo
     assert "The run is lost" in told["error"]["message"]
 
 
-def asynchronous(cloud: LocalCloud) -> dict[str, Any]:
-    """What an asynchronous client of the SDK is given: a transport that is installed."""
-    transport = AsyncioRequestsTransport(connection_verify=cloud.ca_file)
-    return {"proxies": cloud.options["proxies"], "transport": transport}
-
-
 def test_the_asynchronous_client(registry: Registry, local_cloud: LocalCloud) -> None:
-    account = local_cloud.account
-
     async def through() -> list[str]:
-        secret = (account.tenant_id, account.client_id, account.client_secret)
-        credential = ClientSecretCredential(*secret, **asynchronous(local_cloud))
+        credential = local_cloud.asynchronous_credential()
         client = AioClient(
             credential,
-            account.subscription_id,
+            local_cloud.account.subscription_id,
             polling_interval=1,
-            **asynchronous(local_cloud),
+            **local_cloud.asynchronous_options(),
         )
         async with credential, client:
             place = (registry.group, registry.name)

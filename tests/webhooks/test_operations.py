@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
-from azure.core.pipeline.transport import AsyncioRequestsTransport
-from azure.identity.aio import ClientSecretCredential
 from azure.mgmt.containerregistry import ContainerRegistryManagementClient, models
 from azure.mgmt.containerregistry.aio import ContainerRegistryManagementClient as AioClient
 
@@ -80,16 +78,16 @@ def test_the_sdk(hooks: Hooks, receiver: Receiver) -> None:
 
 
 def test_the_asynchronous_sdk(hooks: Hooks, receiver: Receiver, local_cloud: LocalCloud) -> None:
-    account, where = local_cloud.account, (hooks.place.group, hooks.place.name)
-
-    def options() -> dict[str, Any]:
-        transport = AsyncioRequestsTransport(connection_verify=local_cloud.ca_file)
-        return {"proxies": local_cloud.options["proxies"], "transport": transport}
+    where = (hooks.place.group, hooks.place.name)
 
     async def through() -> str:
-        secret = (account.tenant_id, account.client_id, account.client_secret)
-        credential = ClientSecretCredential(*secret, **options())
-        client = AioClient(credential, account.subscription_id, polling_interval=1, **options())
+        credential = local_cloud.asynchronous_credential()
+        client = AioClient(
+            credential,
+            local_cloud.account.subscription_id,
+            polling_interval=1,
+            **local_cloud.asynchronous_options(),
+        )
         async with credential, client:
             hook = client.webhooks
             body: Any = {
