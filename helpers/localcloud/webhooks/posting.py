@@ -102,8 +102,7 @@ class Posting:
                 raise LateError
             # Nothing is added to what the webhook says.
             plain = {"User-Agent": SKIP_HEADER, "Accept-Encoding": SKIP_HEADER}
-            kept = {name: value for name, value in plain.items() if not _has(headers, name)}
-            sent = {"Host": receiver.authority, **kept, **headers}
+            sent = {"Host": receiver.authority, **absent(plain, headers), **headers}
             connection.request(
                 "POST", receiver.target, body, sent, preload_content=False, decode_content=False
             )
@@ -117,8 +116,10 @@ class Posting:
             connection.close()
 
 
-def _has(headers: Mapping[str, str], name: str) -> bool:
-    return name.lower() in (one.lower() for one in headers)
+def absent(wanted: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, str]:
+    """Those of the ``wanted`` headers that ``headers`` do not have in any spelling."""
+    names = {name.lower() for name in headers}
+    return {name: value for name, value in wanted.items() if name.lower() not in names}
 
 
 def _connection(

@@ -22,7 +22,7 @@ from ..events import ManifestPut, ManifestsDeleted, WebhookPinged
 from ..reference import login_server
 from ..resource_types import WEBHOOK_TYPE
 from . import contents
-from .posting import Outcome, Posting, refused
+from .posting import Outcome, Posting, absent, refused
 from .receivers import Receiver, RefusedError, places
 from .records import Record, Records
 from .scopes import Scope
@@ -159,12 +159,10 @@ class Worker:
     def _attempt(self, record: Record, callback: dict[str, Any], posting: Posting) -> None:
         receiver = Receiver.parse(callback["serviceUri"])
         body = json.dumps(record.content).encode()
-        kind = {"Content-Type": "application/json"}
         custom: dict[str, str] = callback["customHeaders"]
-        names = [name.lower() for name in custom]
-        kind = {} if "content-type" in names else kind
-        login = {"Authorization": receiver.credentials}
-        login = {} if "authorization" in names or not receiver.credentials else login
+        kind = absent({"Content-Type": "application/json"}, custom)
+        login = {"Authorization": receiver.credentials} if receiver.credentials else {}
+        login = absent(login, custom)
         outcome = self._post(receiver, {**kind, **login, **custom}, body, posting)
         if self._stopping.is_set() and outcome.again:
             return  # it may be the end of this daemon that was in its way
