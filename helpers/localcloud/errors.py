@@ -61,6 +61,11 @@ def status_name(status: int) -> str:
     return HTTPStatus(status).phrase.replace(" ", "")
 
 
+def shortened(text: str, most: int = 200) -> str:
+    """What a refusal repeats of a client's text: ``most`` of its characters."""
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
 class DaemonError(Exception):
     """The daemon could not be started or stopped; the message says why and what to do."""
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .errors import shortened
+
 LONGEST = 4096  # characters
 _MOST = 100  # comparisons
 _DEEPEST = 20  # parentheses
@@ -28,7 +30,7 @@ class FilterError(ValueError):
 
     def __init__(self, reason: str, part: str) -> None:
         super().__init__(reason)
-        self.part = part if len(part) <= 60 else f"{part[:60]}…"
+        self.part = shortened(part, 60)
 
 
 @dataclass(frozen=True)

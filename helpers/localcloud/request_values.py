@@ -7,7 +7,7 @@ import math
 import re
 from urllib.parse import parse_qsl
 
-from .errors import CloudError
+from .errors import CloudError, shortened
 
 LARGEST = 2**63 - 1  # of a number; a larger one counts as this
 _FIELDS = 1000  # of a form
@@ -73,10 +73,9 @@ def parse_range(text: str, size: int, code: str) -> tuple[int, int] | None:
 
 def no_such_range(text: str, size: int, code: str) -> CloudError:
     """416 with the service's ``code`` for a range that ``size`` bytes do not have."""
-    shown = text if len(text) <= 100 else f"{text[:100]}…"
     return CloudError(
         416,
         code,
-        f"The range {shown!r} is not in a content of {size} bytes.",
+        f"The range {shortened(text, 100)!r} is not in a content of {size} bytes.",
         headers={"Content-Range": f"bytes */{size}"},
     )

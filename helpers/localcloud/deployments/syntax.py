@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..errors import shortened
 from .errors import ExpressionError
 from .limits import DEPTH, EXPRESSION
 
@@ -92,7 +93,7 @@ class _Reader:
             match = _TOKEN.match(text, position)
             if match is None:
                 raise ExpressionError(
-                    f"The language expression '{_shown(text)}' is not valid: the string character "
+                    f"The language expression '{shortened(text)}' is not valid: the string character "
                     f"'{text[position]}' at position '{position}' is not expected"
                 )
             position = match.end()
@@ -115,7 +116,7 @@ class _Reader:
         """The next token, which must be of that kind. Raises :class:`ExpressionError`."""
         if self._next.kind != kind:
             raise ExpressionError(
-                f"Unable to parse language expression '{_shown(self._text)}': expected token "
+                f"Unable to parse language expression '{shortened(self._text)}': expected token "
                 f"'{kind}' and actual '{self._next.kind}'"
             )
         return self._take()
@@ -124,7 +125,7 @@ class _Reader:
         """One expression. Raises :class:`ExpressionError`, also where calls nest too deeply."""
         if depth > DEPTH:
             raise ExpressionError(
-                f"The language expression '{_shown(self._text)}' is not valid: its calls are "
+                f"The language expression '{shortened(self._text)}' is not valid: its calls are "
                 f"nested more than {DEPTH} levels deep"
             )
         if self._next.kind == "StringLiteral":
@@ -168,7 +169,3 @@ def calls(node: Node) -> Iterator[Call]:
         elif isinstance(one, Access):
             pending.append(one.value)
             pending.extend(one.keys)
-
-
-def _shown(text: str) -> str:
-    return text if len(text) <= 200 else f"{text[:200]}…"

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ..cloud import Cloud
-from ..errors import CloudError
+from ..errors import CloudError, shortened
 from ..odata import FilterError, parse_filter
 from ..principals import GRAPH, Principal, TokenError
 from ..request_body import parse_json, read_body
@@ -180,8 +180,7 @@ def _conditions(text: str, kind: str, known: Mapping[str, str]) -> list[tuple[st
             if not one.quoted or operator not in ("eq", known.get(name)) or name not in known:
                 raise FilterError("it is not known", one.name)
     except FilterError:
-        shown = text if len(text) <= 200 else f"{text[:200]}…"
-        raise CloudError.not_implemented(f"{kind}?$filter={shown}") from None
+        raise CloudError.not_implemented(f"{kind}?$filter={shortened(text)}") from None
     return [(one.name.lower(), one.operator, one.value.lower()) for one in found]
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 from starlette.requests import Request
 
 from ..cloud import Cloud
-from ..errors import CloudError
+from ..errors import CloudError, shortened
 from ..reference import valid_digest, valid_repository
 from ..request_values import parse_float, parse_number
 from ..threads import Threads
@@ -22,11 +22,10 @@ from .uploads import Uploads
 def checked_digest(text: str) -> str:
     """The digest that a request names. Raises 400 DIGEST_INVALID for anything else."""
     if not valid_digest(text):
-        shown = text if len(text) <= 200 else f"{text[:200]}…"
         raise CloudError(
             400,
             "DIGEST_INVALID",
-            f"invalid digest: {shown!r}: it is sha256: and 64 hex digits, or sha512: and 128, in "
+            f"invalid digest: {shortened(text)!r}: it is sha256: and 64 hex digits, or sha512: and 128, in "
             "lower case",
         )
     return text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from ..errors import shortened
 from ..odata import Comparison, FilterError, parse_filter
 from .routing import Call, invalid
 
@@ -25,12 +26,11 @@ def conditions(
             if wanted.setdefault(name, one.value) != one.value:
                 raise FilterError(f"{name} cannot have two values", f"{name} {one.operator}")
     except FilterError as error:
-        shown = text if len(text) <= 200 else f"{text[:200]}…"
         known = [f"{one} eq 'value'" for one in sorted(fields)] + [
             f"{one}(…)" for one in sorted(functions)
         ]
         raise invalid(
-            f"The filter '{shown}' is not supported at '{error.part}': {error}. The local cloud "
+            f"The filter '{shortened(text)}' is not supported at '{error.part}': {error}. The local cloud "
             f"understands here, joined by 'and': {', '.join(known)}.",
             "InvalidFilterInQueryString",
         ) from None

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
 
 import msgspec
 
-from ..errors import CloudError
+from ..errors import CloudError, shortened
 
 M = TypeVar("M", bound="Model")
 _PLACE = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?", re.DOTALL)
@@ -298,4 +298,4 @@ def _not_one_of(path: str, values: tuple[str, ...]) -> CloudError:
 def _shown(value: Any) -> str:
     """A value as JSON, not too long; a text as it is."""
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return text if len(text) <= 60 else f"{text[:60]}…"
+    return shortened(text, 60)

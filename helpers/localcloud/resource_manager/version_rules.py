@@ -10,7 +10,7 @@ from typing import Any
 
 from ..api_versions import versions_of
 from ..cloud import Cloud
-from ..errors import CloudError
+from ..errors import CloudError, shortened
 from ..regions import LOCATIONS
 
 _PARAMETER = "api-version"
@@ -46,7 +46,7 @@ def check(
     versions = versions_of(f"{namespace}/{kind}")
     if given in versions or not versions:
         return
-    shown = given if len(given) <= 40 else f"{given[:40]}…"
+    shown = shortened(given, 40)
     if namespace.lower() == "microsoft.resources":
         raise CloudError(
             400,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..errors import CloudError
+from ..errors import CloudError, shortened
 from ..odata import FilterError, parse_filter
 
 
@@ -51,12 +51,11 @@ def parse(text: str, fields: Sequence[str]) -> list[Clause]:
             if not one.name or one.name.lower().endswith("/any"):
                 raise FilterError("a run has no such thing", one.name or one.operator)
     except FilterError as error:
-        shown = text if len(text) <= 200 else f"{text[:200]}…"
         raise CloudError(
             400,
             "InvalidFilter",
-            f"The $filter '{shown}' is not understood at '{error.part}': {error}. An example: "
-            "TaskName eq 'build' and Status eq 'Failed'.",
+            f"The $filter '{shortened(text)}' is not understood at '{error.part}': {error}. An "
+            "example: TaskName eq 'build' and Status eq 'Failed'.",
         ) from None
     for one in found:
         if one.name.lower() not in (field.lower() for field in fields):
