@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -88,6 +89,16 @@ def test_the_token_of_another_listing_is_refused(long: Place) -> None:
         headers = {"Authorization": f"Bearer {long.cloud.token()}"}
         answer = long.cloud.http().get(url, params=query, headers=headers)
         assert_refused(answer, 400, "InvalidSkipToken", "is not one of this listing")
+
+
+@pytest.mark.parametrize("place", ["Infinity", "NaN", "-1e999", "1" + "0" * 400, "null", "[]"])
+def test_a_token_that_names_no_place_is_refused(long: Place, place: str) -> None:
+    link = long.send("GET", "{r}/scopeMaps").json()["nextLink"]
+    token = dict(parse_qsl(urlsplit(link).query))["$skipToken"]
+    listing, _, key = json.loads(base64.urlsafe_b64decode(token + "=="))
+    changed = base64.urlsafe_b64encode(f'["{listing}", {place}, "{key}"]'.encode()).decode()
+    answer = follow(long, link.replace(token, changed.rstrip("=")))
+    assert_refused(answer, 400, "InvalidSkipToken", "is not one of this listing")
 
 
 def test_arms_own_listings_have_as_many_as_are_asked_for(local_cloud: LocalCloud) -> None:

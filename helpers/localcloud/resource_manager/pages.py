@@ -10,6 +10,7 @@ import base64
 import hashlib
 import itertools
 import json
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlencode
@@ -72,9 +73,9 @@ def after(call: Call) -> tuple[float, str] | None:
     try:
         listing, created, key = json.loads(base64.urlsafe_b64decode(token + "=="))
         place = float(created), str(key)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         listing, place = "", (0.0, "")
-    if listing != _listing(call):
+    if listing != _listing(call) or not math.isfinite(place[0]):
         raise invalid(
             f"The skip token '{token[:100]}' is not one of this listing: a page's nextLink has it.",
             "InvalidSkipToken",
