@@ -6,7 +6,7 @@ import hashlib
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,11 +23,6 @@ from .completion import complete
 from .snapshot import snapshot
 
 _PAGE = 100  # rows that are read at a time
-# What a $filter may ask of a run (REST reference, "Runs - List").
-FILTERED = (
-    *("TaskName", "RunId", "Status", "RunType", "CreateTime", "FinishTime", "IsArchiveEnabled"),
-    *("AgentPoolName", "OutputImageManifests"),
-)
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -190,7 +185,7 @@ class Runs:
 
         Raises 400 for a filter that is not understood.
         """
-        clauses = run_filter.parse(filter or "", FILTERED)
+        clauses = run_filter.parse(filter or "", tuple(_FIELDS))
         found: list[Run] = []
         while top is None or len(found) < top:  # in pages: the first ones are quick to have
             rows = self._store.query(
@@ -324,21 +319,26 @@ def _last_number(connection: sqlite3.Connection, registry_id: str) -> int:
 
 
 def _fields(run: Run) -> dict[str, str]:
-    """What a ``$filter`` may ask of a run: :data:`FILTERED`."""
+    return {name: value(run) for name, value in _FIELDS.items()}
+
+
+def _images(run: Run) -> str:
     images = run.properties.get("outputImages") or []
-    return {
-        "TaskName": run.task,
-        "RunId": run.run_id,
-        "Status": run.status,
-        "RunType": run.properties.get("runType", ""),
-        "CreateTime": run.properties.get("createTime", ""),
-        "FinishTime": run.properties.get("finishTime", ""),
-        "IsArchiveEnabled": str(run.properties.get("isArchiveEnabled", False)),
-        "AgentPoolName": "",
-        "OutputImageManifests": " ".join(
-            f"{image['repository']}@{image.get('digest')}" for image in images
-        ),
-    }
+    return " ".join(f"{image['repository']}@{image.get('digest')}" for image in images)
+
+
+# What a $filter may ask of a run (REST reference, "Runs - List").
+_FIELDS: Mapping[str, Callable[[Run], str]] = {
+    "TaskName": lambda run: run.task,
+    "RunId": lambda run: run.run_id,
+    "Status": lambda run: run.status,
+    "RunType": lambda run: str(run.properties.get("runType", "")),
+    "CreateTime": lambda run: str(run.properties.get("createTime", "")),
+    "FinishTime": lambda run: str(run.properties.get("finishTime", "")),
+    "IsArchiveEnabled": lambda run: str(run.properties.get("isArchiveEnabled", False)),
+    "AgentPoolName": lambda _: "",
+    "OutputImageManifests": _images,
+}
 
 
 def _runs(rows: Iterable[sqlite3.Row]) -> list[Run]:
