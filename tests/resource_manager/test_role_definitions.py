@@ -1,156 +1,33 @@
-"""Roles that users define, and assignments with conditions: who may, what is refused, and az."""
+"""Roles that users define: who may, what is refused, and the real az."""
 
 from __future__ import annotations
 
 import json
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
-from azure.mgmt.authorization import AuthorizationManagementClient
 
-from helpers.localcloud.api_versions import type_of, versions_of
-from helpers.localcloud.principals import Principals
-from helpers.localcloud.store import Resource, Store
 from tests.conftest import LocalCloud
-from tests.resource_manager.test_resource_manager import make_group, make_registry
 
-ARM = "https://management.azure.com"
-REGISTRY = "Microsoft.ContainerRegistry/registries"
-AUTHORIZATION = "providers/Microsoft.Authorization"
-ADMINISTRATOR = "f58310d9-a9f6-439a-9e8d-f62e7b41a168"  # Role Based Access Control Administrator
-CONTRIBUTOR = "b24988ac-6180-42a0-ab88-20f7382dd24c"
-OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
-READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
-UNKNOWN = "11111111-2222-3333-4444-555555555555"
-
-
-@dataclass
-class Somebody:
-    """A principal with no role yet, and its token."""
-
-    object_id: str
-    app_id: str
-    token: str
-
-
-class World:
-    """Two groups, one with a registry, and people to give roles to."""
-
-    def __init__(self, cloud: LocalCloud) -> None:
-        self.cloud = cloud
-        name = make_group(cloud)
-        self.group = f"{cloud.subscription}/resourceGroups/{name}"
-        self.other = f"{cloud.subscription}/resourceGroups/{make_group(cloud)}"
-        self.registry = f"{self.group}/providers/{REGISTRY}/{make_registry(cloud, name)}"
-        self.store = Store(cloud.home / "state.db")
-        self.principals = Principals(
-            self.store, cloud.account.tenant_id, cloud.home / "signing-key.pem"
-        )
-        self.http = cloud.http()
-
-    def send(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        who: Somebody | None = None,
-        *,
-        where: str = "",
-    ) -> requests.Response:
-        token = who.token if who else self.cloud.token()
-        return self.http.request(
-            method,
-            ARM + path,
-            params={
-                "api-version": versions_of(type_of(path))[-1],
-                **({"$filter": where} if where else {}),
-            },
-            json=body,
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=30,
-        )
-
-    def somebody(self, role: str = "", scope: str = "", condition: str = "") -> Somebody:
-        secret = uuid.uuid4().hex
-        made = self.principals.add(f"somebody-{secret[:8]}", secret=secret)
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": made.app_id,
-            "client_secret": secret,
-            "scope": f"{ARM}/.default",
-        }
-        tenant = self.cloud.account.tenant_id
-        url = f"https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token"
-        token = self.http.post(url, data=form, timeout=30).json()["access_token"]
-        who = Somebody(made.object_id, made.app_id, token)
-        if role:
-            answer = self.assign(role, scope or self.group, who.object_id, condition)
-            assert answer.status_code == 201, answer.text
-        return who
-
-    def definition(self, guid: str) -> str:
-        return f"{self.cloud.subscription}/{AUTHORIZATION}/roleDefinitions/{guid}"
-
-    def assign(
-        self,
-        role: str,
-        scope: str,
-        principal: str,
-        condition: str = "",
-        *,
-        who: Somebody | None = None,
-        name: str = "",
-        **more: Any,
-    ) -> requests.Response:
-        properties = {
-            "roleDefinitionId": self.definition(role),
-            "principalId": principal,
-            **({"condition": condition} if condition else {}),
-            **more,
-        }
-        path = f"{scope}/{AUTHORIZATION}/roleAssignments/{name or uuid.uuid4()}"
-        return self.send("PUT", path, {"properties": properties}, who)
-
-    def define(
-        self,
-        guid: str = "",
-        *,
-        scopes: list[str] | None = None,
-        who: Somebody | None = None,
-        name: str | None = None,
-        **permission: Any,
-    ) -> requests.Response:
-        permission = permission or {"actions": [f"{REGISTRY}/read"]}
-        body = {
-            "properties": {
-                "roleName": f"role {uuid.uuid4()}" if name is None else name,
-                "description": "made by a test",
-                "type": "CustomRole",
-                "assignableScopes": [self.group] if scopes is None else scopes,
-                "permissions": [permission],
-            }
-        }
-        path = f"{self.group}/{AUTHORIZATION}/roleDefinitions/{guid or uuid.uuid4()}"
-        return self.send("PUT", path, body, who)
+from .assigning import (
+    AUTHORIZATION,
+    CONTRIBUTOR,
+    OWNER,
+    READER,
+    REGISTRY,
+    UNKNOWN,
+    World,
+    refusal,
+    worlds,
+)
 
 
 @pytest.fixture(scope="module")
 def world(local_cloud: LocalCloud) -> Iterator[World]:
-    made = World(local_cloud)
-    yield made
-    made.store.close()
-
-
-def refusal(answer: requests.Response) -> tuple[int, str]:
-    return answer.status_code, answer.json()["error"]["code"]
-
-
-# -- role definitions ----------------------------------------------------------------------------
+    yield from worlds(local_cloud)
 
 
 def test_a_role_that_is_defined_allows_what_it_says_less_what_it_takes_away(world: World) -> None:
@@ -377,176 +254,6 @@ def test_only_who_may_write_roles_at_every_assignable_scope_writes_one(world: Wo
     assert refusal(lost) == (404, "RoleDefinitionDoesNotExist")
 
 
-# -- role assignments ----------------------------------------------------------------------------
-
-
-def test_an_assignment_at_every_scope_and_who_has_changed_it(world: World) -> None:
-    who = world.somebody()
-    scopes = (world.cloud.subscription, world.group, world.registry, f"{world.registry}/tasks/one")
-    for scope in scopes:
-        name = str(uuid.uuid4())
-        made = world.assign(READER, scope.upper(), who.object_id, name=name)
-        assert made.status_code == 201, made.text
-        properties = made.json()["properties"]
-        assert properties["principalType"] == "ServicePrincipal"
-        assert properties["createdOn"] == properties["updatedOn"]
-        assert properties["createdBy"] == world.cloud.account.object_id
-        assert properties["scope"].lower() == scope.lower()
-        again = world.assign(READER, scope, who.object_id, name=name, description="why")
-        assert (again.status_code, again.json()["properties"]["description"]) == (200, "why")
-        assert again.json()["properties"]["createdOn"] == properties["createdOn"]
-        assert again.json()["properties"]["updatedOn"] > properties["updatedOn"]
-        twice = world.assign(READER, scope, who.object_id)
-        assert refusal(twice) == (409, "RoleAssignmentExists")
-        moved = world.assign(CONTRIBUTOR, scope, who.object_id, name=name)
-        assert refusal(moved) == (400, "RoleAssignmentUpdateNotPermitted")
-    path = f"{world.group}/{AUTHORIZATION}/roleAssignments"
-    for where, count in (
-        (f"principalId eq '{who.object_id}'", 4),
-        (f"atScope() and assignedTo('{who.object_id}')", 2),
-    ):
-        listed = world.send("GET", path, where=where).json()["value"]
-        assert len(listed) == count
-    found = world.send("GET", path, where=f"principalId eq '{who.object_id}'").json()
-    for one in found["value"]:
-        assert world.send("DELETE", one["id"]).json()["id"] == one["id"]
-        assert world.send("DELETE", one["id"]).status_code == 204
-
-
-@pytest.mark.parametrize(
-    ("change", "status", "code", "told"),
-    [
-        ({"roleDefinitionId": "x"}, 404, "RoleDefinitionDoesNotExist", "'x' does not exist"),
-        ({"roleDefinitionId": 1}, 400, "InvalidRequestContent", "must be a string"),
-        ({"principalId": UNKNOWN}, 400, "PrincipalNotFound", "Check that you have the correct"),
-        ({"principalType": "Robot"}, 400, "InvalidRequestContent", "'Robot' is invalid"),
-        ({"description": "x" * 2049}, 400, "InvalidRequestContent", "2048"),
-        ({"conditionVersion": "2.0"}, 400, "InvalidRequestContent", "no condition"),
-        ({"condition": "x", "conditionVersion": "3"}, 400, "InvalidRequestContent", "'3'"),
-        (
-            {"condition": "maybe"},
-            *(400, "InvalidRequestContent", "The given role assignment condition is invalid."),
-        ),
-        (
-            {"condition": "@Environment[UtcNow] DateTimeLessThan '2030-01-01'"},
-            *(501, "NotImplemented", "the attribute @Environment[UtcNow]"),
-        ),
-        (
-            {"delegatedManagedIdentityResourceId": "/subscriptions/x"},
-            *(501, "NotImplemented", "delegatedManagedIdentityResourceId"),
-        ),
-    ],
-)
-def test_what_is_no_assignment_is_refused_by_name(
-    world: World, change: dict[str, Any], status: int, code: str, told: str
-) -> None:
-    who = world.somebody()
-    properties = {"roleDefinitionId": world.definition(READER), "principalId": who.object_id}
-    path = f"{world.group}/{AUTHORIZATION}/roleAssignments/{uuid.uuid4()}"
-    answer = world.send("PUT", path, {"properties": {**properties, **change}})
-    assert refusal(answer) == (status, code), answer.text
-    assert told in answer.json()["error"]["message"]
-    assert refusal(world.send("GET", path)) == (404, "RoleAssignmentNotFound")
-
-
-def test_names_scopes_and_bodies_that_are_none(world: World) -> None:
-    who = world.somebody().object_id
-    named = world.assign(READER, world.group, who, name="mine")
-    assert refusal(named) == (400, "InvalidRoleAssignmentId")
-    gone = world.assign(READER, f"{world.group}/providers/{REGISTRY}/gone", who)
-    assert refusal(gone) == (404, "ResourceNotFound")
-    lost = world.assign(READER, f"{world.group}/providers/{REGISTRY}/gone/tasks/one", who)
-    assert refusal(lost) == (404, "ResourceNotFound")
-    path = f"{world.group}/{AUTHORIZATION}/roleAssignments/{uuid.uuid4()}"
-    assert refusal(world.send("PUT", path, {})) == (404, "RoleDefinitionDoesNotExist")
-    assert refusal(world.send("PUT", path, {"properties": []})) == (400, "InvalidRequestContent")
-
-
-def test_thousands_of_assignments_are_listed_page_by_page(world: World) -> None:
-    who, other = world.somebody().object_id, world.somebody().object_id
-    with world.store.transaction():
-        for number in range(2400):
-            scope = f"{world.registry}/tasks/task{number}"
-            name = str(uuid.uuid4())
-            properties = {
-                "roleDefinitionId": world.definition(READER),
-                "principalId": other if number % 6 else who,
-                "principalType": "ServicePrincipal",
-                "scope": scope,
-            }
-            one = f"{scope}/{AUTHORIZATION}/roleAssignments/{name}"
-            kind = "Microsoft.Authorization/roleAssignments"
-            world.store.put(Resource(one, kind, name, "", {"properties": properties}))
-    path = f"{world.registry}/{AUTHORIZATION}/roleAssignments"
-    pages, link = [], f"{ARM}{path}?api-version=2022-04-01"
-    header = {"Authorization": f"Bearer {world.cloud.token()}"}
-    while link:
-        answer = world.http.get(link, headers=header, timeout=60).json()
-        pages.append([entry["id"] for entry in answer["value"]])
-        link = answer.get("nextLink", "")
-    assert [len(page) for page in pages[:2]] == [1000, 1000]
-    every = [entry for page in pages for entry in page]
-    assert len(set(every)) == len(every)
-    assert sum("/tasks/task" in entry for entry in every) == 2400
-    client = world.cloud.client(AuthorizationManagementClient)
-    listed = list(client.role_assignments.list_for_scope(world.registry))
-    assert [entry.id for entry in listed] == every
-    only = world.send("GET", path, where=f"principalId eq '{who}'").json()
-    assert len(only["value"]) == 400
-    assert "nextLink" not in only
-    first = world.http.get(f"{ARM}{path}?api-version=2022-04-01", headers=header, timeout=60)
-    token = first.json()["nextLink"].partition("skipToken=")[2]
-    for of, query in (
-        (world.group, f"%24skipToken={token}"),
-        (world.registry, f"%24skipToken={token}&%24filter=atScope()"),
-        (world.registry, "$skipToken=x"),
-        (world.registry, "$skipToken=bnVsbA"),
-    ):
-        address = f"{ARM}{of}/{AUTHORIZATION}/roleAssignments?api-version=2022-04-01&{query}"
-        refused = world.http.get(address, headers=header, timeout=60)
-        assert refusal(refused) == (400, "InvalidSkipToken"), refused.text
-
-
-def test_who_may_assign_roles(world: World) -> None:
-    """Owner, User Access Administrator and Role Based Access Control Administrator."""
-    target = world.somebody().object_id
-    access = "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9"
-    for role, allowed in ((OWNER, 1), (access, 1), (ADMINISTRATOR, 1), (CONTRIBUTOR, 0)):
-        who = world.somebody(role)
-        made = world.assign(READER, world.group, target, who=who)
-        if allowed:
-            assert made.status_code == 201, made.text
-            assert made.json()["properties"]["createdBy"] == who.object_id
-            assert world.send("DELETE", made.json()["id"], who=who).status_code == 200
-        else:
-            assert refusal(made) == (403, "AuthorizationFailed")
-
-
-def test_a_condition_says_which_roles_may_be_assigned_to_whom(world: World) -> None:
-    """The portal's "Allow user to only assign selected roles"."""
-    attribute = "[Microsoft.Authorization/roleAssignments:RoleDefinitionId]"
-    condition = (
-        "((!(ActionMatches{'Microsoft.Authorization/roleAssignments/write'})) OR "
-        f"(@Request{attribute} ForAnyOfAnyValues:GuidEquals {{{READER}}})) AND "
-        "((!(ActionMatches{'Microsoft.Authorization/roleAssignments/delete'})) OR "
-        f"(@Resource{attribute} ForAnyOfAnyValues:GuidEquals {{{READER}}}))"
-    )
-    who = world.somebody(ADMINISTRATOR, condition=condition)
-    target = world.somebody().object_id
-    for role in (OWNER, CONTRIBUTOR, ADMINISTRATOR):
-        told = refusal(world.assign(role, world.group, target, who=who))
-        assert told == (403, "AuthorizationFailed")
-    path = f"{world.group}/{AUTHORIZATION}/roleAssignments/{uuid.uuid4()}"
-    for body in ({}, {"properties": 1}):
-        assert refusal(world.send("PUT", path, body, who)) == (403, "AuthorizationFailed")
-    made = world.assign(READER, world.group, target, who=who).json()
-    assert world.send("DELETE", made["id"], who=who).status_code == 200
-    other = world.assign(CONTRIBUTOR, world.group, target).json()
-    told = refusal(world.send("DELETE", other["id"], who=who))
-    assert told == (403, "AuthorizationFailed")
-    assert world.send("GET", world.registry, who=who).status_code == 200
-
-
 def test_a_role_has_a_condition_of_its_own(world: World) -> None:
     """Key Vault Data Access Administrator, and a role that a user defines."""
     access, user = "8b54135c-b56d-4d72-a534-26097cfdc8d8", "4633458b-17de-408a-b874-0445c86b69e6"
@@ -565,21 +272,6 @@ def test_a_role_has_a_condition_of_its_own(world: World) -> None:
     narrowed = world.somebody(role["name"])
     assert world.send("GET", f"{world.registry}/tokens", who=narrowed).status_code == 200
     assert world.send("GET", world.registry, who=narrowed).status_code == 403
-
-
-def test_a_condition_is_kept_shown_and_changed(world: World) -> None:
-    who = world.somebody().object_id
-    name = str(uuid.uuid4())
-    text = "!(ActionMatches{'*/write'})"
-    made = world.assign(CONTRIBUTOR, world.group, who, text, name=name).json()
-    assert made["properties"]["condition"] == text
-    assert made["properties"]["conditionVersion"] == "2.0"
-    assert world.send("GET", made["id"]).json() == made
-    without = world.assign(CONTRIBUTOR, world.group, who, name=name).json()
-    assert without["properties"]["condition"] is without["properties"]["conditionVersion"] is None
-
-
-# -- the real az -------------------------------------------------------------------------------
 
 
 @pytest.mark.timeout(400)
