@@ -199,6 +199,30 @@ def test_a_condition_says_which_roles_may_be_assigned_to_whom(world: World) -> N
     assert world.send("GET", world.registry, who=who).status_code == 200
 
 
+def test_a_condition_is_asked_of_what_is_assigned_however_the_body_spells_it(world: World) -> None:
+    """Names of properties compare without case, and the last of several counts."""
+    attribute = "[Microsoft.Authorization/roleAssignments:RoleDefinitionId]"
+    who = world.somebody(
+        ADMINISTRATOR,
+        condition="!(ActionMatches{'Microsoft.Authorization/roleAssignments/write'}) OR "
+        f"@Request{attribute} GuidNotEquals '{OWNER}'",
+    )
+    target = world.somebody().object_id
+    owner, reader = world.definition(OWNER), world.definition(READER)
+    path = f"{world.group}/{AUTHORIZATION}/roleAssignments/{uuid.uuid4()}"
+    for roles in (
+        {"RoleDefinitionId": owner},
+        {"roledefinitionid": owner.upper()},
+        {"roleDefinitionId": reader, "RoleDefinitionId": owner},
+    ):
+        for properties in ("properties", "Properties"):
+            body = {properties: {"principalId": target, **roles}}
+            told = refusal(world.send("PUT", path, body, who))
+            assert told == (403, "AuthorizationFailed"), body
+    body = {"Properties": {"PrincipalId": target, "RoleDefinitionId": reader}}
+    assert world.send("PUT", path, body, who).status_code == 201
+
+
 def test_a_condition_is_kept_shown_and_changed(world: World) -> None:
     who = world.somebody().object_id
     name = str(uuid.uuid4())

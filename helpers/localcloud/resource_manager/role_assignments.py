@@ -11,15 +11,11 @@ from ..cloud import Cloud
 from ..errors import CloudError
 from ..permissions import scopes_above
 from ..resource_types import ASSIGNMENT_TYPE, DEFINITION_TYPE
-from ..role_conditions import (
-    PRINCIPAL,
-    PRINCIPAL_TYPE,
-    ROLE,
-)
+from ..role_conditions import PRINCIPAL, PRINCIPAL_TYPE, ROLE
 from ..role_definitions import Role
 from ..store import Resource
 from .filters import conditions
-from .models import Lacking, Model, ResourceModel
+from .models import Lacking, Model, ResourceModel, read, understood
 from .pages import after, next_link
 from .role_assignment_conditions import CONDITION_VERSION, check_condition
 from .role_definitions import find_role
@@ -63,18 +59,23 @@ class Assignment(ResourceModel):
 
 
 def _requested(cloud: Cloud, path: str, body: Mapping[str, Any]) -> dict[str, str]:  # noqa: ARG001
-    """What conditions may ask of a new assignment."""
-    properties = body.get("properties")
-    given = properties if isinstance(properties, dict) else {}
-    given = {"principalType": _SERVICE_PRINCIPAL, **given}
-    return {f"@Request{name}": str(given.get(key) or "") for key, name in _ATTRIBUTES.items()}
+    """What conditions may ask of a new assignment: of what the operation will read of the body."""
+    try:
+        given = read(Assignment, body, ASSIGNMENT_TYPE).properties
+    except CloudError:  # the operation says it, to whoever may ask for it
+        given = None
+    properties = understood(given) if given is not None else {}
+    return _attributes("@Request", {"principalType": _SERVICE_PRINCIPAL, **properties})
 
 
 def _stored(cloud: Cloud, path: str, body: Mapping[str, Any]) -> dict[str, str]:  # noqa: ARG001
     """What conditions may ask of an assignment that is deleted."""
     found = cloud.store.get(path)
-    given = found.properties if found is not None else {}
-    return {f"@Resource{name}": str(given.get(key) or "") for key, name in _ATTRIBUTES.items()}
+    return _attributes("@Resource", found.properties if found is not None else {})
+
+
+def _attributes(source: str, properties: Mapping[str, Any]) -> dict[str, str]:
+    return {f"{source}{name}": str(properties.get(key) or "") for key, name in _ATTRIBUTES.items()}
 
 
 @everywhere(router, "PUT", _ASSIGNMENT, _WRITE, Assignment, attributes=_requested)
