@@ -142,6 +142,23 @@ class LocalCloud:
         """An access token of the tutorial's own service principal."""
         return str(self.credential.get_token(f"{audience}/.default").token)
 
+    def token_of(
+        self, app_id: str, secret: str, audience: str = "https://management.azure.com"
+    ) -> str:
+        """An access token of another service principal, by its client secret."""
+        answer = self.http().post(
+            f"https://login.microsoftonline.com/{self.account.tenant_id}/oauth2/v2.0/token",
+            data={
+                "grant_type": "client_credentials",
+                "client_id": app_id,
+                "client_secret": secret,
+                "scope": f"{audience}/.default",
+            },
+            timeout=30,
+        )
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["access_token"])
+
 
 def start(home: Path) -> LocalCloud:
     """Start (or find) the daemon of ``home``."""

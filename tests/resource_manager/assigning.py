@@ -74,15 +74,7 @@ class World:
     def somebody(self, role: str = "", scope: str = "", condition: str = "") -> Somebody:
         secret = uuid.uuid4().hex
         made = self.principals.add(f"somebody-{secret[:8]}", secret=secret)
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": made.app_id,
-            "client_secret": secret,
-            "scope": f"{ARM}/.default",
-        }
-        tenant = self.cloud.account.tenant_id
-        url = f"https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token"
-        token = self.http.post(url, data=form, timeout=30).json()["access_token"]
+        token = self.cloud.token_of(made.app_id, secret)
         who = Somebody(made.object_id, made.app_id, token)
         if role:
             answer = self.assign(role, scope or self.group, who.object_id, condition)

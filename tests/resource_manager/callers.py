@@ -8,7 +8,6 @@ from contextlib import closing
 from typing import Any
 
 import requests
-from azure.identity import ClientSecretCredential
 
 from helpers.localcloud.api_versions import newest
 from helpers.localcloud.principals import Principals
@@ -21,9 +20,8 @@ Ask = Callable[..., requests.Response]
 
 def caller_with(cloud: LocalCloud, scope: str, actions: Sequence[str]) -> Ask:
     """Sends requests as one who may do ``actions`` at ``scope``, and nothing else."""
-    tenant = cloud.account.tenant_id
     with closing(Store(cloud.home / "state.db")) as store:
-        directory = Principals(store, tenant, cloud.home / "signing-key.pem")
+        directory = Principals(store, cloud.account.tenant_id, cloud.home / "signing-key.pem")
         one = directory.add(f"caller-{uuid.uuid4().hex[:8]}", secret="its")
     path = scope.removeprefix(f"{cloud.subscription}/")
     guid = str(uuid.uuid4())
@@ -40,8 +38,7 @@ def caller_with(cloud: LocalCloud, scope: str, actions: Sequence[str]) -> Ask:
     given = {"roleDefinitionId": made.json()["id"], "principalId": one.object_id}
     made = send(cloud, "PUT", f"{rights}/roleAssignments/{guid}", {"properties": given})
     assert made.status_code in (200, 201), made.text
-    credential = ClientSecretCredential(tenant, one.app_id, "its", **cloud.options)
-    token = credential.get_token("https://management.azure.com/.default").token
+    token = cloud.token_of(one.app_id, "its")
 
     def ask(method: str, url: str, body: Any = None) -> requests.Response:
         return cloud.http().request(

@@ -124,20 +124,7 @@ class World:
         assignments.create(self.id_of(place), str(uuid.uuid4()), {"properties": body})
 
     def token(self, who: Somebody, audience: str = "https://management.azure.com") -> str:
-        return str(
-            self.cloud.http()
-            .post(
-                f"https://login.microsoftonline.com/{self.cloud.account.tenant_id}"
-                "/oauth2/v2.0/token",
-                data={
-                    "grant_type": "client_credentials",
-                    "client_id": who.principal.app_id,
-                    "client_secret": who.secret,
-                    "scope": f"{audience}/.default",
-                },
-            )
-            .json()["access_token"]
-        )
+        return self.cloud.token_of(who.principal.app_id, who.secret, audience)
 
 
 def name() -> str:

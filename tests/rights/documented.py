@@ -217,14 +217,7 @@ OPERATIONS: dict[str, str] = {
     "GET G/resources": "Microsoft.Resources/subscriptions/resourceGroups/resources/read",
     **{
         f"{method} @/Authorization/{kind}{name}": f"Microsoft.Authorization/{kind}/{verb}"
-        for kind in ("roleAssignments", "roleDefinitions")
-        for method, name, verb in (
-            *(("GET", "", "read"), ("GET", "/*", "read")),
-            *(("PUT", "/*", "write"), ("DELETE", "/*", "delete")),
-        )
-    },
-    **{
-        f"{method} @/Authorization/locks{name}": f"Microsoft.Authorization/locks/{verb}"
+        for kind in ("locks", "roleAssignments", "roleDefinitions")
         for method, name, verb in (
             *(("GET", "", "read"), ("GET", "/*", "read")),
             *(("PUT", "/*", "write"), ("DELETE", "/*", "delete")),
@@ -270,11 +263,6 @@ OPERATIONS: dict[str, str] = {
         f"GET S/ContainerInstance/locations/*/{one}": "Microsoft.ContainerInstance/locations/"
         f"{one}/read"
         for one in ("usages", "capabilities", "cachedImages")
-    },
-    **{
-        f"POST G/ContainerInstance/containerGroups/*/containers/*/{one}": "Microsoft"
-        f".ContainerInstance/containerGroups/containers/{one}/action"
-        for one in ("exec", "attach")
     },
     "POST S/ContainerRegistry/checkNameAvailability": "Microsoft.ContainerRegistry"
     "/checkNameAvailability/read",

@@ -68,16 +68,8 @@ class People:
     def bearer(self, person: Person, audience: str = ARM) -> dict[str, str]:
         """The header that proves a person to a service."""
         if audience not in person.tokens:
-            tenant = self.cloud.account.tenant_id
-            form = {
-                "grant_type": "client_credentials",
-                "client_id": person.app_id,
-                "client_secret": person.secret,
-                "scope": f"{audience}/.default",
-            }
-            url = f"https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token"
-            answer = self.http.post(url, data=form, timeout=30)
-            person.tokens[audience] = answer.json()["access_token"]
+            token = self.cloud.token_of(person.app_id, person.secret, audience)
+            person.tokens[audience] = token
         return {"Authorization": f"Bearer {person.tokens[audience]}"}
 
     def ask(self, method: str, url: str, **more: Any) -> requests.Response:

@@ -78,7 +78,7 @@ def test_a_role_allows_what_is_documented_and_nothing_else(world: People, role: 
     for method, template in ROUTES:
         operation = key(method, template)
         if operation not in OPERATIONS:
-            continue  # the test above tells of it
+            continue  # tests/project/test_rights.py tells of it
         needed = OPERATIONS[operation]
         allowed = role in ACTIONS[needed].roles or needed == ANYBODY
         allowed = allowed or (needed == SOMEBODY and role != NOBODY)
