@@ -16,7 +16,18 @@ from ..directory import Application, ClientSecret
 from ..errors import CloudError
 from ..shapes import Shape
 from ..threads import Threads
-from .graph_call import CONTEXT, Call, Operation, bad_request, listing, not_found, route, wanted_id
+from .graph_call import (
+    CONTEXT,
+    Call,
+    Operation,
+    bad_request,
+    candidates,
+    directory_objects,
+    entity,
+    listing,
+    not_found,
+    route,
+)
 
 _NOTES = ("description", "notes", "serviceManagementReference")
 _AUDIENCES = ("AzureADMyOrg", "AzureADMultipleOrgs", "AzureADandPersonalMicrosoftAccount")
@@ -87,6 +98,7 @@ def routes(cloud: Cloud, threads: Threads) -> list[BaseRoute]:
 def list_applications(call: Call) -> tuple[int, Any]:
     """application-list, by appId, displayName and identifierUris."""
     call.check_administrator()
+    directory = call.cloud.directory
     items = [
         (
             {
@@ -97,19 +109,10 @@ def list_applications(call: Call) -> tuple[int, Any]:
             },
             functools.partial(render, call.cloud, one),
         )
-        for one in _candidates(call)
+        for one in candidates(call, directory.applications, directory.application)
     ]
     known = {"appid": "eq", "id": "eq", "displayname": "startswith", "identifieruris/any": "eq"}
     return 200, listing(call, "applications", items, known)
-
-
-def _candidates(call: Call) -> list[Application]:
-    """Those that may fit the filter: the only one of an id, else all."""
-    app_id, object_id = wanted_id(call, "appid"), wanted_id(call, "id")
-    if not app_id and not object_id:
-        return call.cloud.directory.applications()
-    found = call.cloud.directory.application(app_id=app_id, object_id=object_id)
-    return [found] if found is not None else []
 
 
 def create(call: Call) -> tuple[int, Any]:
@@ -121,13 +124,13 @@ def create(call: Call) -> tuple[int, Any]:
             "A value is required for property 'displayName' of resource 'Application'."
         )
     made = call.cloud.directory.register(name, properties)
-    return 201, _entity(render(call.cloud, made))
+    return 201, entity("applications", render(call.cloud, made))
 
 
 def get(call: Call) -> tuple[int, Any]:
     """application-get."""
     call.check_administrator()
-    return 200, _entity(render(call.cloud, _find(call)))
+    return 200, entity("applications", render(call.cloud, _find(call)))
 
 
 def update(call: Call) -> tuple[int, Any]:
@@ -150,7 +153,7 @@ def owners(call: Call) -> tuple[int, Any]:
     """application-list-owners: none, as for what a service principal has registered."""
     call.check_administrator()
     _find(call)
-    return 200, {"@odata.context": f"{CONTEXT}directoryObjects", "value": []}
+    return 200, directory_objects()
 
 
 def add_password(call: Call) -> tuple[int, Any]:
@@ -211,10 +214,6 @@ def render(cloud: Cloud, made: Application) -> dict[str, Any]:
         **made.properties,
         "passwordCredentials": secrets_of(cloud, made.object_id),
     }
-
-
-def _entity(shown: dict[str, Any]) -> dict[str, Any]:
-    return {"@odata.context": f"{CONTEXT}applications/$entity", **shown}
 
 
 # -- client secrets, of applications and of service principals -----------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -16,13 +16,16 @@ from ..errors import CloudError, shortened
 from ..odata import FilterError, parse_filter
 from ..principals import GRAPH, Principal, TokenError
 from ..request_body import parse_json, read_body
+from ..request_values import parse_number
 from ..shapes import Shape, ShapeError, check_shape
 from ..threads import Threads
 
 _BASE = "https://graph.microsoft.com/v1.0"
 CONTEXT = f"{_BASE}/$metadata#"
 _PAGE, _LARGEST = 100, 999  # objects of a page
+_IDS = {"appid": "app_id", "serviceprincipalnames/any": "app_id", "id": "object_id"}
 _Keys = Mapping[str, tuple[str, ...]]
+_Found = TypeVar("_Found")
 _Item = tuple[_Keys, Callable[[], dict[str, Any]]]
 
 
@@ -42,11 +45,7 @@ class Call:
         In Entra ID that needs Application.ReadWrite.All, which no role of a subscription brings.
         """
         if self.principal.object_id != self.cloud.account.object_id:
-            raise CloudError(
-                403,
-                "Authorization_RequestDenied",
-                "Insufficient privileges to complete the operation.",
-            )
+            raise denied()
 
     def check(self, shape: Shape) -> None:
         """Raise 400 unless the body has the shape."""
@@ -62,6 +61,13 @@ Operation = Callable[[Call], tuple[int, Any]]
 def bad_request(message: str) -> CloudError:
     """400 as Graph answers it."""
     return CloudError(400, "Request_BadRequest", message)
+
+
+def denied() -> CloudError:
+    """403 for what the caller may not do."""
+    return CloudError(
+        403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation."
+    )
 
 
 def _unreadable(why: str) -> CloudError:
@@ -118,6 +124,16 @@ def _parse(content: bytes) -> dict[str, Any]:
     return parsed
 
 
+def entity(kind: str, shown: dict[str, Any]) -> dict[str, Any]:
+    """One of a ``kind`` of objects, as Graph answers it."""
+    return {"@odata.context": f"{CONTEXT}{kind}/$entity", **shown}
+
+
+def directory_objects(shown: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    """Objects of whatever kind, as Graph answers them where there are no pages."""
+    return {"@odata.context": f"{CONTEXT}directoryObjects", "value": [*shown]}
+
+
 def listing(call: Call, kind: str, items: Iterable[_Item], known: Mapping[str, str]) -> Any:
     """A page of the items that the query's ``$filter`` leaves, as Graph lists a ``kind``.
 
@@ -142,11 +158,12 @@ def listing(call: Call, kind: str, items: Iterable[_Item], known: Mapping[str, s
 
 
 def _page_size(given: str) -> int:
-    if not (given.isascii() and given.isdigit() and 1 <= int(given[:9]) <= _LARGEST):
+    size = parse_number(given)
+    if not size or size > _LARGEST:
         raise bad_request(
             f"Invalid page size specified: '{given}'. Must be between 1 and {_LARGEST}."
         )
-    return int(given)
+    return size
 
 
 def _start(found: Sequence[_Item], token: str | None) -> int:
@@ -159,17 +176,27 @@ def _start(found: Sequence[_Item], token: str | None) -> int:
     raise bad_request("The $skiptoken is invalid: it is no token of a page of this listing.")
 
 
-def wanted_id(call: Call, *names: str) -> str:
-    """The id that a ``$filter`` compares one of ``names`` (in lower case) with; "" without one.
+def candidates(
+    call: Call, every: Callable[[], list[_Found]], find: Callable[..., _Found | None]
+) -> list[_Found]:
+    """Those that may fit the ``$filter``: the only one of an id that it names, else ``every`` one.
 
-    What an index finds need not be looked for among all; :func:`listing` looks at the rest.
+    What an index finds need not be looked for among all; :func:`listing` looks at the rest. ``find``
+    takes ``app_id`` and ``object_id``.
     """
     try:
-        found = parse_filter(call.query.get("$filter", ""))
+        conditions = parse_filter(call.query.get("$filter", ""))
     except FilterError:
-        return ""
-    every = (one.value for one in found if one.operator == "eq" and one.name.lower() in names)
-    return next(every, "")
+        return every()
+    given = {
+        _IDS[one.name.lower()]: one.value
+        for one in conditions
+        if one.operator == "eq" and one.name.lower() in _IDS and one.value
+    }
+    if not given:
+        return every()
+    found = find(**given)
+    return [found] if found is not None else []
 
 
 def _conditions(text: str, kind: str, known: Mapping[str, str]) -> list[tuple[str, str, str]]:

@@ -16,7 +16,18 @@ from ..principals import Principal
 from ..shapes import Shape
 from ..threads import Threads
 from .applications import new_secret, remove_secret, secrets_of
-from .graph_call import CONTEXT, Call, Operation, bad_request, listing, not_found, route, wanted_id
+from .graph_call import (
+    Call,
+    Operation,
+    bad_request,
+    candidates,
+    denied,
+    directory_objects,
+    entity,
+    listing,
+    not_found,
+    route,
+)
 
 _BODY: dict[str, Shape] = {"appId": str, "accountEnabled": bool}
 _TYPE = "#microsoft.graph.servicePrincipal"
@@ -40,6 +51,7 @@ def routes(cloud: Cloud, threads: Threads) -> list[BaseRoute]:
 
 def list_service_principals(call: Call) -> tuple[int, Any]:
     """serviceprincipal-list, by its names, appId, id and displayName."""
+    principals = call.cloud.principals
     items = [
         (
             {
@@ -50,7 +62,7 @@ def list_service_principals(call: Call) -> tuple[int, Any]:
             },
             functools.partial(render, call.cloud, one),
         )
-        for one in _candidates(call)
+        for one in candidates(call, principals.all, principals.find)
     ]
     known = {
         "appid": "eq",
@@ -59,17 +71,6 @@ def list_service_principals(call: Call) -> tuple[int, Any]:
         "serviceprincipalnames/any": "eq",
     }
     return 200, listing(call, "servicePrincipals", items, known)
-
-
-def _candidates(call: Call) -> list[Principal]:
-    """Those that may fit the filter: the only one of an id, else all."""
-    principals = call.cloud.principals
-    app_id = wanted_id(call, "appid", "serviceprincipalnames/any")
-    object_id = wanted_id(call, "id")
-    if not app_id and not object_id:
-        return principals.all()
-    found = principals.find(app_id=app_id or None, object_id=object_id or None)
-    return [found] if found is not None else []
 
 
 def create(call: Call) -> tuple[int, Any]:
@@ -95,12 +96,13 @@ def create(call: Call) -> tuple[int, Any]:
             "The service principal cannot be created, updated, or restored because the service "
             f"principal name {app_id} is already in use.",
         )
-    return 201, _entity(render(call.cloud, call.cloud.directory.add_service_principal(made)))
+    principal = call.cloud.directory.add_service_principal(made)
+    return 201, entity("servicePrincipals", render(call.cloud, principal))
 
 
 def get(call: Call) -> tuple[int, Any]:
     """serviceprincipal-get."""
-    return 200, _entity(render(call.cloud, _find(call)))
+    return 200, entity("servicePrincipals", render(call.cloud, _find(call)))
 
 
 def delete(call: Call) -> tuple[int, Any]:
@@ -125,15 +127,14 @@ def remove_password(call: Call) -> tuple[int, Any]:
 def owners(call: Call) -> tuple[int, Any]:
     """serviceprincipal-list-owners: none, as for what a service principal has made."""
     _find(call)
-    return 200, {"@odata.context": f"{CONTEXT}directoryObjects", "value": []}
+    return 200, directory_objects()
 
 
 def get_by_ids(call: Call) -> tuple[int, Any]:
     """directoryobject-getByIds: the service principals among the ids."""
     call.check({"ids": [str], "types": [str]})
     found = (call.cloud.principals.find(object_id=one) for one in call.body.get("ids") or [])
-    value = [render(call.cloud, one) for one in found if one is not None]
-    return 200, {"@odata.context": f"{CONTEXT}directoryObjects", "value": value}
+    return 200, directory_objects([render(call.cloud, one) for one in found if one is not None])
 
 
 def _find(call: Call) -> Principal:
@@ -148,11 +149,7 @@ def _own(call: Call) -> Principal:
     """One that may be changed: not a managed identity, not the tutorial's own."""
     found = _find(call)
     if found.resource_id or found.object_id == call.cloud.account.object_id:
-        raise CloudError(
-            403,
-            "Authorization_RequestDenied",
-            "Insufficient privileges to complete the operation.",
-        )
+        raise denied()
     return found
 
 
@@ -178,7 +175,3 @@ def render(cloud: Cloud, principal: Principal) -> dict[str, Any]:
         "keyCredentials": [],
         "passwordCredentials": secrets_of(cloud, principal.object_id),
     }
-
-
-def _entity(shown: dict[str, Any]) -> dict[str, Any]:
-    return {"@odata.context": f"{CONTEXT}servicePrincipals/$entity", **shown}
