@@ -6,23 +6,20 @@ client secret is shown once, when it is made; what is kept of it is its hash.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
-import secrets
 import sqlite3
-import string
 import time
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from .passwords import hashed, new_password
 from .principals import Principal, Principals
 from .store import Store, decoded, readable
 
-_CHARACTERS = string.ascii_letters + string.digits + "~._-"
-_LENGTH = 40  # characters of a client secret, as Entra ID makes them
+_LENGTH, _OTHERS = 40, "~._-"  # characters of a client secret, as Entra ID makes them
 _DAY = 86400.0
 _DEFAULT_LIFE = 730 * _DAY  # seconds: two years, where no end is asked for
 
@@ -130,10 +127,7 @@ class Directory:
     ) -> tuple[ClientSecret, str]:
         """A new secret of an application or service principal, and its text: only here."""
         begins = time.time() if starts is None else starts
-        # A hyphen in front would make it an option of az login.
-        text = secrets.choice(_CHARACTERS[:-4]) + "".join(
-            secrets.choice(_CHARACTERS) for _ in range(_LENGTH - 1)
-        )
+        text = new_password(_LENGTH, _OTHERS)
         made = ClientSecret(
             str(uuid.uuid4()),
             display_name,
@@ -143,7 +137,7 @@ class Directory:
         )
         self._store.execute(
             "INSERT INTO client_secrets VALUES (?,?,?,?,?,?,?)",
-            (made.key_id, holder, display_name, made.hint, _hash(text), made.starts, made.ends),
+            (made.key_id, holder, display_name, made.hint, hashed(text), made.starts, made.ends),
         )
         return made, text
 
@@ -175,8 +169,8 @@ class Directory:
         made = self.application(app_id=principal.app_id)
         holders = (principal.object_id, made.object_id if made is not None else "")
         rows = self._store.query("SELECT * FROM client_secrets WHERE holder IN (?,?)", holders)
-        hashed, now = _hash(text), time.time()
-        matching = [row for row in rows if hmac.compare_digest(row["secret"], hashed)]
+        kept, now = hashed(text), time.time()
+        matching = [row for row in rows if hmac.compare_digest(row["secret"], kept)]
         if not any(row["starts"] <= now < row["ends"] for row in matching):
             raise ClientSecretError(expired=any(row["ends"] <= now for row in matching))
 
@@ -193,7 +187,3 @@ def _application(row: sqlite3.Row) -> Application:
         decoded(row, "properties"),
         row["created"],
     )
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from . import atomic
+from .passwords import hashed
 from .resource_types import USER_ASSIGNED_IDENTITY_TYPE
 from .set_aside import SetAside
 from .store import Store
@@ -100,7 +101,7 @@ class Principals:
                 principal.object_id,
                 principal.app_id,
                 display_name,
-                _hash(secret) if secret else "",
+                hashed(secret) if secret else "",
                 principal.resource_id,
             ),
         )
@@ -135,7 +136,7 @@ class Principals:
         """Whether ``secret`` is the client secret of ``app_id``."""
         rows = self._store.query("SELECT secret FROM principals WHERE app_id=?", (app_id.lower(),))
         return bool(
-            rows and rows[0]["secret"] and hmac.compare_digest(rows[0]["secret"], _hash(secret))
+            rows and rows[0]["secret"] and hmac.compare_digest(rows[0]["secret"], hashed(secret))
         )
 
     def remove_identity_of(self, resource_id: str) -> None:
@@ -151,7 +152,7 @@ class Principals:
     def open_session(self, *object_ids: str) -> str:
         """A secret that proves at the metadata address that a workload has these identities."""
         secret = secrets.token_urlsafe(32)
-        key = _hash(secret)
+        key = hashed(secret)
         self.opened(key)
         with self._store.transaction() as connection:
             connection.executemany(
@@ -162,14 +163,14 @@ class Principals:
     def session(self, secret: str) -> tuple[Principal, ...]:
         """The identities that ``secret`` stands for and that are still there; () for any other."""
         rows = self._store.query(
-            "SELECT object_id FROM identity_sessions WHERE secret=?", (_hash(secret),)
+            "SELECT object_id FROM identity_sessions WHERE secret=?", (hashed(secret),)
         )
         found = (self.find(object_id=row["object_id"]) for row in rows)
         return tuple(one for one in found if one is not None)
 
     def close_session(self, secret: str) -> None:
         """Make ``secret`` worthless."""
-        self.end_session(_hash(secret))
+        self.end_session(hashed(secret))
 
     def end_session(self, key: str) -> None:
         """As :meth:`close_session`, for whoever knows the session and not its secret."""
@@ -294,10 +295,6 @@ class Principals:
 
 def _principal(row: sqlite3.Row) -> Principal:
     return Principal(row["object_id"], row["app_id"], row["display_name"], row["resource_id"])
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def _public_pem(key: rsa.RSAPrivateKey) -> bytes:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from datetime import datetime, timezone
 
 from .. import timestamps
 from ..cloud import Cloud
 from ..errors import CloudError
+from ..passwords import hashed
 from ..request_values import basic_credentials
 from ..store import Resource
 from .access import (
@@ -57,7 +57,7 @@ def enter(cloud: Cloud, registry: Registry, user: str, password: str) -> Caller 
 def _token_password(token: Resource, password: str) -> bool:
     if token.properties["status"] != "enabled":
         return False
-    given = hashlib.sha256(password.encode()).hexdigest()
+    given = hashed(password)
     for stored in token.private["passwords"].values():
         if hmac.compare_digest(stored["sha256"], given):
             return not stored["expiry"] or _later_than_now(stored["expiry"])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from datetime import datetime, timezone
 from typing import Any
 
 from .. import timestamps
 from ..errors import CloudError
-from ..passwords import new_password
+from ..passwords import hashed, new_password
 from ..resource_types import REGISTRY_TYPE, SCOPE_MAP_TYPE, TOKEN_TYPE
 from ..store import Resource
 from .deletion import delete
@@ -299,7 +298,7 @@ def generate_credentials(call: Call, given: GenerateCredentials) -> Reply:
     for one in [name] if name else ["password1", "password2"]:
         fresh[one] = new_password()
         token.private["passwords"][one] = {
-            "sha256": hashlib.sha256(fresh[one].encode()).hexdigest(),
+            "sha256": hashed(fresh[one]),
             "expiry": expiry,
             "creationTime": timestamps.microseconds(),
         }
