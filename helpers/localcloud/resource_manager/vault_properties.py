@@ -12,7 +12,6 @@ from ..store import Resource
 from .models import Lacking, Model, ResourceModel, Tags
 from .routing import Call, invalid
 
-_KIND = "vaults"
 PERMISSIONS = {  # REST reference, "Permissions": what each kind of object has
     "secrets": "all get list set delete backup restore recover purge",
     "keys": "all encrypt decrypt wrapkey unwrapkey sign verify get list create update import delete "
@@ -131,13 +130,14 @@ def properties_of(
     for unused in ("enabledForDeployment", "enabledForDiskEncryption"):
         if named[unused]:
             raise CloudError.not_implemented(
-                f"the property 'properties.{unused}' of {_KIND} (there are no virtual machines)"
+                f"the property 'properties.{unused}' of vaults (there are no virtual machines)"
             )
     if named["enableSoftDelete"] is False:
         raise _irreversible("enableSoftDelete", "soft delete")
-    protected = value("enablePurgeProtection", None)
     if named["enablePurgeProtection"] is False:
         raise _irreversible("enablePurgeProtection", "purge protection")
+    protected = named["enablePurgeProtection"] or before.get("enablePurgeProtection")
+    encryption = value("enabledForDiskEncryption", None)
     template = value("enabledForTemplateDeployment", None)
     policies = (
         policies_of(given.access_policies)
@@ -149,16 +149,18 @@ def properties_of(
         "tenantId": tenant,
         "accessPolicies": policies,
         "enabledForDeployment": False,
-        **({"enabledForDiskEncryption": False} if _told("enabledForDiskEncryption", value) else {}),
+        **({"enabledForDiskEncryption": False} if encryption is not None else {}),
         **({"enabledForTemplateDeployment": template} if template is not None else {}),
         "enableSoftDelete": True,
         "softDeleteRetentionInDays": _retention(named["softDeleteRetentionInDays"], before),
         "enableRbacAuthorization": _has_roles(call, given, before),
-        **({"enablePurgeProtection": True} if protected or _was_protected(before) else {}),
+        **({"enablePurgeProtection": True} if protected else {}),
         **_network(given.network_acls, kept),
         "vaultUri": f"https://{name.lower()}.vault.azure.net/",
         "provisioningState": "Succeeded",
-        "publicNetworkAccess": _access(value("publicNetworkAccess", "Enabled")),
+        "publicNetworkAccess": one_of(
+            "publicNetworkAccess", value("publicNetworkAccess", "Enabled"), "Enabled", "Disabled"
+        ),
     }
 
 
@@ -171,14 +173,6 @@ def _has_roles(call: Call, given: VaultProperties, before: dict[str, Any]) -> bo
         return given.enable_rbac_authorization
     newest = call.query.get("api-version", "")[:10] >= _ROLES_BY_DEFAULT
     return bool(before.get("enableRbacAuthorization", newest))
-
-
-def _told(key: str, value: Any) -> bool:
-    return value(key, None) is not None
-
-
-def _was_protected(before: dict[str, Any]) -> bool:
-    return bool(before.get("enablePurgeProtection"))
 
 
 def _irreversible(name: str, what: str) -> CloudError:
@@ -210,10 +204,11 @@ def _retention(days: int | None, before: dict[str, Any]) -> int:
     return days
 
 
-def _access(given: str) -> str:
-    known = {"enabled": "Enabled", "disabled": "Disabled"}
+def one_of(name: str, given: str, first: str, second: str) -> str:
+    """What a property that has two values is given, as Azure spells it. Raises 400."""
+    known = {first.lower(): first, second.lower(): second}
     if given.lower() not in known:
-        raise invalid(f"publicNetworkAccess is Enabled or Disabled, not '{given}'.")
+        raise invalid(f"{name} is {first} or {second}, not '{given}'.")
     return known[given.lower()]
 
 
@@ -223,10 +218,10 @@ def _network(given: NetworkAcls | None, kept: dict[str, Any]) -> dict[str, Any]:
         return {"networkAcls": kept["networkAcls"]} if "networkAcls" in kept else {}
     if given.virtual_network_rules:
         raise CloudError.not_implemented(
-            f"the property 'properties.networkAcls.virtualNetworkRules' of {_KIND}"
+            "the property 'properties.networkAcls.virtualNetworkRules' of vaults"
         )
-    action = _word(given.default_action, "Allow", "Allow", "Deny", "networkAcls.defaultAction")
-    bypass = _word(given.bypass, "AzureServices", "AzureServices", "None", "networkAcls.bypass")
+    action = one_of("networkAcls.defaultAction", given.default_action or "Allow", "Allow", "Deny")
+    bypass = one_of("networkAcls.bypass", given.bypass or "AzureServices", "AzureServices", "None")
     rules = [{"value": _range(rule.value)} for rule in given.ip_rules or []]
     if action == "Allow" and bypass == "AzureServices" and not rules:
         return {}
@@ -238,14 +233,6 @@ def _network(given: NetworkAcls | None, kept: dict[str, Any]) -> dict[str, Any]:
             "virtualNetworkRules": [],
         }
     }
-
-
-def _word(given: str | None, default: str, first: str, second: str, name: str) -> str:
-    known = {first.lower(): first, second.lower(): second}
-    found = known.get((given or default).lower())
-    if found is None:
-        raise invalid(f"{name} is {first} or {second}, not '{given}'.")
-    return found
 
 
 def _range(given: str | None) -> str:

@@ -17,6 +17,7 @@ from .vault_properties import (
     VaultAccessPolicy,
     VaultProperties,
     changed_policies,
+    one_of,
     properties_of,
 )
 
@@ -60,9 +61,7 @@ def create_or_update(call: Call, given: Vault) -> Reply:
                 "is possible that the name is already taken.",
             )
     properties = given.properties or VaultProperties()
-    mode = (properties.create_mode or "default").lower()
-    if mode not in ("default", "recover"):
-        raise invalid(f"createMode is default or recover, not '{properties.create_mode}'.")
+    mode = one_of("createMode", properties.create_mode or "default", "default", "recover")
     if existing is None:
         deleted = tombstones(call.cloud, name)
         if mode == "recover":
