@@ -21,6 +21,7 @@ from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from jwt import get_algorithm_by_name
 
+from . import base64url
 from .errors import HelpersError
 
 ARTIFACT_TYPE = "application/vnd.cncf.notary.signature"
@@ -120,8 +121,8 @@ def sign(target: dict[str, Any], signer: Signer) -> bytes:
         _SCHEME: "notary.x509",
         _TIME: datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
-    payload = _encoded(json.dumps({"targetArtifact": described}).encode())
-    header = _encoded(json.dumps(protected).encode())
+    payload = base64url.encode(json.dumps({"targetArtifact": described}).encode())
+    header = base64url.encode(json.dumps(protected).encode())
     signature = get_algorithm_by_name(_ALGORITHM).sign(f"{header}.{payload}".encode(), signer.key)
     certificates = [one.public_bytes(serialization.Encoding.DER) for one in signer.chain]
     envelope = {
@@ -131,7 +132,7 @@ def sign(target: dict[str, Any], signer: Signer) -> bytes:
             "x5c": [base64.b64encode(one).decode() for one in certificates],
             _AGENT: "consume-public-content",
         },
-        "signature": _encoded(signature),
+        "signature": base64url.encode(signature),
     }
     return json.dumps(envelope).encode()
 
@@ -189,8 +190,8 @@ def _opened(
             x509.load_der_x509_certificate(base64.b64decode(one, validate=True))
             for one in content["header"]["x5c"]
         ]
-        opened = (json.loads(_decoded(payload)), json.loads(_decoded(header)))
-        signature = _decoded(str(content["signature"]))
+        opened = (json.loads(base64url.decode(payload)), json.loads(base64url.decode(header)))
+        signature = base64url.decode(str(content["signature"]))
     except (ValueError, KeyError, TypeError):
         raise SignatureError(
             "This is no signature in a JWS envelope of the Notary Project."
@@ -280,11 +281,3 @@ def _usage(
 
 def _pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
-
-
-def _encoded(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
-
-
-def _decoded(text: str) -> bytes:
-    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import time
 import uuid
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from ... import base64url
 from ..cloud import Cloud
 from ..directory import ClientSecretError
 from ..errors import CloudError, failure_of
@@ -291,4 +291,4 @@ def _client(form: Mapping[str, str], authorization: str) -> tuple[str, str]:
 
 def _base64(number: int) -> str:
     data = number.to_bytes((number.bit_length() + 7) // 8, "big")
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    return base64url.encode(data)

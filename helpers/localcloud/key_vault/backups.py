@@ -5,8 +5,6 @@ Source: "Azure Key Vault backup and restore": same subscription, same Azure geog
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import logging
 import secrets
@@ -19,6 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from ... import base64url
 from .. import atomic
 from ..cloud import Cloud
 from ..errors import CloudError
@@ -45,7 +44,7 @@ class Backups:
         nonce = secrets.token_bytes(_NONCE)
         plain = zlib.compress(json.dumps(content).encode())
         sealed = self._cipher(location).encrypt(nonce, plain, _MAGIC)
-        return base64.urlsafe_b64encode(_MAGIC + nonce + sealed).rstrip(b"=").decode()
+        return base64url.encode(_MAGIC + nonce + sealed)
 
     def open(self, location: str, text: str) -> dict[str, Any]:
         """What :meth:`seal` was given, for a vault in ``location``. Raises 400 BadParameter.
@@ -53,12 +52,12 @@ class Backups:
         It is refused when it was changed, or is of another subscription or geography.
         """
         try:
-            raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+            raw = base64url.decode(text)
             if not raw.startswith(_MAGIC):
                 raise ValueError("no backup of a secret")
             nonce, sealed = raw[len(_MAGIC) :][:_NONCE], raw[len(_MAGIC) + _NONCE :]
             plain = self._cipher(location).decrypt(nonce, sealed, _MAGIC)
-        except (ValueError, binascii.Error, InvalidTag):
+        except (ValueError, InvalidTag):
             raise CloudError(400, "BadParameter", "Cannot decrypt backup blob.") from None
         content: dict[str, Any] = json.loads(zlib.decompress(plain))
         return content

@@ -152,7 +152,7 @@ class Secrets:
             " ORDER BY newest.name",
             (vault.name.lower(), page.after, page.size + 1, vault.name.lower()),
         )
-        return page.answer(vault, rows, _name, lambda these: self._items(vault, these))
+        return page.answer(vault, rows, "name", lambda these: self._items(vault, these))
 
     def versions(self, vault: Resource, params: _Params, page: Page) -> _Body:
         """GetSecretVersions, in the order of their ids."""
@@ -164,8 +164,8 @@ class Secrets:
         return page.answer(
             vault,
             rows,
-            lambda row: str(row["version"]),
-            lambda these: [self._item(vault, row, versioned=True) for row in _readable(these)],
+            "version",
+            lambda these: self._items(vault, these, versioned=True),
         )
 
     def delete(self, vault: Resource, params: _Params, body: _Body) -> _Body:  # noqa: ARG002
@@ -194,9 +194,8 @@ class Secrets:
             " LIMIT ?",
             (vault.name.lower(), page.after, time.time(), page.size + 1),
         )
-
         return page.answer(
-            vault, rows, _name, lambda these: [self._deleted_item(vault, row) for row in these]
+            vault, rows, "name", lambda these: [self._deleted_item(vault, row) for row in these]
         )
 
     def recover(self, vault: Resource, params: _Params, body: _Body) -> _Body:  # noqa: ARG002
@@ -320,8 +319,10 @@ class Secrets:
 
     # -- rendering ---------------------------------------------------------------------------
 
-    def _items(self, vault: Resource, rows: Iterable[sqlite3.Row]) -> Sequence[_Body]:
-        return [self._item(vault, row, versioned=False) for row in _readable(rows)]
+    def _items(
+        self, vault: Resource, rows: Iterable[sqlite3.Row], *, versioned: bool = False
+    ) -> Sequence[_Body]:
+        return [self._item(vault, row, versioned=versioned) for row in _readable(rows)]
 
     def _deleted_item(self, vault: Resource, deleted: sqlite3.Row) -> _Body:
         row = self._row(vault, deleted["name"], "", deleted=True)
@@ -356,10 +357,6 @@ class Secrets:
             "deletedDate": deleted["deleted"],
             "scheduledPurgeDate": deleted["purge"],
         }
-
-
-def _name(row: sqlite3.Row) -> str:
-    return str(row["name"])
 
 
 def _recovery_level(vault: Resource) -> str:

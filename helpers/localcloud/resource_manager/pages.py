@@ -6,7 +6,6 @@ page of each listing has is not documented.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import itertools
 import json
@@ -15,6 +14,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlencode
 
+from ... import base64url
+from ..request_body import parse_json
 from ..request_values import parse_number
 from ..store import Resource
 from .routing import Call, Reply, invalid
@@ -71,7 +72,7 @@ def after(call: Call) -> tuple[float, str] | None:
     if not token:
         return None
     try:
-        listing, created, key = json.loads(base64.urlsafe_b64decode(token + "=="))
+        listing, created, key = parse_json(base64url.decode(token))
         place = float(created), str(key)
     except (ValueError, TypeError, OverflowError):
         listing, place = "", (0.0, "")
@@ -91,7 +92,7 @@ def next_link(call: Call, last: Resource) -> str:
 def link_after(call: Call, last: tuple[float, str]) -> str:
     """Where what follows a place is listed; :func:`after` tells the place."""
     place = json.dumps([_listing(call), *last]).encode()
-    token = base64.urlsafe_b64encode(place).decode().rstrip("=")
+    token = base64url.encode(place)
     query = {name: value for name, value in call.query.items() if name.lower() != _TOKEN.lower()}
     return f"https://management.azure.com{call.url}?{urlencode({**query, _TOKEN: token})}"
 
