@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .errors import shortened
+from .token_reader import Token, TokenReader
 
 LONGEST = 4096  # characters
 _MOST = 100  # comparisons
@@ -47,13 +48,6 @@ class Comparison:
     quoted: bool
 
 
-@dataclass(frozen=True)
-class _Token:
-    kind: str  # "word" | "string" | one of ( ) , | "end"
-    text: str
-    start: int
-
-
 def parse_filter(text: str) -> list[Comparison]:
     """The comparisons that must all hold, none of an empty filter. Raises :class:`FilterError`."""
     if len(text) > LONGEST:
@@ -61,13 +55,11 @@ def parse_filter(text: str) -> list[Comparison]:
     return _Parser(text).parse() if text.strip() else []
 
 
-class _Parser:
+class _Parser(TokenReader):
     """Recursive descent: filter = term *( "and" term ); term = "(" filter ")" / comparison / call."""
 
     def __init__(self, text: str) -> None:
-        self._text = text
-        self._tokens = _tokens(text)
-        self._next = 0
+        super().__init__(text, _tokens(text))
 
     def parse(self) -> list[Comparison]:
         found = self._filter(0)
@@ -79,7 +71,7 @@ class _Parser:
 
     def _filter(self, depth: int) -> list[Comparison]:
         found = self._term(depth)
-        while self._is_word("and"):
+        while self._is("and"):
             self._take()
             found += self._term(depth)
         return found
@@ -101,7 +93,7 @@ class _Parser:
 
     def _comparison(self, name: str) -> Comparison:
         operator = self._peek()
-        if not self._is_operator():
+        if not self._is(*_OPERATORS):
             raise self._error(f"one of {', '.join(_OPERATORS)} is expected")
         self._take()
         value = self._value()
@@ -122,7 +114,7 @@ class _Parser:
         """``(one:one eq 'x')``, with spaces wherever somebody likes."""
         self._take()
         words = ""
-        while self._peek().kind == "word" and not (words and self._is_operator()):
+        while self._peek().kind == "word" and not (words and self._is(*_OPERATORS)):
             words += self._take().text
         variable, _, used = words.partition(":")
         if not variable or used != variable:
@@ -131,57 +123,42 @@ class _Parser:
         self._expect(")")
         return found
 
-    def _value(self) -> _Token:
+    def _value(self) -> Token:
         if self._peek().kind not in ("word", "string"):
             raise self._error("a value is expected")
         return self._take()
 
-    def _is_operator(self) -> bool:
-        token = self._peek()
-        return token.kind == "word" and token.text.lower() in _OPERATORS
-
-    def _is_word(self, word: str) -> bool:
-        token = self._peek()
-        return token.kind == "word" and token.text.lower() == word
-
-    def _peek(self) -> _Token:
-        return self._tokens[self._next]
-
-    def _take(self) -> _Token:
-        token = self._peek()
-        self._next += 1
-        return token
-
-    def _expect(self, kind: str) -> _Token:
+    def _expect(self, kind: str) -> Token:
         if self._peek().kind != kind:
             what = {"word": "a name", "string": "a string in quotes"}.get(kind, f"'{kind}'")
             raise self._error(f"{what} is expected")
         return self._take()
 
     def _error(self, reason: str) -> FilterError:
-        return FilterError(reason, self._text[self._peek().start :].strip())
+        return FilterError(reason, self._rest())
 
 
-def _tokens(text: str) -> list[_Token]:
-    found: list[_Token] = []
+def _tokens(text: str) -> list[Token]:
+    """Words, strings, and the signs ( ) and , which are kinds of their own."""
+    found: list[Token] = []
     position = 0
     while position < len(text):
         start, character = position, text[position]
         if character.isspace():
             position += 1
         elif character in "(),":
-            found.append(_Token(character, character, start))
+            found.append(Token(character, character, start))
             position += 1
         elif character == "'":
             value, position = _string(text, position)
-            found.append(_Token("string", value, start))
+            found.append(Token("string", value, start))
         elif _in_word(character):
             while position < len(text) and _in_word(text[position]):
                 position += 1
-            found.append(_Token("word", text[start:position], start))
+            found.append(Token("word", text[start:position], start))
         else:
             raise FilterError(f"{character!r} has no meaning", text[start:])
-    return [*found, _Token("end", "", len(text))]
+    return found
 
 
 def _in_word(character: str) -> bool:

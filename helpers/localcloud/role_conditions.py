@@ -10,9 +10,9 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from .role_definitions import matches
+from .token_reader import Token, TokenReader
 
 LONGEST = 8192  # characters: Azure's limit of 8 KB (Azure RBAC limits)
 _DEEPEST = 50  # parentheses and negations in one another
@@ -59,13 +59,6 @@ class ConditionError(ValueError):
         self.lacking = lacking
 
 
-@dataclass(frozen=True)
-class _Token:
-    kind: str  # "string" | "attribute" | "sign" | "word" | "end"
-    text: str
-    start: int
-
-
 @functools.lru_cache(maxsize=1024)
 def parse_condition(text: str) -> Condition:
     """What a condition says of an action and its attributes. Raises :class:`ConditionError`."""
@@ -94,13 +87,11 @@ def like(value: str, pattern: Sequence[str]) -> bool:
     return all(part == "*" for part in pattern[here:])
 
 
-class _Parser:
+class _Parser(TokenReader):
     """Recursive descent: AND and OR do not stand beside each other without parentheses."""
 
     def __init__(self, text: str) -> None:
-        self._text = text
-        self._tokens = _tokens(text)
-        self._next = 0
+        super().__init__(text, _tokens(text))
 
     def parse(self) -> Condition:
         found = self._chain(0)
@@ -209,19 +200,7 @@ class _Parser:
             raise self._error("a value is expected")
         return self._take().text
 
-    def _is(self, *texts: str) -> bool:
-        token = self._peek()
-        return token.kind in ("sign", "word") and token.text.lower() in texts
-
-    def _peek(self) -> _Token:
-        return self._tokens[self._next]
-
-    def _take(self) -> _Token:
-        token = self._peek()
-        self._next += 1
-        return token
-
-    def _expect(self, what: str) -> _Token:
+    def _expect(self, what: str) -> Token:
         token = self._peek()
         if what not in (token.kind, token.text if token.kind == "sign" else ""):
             known = {"string": "a string in single quotes", "word": "an operator"}
@@ -230,7 +209,7 @@ class _Parser:
         return self._take()
 
     def _error(self, reason: str) -> ConditionError:
-        rest = self._text[self._peek().start :].strip()
+        rest = self._rest()
         where = f"at '{rest[:60]}…'" if len(rest) > 60 else f"at '{rest}'" if rest else "at its end"
         return ConditionError(f"{where}: {reason}")
 
@@ -266,8 +245,9 @@ def _lacking(what: str) -> ConditionError:
     return ConditionError(what, lacking=f"{what} in the condition of a role assignment")
 
 
-def _tokens(text: str) -> list[_Token]:
-    found: list[_Token] = []
+def _tokens(text: str) -> list[Token]:
+    """Strings, attributes, signs and words."""
+    found: list[Token] = []
     position = 0
     while position < len(text):
         match = _TOKEN.match(text, position)
@@ -276,6 +256,6 @@ def _tokens(text: str) -> list[_Token]:
             raise ConditionError(f"at '{rest}': this has no meaning, or a string has no end")
         if match.lastgroup != "space":
             kind = str(match.lastgroup)
-            found.append(_Token(kind, match[kind], position))
+            found.append(Token(kind, match[kind], position))
         position = match.end()
-    return [*found, _Token("end", "", len(text))]
+    return found
