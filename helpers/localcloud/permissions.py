@@ -20,6 +20,7 @@ _PRINCIPAL, _SCOPE = (
     f"CASE WHEN json_valid(body) THEN lower(json_extract(body, '$.properties.{name}')) END"
     for name in ("principalId", "scope")
 )
+_HELD = f"type='{ASSIGNMENT_TYPE}' AND {_PRINCIPAL}=?"  # the assignments of somebody
 
 
 def scopes_above(scope: str) -> list[str]:
@@ -63,14 +64,11 @@ class Permissions:
         found = self._store.find(type=DEFINITION_TYPE)
         return [custom_role(one.name, one.properties) for one in found]
 
-    def assignments(self, object_id: str, scopes: Sequence[str] | None = None) -> list[Resource]:
-        """The role assignments of a principal; with ``scopes`` (lower case), those at one of them."""
-        where = f"type='{ASSIGNMENT_TYPE}' AND {_PRINCIPAL}=?"
-        if scopes is None:
-            return self._store.select(where, (object_id.lower(),))
+    def assignments(self, object_id: str, scopes: Sequence[str]) -> list[Resource]:
+        """The role assignments of a principal at one of ``scopes``, which are in lower case."""
         marks = ",".join("?" * len(scopes))
         return self._store.select(
-            f"{where} AND {_SCOPE} IN ({marks})", (object_id.lower(), *scopes)
+            f"{_HELD} AND {_SCOPE} IN ({marks})", (object_id.lower(), *scopes)
         )
 
     def listed(
@@ -121,8 +119,7 @@ class Permissions:
 
     def any_role(self, object_id: str) -> bool:
         """Whether ``object_id`` holds any role, anywhere in the subscription."""
-        where = f"type='{ASSIGNMENT_TYPE}' AND {_PRINCIPAL}=?"
-        sql = f"SELECT 1 FROM resources WHERE {where} LIMIT 1"  # noqa: S608
+        sql = f"SELECT 1 FROM resources WHERE {_HELD} LIMIT 1"  # noqa: S608
         return bool(self._store.query(sql, (object_id.lower(),)))
 
     def allowed(
