@@ -45,8 +45,9 @@ def assign(
     Raises 400 for what cannot be, 403 LinkedAuthorizationFailed for an identity that the caller may
     not assign.
     """
-    kinds = _kinds(given.type if given is not None else None)
-    wanted = (given.user_assigned_identities if given is not None else None) or {}
+    given = given or ResourceIdentity()
+    kinds = _kinds(given.type)
+    wanted = given.user_assigned_identities or {}
     _check_ids(wanted)
     if _USER not in kinds:
         if wanted:
