@@ -16,7 +16,6 @@ from ..store import Resource, Store, decoded, readable
 from .backups import Backups
 from .pages import Page
 
-_ALL = 2**31  # more secrets than a vault may have
 _LIMIT = 25 * 1024  # bytes of a secret's value (Key Vault service limits)
 # Of each version, what a backup keeps.
 _KEPT = (
@@ -112,14 +111,14 @@ class Secrets:
             )
         return self._bundle(vault, row, value=True)
 
-    def newest(self, vault: Resource, name: str) -> _Body:
-        """The newest version without its value, also where it is disabled. Raises 404."""
-        return self._bundle(vault, self._row(vault, name, ""), value=False)
+    def newest(self, vault: Resource, name: str) -> _Body | None:
+        """The newest version without its value, also where it is disabled; None for no secret."""
+        row = self._find(vault, name)
+        return self._bundle(vault, row, value=False) if row is not None else None
 
     def all(self, vault: Resource) -> Sequence[_Body]:
         """The secrets of a vault, without versions and values."""
-        found: Sequence[_Body] = self.list(vault, {}, Page("", "", _ALL))["value"]
-        return found
+        return self._items(vault, self._each(vault, "", -1))
 
     def update(self, vault: Resource, params: _Params, body: _Body) -> _Body:
         """UpdateSecret: attributes, content type and tags; never the value."""
@@ -143,15 +142,7 @@ class Secrets:
 
     def list(self, vault: Resource, params: _Params, page: Page) -> _Body:  # noqa: ARG002
         """GetSecrets: without versions and without values."""
-        # The names of the page first, in the order of an index: it costs what the page has.
-        rows = self._store.query(
-            "SELECT newest.* FROM (SELECT DISTINCT name FROM secrets WHERE vault=? AND name>? AND"
-            " NOT EXISTS (SELECT 1 FROM deleted_secrets AS gone WHERE gone.vault=secrets.vault AND"
-            " gone.name=secrets.name) ORDER BY name LIMIT ?) AS page JOIN secrets AS newest ON"
-            " newest.sequence=(SELECT max(sequence) FROM secrets WHERE vault=? AND name=page.name)"
-            " ORDER BY newest.name",
-            (vault.name.lower(), page.after, page.size + 1, vault.name.lower()),
-        )
+        rows = self._each(vault, page.after, page.size + 1)
         return page.answer(vault, rows, "name", lambda these: self._items(vault, these))
 
     def versions(self, vault: Resource, params: _Params, page: Page) -> _Body:
@@ -262,18 +253,36 @@ class Secrets:
 
     # -- rows --------------------------------------------------------------------------------
 
+    def _each(self, vault: Resource, after: str, most: int) -> Sequence[sqlite3.Row]:
+        """The newest version of each secret that comes ``after`` a name; with -1 of all."""
+        # The names of the page first, in the order of an index: it costs what the page has.
+        return self._store.query(
+            "SELECT newest.* FROM (SELECT DISTINCT name FROM secrets WHERE vault=? AND name>? AND"
+            " NOT EXISTS (SELECT 1 FROM deleted_secrets AS gone WHERE gone.vault=secrets.vault AND"
+            " gone.name=secrets.name) ORDER BY name LIMIT ?) AS page JOIN secrets AS newest ON"
+            " newest.sequence=(SELECT max(sequence) FROM secrets WHERE vault=? AND name=page.name)"
+            " ORDER BY newest.name",
+            (vault.name.lower(), after, most, vault.name.lower()),
+        )
+
     def _row(
         self, vault: Resource, name: str, version: str, *, deleted: bool = False
     ) -> sqlite3.Row:
+        found = self._find(vault, name, version, deleted=deleted)
+        if found is None:
+            raise self._not_found(f"{name}/{version}" if version else name)
+        return found
+
+    def _find(
+        self, vault: Resource, name: str, version: str = "", *, deleted: bool = False
+    ) -> sqlite3.Row | None:
         rows = self._store.query(
             "SELECT * FROM secrets WHERE vault=? AND name=? AND (version=? OR ?='')"
             " ORDER BY sequence DESC LIMIT 1",
             (vault.name.lower(), name, version, version),
         )
         rows = _readable(rows)
-        if not rows or (not deleted and self._deletion(vault, name)):
-            raise self._not_found(f"{name}/{version}" if version else name)
-        return rows[0]
+        return rows[0] if rows and (deleted or not self._deletion(vault, name)) else None
 
     def _deletion(self, vault: Resource, name: str) -> sqlite3.Row | None:
         rows = self._store.query(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ..errors import CloudError
 from ..key_vault.secrets import Secrets
 from ..resource_types import VAULT_SECRET_TYPE, VAULT_TYPE
 from ..store import Resource
@@ -94,24 +93,16 @@ def create(call: Call, given: Secret) -> Reply:
     if given.properties is None or given.properties.value is None:
         raise invalid("The property 'properties.value' of a secret is required.")
     secrets = Secrets(call.cloud)
-    existed = _exists(secrets, vault, name)
+    existed = secrets.newest(vault, name) is not None
     bundle = secrets.set(vault, {"name": name}, _body(given))
     return Reply(200 if existed else 201, _shown(vault, bundle, name))
 
 
-def _exists(secrets: Secrets, vault: Resource, name: str) -> bool:
-    try:
-        secrets.newest(vault, name)
-    except CloudError:
-        return False
-    return True
-
-
 def _newest(call: Call, vault: Resource) -> dict[str, Any]:
-    try:
-        return Secrets(call.cloud).newest(vault, call.params["name"])
-    except CloudError:
-        raise not_found(VAULT_SECRET_TYPE, call.resource_id) from None
+    found = Secrets(call.cloud).newest(vault, call.params["name"])
+    if found is None:
+        raise not_found(VAULT_SECRET_TYPE, call.resource_id)
+    return found
 
 
 @router.operation("PATCH", _SECRET, f"{VAULT_SECRET_TYPE}/write", Secret)
