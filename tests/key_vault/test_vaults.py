@@ -189,7 +189,8 @@ def test_a_deleted_vault_is_gone_when_its_time_is_over(
     with pytest.raises(HttpResponseError, match="does not exist"):
         vaults.get_deleted(vault, "eastus")
     assert vault not in [one.name for one in vaults.list_deleted()]
-    assert vaults.check_name_availability({"name": vault, "type": "Microsoft.KeyVault/vaults"})
+    asked = {"name": vault, "type": "Microsoft.KeyVault/vaults"}
+    assert vaults.check_name_availability(asked).name_available is True
     sku = {"family": "A", "name": "standard"}
     mine = policy(local_cloud, local_cloud.account.object_id, "all")
     properties = {"tenantId": local_cloud.account.tenant_id, "sku": sku, "accessPolicies": [mine]}
