@@ -19,7 +19,7 @@ from . import logs
 from .image import PulledImage, pull
 from .running_container import GRACE
 from .running_group import RunningGroup
-from .state import GroupState
+from .state import GroupState, containers_of
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ class GroupWorker:
         complete = resource.private["properties"]
         images: dict[str, PulledImage] = {}
         failed = False
-        for item in [*(complete.get("initContainers") or []), *complete["containers"]]:
+        for item in containers_of(complete):
             image = self._pull(state, item, complete.get("imageRegistryCredentials") or [])
             if image is None:
                 failed = True

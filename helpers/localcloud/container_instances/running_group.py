@@ -22,7 +22,7 @@ from ..store import Resource
 from . import consoles, logs, volumes
 from .image import PulledImage
 from .running_container import Exited, RunningContainer, Surroundings
-from .state import GroupState
+from .state import GroupState, requested
 
 
 class RunningGroup:
@@ -53,7 +53,7 @@ class RunningGroup:
             self._network,
             sandbox,
             exited,
-            _memory(complete["containers"]),
+            int(requested(complete)[1] * (1 << 30)),
             cloud.ca_file,
             WorkloadIdentity(cloud, identities, lambda _: None),
             consoles.of(cloud),
@@ -206,9 +206,3 @@ class RunningGroup:
         self._close()
         remove_tree(self._folder)
         return codes
-
-
-def _memory(containers: list[dict[str, Any]]) -> int:
-    """Bytes that the containers of a group ask for together."""
-    asked = [item["properties"]["resources"]["requests"]["memoryInGB"] for item in containers]
-    return int(sum(map(float, asked)) * (1 << 30))

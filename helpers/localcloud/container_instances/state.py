@@ -83,7 +83,7 @@ class GroupState:
         resource = self._cloud.store.get(self._id)
         if resource is None:
             return "it was deleted"
-        containers = [item["properties"] for item in _containers(resource.properties)]
+        containers = [item["properties"] for item in containers_of(resource.properties)]
         views = [one.get("instanceView") or {} for one in (resource.properties, *containers)]
         warnings = [
             event
@@ -107,13 +107,19 @@ class GroupState:
             self._cloud.store.put(resource)
 
 
-def _containers(properties: dict[str, Any]) -> list[dict[str, Any]]:
+def containers_of(properties: dict[str, Any]) -> list[dict[str, Any]]:
     """The init containers of a group, and its containers."""
     return [*(properties.get("initContainers") or []), *properties["containers"]]
 
 
+def requested(properties: dict[str, Any]) -> tuple[float, float]:
+    """The CPUs and the memory, in GB, that the containers of a group ask for together."""
+    asked = [item["properties"]["resources"]["requests"] for item in properties["containers"]]
+    return sum(float(one["cpu"]) for one in asked), sum(float(one["memoryInGB"]) for one in asked)
+
+
 def _view(properties: dict[str, Any], container: str) -> dict[str, Any]:
-    for item in _containers(properties):
+    for item in containers_of(properties):
         if item["name"] == container:
             view: dict[str, Any] = item["properties"].setdefault(
                 "instanceView", {"restartCount": 0, "events": []}

@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection
 from typing import Any
 
+from ..container_instances.state import requested
 from ..container_instances.volumes import clonable
 from ..errors import CloudError
 from ..store import Resource
@@ -315,12 +316,7 @@ def check_update(existing: Resource, properties: dict[str, Any]) -> None:
     before = existing.private["properties"]
 
     def fixed(of: dict[str, Any]) -> tuple[Any, ...]:
-        total = [0.0, 0.0]
-        for container in of["containers"]:
-            requests = container["properties"]["resources"]["requests"]
-            total[0] += float(requests["cpu"])
-            total[1] += float(requests["memoryInGB"])
-        return of["osType"], of["restartPolicy"], *(round(number, 3) for number in total)
+        return of["osType"], of["restartPolicy"], *(round(number, 3) for number in requested(of))
 
     if fixed(before) != fixed(properties):
         raise invalid(

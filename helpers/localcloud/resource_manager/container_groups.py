@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import copy
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from ..cloud import Cloud
 from ..container_instances import addresses, image
-from ..container_instances.state import OPERATION
+from ..container_instances.state import OPERATION, containers_of, requested
 from ..container_instances.volumes import without_secret
 from ..errors import CloudError
 from ..events import ContainerGroupChanged
@@ -93,10 +92,7 @@ def _record(call: Call, given: ContainerGroup) -> Reply:
         call.resource_id, CONTAINER_GROUP_TYPE, name, call.params["group"], {}
     )
     address = _address(call.cloud, resource) if ports else ""
-    asked = sum(
-        float(c["properties"]["resources"]["requests"]["cpu"]) for c in complete["containers"]
-    )
-    check_quota(call.cloud, call.resource_id, location, asked)
+    check_quota(call.cloud, call.resource_id, location, requested(complete)[0])
     unique = str(resource.private.get("unique") or uuid.uuid4())
     fqdn = _fqdn(call, resource, complete, unique)
     kept = {int(p["container"]): int(p["host"]) for p in resource.private.get("ports", [])}
@@ -218,12 +214,6 @@ def masked(properties: dict[str, Any]) -> dict[str, Any]:
         if "gitRepo" in volume:
             volume["gitRepo"]["repository"] = without_secret(volume["gitRepo"]["repository"])
     return shown
-
-
-def containers_of(properties: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The init containers of a group, and its containers."""
-    yield from properties.get("initContainers") or []
-    yield from properties["containers"]
 
 
 def _described(properties: ContainerGroupProperties) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..cloud import Cloud
+from ..container_instances.state import requested
 from ..errors import CloudError
 from ..reference import DOCKER_HUB
 from ..registry import supply
@@ -73,10 +74,7 @@ def _location(call: Call) -> str:
 
 def _used(groups: Iterable[Resource], location: str) -> dict[str, float]:
     here = [one for one in groups if one.body["location"] == location]
-    cores = 0.0
-    for group in here:
-        for container in group.private["properties"]["containers"]:
-            cores += float(container["properties"]["resources"]["requests"]["cpu"])
+    cores = sum(requested(one.private["properties"])[0] for one in here)
     return {"ContainerGroups": len(here), "StandardCores": cores}
 
 

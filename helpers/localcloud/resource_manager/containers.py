@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ..container_instances import consoles, logs
 from ..container_instances.consoles import COLUMNS, ROWS, Entrance, Session
+from ..container_instances.state import containers_of
 from ..errors import CloudError
 from ..request_values import parse_number
 from ..resource_types import CONTAINER_GROUP_TYPE
 from ..store import Resource
-from .container_groups import GROUP, containers_of
+from .container_groups import GROUP
 from .models import Model
 from .routing import Call, Reply, Router, invalid
 
