@@ -13,18 +13,14 @@ from .identity import ResourceIdentity
 from .models import Lacking, Model, ResourceModel
 
 
-class Part(Model, omit_defaults=True):
-    """A part of a container group: what is not said is not written, either."""
-
-
-class Port(Part):
+class Port(Model):
     """A port that a container has, or that the group's address has."""
 
     protocol: str | None = None
     port: int | None = None
 
 
-class EnvironmentVariable(Part):
+class EnvironmentVariable(Model):
     """A variable; a secure value is never shown."""
 
     name: str | None = None
@@ -33,7 +29,7 @@ class EnvironmentVariable(Part):
     secure_value_reference: Lacking | None = None
 
 
-class Resources(Part):
+class Resources(Model):
     """CPUs and memory."""
 
     cpu: float | None = None
@@ -41,14 +37,14 @@ class Resources(Part):
     gpu: Lacking | None = None
 
 
-class ResourceRequirements(Part):
+class ResourceRequirements(Model):
     """What a container is given, and what it may use."""
 
     requests: Resources | None = None
     limits: Resources | None = None
 
 
-class VolumeMount(Part):
+class VolumeMount(Model):
     """Where a container has a volume."""
 
     name: str | None = None
@@ -56,20 +52,20 @@ class VolumeMount(Part):
     read_only: bool | None = None
 
 
-class ContainerExec(Part):
+class ContainerExec(Model):
     """A command in a container."""
 
     command: list[str] | None = None
 
 
-class HttpHeader(Part):
+class HttpHeader(Model):
     """A header field of a request."""
 
     name: str | None = None
     value: str | None = None
 
 
-class ContainerHttpGet(Part):
+class ContainerHttpGet(Model):
     """A request to a container."""
 
     path: str | None = None
@@ -78,7 +74,7 @@ class ContainerHttpGet(Part):
     http_headers: list[HttpHeader] | None = None
 
 
-class ContainerProbe(Part):
+class ContainerProbe(Model):
     """How a container is asked whether it lives, or is ready. Times are seconds."""
 
     exec: ContainerExec | None = None
@@ -90,14 +86,14 @@ class ContainerProbe(Part):
     timeout_seconds: int | None = None
 
 
-class Capabilities(Part):
+class Capabilities(Model):
     """Rights of root that a container gets, or does not get."""
 
     add: list[str] | None = None
     drop: list[str] | None = None
 
 
-class SecurityContext(Part):
+class SecurityContext(Model):
     """As whom a container runs, and with which rights."""
 
     privileged: bool | None = None
@@ -108,13 +104,13 @@ class SecurityContext(Part):
     seccomp_profile: Lacking | None = None
 
 
-class ConfigMap(Part):
+class ConfigMap(Model):
     """Settings by name."""
 
     key_value_pairs: dict[str, str] | None = None
 
 
-class InitContainerProperties(Part):
+class InitContainerProperties(Model):
     """What an init container is: it has no ports, resources or probes of its own."""
 
     READ_ONLY: ClassVar[tuple[str, ...]] = ("instanceView",)
@@ -135,21 +131,21 @@ class ContainerProperties(InitContainerProperties):
     config_map: ConfigMap | None = None
 
 
-class InitContainer(Part):
+class InitContainer(Model):
     """An init container of a group."""
 
     name: str | None = None
     properties: InitContainerProperties | None = None
 
 
-class Container(Part):
+class Container(Model):
     """A container of a group."""
 
     name: str | None = None
     properties: ContainerProperties | None = None
 
 
-class ImageRegistryCredential(Part):
+class ImageRegistryCredential(Model):
     """How images of one registry are pulled."""
 
     server: str | None = None
@@ -160,7 +156,7 @@ class ImageRegistryCredential(Part):
     identity_url: Lacking | None = None
 
 
-class IpAddress(Part):
+class IpAddress(Model):
     """The address of a group; ``ip`` and ``fqdn`` are Azure's to say."""
 
     READ_ONLY: ClassVar[tuple[str, ...]] = ("ip", "fqdn")
@@ -170,7 +166,7 @@ class IpAddress(Part):
     auto_generated_domain_name_label_scope: str | None = None
 
 
-class GitRepo(Part):
+class GitRepo(Model):
     """A clone of a repository."""
 
     repository: str | None = None
@@ -178,7 +174,7 @@ class GitRepo(Part):
     revision: str | None = None
 
 
-class Volume(Part):
+class Volume(Model):
     """A volume of a group."""
 
     name: str | None = None
@@ -189,7 +185,7 @@ class Volume(Part):
     azure_file: Lacking | None = None
 
 
-class ContainerGroupProperties(Part):
+class ContainerGroupProperties(Model):
     """What a container group is."""
 
     READ_ONLY: ClassVar[tuple[str, ...]] = ("instanceView", "isCreatedFromStandbyPool")
@@ -215,7 +211,7 @@ class ContainerGroupProperties(Part):
     subnet_ids: Lacking | None = None
 
 
-class ContainerGroup(ResourceModel, omit_defaults=True):
+class ContainerGroup(ResourceModel):
     """The body of ContainerGroups_CreateOrUpdate."""
 
     location: str | None = None

@@ -6,8 +6,6 @@ import copy
 import uuid
 from typing import Any
 
-import msgspec
-
 from ..cloud import Cloud
 from ..container_instances import addresses, image
 from ..container_instances.state import OPERATION, containers_of, requested
@@ -23,6 +21,7 @@ from .container_locations import check_quota
 from .deletion import delete
 from .identity import ASSIGN, assign
 from .locations import keep_location, location_of
+from .models import understood
 from .operations import accepted
 from .pages import page
 from .routing import Call, Reply, Router, authorize_linked, invalid, readable
@@ -218,7 +217,7 @@ def masked(properties: dict[str, Any]) -> dict[str, Any]:
 
 def _described(properties: ContainerGroupProperties) -> dict[str, Any]:
     """The properties that are understood, as Azure shows them."""
-    complete: dict[str, Any] = msgspec.to_builtins(properties)
+    complete = understood(properties)
     complete.setdefault("initContainers", [])
     for container in containers_of(complete):
         container["properties"].setdefault("environmentVariables", [])
