@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import SandboxError
 from .account import Account
-from .capabilities import BECOMING, CAPABILITIES
+from .capabilities import begun_with
 from .mounts import OpenedMount
 from .namespace_holder import PASSED, TOLD
 
@@ -42,7 +42,7 @@ class Descriptors:
 
 
 def namespaces(
-    account: Account, hostname: str, *, several: bool, dropped: frozenset[str] = frozenset()
+    account: Account, hostname: str, *, several: bool, dropped: frozenset[str]
 ) -> list[str]:
     """Namespaces of its own, its user and its capabilities, but for those that are ``dropped``.
 
@@ -58,11 +58,8 @@ def namespaces(
     ]
     if not several:
         options += ["--unshare-user", "--uid", str(account.uid), "--gid", str(account.gid)]
-    if account.uid != 0 and several:
-        dropped -= BECOMING  # who becomes another user loses them with all others
-    for capability in CAPABILITIES if account.uid == 0 or several else ():
-        if capability not in dropped:
-            options += ["--cap-add", capability]
+    for capability in begun_with(account.uid, dropped, several=several):
+        options += ["--cap-add", capability]
     return options
 
 

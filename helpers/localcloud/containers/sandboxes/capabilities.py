@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 # By their numbers (linux/capability.h).
 CAPABILITIES = {
     "CAP_CHOWN": 0,
@@ -16,13 +18,27 @@ CAPABILITIES = {
     "CAP_SYS_CHROOT": 18,
     "CAP_SETFCAP": 31,
 }
-ALL = sum(1 << number for number in CAPABILITIES.values())  # a bit for each, as the kernel has them
 BECOMING = frozenset({"CAP_SETUID", "CAP_SETGID"})  # what becoming another user takes
 
 
-def kept(dropped: frozenset[str]) -> int:
-    """A bit for each that is left when some are dropped, by name."""
-    return sum(1 << number for name, number in CAPABILITIES.items() if name not in dropped)
+def bits(names: Iterable[str]) -> int:
+    """A bit for each, as the kernel has them."""
+    return sum(1 << CAPABILITIES[name] for name in names)
+
+
+ALL = bits(CAPABILITIES)
+
+
+def begun_with(uid: int, dropped: frozenset[str], *, several: bool) -> list[str]:
+    """Those that the command of a user begins with, but for those that are ``dropped``.
+
+    With ``several`` users it begins as the container's root, and becomes that user by itself.
+    """
+    if uid != 0 and not several:
+        return []
+    if uid != 0:
+        dropped -= BECOMING  # who becomes another user loses them with all others
+    return [name for name in CAPABILITIES if name not in dropped]
 
 
 def full_name(name: str) -> str:

@@ -196,10 +196,8 @@ class _Execution:
         become = whom(network.users, account, inside.account.gid, dropped)
         program = launcher.make(self._argv, environment, self.folder, PASSED, become)
         self._opened.append(program)
-        if account.uid != 0:  # who becomes another user loses them with all others
-            dropped -= capabilities.BECOMING
-        rights = capabilities.kept(dropped) if several or account.uid == 0 else 0
-        request["capabilities"] = rights
+        rights = capabilities.begun_with(account.uid, dropped, several=several)
+        request["capabilities"] = capabilities.bits(rights)
         return network.start("join", request, [output, status, program, *filters])
 
     def _follow(self, read_output: int, read_status: int) -> None:

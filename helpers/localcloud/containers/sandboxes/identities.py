@@ -20,7 +20,7 @@ def several_users() -> tuple[UserNamespace | None, str]:
 
 
 def whom(
-    users: UserNamespace | None, account: Account, gid: int, dropped: frozenset[str] = frozenset()
+    users: UserNamespace | None, account: Account, gid: int, dropped: frozenset[str]
 ) -> launcher.Become | None:
     """Whom a command becomes in a container of group ``gid``; None where it is that one already.
 
