@@ -37,6 +37,12 @@ def become(user: int) -> None:
     _libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BIND_SERVICE, 0, 0)
 
 
+def leave_groups() -> None:
+    """Be in no supplementary group; where that is denied, this process has none to lose."""
+    with contextlib.suppress(OSError):
+        os.setgroups([])
+
+
 def keep(capabilities: int) -> None:
     """Have these capabilities, a bit for each, and never others. Raises OSError."""
     _bound(capabilities)

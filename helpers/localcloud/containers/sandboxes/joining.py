@@ -16,7 +16,7 @@ import signal
 import time
 
 from . import pseudo_terminal
-from .confinement import hide, keep, restrict
+from .confinement import hide, keep, leave_groups, restrict
 from .namespaces import check
 from .processes import PARENT, STATE, children_of, columns
 
@@ -51,8 +51,7 @@ def join(
             os.chdir("/")
             if terminal:
                 pseudo_terminal.begin(1)
-            with contextlib.suppress(OSError):  # where that is denied, it has none to lose
-                os.setgroups([])
+            leave_groups()
             keep(capabilities)
             restrict(filters)
             os.execve(program, ["command"], {})

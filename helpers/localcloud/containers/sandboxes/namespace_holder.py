@@ -30,7 +30,7 @@ from typing import Any
 
 from . import children, control_group, pseudo_terminal, veth
 from .children import Running, started
-from .confinement import become, protect_host, restrict
+from .confinement import become, leave_groups, protect_host, restrict
 from .joining import enter_folder, join
 from .namespaces import CLONE_NEWUSER, check, enter_namespaces, listener, map_ids
 from .watch import INTERVAL, Watch
@@ -70,8 +70,7 @@ def start_sandboxed(request: dict[str, Any], descriptors: list[int]) -> int:
                 theirs.send(b"?")
                 ours.close()
                 theirs.recv(1)
-                with contextlib.suppress(OSError):  # where that is denied, it has none to lose
-                    os.setgroups([])
+                leave_groups()
             for number, descriptor in enumerate([write_init, *passed], TOLD):
                 os.dup2(descriptor, number, inheritable=True)
             os.dup2(arguments, ARGUMENTS, inheritable=True)
