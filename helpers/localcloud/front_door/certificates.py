@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import logging
 import os
 import ssl
@@ -30,18 +31,11 @@ class Certificates:
     def __init__(self, home: Path, ca_file: Path) -> None:
         self._authority = _authority(home / "ca-key.pem", ca_file)
         self._usual = self._context(*CERTIFICATE_NAMES)
-        self._others: dict[str, ssl.SSLContext] = {}
+        self._of_its_own = functools.lru_cache(_MOST)(self._context)
 
     def context(self, host: str) -> ssl.SSLContext:
         """The server context for a host; one that the leaf does not name gets a leaf of its own."""
-        if not is_bridge(host):
-            return self._usual
-        found = self._others.get(host)
-        if found is None:
-            if len(self._others) >= _MOST:
-                self._others.clear()
-            found = self._others[host] = self._context(host)
-        return found
+        return self._of_its_own(host) if is_bridge(host) else self._usual
 
     def _context(self, *names: str) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
