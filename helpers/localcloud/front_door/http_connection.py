@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import socket
 import time
 from collections.abc import Callable
@@ -30,12 +29,8 @@ from .limits import (
     Farewell,
     answer,
 )
-from .websocket_connection import MESSAGE_BYTES, WebSocketConnection
+from .websocket_connection import MESSAGE_BYTES, SILENT, WebSocketConnection
 
-# What goes wrong in a service is logged by the guard before it; what is wrong with a request's form is
-# told to its client.
-_SILENT = logging.getLogger(f"{__name__}.uvicorn")
-_SILENT.setLevel(logging.CRITICAL + 1)
 _BUFFER = 256 * 1024  # bytes
 _SMALL = 16 * 1024  # bytes; more is acknowledged soon anyway
 _TOO_LARGE = 431, f"A request's head may have {HEAD_BYTES} bytes and {FIELDS} header fields.\n"
@@ -61,7 +56,7 @@ class HttpConnection(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, state, app_state={})
         self._proven = proven  # a header field that holds for every request, whatever it says
-        self.logger = _SILENT
+        self.logger = SILENT
         self._early: bytes | None = b""  # None once the transport is here
         self._tcp: socket.socket | None = None
         self._cycles: list[RequestResponseCycle] = []  # the requests that are not answered yet

@@ -10,9 +10,10 @@ from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 from .limits import Connections, Held
 
 MESSAGE_BYTES = 1 << 20  # of one message
-# What goes wrong in a service is logged by the guard before it.
-_SILENT = logging.getLogger(f"{__name__}.uvicorn")
-_SILENT.setLevel(logging.CRITICAL + 1)
+# What goes wrong in a service is logged by the guard before it; what is wrong with a request's form is
+# told to its client.
+SILENT = logging.getLogger(f"{__name__}.uvicorn")
+SILENT.setLevel(logging.CRITICAL + 1)
 
 
 class WebSocketConnection(WSProtocol):
@@ -20,7 +21,7 @@ class WebSocketConnection(WSProtocol):
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
-        self.logger = _SILENT
+        self.logger = SILENT
         self.waits_since: float | None = None
         self._held: Connections | None = None
 
