@@ -28,7 +28,7 @@ from .limits import (
     Farewell,
     answer,
 )
-from .tunnel import Side
+from .tunnel import ClientSide, Side
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class ProxyConnection(asyncio.Protocol):
         if not head.startswith(b"CONNECT "):
             url = _url(head)
             if url is not None and url.scheme == "http" and is_label(url.hostname or ""):
-                self._reach(transport, url.netloc, to_origin(head, end, url))
+                self._reach(transport, url.netloc, _to_origin(head, end, url))
                 return
             self._hand_over(transport, self._plain.open(), head)
             return
@@ -151,22 +151,20 @@ class ProxyConnection(asyncio.Protocol):
             if place is None:
                 self._refuse(502, f"No container group of the local cloud has {authority}.\n")
                 return
-            group = Side()
-            await asyncio.get_running_loop().create_connection(lambda: group, *place)
+            group = Side(transport)
+            across, _ = await asyncio.get_running_loop().create_connection(lambda: group, *place)
         except OSError as error:
             self._refuse(502, f"{authority} cannot be reached: {error.strerror or error}.\n")
             return
-        client = Side(self._held)
-        client.connection_made(transport)
-        client.join(group)
+        client = ClientSide(transport, group, across, self._held)
         self._held.replace(self, client)
         if transport.is_closing():  # the client went away meanwhile
             client.connection_lost(None)
             return
         transport.set_protocol(client)
         if established:
-            client.send(_ESTABLISHED)
-        group.send(first)
+            transport.write(_ESTABLISHED)
+        across.write(first)
         transport.resume_reading()
 
     def _hand_over(
@@ -232,7 +230,7 @@ def _url(head: bytes) -> SplitResult | None:
         return None
 
 
-def to_origin(head: bytes, end: int, url: SplitResult) -> bytes:
+def _to_origin(head: bytes, end: int, url: SplitResult) -> bytes:
     """A request to a proxy, whose head ends at ``end``, as its origin gets it: one on a connection.
 
     RFC 9112, section 3.2; RFC 9110, section 7.6.1.
