@@ -10,10 +10,12 @@ from pathlib import Path
 
 from ..cloud import Cloud
 from ..resource_types import CONTAINER_GROUP_TYPE
+from ..store import Resource
 
 UNSECURE = "Unsecure"
 
 _UNPRIVILEGED = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+_FQDN = "CASE WHEN json_valid(private) THEN json_extract(private, '$.fqdn') END"
 _HIGHER = 8000  # 80 becomes 8080, 443 becomes 8443
 
 
@@ -43,13 +45,19 @@ def fqdn_of(label: str, location: str, reuse: str, by: str) -> str:
     return f"{label}.{letters}.{location}.azurecontainer.io"
 
 
+def named(cloud: Cloud, fqdn: str) -> Resource | None:
+    """The group of a name, which is one group's alone."""
+    condition = f"type=? COLLATE NOCASE AND {_FQDN}=?"
+    return next(iter(cloud.store.select(condition, (CONTAINER_GROUP_TYPE, fqdn))), None)
+
+
 def place(cloud: Cloud, host: str, port: int) -> tuple[str, int] | None:
     """Where the group of a name has a port of its containers: address and port of this machine."""
-    for group in cloud.store.find(type=CONTAINER_GROUP_TYPE):
-        if group.private.get("fqdn") == host:
-            for mapped in group.private.get("ports", []):
-                if mapped["container"] == port:
-                    return str(group.private["address"]), int(mapped["host"])
+    group = named(cloud, host)
+    if group is not None:
+        for mapped in group.private.get("ports", []):
+            if mapped["container"] == port:
+                return str(group.private["address"]), int(mapped["host"])
     return None
 
 

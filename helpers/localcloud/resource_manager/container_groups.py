@@ -269,13 +269,13 @@ def _fqdn(call: Call, resource: Resource, complete: dict[str, Any], unique: str)
         "Noreuse": unique,
     }.get(scope, "")
     fqdn = addresses.fqdn_of(label, location_of(call.body.get("location")), scope, by)
-    for other in call.cloud.store.find(type=CONTAINER_GROUP_TYPE):
-        if other.key != resource.key and other.private.get("fqdn") == fqdn:
-            raise invalid(
-                f"The DNS name label '{label}' in container group '{resource.name}' is not "
-                "available. Try using a different label.",
-                "DnsNameLabelAlreadyTaken",
-            )
+    other = addresses.named(call.cloud, fqdn)
+    if other is not None and other.key != resource.key:
+        raise invalid(
+            f"The DNS name label '{label}' in container group '{resource.name}' is not "
+            "available. Try using a different label.",
+            "DnsNameLabelAlreadyTaken",
+        )
     return fqdn
 
 
