@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import re
 import resource
 import subprocess
@@ -13,6 +12,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from ..cloud import Cloud
 from ..containers.errors import SandboxError
+from ..git_environment import environment
 from ..git_host import access
 from ..git_host.authentication import BadCredentialsError
 from ..root_folder import RootFolder
@@ -89,16 +89,7 @@ class _Git:
     def __init__(self, home: Path, volume: str, shown: str) -> None:
         home.mkdir(mode=0o700)
         self._volume, self._shown = volume, shown
-        self._environment = {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "LC_ALL": "C.UTF-8",
-            "HOME": str(home),
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_ATTR_NOSYSTEM": "1",
-            "GIT_ALLOW_PROTOCOL": "file",
-            "GIT_TERMINAL_PROMPT": "0",
-        }
+        self._environment = environment(home, "file")
 
     def __call__(self, words: list[str]) -> None:
         """Run it. Raises :class:`SandboxError` with its last line."""

@@ -1,16 +1,17 @@
 """The program git, without anybody's configuration, on objects that it reads only.
 
 It is asked for what a library does not know as well. The repository that it sees is an empty one of
-ours, so that no hook, filter, alias or helper is configured (git(1), "ENVIRONMENT VARIABLES").
+ours, so that nothing is configured there, either.
 """
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+
+from ...git_environment import environment
 
 
 class GitProgramError(Exception):
@@ -36,19 +37,11 @@ class GitProgram:
         repository = self._folder / "repository"
         (repository / "refs").mkdir(parents=True)
         (repository / "HEAD").write_text("ref: refs/heads/none\n")
-        return {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "LC_ALL": "C.UTF-8",
-            "HOME": str(self._folder),
+        return environment(self._folder, "none") | {
             "GIT_DIR": str(repository),
             "GIT_WORK_TREE": str(self.files),
             "GIT_OBJECT_DIRECTORY": str(self._objects),
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_ATTR_NOSYSTEM": "1",
-            "GIT_ALLOW_PROTOCOL": "none",
             "GIT_NO_REPLACE_OBJECTS": "1",
-            "GIT_TERMINAL_PROMPT": "0",
         }
 
     def run(self, words: Sequence[str], data: bytes) -> bytes:
