@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import re
-import socket
 import time
 import uuid
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import pytest
 from azure.core.exceptions import HttpResponseError
 
 from tests.conftest import LocalCloud
+from tests.front_door.sockets import all_of, connect
 
 from .running_groups import Groups
 
@@ -84,9 +84,8 @@ def test_who_reads_slowly_gets_all_of_it(groups: Groups, name: str) -> None:
 
 
 def test_a_client_that_goes_away_hurts_nobody(groups: Groups, name: str) -> None:
-    proxy = urlsplit(groups.cloud.proxy_url)
     for _ in range(5):
-        with socket.create_connection((str(proxy.hostname), proxy.port or 0)) as client:
+        with connect(groups.cloud.proxy_url) as client:
             client.sendall(f"CONNECT {name}:80 HTTP/1.1\r\n\r\n".encode())
     with groups.cloud.http() as client:
         assert client.get(f"http://{name}/").status_code == 200
@@ -95,21 +94,19 @@ def test_a_client_that_goes_away_hurts_nobody(groups: Groups, name: str) -> None
 @pytest.mark.parametrize("place", ["nobody.eastus.azurecontainer.io", "NAME:81", "NAME:x"])
 def test_a_name_or_port_that_nobody_has(groups: Groups, name: str, place: str) -> None:
     place = place.replace("NAME", name)
-    proxy = urlsplit(groups.cloud.proxy_url)
     for request in (f"GET http://{place}/ HTTP/1.1", f"CONNECT {place} HTTP/1.1"):
-        with socket.create_connection((str(proxy.hostname), proxy.port or 0), 20) as client:
+        with connect(groups.cloud.proxy_url) as client:
             client.sendall(f"{request}\r\nHost: {place}\r\n\r\n".encode())
-            answer = client.makefile("rb").read()
+            answer = all_of(client)
         assert answer.startswith(b"HTTP/1.1 502 Bad Gateway"), request
         assert b"No container group of the local cloud has" in answer
 
 
 @pytest.mark.parametrize("line", [b"GET", b"GET http://[ HTTP/1.1", b"GET http://a b c", b"x"])
 def test_a_request_line_that_is_none(groups: Groups, line: bytes) -> None:
-    proxy = urlsplit(groups.cloud.proxy_url)
-    with socket.create_connection((str(proxy.hostname), proxy.port or 0), 20) as client:
+    with connect(groups.cloud.proxy_url) as client:
         client.sendall(line + b"\r\n\r\n")
-        assert client.makefile("rb").read().split(b" ", 2)[1] in (b"400", b"403")
+        assert all_of(client).split(b" ", 2)[1] in (b"400", b"403")
 
 
 def test_a_label_that_is_taken(groups: Groups, name: str) -> None:

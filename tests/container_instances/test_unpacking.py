@@ -15,7 +15,7 @@ import requests
 
 from helpers.localcloud.media_types import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST
 from tests.conftest import LocalCloud
-from tests.front_door.test_limits import memory
+from tests.front_door.sockets import memory
 
 REGISTRY = "unpackinghere.azurecr.io"
 

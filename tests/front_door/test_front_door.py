@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import stat
 import subprocess
 import sys
@@ -13,6 +12,8 @@ import requests
 
 from helpers.localcloud.front_door.hosts import service_for
 from tests.conftest import LocalCloud
+
+from .sockets import all_of, connect
 
 
 @pytest.mark.parametrize(
@@ -46,10 +47,9 @@ def curl(cloud: LocalCloud, *arguments: str) -> subprocess.CompletedProcess[str]
 
 
 def test_an_unknown_host_is_refused_with_the_reason(local_cloud: LocalCloud) -> None:
-    host, port = local_cloud.proxy_url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with connect(local_cloud.proxy_url) as connection:
         connection.sendall(b"CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n")
-        answer = b"".join(iter(lambda: connection.recv(4096), b"")).decode()
+        answer = all_of(connection).decode()
     told = "Forbidden by the local cloud: nothing leaves this machine"
     assert answer.startswith(f"HTTP/1.1 403 {told}\r\n")
     assert f"\r\nnpm-notice: {told}\r\n" in answer
@@ -140,8 +140,7 @@ def test_keys_and_state_are_for_their_owner_only(local_cloud: LocalCloud) -> Non
 
 
 def test_a_broken_request_head_does_not_hang(local_cloud: LocalCloud) -> None:
-    host, port = local_cloud.proxy_url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with connect(local_cloud.proxy_url) as connection:
         connection.sendall(b"A" * 70_000)
         assert connection.recv(4096).startswith(b"HTTP/1.1 431 ")
 

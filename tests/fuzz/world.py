@@ -11,7 +11,7 @@ from typing import Any
 
 from helpers.localcloud.api_versions import newest
 from tests.conftest import LocalCloud
-from tests.front_door.test_limits import secure
+from tests.front_door.sockets import secure
 from tests.git_host.test_git_host import create
 from tests.registry.places import Place
 

@@ -7,7 +7,7 @@ import contextlib
 import pytest
 
 from tests.conftest import LocalCloud
-from tests.front_door.test_limits import memory, secure
+from tests.front_door.sockets import memory, secure
 
 HOST = "login.microsoftonline.com"
 TOO_LARGE = b"a" * (5 << 20)
