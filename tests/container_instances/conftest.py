@@ -1,4 +1,4 @@
-"""A cloud whose container groups are worked on in this process."""
+"""A cloud whose container groups are worked on in this process, and groups of a real one."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import pytest
 from helpers.localcloud import container_instances
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.container_instances import group, image, running_container
+from tests.conftest import LocalCloud
 
 from .groups import Azure, Images
+from .running_groups import Groups
 
 
 @pytest.fixture
@@ -35,3 +37,11 @@ def azure(cloud: Cloud, images: Images) -> Iterator[Azure]:
     worker = container_instances.start(cloud)
     yield Azure(cloud)
     worker.stop()
+
+
+@pytest.fixture(scope="module")
+def groups(local_cloud: LocalCloud) -> Iterator[Groups]:
+    """A resource group for the tests of a file."""
+    made = Groups.make(local_cloud)
+    yield made
+    made.remove()

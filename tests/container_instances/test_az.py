@@ -6,7 +6,6 @@ import json
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +64,6 @@ properties:
   - name: site
     gitRepo: {repository: 'https://github.com/OWNER/REPOSITORY', directory: '.'}
 """
-
-
-@pytest.fixture(scope="module")
-def groups(local_cloud: LocalCloud) -> Iterator[Groups]:
-    made = Groups.make(local_cloud)
-    yield made
-    made.remove()
 
 
 @pytest.fixture(scope="module")

@@ -28,12 +28,10 @@ from .running_groups import Groups
 
 
 @pytest.fixture(scope="module")
-def groups(local_cloud: LocalCloud) -> Iterator[Groups]:
-    made = Groups.make(local_cloud)
-    made.create("web", "i=0; while true; do i=$((i+1)); echo tick $i; sleep 0.2; done")
-    made.create("done", "exit 0")
-    yield made
-    made.remove()
+def groups(groups: Groups) -> Groups:
+    groups.create("web", "i=0; while true; do i=$((i+1)); echo tick $i; sleep 0.2; done")
+    groups.create("done", "exit 0")
+    return groups
 
 
 SIZE = "node -p '`<${process.stdout.rows}x${process.stdout.columns}>`'"

@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from azure.core.exceptions import HttpResponseError
 
-from tests.conftest import LocalCloud
-
 from .running_groups import Groups
-
-
-@pytest.fixture(scope="module")
-def groups(local_cloud: LocalCloud) -> Iterator[Groups]:
-    made = Groups.make(local_cloud)
-    yield made
-    made.remove()
 
 
 def test_a_body_that_is_too_large_is_refused(groups: Groups) -> None:

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from azure.core.exceptions import HttpResponseError
 
 from helpers.localcloud.errors import CloudError
 from helpers.localcloud.resource_manager import container_locations
-from tests.conftest import LocalCloud
 
 from .groups import Azure
 from .running_groups import Groups
-
-
-@pytest.fixture(scope="module")
-def groups(local_cloud: LocalCloud) -> Iterator[Groups]:
-    made = Groups.make(local_cloud)
-    yield made
-    made.remove()
 
 
 def test_usages_count_what_is_there(groups: Groups) -> None:

@@ -20,6 +20,13 @@ def events(azure: Azure, name: str) -> list[dict[str, Any]]:
     return [event for event in view.get("events", []) if event["name"] == name]
 
 
+def server(images: Images) -> str:
+    """The name of an image that serves at port 80."""
+    name = "app.azurecr.io/web:1"
+    images.layers[name], images.known[name] = node_layers(), SERVER
+    return name
+
+
 def test_a_container_whose_probe_fails_is_killed_and_started_again(
     azure: Azure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,10 +108,8 @@ def _answers(address: str, port: int) -> bool:
 
 def test_nothing_comes_to_a_container_that_is_not_ready(azure: Azure, images: Images) -> None:
     """It listens at once, and its probe's path is not found until a file is there."""
-    images.layers["app.azurecr.io/web:1"] = node_layers()
-    images.known["app.azurecr.io/web:1"] = SERVER
     azure.put(
-        image="app.azurecr.io/web:1",
+        image=server(images),
         container={
             "ports": [{"port": 80}],
             "volumeMounts": [{"name": "gate", "mountPath": "/gate"}],
@@ -145,10 +150,8 @@ def test_a_request_that_nothing_answers(azure: Azure) -> None:
 
 
 def test_https_to_what_speaks_none_has_failed(azure: Azure, images: Images) -> None:
-    images.layers["app.azurecr.io/web:1"] = node_layers()
-    images.known["app.azurecr.io/web:1"] = SERVER
     azure.put(
-        image="app.azurecr.io/web:1",
+        image=server(images),
         container={
             "livenessProbe": {
                 "httpGet": {"port": 80, "scheme": "https"},
