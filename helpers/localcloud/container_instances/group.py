@@ -36,8 +36,8 @@ class GroupWorker:
         self._sandbox = Sandbox(cloud)
         self._inbox: queue.Queue[tuple[str, Container | None, str]] = queue.Queue()
         self._group: RunningGroup | None = None
-        self._initializing = False
-        self._pending = ""  # the operation that ends when the init containers have
+        # While init containers run: the operation that ends with them, or '' where there is none.
+        self._pending: str | None = None
         self._thread = threading.Thread(target=self._work, name=f"group {resource_id}", daemon=True)
         self._thread.start()
 
@@ -102,7 +102,7 @@ class GroupWorker:
             else:
                 self._apply(again=action != "apply")
                 if self._group is not None and self._group.initializing:
-                    self._initializing, self._pending = True, operation
+                    self._pending = operation
                     return
         except CloudError as refusal:
             error = refusal
@@ -157,22 +157,20 @@ class GroupWorker:
     def _settle(self) -> None:
         """When the init containers have ended, so has the operation that they were a part of."""
         group = self._group
-        if not self._initializing or group is None or group.initializing:
+        if self._pending is None or group is None or group.initializing:
             return
-        self._initializing = False
         error: CloudError | None = None
         if group.failed:
             error = self._failed(group.state)
         else:
             group.state.group(provisioning="Succeeded", state="Running")
-        operation, self._pending = self._pending, ""
+        operation, self._pending = self._pending, None
         if operation:
             self._cloud.operations.end(operation, error)
 
     def _preempt(self, how: str) -> None:
         """End the operation that waits for init containers: the group was changed meanwhile."""
-        operation, self._pending = self._pending, ""
-        self._initializing = False
+        operation, self._pending = self._pending, None
         if operation:
             self._cloud.operations.end(operation, _preempted(how))
 
