@@ -16,7 +16,6 @@ from .logs import Log
 _LIFETIME = 300.0  # seconds in which a session must be begun
 _MOST = 200  # sessions that nobody has begun
 ROWS, COLUMNS = 24, 80  # of a terminal that nobody has told how large it is
-EXEC, ATTACH = "exec", "attach"
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class Consoles:
         self, entrance: Entrance, command: str = "", rows: int = ROWS, columns: int = COLUMNS
     ) -> Session:
         """A session that can be begun once, within some minutes."""
-        kind = EXEC if command else ATTACH
+        kind = "exec" if command else "attach"
         path = f"/{kind}/caas-{secrets.token_hex(16)}/bridge-{secrets.token_hex(8)}"
         session = Session(entrance, command, rows, columns, path, secrets.token_urlsafe(32))
         oldest = time.monotonic() - _LIFETIME
