@@ -10,7 +10,6 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,7 +65,7 @@ def test_it_runs_logs_and_masks(azure: Azure, images: Images) -> None:
 
 
 def test_a_page_on_its_own_address_and_the_same_after_an_update(
-    azure: Azure, images: Images, tmp_path: Path
+    azure: Azure, images: Images
 ) -> None:
     layers = node_layers()
 
