@@ -131,7 +131,7 @@ def _stages(file: str, parsed: Dockerfile, build: Build) -> Iterator[Finding]:
     stages: list[str] = []
     for one in parsed.instructions:
         if one.name == "FROM":
-            stages.append(_stage_name(one))
+            stages.append(one.stage_name)
         for source in origins(one):
             name = source.lower()
             known = name in stages or name.isdigit() or name in build.contexts
@@ -144,18 +144,6 @@ def _stages(file: str, parsed: Dockerfile, build: Build) -> Iterator[Finding]:
             f"ends with: failed to reach build target {build.stage} in Dockerfile",
             f"Name one of its stages: {', '.join(filter(None, stages)) or 'it has none with a name'}",
         )
-
-
-def stage_names(text: str, name: str) -> list[str]:
-    """The stages of a Dockerfile that have names, in small letters. Raises :class:`BuildError`."""
-    found = (
-        _stage_name(one) for one in parse(text, name, NEWEST).instructions if one.name == "FROM"
-    )
-    return [one for one in found if one]
-
-
-def _stage_name(instruction: Instruction) -> str:
-    return instruction.words[2].lower() if len(instruction.words) == 3 else ""
 
 
 def _buildkit(file: str, text: str, parsed: Dockerfile) -> Iterator[Finding]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import sys
 from collections.abc import Iterator
 
 from ..errors import HelpersError
+from ..localcloud.containers.build.dockerfile import parse
+from ..localcloud.containers.build.frontend import NEWEST
 from ..localcloud.containers.errors import BuildError
 from ..localcloud.tasks.definitions import dependency_scan
 from ..localcloud.tasks.definitions.build_dependencies import BuildDependency
 from ..localcloud.tasks.definitions.image_names import SCRATCH, ImageName
 from . import files
-from .dockerfile_rules import stage_names
 
 
 class ScanRefusedError(HelpersError):
@@ -42,15 +42,20 @@ def run(options: argparse.Namespace) -> int:
 
 def _note_target(file: str, text: bytes, target: str) -> None:
     """Tell that there is no such stage, which the scan of ACR Tasks passes over."""
-    with contextlib.suppress(BuildError):  # what the scan has read need be no Dockerfile
-        names = stage_names(text.decode(errors="replace"), file)
-        if target and target.lower() not in names:
-            print(
-                f"{file}: it has no stage '{target}' (it has {', '.join(names) or 'none'}). The scan "
-                "of ACR Tasks passes over that; the build then ends with: failed to reach build "
-                f"target {target} in Dockerfile",
-                file=sys.stderr,
-            )
+    if not target:
+        return
+    try:
+        dockerfile = parse(text.decode(errors="replace"), file, NEWEST)
+    except BuildError:  # what the scan has read need be no Dockerfile
+        return
+    names = [one.stage_name for one in dockerfile.openings if one.stage_name]
+    if target.lower() not in names:
+        print(
+            f"{file}: it has no stage '{target}' (it has {', '.join(names) or 'none'}). The scan "
+            "of ACR Tasks passes over that; the build then ends with: failed to reach build "
+            f"target {target} in Dockerfile",
+            file=sys.stderr,
+        )
 
 
 def _page(found: list[BuildDependency]) -> Iterator[str]:

@@ -43,8 +43,7 @@ class Build(BuildState):
 
     def run(self) -> BuildResult:
         """Build every stage that is needed. Raises :class:`BuildError`."""
-        openings = [one.words for one in self.dockerfile.instructions if one.name == "FROM"]
-        names = [words[2] if len(words) == 3 else "" for words in openings]
+        names = [one.stage_name for one in self.dockerfile.openings]
         if self.target and not any(self._is_target(name) for name in names):
             raise BuildError(
                 f"failed to reach build target {self.target} in {self.dockerfile.name}"
@@ -87,15 +86,14 @@ class Build(BuildState):
             raise self.dockerfile.error(instruction, words_of(error)) from None
 
     def _begin(self, instruction: Instruction, arguments: Mapping[str, str]) -> Stage:
-        words = instruction.words
-        base = self.expanded(words[0], arguments)
-        name = words[2].lower() if len(words) == 3 else ""
+        base = self.expanded(instruction.words[0], arguments)
+        name = instruction.stage_name
         if name and any(earlier.name == name for earlier in self.stages):
             raise VariableError(f"{name} stage name already used")
         platform = self._platform(instruction, arguments)
         if not base:
             raise VariableError(
-                f"base name ({words[0]}) should not be blank: give its argument a value "
+                f"base name ({instruction.words[0]}) should not be blank: give its argument a value "
                 "(--build-arg NAME=VALUE), or a default"
             )
         index = len(self.stages)

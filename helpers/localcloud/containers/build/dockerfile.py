@@ -58,6 +58,11 @@ class Instruction:
         """The words of the JSON form, or None for the shell form."""
         return list(self.words) if self.json else None
 
+    @property
+    def stage_name(self) -> str:
+        """What FROM names the stage that it opens, in small letters; "" where it names none."""
+        return self.words[2].lower() if len(self.words) == 3 else ""
+
 
 @dataclass(frozen=True)
 class Dockerfile:
@@ -67,6 +72,11 @@ class Dockerfile:
     escape: str
     instructions: tuple[Instruction, ...]
     frontend: Frontend = CLASSIC
+
+    @property
+    def openings(self) -> list[Instruction]:
+        """Every FROM: each opens a stage."""
+        return [one for one in self.instructions if one.name == "FROM"]
 
     def error(self, instruction: Instruction, message: str, exit_status: int = 1) -> BuildError:
         """An error at an instruction of this file."""

@@ -21,12 +21,10 @@ def labelled(
     if any("\n" in one for pair in labels.items() for one in pair):
         raise BuildError("the local cloud takes no label of several lines")
     dockerfile = parse(text, name, frontend)
-    stages = [one for one in dockerfile.instructions if one.name == "FROM"]
-    words = [one.rest.split() for one in stages]
-    names = [parts[2].lower() if len(parts) == 3 else "" for parts in words]
+    stages = dockerfile.openings
     end = 0  # the line of the FROM after the target
-    for index, stage_name in enumerate(names[:-1]):
-        if target and target.lower() in (stage_name, str(index)):
+    for index, stage in enumerate(stages[:-1]):
+        if target and target.lower() in (stage.stage_name, str(index)):
             end = stages[index + 1].line
             break
     pairs = " ".join(

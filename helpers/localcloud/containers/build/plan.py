@@ -92,11 +92,10 @@ def stages_of(dockerfile: Dockerfile, expanded: Callable[[str], str]) -> list[Pl
 def _opened(
     instruction: Instruction, planned: list[PlannedStage], expanded: Callable[[str], str]
 ) -> PlannedStage:
-    words = instruction.words
-    name = words[2].lower() if len(words) == 3 else ""
-    base = expanded(words[0])
+    name = instruction.stage_name
+    base = expanded(instruction.words[0])
     if not base:
-        raise VariableError(f"base name ({words[0]}) should not be blank")
+        raise VariableError(f"base name ({instruction.words[0]}) should not be blank")
     made = PlannedStage(len(planned), name, base, instruction, [])
     made.parent = next((one for one in reversed(planned) if one.name == base != ""), None)
     return made
