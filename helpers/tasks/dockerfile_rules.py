@@ -14,7 +14,7 @@ from ..localcloud.containers.errors import BuildError
 from ..localcloud.containers.images.stand_in import StandIns
 from ..localcloud.reference import AZURE, DOCKER_HUB, InvalidReferenceError, Reference
 from ..localcloud.tasks.definitions.dependency_scan import ScanError, bases, dependencies
-from ..localcloud.tasks.definitions.image_names import ImageName, normalized
+from ..localcloud.tasks.definitions.image_names import SCRATCH, ImageName, normalized
 from .findings import ERROR, WARNING, Finding
 
 UNKNOWN = "unset0value"  # stands for a value that only the run will have
@@ -85,7 +85,7 @@ def _scan(file: str, data: bytes, args: Sequence[str], build: Build) -> Iterator
 
 def _unwatched(file: str, line: int, name: ImageName) -> Iterator[Finding]:
     why = ""
-    if UNKNOWN in name.reference or name.reference == "scratch:latest":
+    if UNKNOWN in name.reference or name.reference == SCRATCH:
         return
     if name.digest:
         why = "it is named by its digest, which never changes"
@@ -113,7 +113,7 @@ def missing(file: str, place: tuple[int, int], image: str) -> Iterator[Finding]:
     except InvalidReferenceError:
         return
     public = not name.registry.endswith(AZURE)
-    here = image == "scratch:latest" or StandIns().has(name.registry, name.repository, name.tag)
+    here = image == SCRATCH or StandIns().has(name.registry, name.repository, name.tag)
     if public and not here and UNKNOWN not in image:
         hub = name.registry == DOCKER_HUB
         yield Finding(

@@ -13,7 +13,7 @@ from .dockerfile import Instruction
 from .instructions import apply
 from .platforms import normal_platform
 from .stage import Stage
-from .state import PREDEFINED, BuildState
+from .state import PREDEFINED, SCRATCH, BuildState
 from .variables import VariableError
 
 
@@ -100,7 +100,7 @@ class Build(BuildState):
         earlier = next((s for s in self.stages if s.name and s.name == base.lower()), None)
         if earlier is not None:
             stage = Stage.after(name, index, earlier)
-        elif base == "scratch":
+        elif base == SCRATCH:
             stage = Stage.begin(name, index, base, None)
         else:
             stage = Stage.begin(name, index, base, self.host.resolve(base, self.log))
@@ -164,7 +164,7 @@ class Build(BuildState):
         image = self.images.commit(stage.finished(), stage.layers)
         self.log(f"Successfully built {image.id.removeprefix('sha256:')[:12]}")
         built = tuple(BuiltStage(s.name, s.base, s.base_digest) for s in self.stages)
-        bases = [s for s in self.stages if s.base != "scratch" and s.origin is None]
+        bases = [s for s in self.stages if s.base != SCRATCH and s.origin is None]
         origin = stage
         while origin.origin is not None:
             origin = self.stages[origin.origin]

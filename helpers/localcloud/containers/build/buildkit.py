@@ -26,7 +26,7 @@ from .registry_cache import RegistryCache
 from .resources import Resources
 from .run_instruction import RunInstruction
 from .stage import Stage
-from .state import Host, Log
+from .state import SCRATCH, Host, Log
 from .variables import VariableError
 
 LLB = "failed to solve with frontend dockerfile.v0: failed to create LLB definition: "
@@ -84,7 +84,7 @@ class BuildKit(BuildKitState):
                 raise VariableError(
                     f"the local cloud builds for linux/amd64 only, not for {platform}"
                 )
-            if one.parent is not None or one.base == "scratch" or one.base in images:
+            if one.parent is not None or one.base == SCRATCH or one.base in images:
                 continue
             name = self._image_name(one.base)
             vertex = self.progress.begin(f"[internal] load metadata for {name}")
@@ -118,7 +118,7 @@ class BuildKit(BuildKitState):
             parent = one.parent.stage
             assert parent is not None
             one.stage = Stage.after(one.name, one.index, parent)
-        elif one.base == "scratch":
+        elif one.base == SCRATCH:
             one.stage = Stage.begin(one.name, one.index, one.base, None)
             one.stage.set("WorkingDir", "/")
         else:
@@ -128,7 +128,7 @@ class BuildKit(BuildKitState):
         one.triggers = self.triggers(one.stage)
         every = [*one.triggers, *one.instructions]
         one.total = sum(instruction.name in COUNTED for instruction in every)
-        if one.parent is None and one.base != "scratch":
+        if one.parent is None and one.base != SCRATCH:
             one.total += 1
 
     def _dispatch(self, one: PlannedStage, instruction: Instruction) -> None:
@@ -200,7 +200,7 @@ class BuildKit(BuildKitState):
             assert one.parent.stage is not None
             stage.layers[:] = one.parent.stage.layers
             stage.config["rootfs"]["diff_ids"] = [layer["digest"] for layer in stage.layers]
-        elif one.base != "scratch":
+        elif one.base != SCRATCH:
             self.progress.done(one.prefix(f"FROM {self._image_name(one.base)}"))
         for operation in one.operations:
             vertex = self.progress.begin(one.prefix(operation.name))
@@ -245,7 +245,7 @@ class BuildKit(BuildKitState):
         bases = [
             known
             for known in self._planned
-            if known.stage is not None and known.parent is None and known.base != "scratch"
+            if known.stage is not None and known.parent is None and known.base != SCRATCH
         ]
         runtime = built[first.index] if first in bases else None
         others = tuple(built[known.index] for known in bases if known is not first)
