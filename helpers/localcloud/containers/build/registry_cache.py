@@ -11,15 +11,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ...content import ContentStore, digest_of
+from ...content import ContentStore
 from ...errors import CloudError
-from ...media_types import OCI_LAYER, OCI_MANIFEST
+from ...media_types import OCI_LAYER
 from ...reference import Reference
 from ...registry.client import RegistryClient
 from ...registry.credentials import Credential
 from ...shapes import Shape, check_shape
 from ..errors import BuildError
-from ..images.images import Descriptor, encode
+from ..images.images import Descriptor, store_manifest
 from .progress import Progress
 
 CONFIG = "application/vnd.buildkit.cacheconfig.v0"
@@ -84,6 +84,9 @@ class RegistryCache:
         """Keep the steps of a build there. Raises :class:`BuildError` in BuildKit's words."""
         vertex = progress.begin("exporting cache to registry")
         layers = {str(one["digest"]): one for one in used.values() if one is not None}
+        if not layers:  # as BuildKit: without a layer there is nothing to keep
+            vertex.done()
+            return
         order = {digest: number for number, digest in enumerate(layers)}
         config: dict[str, Any] = {
             "layers": [{"blob": digest} for digest in layers],
@@ -95,21 +98,10 @@ class RegistryCache:
                 for key, layer in used.items()
             ],
         }
-        if not layers:  # as BuildKit: without a layer there is nothing to keep
-            vertex.done()
-            return
-        data = encode(config)
-        described = {"mediaType": CONFIG, "digest": self._content.put(data), "size": len(data)}
-        manifest = {
-            "schemaVersion": 2,
-            "mediaType": OCI_MANIFEST,
-            "config": described,
-            "layers": list(layers.values()),
-        }
+        stored, described = store_manifest(self._content, CONFIG, config, list(layers.values()))
         for digest in layers:
             vertex.tell(f"writing layer {digest} done")
-        vertex.tell(f"writing config {digest_of(data)} done")
-        stored = self._content.put(encode(manifest))
+        vertex.tell(f"writing config {described} done")
         try:
             self._client.push(self._place, stored, self._credential)
         except CloudError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...cloud import Cloud
-from ...content import MissingContentError, digest_of
+from ...content import ContentStore, MissingContentError, digest_of
 from ...errors import CloudError
 from ...file_lock import locked
 from ...media_types import OCI_CONFIG, OCI_MANIFEST
@@ -140,19 +140,8 @@ class ImageStore:
 
     def commit(self, config: Mapping[str, Any], descriptors: Sequence[Descriptor]) -> Image:
         """Store configuration and manifest of a new image whose layers are stored already."""
-        data = encode(config)
-        manifest = {
-            "schemaVersion": 2,
-            "mediaType": OCI_MANIFEST,
-            "config": {
-                "mediaType": OCI_CONFIG,
-                "digest": self._content.put(data),
-                "size": len(data),
-            },
-            "layers": list(descriptors),
-        }
-        digest = self._content.put(encode(manifest))
-        return Image(digest, config, tuple(descriptors), digest_of(data))
+        digest, image_id = store_manifest(self._content, OCI_CONFIG, config, descriptors)
+        return Image(digest, config, tuple(descriptors), image_id)
 
     def lowers(self, image: Image) -> list[Path]:
         """Directories of the image's layers for overlay, lowest first, unpacked when needed.
@@ -288,6 +277,21 @@ class ImageStore:
     def _locked(self, name: str) -> AbstractContextManager[None]:
         """One of sixteen locks: whoever unpacks the same waits, also in another process."""
         return locked(self._folder / f".lock-{name[0]}")
+
+
+def store_manifest(
+    content: ContentStore, kind: str, config: Mapping[str, Any], layers: Sequence[Descriptor]
+) -> tuple[str, str]:
+    """Store a configuration of the media type ``kind`` and its manifest; the latter's digest first."""
+    data = encode(config)
+    digest = content.put(data)
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": {"mediaType": kind, "digest": digest, "size": len(data)},
+        "layers": list(layers),
+    }
+    return content.put(encode(manifest)), digest
 
 
 def encode(value: Any) -> bytes:
