@@ -7,11 +7,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ...go_literals import size
 from ..errors import ArgumentsError, UsageError
 from .dependency_scan import fields, trim_quotes
 from .extra_hosts import extra_hosts
-from .flags import Options
+from .flags import Options, memory_of
 
 _OPTIONS = Options(
     "build",
@@ -98,7 +97,7 @@ class BuildCommand:
             pull=read.is_set("pull"),
             labels=_pairs(read.all("label")),
             network=_network(read.last("network", "default")),
-            memory=_memory(read.last("memory", "0")),
+            memory=memory_of(read.last("memory", "0")),
             secrets=read.all("secret"),
             build_contexts=read.all("build-context"),
             ssh=read.all("ssh"),
@@ -114,15 +113,6 @@ def _network(name: str) -> str:
     if name not in ("default", "bridge", "none", "host"):
         raise UsageError(f"network {name} not found: a build has default or none")
     return "none" if name == "none" else "default"
-
-
-def _memory(text: str) -> int:
-    found = size(text)
-    if found is None:
-        raise UsageError(
-            f'invalid argument "{text}" for "-m, --memory" flag: invalid size: \'{text}\''
-        )
-    return found
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ...go_literals import boolean
+from ...go_literals import boolean, size
 from ..errors import ArgumentsError, UsageError
 
 
@@ -69,6 +69,16 @@ class Read:
             kind = "exactly" if exactly else "at least" if count < least else "at most"
             raise ArgumentsError(f'"docker {command}" requires {kind} {number} argument{plural}.')
         return self.arguments
+
+
+def memory_of(text: str) -> int:
+    """Bytes of ``--memory`` (docker/cli, opts.MemBytes). Raises :class:`UsageError`."""
+    found = size(text)
+    if found is None:
+        raise UsageError(
+            f'invalid argument "{text}" for "-m, --memory" flag: invalid size: \'{text}\''
+        )
+    return found
 
 
 class _Names:

@@ -17,7 +17,7 @@ from ...reference import InvalidReferenceError, Reference
 from ...root_folder import FileBelow
 from ..definitions import agent_command
 from ..definitions.extra_hosts import extra_hosts
-from ..definitions.flags import Options, Read
+from ..definitions.flags import Options, Read, memory_of
 from ..definitions.task_file import Step
 from ..definitions.words import AGENT, split
 from ..errors import UsageError
@@ -302,11 +302,7 @@ def memory(text: str) -> int:
     """Bytes of ``--memory``, 0 where none is given. Raises :class:`UsageError`."""
     if not text:
         return 0
-    found = size(text)
-    if found is None:
-        raise UsageError(
-            f'invalid argument "{text}" for "-m, --memory" flag: invalid size: \'{text}\''
-        )
+    found = memory_of(text)
     if 0 < found < _MEMORY_LEAST:
         raise refused("Minimum memory limit allowed is 6MB")
     return found
