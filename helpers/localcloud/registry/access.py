@@ -22,6 +22,7 @@ _ROLE_ACTIONS = {  # Azure/acr docs: which action of ARM an action of the regist
     "delete": f"{REGISTRY_TYPE}/artifacts/delete",
     "metadata_read": f"{REGISTRY_TYPE}/pull/read",
     "metadata_write": f"{REGISTRY_TYPE}/push/write",
+    "list": f"{REGISTRY_TYPE}/pull/read",  # its repositories
 }
 # learn.microsoft.com, "Azure attribute-based access control repository permissions in Azure Container
 # Registry": which data action it needs where roles are for repositories.
@@ -31,8 +32,8 @@ _DATA_ACTIONS = {
     "delete": f"{REGISTRY_TYPE}/repositories/content/delete",
     "metadata_read": f"{REGISTRY_TYPE}/repositories/metadata/read",
     "metadata_write": f"{REGISTRY_TYPE}/repositories/metadata/write",
+    "list": f"{REGISTRY_TYPE}/catalog/read",
 }
-_LIST = f"{REGISTRY_TYPE}/catalog/read"
 _SCOPE_MAP_ACTIONS = {
     "content/read": "pull",
     "content/write": "push",
@@ -61,6 +62,11 @@ class Registry:
     def is_abac(self) -> bool:
         """Whether its roles are for repositories, with conditions (``rbac-abac``)."""
         return self.resource is not None and is_abac(self.resource)
+
+    @property
+    def needed(self) -> dict[str, str]:
+        """Which action of a role each action of the registry needs, and the list of repositories."""
+        return _DATA_ACTIONS if self.is_abac else _ROLE_ACTIONS
 
     @property
     def incarnation(self) -> str:
@@ -112,10 +118,10 @@ def allowed(cloud: Cloud, registry: Registry, caller: Caller, repository: str) -
         if caller.kind == "account":
             return set(ACTIONS)
         return {"pull", "metadata_read"}
-    if caller.kind == "admin" or (caller.kind == AGENT and not registry.is_abac):
+    if _may_everything(registry, caller):
         return set(ACTIONS)
     if caller.kind == "principal":
-        needed = _DATA_ACTIONS if registry.is_abac else _ROLE_ACTIONS
+        needed = registry.needed
         grants = cloud.permissions.grants(caller.name, registry.resource.id)
         asked = {REPOSITORY: repository}
         return {
@@ -129,6 +135,11 @@ def allowed(cloud: Cloud, registry: Registry, caller: Caller, repository: str) -
     if caller.kind == "token":
         return set(_scope_map_actions(cloud, registry.resource, caller.name, repository))
     return set()
+
+
+def _may_everything(registry: Registry, caller: Caller) -> bool:
+    """Whether no role is asked for: of the agent where roles are for registries, and of the admin."""
+    return caller.kind == "admin" or (caller.kind == AGENT and not registry.is_abac)
 
 
 def _scope_map_actions(
@@ -156,11 +167,10 @@ def may_list(cloud: Cloud, registry: Registry, caller: Caller) -> bool:
     """Whether the caller may list all repositories; a token with a scope map never may."""
     if registry.resource is None:
         return caller.kind == "account"
-    if caller.kind == "admin" or (caller.kind == AGENT and not registry.is_abac):
+    if _may_everything(registry, caller):
         return True
-    needed = _LIST if registry.is_abac else _ROLE_ACTIONS["pull"]
     return caller.kind == "principal" and cloud.permissions.allowed(
-        caller.name, needed, registry.resource.id, data=registry.is_abac
+        caller.name, registry.needed["list"], registry.resource.id, data=registry.is_abac
     )
 
 
@@ -171,11 +181,10 @@ def admitted(cloud: Cloud, registry: Registry, caller: Caller) -> bool:
     """
     if caller.kind != "principal" or registry.resource is None:
         return True
-    needed = _DATA_ACTIONS.values() if registry.is_abac else _ROLE_ACTIONS.values()
     return any(
         grant.role.allows(action, data=registry.is_abac)
         for grant in cloud.permissions.grants(caller.name, registry.resource.id)
-        for action in (*needed, *([_LIST] if registry.is_abac else []))
+        for action in registry.needed.values()
     )
 
 
