@@ -170,20 +170,18 @@ def _told(error: template.TemplateError, lines: Sequence[int]) -> str:
 
 def _deserialize(text: str, lines: Sequence[int]) -> Task:
     """The properties of a rendered file, its secrets and volumes checked (Task.Validate)."""
+    line_of = partial(_line_of, lines=lines)
     try:
         given = Document(text).read(TASK)
     except YamlError as error:
-        told = str(error)
-        if lines:
-            told = _LINE.sub(lambda m: str(lines[min(int(m[0]), len(lines)) - 1]), told)
+        told = _LINE.sub(lambda found: str(line_of(int(found[0]))), str(error))
         raise TaskError(_DESERIALIZE + told) from None
     try:
         task = _task(given)
         for step in task.steps:
-            step.line = _line_of(step.line, lines)
-        validation.check_secrets(given.get("secrets") or [], partial(_line_of, lines=lines))
-        volumes = given.get("volumes") or []
-        validation.check_volumes(volumes, task.steps, partial(_line_of, lines=lines))
+            step.line = line_of(step.line)
+        validation.check_secrets(given.get("secrets") or [], line_of)
+        validation.check_volumes(given.get("volumes") or [], task.steps, line_of)
     except TaskError as error:
         raise TaskError(_DESERIALIZE + str(error)) from None
     return task
