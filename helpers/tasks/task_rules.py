@@ -14,7 +14,7 @@ from ..localcloud.containers.errors import BuildError
 from ..localcloud.containers.networks import OWN
 from ..localcloud.containers.running import NAME
 from ..localcloud.tasks.definitions import aliases, definition
-from ..localcloud.tasks.definitions.agent_command import BUILDKIT
+from ..localcloud.tasks.definitions.agent_command import BUILDKIT, unquoted
 from ..localcloud.tasks.definitions.build_command import (
     BuildCommand,
     ScannedCommand,
@@ -326,7 +326,7 @@ def _frontend(step: Step) -> Frontend:
 def _switch(file: TaskFile, step: Step, place: tuple[int, int]) -> Iterator[Finding]:
     """A DOCKER_BUILDKIT that switches nothing: the agent looks for 1 alone, else it adds 0."""
     for pair in step.env:
-        name, equals, value = pair.replace('"', "").replace("'", "").partition("=")
+        name, equals, value = unquoted(pair).partition("=")
         if name == BUILDKIT and equals and value not in ("0", "1") and UNKNOWN not in value:
             yield Finding(
                 *(file.name, *_find(file.text, name, value, place), WARNING, "buildkit-value"),

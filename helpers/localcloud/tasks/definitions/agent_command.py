@@ -24,10 +24,15 @@ def of_step(step: Step, workspace: str = WORKSPACE_VOLUME) -> str:
     if not step.build:
         return _run(step, workspace, step.env, step.entry_point, step.cmd)
     env = step.env
-    if not any(pair.replace('"', "").replace("'", "") == f"{BUILDKIT}=1" for pair in env):
+    if not any(unquoted(pair) == f"{BUILDKIT}=1" for pair in env):
         env = [*env, f"{BUILDKIT}=0"]
     builder = "buildx" if step.is_cached else "docker"
     return _run(step, workspace, env, "", f"{builder} build {step.build}")
+
+
+def unquoted(pair: str) -> str:
+    """A variable without any quotes, as the agent looks at it."""
+    return pair.replace('"', "").replace("'", "")
 
 
 def _run(step: Step, workspace: str, env: list[str], entry_point: str, command: str) -> str:
