@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from pathlib import Path, PurePosixPath
@@ -21,23 +20,19 @@ from helpers.localcloud.registry.catalog import Catalog
 from helpers.localcloud.registry.client import RegistryClient
 from helpers.localcloud.registry.credentials import Credential
 from tests.registry.places import INDEX, MANIFEST, Place, digest, skopeo
+from tests.registry.specification import contents
+from tests.registry.specification.contents import CONFIG, LAYER
 from tests.registry.test_acr import acr
-
-CONFIG = "application/vnd.oci.image.config.v1+json"
-LAYER = "application/vnd.oci.image.layer.v1.tar"
 
 
 def sha512(data: bytes) -> str:
-    return "sha512:" + hashlib.sha512(data).hexdigest()
+    return contents.named(data, "sha512")
 
 
 def push(place: Place, repository: str, data: bytes, kind: str = LAYER) -> dict[str, Any]:
     """A blob under its digest of sha512, pushed in one request."""
-    answer = place.http.post(
-        place.url(f"{repository}/blobs/uploads/"), params={"digest": sha512(data)}, data=data
-    )
-    assert (answer.status_code, answer.headers["Docker-Content-Digest"]) == (201, sha512(data))
-    return {"digest": sha512(data), "size": len(data), "mediaType": kind}
+    contents.blob(place, repository, data, "sha512")
+    return contents.described(data, kind, "sha512")
 
 
 def layer_of(tmp_path: Path, text: bytes) -> tuple[bytes, str]:

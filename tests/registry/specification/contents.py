@@ -46,6 +46,7 @@ def blob(place: Place, repository: str, data: bytes, algorithm: str = "sha256") 
     query = {"digest": named(data, algorithm)}
     answer = place.http.post(place.url(f"{repository}/blobs/uploads/"), params=query, data=data)
     assert answer.status_code == 201, answer.text
+    assert answer.headers["Docker-Content-Digest"] == query["digest"]
 
 
 def image(place: Place, repository: str, *, algorithm: str = "sha256", **fields: Any) -> bytes:
