@@ -34,11 +34,7 @@ class World:
 
     @property
     def url(self) -> str:
-        group, name = self.where
-        return (
-            f"https://management.azure.com{self.cloud.subscription}/resourceGroups/{group}"
-            f"/providers/Microsoft.ContainerRegistry/registries/{name}"
-        )
+        return f"https://management.azure.com{self.place.id}"
 
     def secret(self, name: str, value: str) -> str:
         url = f"https://{self.vault}.vault.azure.net"

@@ -34,6 +34,14 @@ class Place:
         account = cloud.account
         self.http.auth = (account.client_id, account.client_secret)
 
+    @property
+    def id(self) -> str:
+        """Of the registry, as Azure Resource Manager has it."""
+        return (
+            f"{self.cloud.subscription}/resourceGroups/{self.group}/providers/"
+            f"Microsoft.ContainerRegistry/registries/{self.name}"
+        )
+
     def url(self, path: str) -> str:
         return f"https://{self.server}/v2/{path}"
 

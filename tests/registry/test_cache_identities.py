@@ -11,7 +11,6 @@ import requests
 from tests.az import Az
 from tests.conftest import LocalCloud
 from tests.registry.caching import World
-from tests.registry.places import Place
 
 
 @pytest.fixture(scope="module")
@@ -25,13 +24,8 @@ def world(local_cloud: LocalCloud) -> World:
 def identity(world: World, az: Az) -> dict[str, Any]:
     """One that may pull from the upstream."""
     made: dict[str, Any] = az.json("identity", "create", "-g", world.place.group, "-n", "cacher")
-    az.assign(made["principalId"], "AcrPull", registry(world, world.upstream))
+    az.assign(made["principalId"], "AcrPull", world.upstream.id)
     return made
-
-
-def registry(world: World, place: Place) -> str:
-    group = f"{world.cloud.subscription}/resourceGroups/{place.group}"
-    return f"{group}/providers/Microsoft.ContainerRegistry/registries/{place.name}"
 
 
 def rule(world: World, source: str, *identities: str, **more: Any) -> requests.Response:

@@ -37,10 +37,7 @@ class Mode:
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        self.registry = (
-            f"{place.cloud.subscription}/resourceGroups/{place.group}/providers/"
-            f"Microsoft.ContainerRegistry/registries/{place.name}"
-        )
+        self.registry = place.id
         self.store = Store(place.cloud.home / "state.db")
         self.principals = Principals(
             self.store, place.cloud.account.tenant_id, place.cloud.home / "signing-key.pem"

@@ -16,8 +16,7 @@ from tests.registry.places import Place
 
 def put(place: Place, name: str, actions: list[str]) -> requests.Response:
     return place.cloud.http().put(
-        f"https://management.azure.com{place.cloud.subscription}/resourceGroups/{place.group}"
-        f"/providers/Microsoft.ContainerRegistry/registries/{place.name}/scopeMaps/{name}",
+        f"https://management.azure.com{place.id}/scopeMaps/{name}",
         params={"api-version": "2025-11-01"},
         json={"properties": {"actions": actions}},
         headers={"Authorization": f"Bearer {place.cloud.token()}"},

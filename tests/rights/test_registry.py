@@ -132,8 +132,7 @@ class Registries(People):
         self.places["AbacRepositoryPermissions"] = Place(cloud)
         for mode, place in self.places.items():
             answer = self.http.patch(
-                f"{ARM}{cloud.subscription}/resourceGroups/{place.group}/providers/"
-                f"Microsoft.ContainerRegistry/registries/{place.name}",
+                f"{ARM}{place.id}",
                 params={"api-version": "2025-11-01"},
                 json={"properties": {"roleAssignmentMode": mode, "adminUserEnabled": True}},
                 headers={"Authorization": f"Bearer {cloud.token()}"},
@@ -236,10 +235,7 @@ def test_the_admin_may_do_everything_and_who_is_unknown_nothing(
     world: Registries, mode: str
 ) -> None:
     place = world.places[mode]
-    path = (
-        f"{ARM}{world.cloud.subscription}/resourceGroups/{place.group}/providers/"
-        f"Microsoft.ContainerRegistry/registries/{place.name}/listCredentials"
-    )
+    path = f"{ARM}{place.id}/listCredentials"
     header = {"Authorization": f"Bearer {world.cloud.token()}"}
     answer = world.http.post(path, params={"api-version": "2025-11-01"}, headers=header, timeout=30)
     admin = answer.json()
@@ -256,16 +252,13 @@ def test_a_token_has_other_rights_when_its_scope_map_is_changed_or_it_has_anothe
 ) -> None:
     place = world.place
     user = place.token("changing", "repositories/rights/*/content/read")
-    registry = (
-        f"{ARM}{world.cloud.subscription}/resourceGroups/{place.group}/providers/"
-        f"Microsoft.ContainerRegistry/registries/{place.name}"
-    )
+    registry = f"{ARM}{place.id}"
     changes: tuple[tuple[str, dict[str, Any], set[str]], ...] = (
         ("scopeMaps/changing-map", {"actions": ["repositories/*/metadata/read"]}, {LOG_IN, READ}),
         ("scopeMaps/changing-map", {"actions": ["repositories/other/content/read"]}, {LOG_IN}),
         (
             "tokens/changing",
-            {"scopeMapId": f"{registry.removeprefix(ARM)}/scopeMaps/_repositories_push"},
+            {"scopeMapId": f"{place.id}/scopeMaps/_repositories_push"},
             {LOG_IN, PULL, PUSH},
         ),
         ("tokens/changing", {"status": "disabled"}, set()),

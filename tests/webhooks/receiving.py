@@ -129,10 +129,7 @@ class Hooks:
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        self.id = (
-            f"{place.cloud.subscription}/resourceGroups/{place.group}/providers/"
-            f"Microsoft.ContainerRegistry/registries/{place.name}"
-        )
+        self.id = place.id
         self._http = place.cloud.http()
 
     def call(self, method: str, path: str, body: Any = None) -> requests.Response:
