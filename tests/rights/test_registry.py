@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from helpers.localcloud.registry.service import _BLOCKING, _STREAMING
+from helpers.localcloud.registry.service import OPERATIONS as SERVED
 from tests.conftest import LocalCloud
 from tests.registry.places import Place
 
@@ -109,7 +109,7 @@ def key(method: str, pattern: str) -> str:
     return f"{method} {re.sub(r'[(][?]P<[a-z]+>(?:[^()]|[(][^()]*[)])*[)]', '*', first)}"
 
 
-ROUTES = [key(method, pattern) for method, pattern, _ in (*_BLOCKING, *_STREAMING)]
+ROUTES = [key(method, pattern) for method, pattern in SERVED]
 
 
 def path(operation: str) -> str:
