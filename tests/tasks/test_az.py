@@ -9,13 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from azure.keyvault.secrets import SecretClient
-from azure.mgmt.keyvault import KeyVaultManagementClient
 
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.identities import Identities
 from helpers.localcloud.principals import Principal
 from tests.conftest import LocalCloud
+from tests.key_vault.test_key_vault import create_vault, policy, secrets
 from tests.tasks.running import Registry
 from tests.tasks.test_tools import BASE, Tools
 
@@ -167,25 +166,8 @@ def test_a_container_runs_with_its_variables_and_is_logged(
     assert tools.az("container", "list", "-g", registry.group) == (0, "[]")
 
 
-def test_secrets_of_a_vault_are_set_and_shown(
-    tools: Tools, registry: Registry, local_cloud: LocalCloud
-) -> None:
-    name = f"vault-{uuid.uuid4().hex[:8]}"
-    account = local_cloud.account
-    policy = {
-        "tenantId": account.tenant_id,
-        "objectId": account.object_id,
-        "permissions": {"secrets": ["all"]},
-    }
-    properties = {
-        "tenantId": account.tenant_id,
-        "sku": {"name": "standard", "family": "A"},
-        "enableRbacAuthorization": False,
-        "accessPolicies": [policy],
-    }
-    vaults = local_cloud.client(KeyVaultManagementClient).vaults
-    body = {"location": "eastus", "properties": properties}
-    vaults.begin_create_or_update(registry.group, name, body).result()
+def test_secrets_of_a_vault_are_set_and_shown(tools: Tools, local_cloud: LocalCloud) -> None:
+    name = create_vault(local_cloud, policy(local_cloud, local_cloud.account.object_id, "all"))
     secret = ("--vault-name", name, "-n", "colour")
     status, text = tools.az("keyvault", "secret", "set", *secret, "--value", "green")
     assert (status, json.loads(text)["value"]) == (0, "green")
@@ -193,10 +175,7 @@ def test_secrets_of_a_vault_are_set_and_shown(
         0,
         "green",
     )
-    client = SecretClient(
-        f"https://{name}.vault.azure.net", local_cloud.credential, **local_cloud.options
-    )
-    assert client.get_secret("colour").value == "green"
+    assert secrets(local_cloud, name).get_secret("colour").value == "green"
     status, text = tools.az("keyvault", "secret", "show", "--vault-name", name, "-n", "never")
     assert (status, "(SecretNotFound)" in text) == (1, True), text
 

@@ -6,8 +6,6 @@ import uuid
 from typing import Any
 
 import pytest
-from azure.keyvault.secrets import SecretClient
-from azure.mgmt.keyvault import KeyVaultManagementClient
 
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers.engine import Engine
@@ -17,6 +15,7 @@ from helpers.localcloud.registry.credentials import Credential
 from helpers.localcloud.store import Resource
 from helpers.localcloud.tasks.execution.credentials import CredentialError, resolve
 from tests.conftest import LocalCloud
+from tests.key_vault.test_key_vault import create_vault, policy, secrets
 from tests.tasks.running import Registry
 
 OTHER = "other.azurecr.io"
@@ -26,29 +25,13 @@ NOBODY = Identities()
 
 
 @pytest.fixture(scope="module")
-def vault(local_cloud: LocalCloud, registry: Registry) -> str:
+def vault(local_cloud: LocalCloud) -> str:
     """The URL of a vault that the account may read, with the secrets user and password."""
-    name = f"vault-{uuid.uuid4().hex[:8]}"
-    account = local_cloud.account
-    policy = {
-        "tenantId": account.tenant_id,
-        "objectId": account.object_id,
-        "permissions": {"secrets": ["all"]},
-    }
-    properties = {
-        "tenantId": account.tenant_id,
-        "sku": {"name": "standard", "family": "A"},
-        "enableRbacAuthorization": False,
-        "accessPolicies": [policy],
-    }
-    body = {"location": "eastus", "properties": properties}
-    vaults = local_cloud.client(KeyVaultManagementClient).vaults
-    vaults.begin_create_or_update(registry.group, name, body).result()
-    url = f"https://{name}.vault.azure.net"
-    secrets = SecretClient(url, local_cloud.credential, **local_cloud.options)
-    secrets.set_secret("user", "somebody")
-    secrets.set_secret("password", "from the vault")
-    return url
+    name = create_vault(local_cloud, policy(local_cloud, local_cloud.account.object_id, "all"))
+    client = secrets(local_cloud, name)
+    client.set_secret("user", "somebody")
+    client.set_secret("password", "from the vault")
+    return client.vault_url
 
 
 @pytest.fixture

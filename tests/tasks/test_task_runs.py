@@ -5,11 +5,11 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
-from azure.keyvault.secrets import SecretClient
 from azure.mgmt.keyvault import KeyVaultManagementClient
 
 from helpers.localcloud.cloud import Cloud
 from tests.conftest import LocalCloud
+from tests.key_vault.test_key_vault import GROUP, create_vault, policy, secrets
 from tests.tasks.repositories import Repository
 from tests.tasks.running import Registry
 
@@ -75,7 +75,7 @@ def test_gate_tests_tags_and_pushes_with_the_docker_tool(registry: Registry, clo
 def test_secrets_of_the_file_are_read_as_the_tasks_identity_and_masked(
     registry: Registry, cloud: Cloud, local_cloud: LocalCloud
 ) -> None:
-    vault = f"vault-{uuid.uuid4().hex[:12]}"
+    vault = create_vault(local_cloud, policy(local_cloud, local_cloud.account.object_id, "all"))
     task = """
 version: v1.1.0
 secrets:
@@ -88,35 +88,13 @@ steps:
     repository = Repository(cloud)
     repository.commit("main", {"acr-task.yaml": (0o100644, task)})
     made = registry.task("secretive", file_task(repository, ("VAULT", vault)))
-    properties = {
-        "tenantId": local_cloud.account.tenant_id,
-        "sku": {"name": "standard", "family": "A"},
-        "enableRbacAuthorization": False,
-        "accessPolicies": [
-            {
-                "tenantId": local_cloud.account.tenant_id,
-                "objectId": local_cloud.account.object_id,
-                "permissions": {"secrets": ["all"]},
-            }
-        ],
-    }
-    vaults = local_cloud.client(KeyVaultManagementClient).vaults
-    body = {"location": "eastus", "properties": properties}
-    vaults.begin_create_or_update(registry.group, vault, body).result()
-    secrets = SecretClient(
-        f"https://{vault}.vault.azure.net", local_cloud.credential, **local_cloud.options
-    )
-    secrets.set_secret("word", "xyzzy-from-the-vault")
+    secrets(local_cloud, vault).set_secret("word", "xyzzy-from-the-vault")
     refused = registry.wait(registry.start_task("secretive"))
     assert refused.status == "Failed"
     assert "please check permissions are valid" in refused.log
-    policy = {
-        "tenantId": local_cloud.account.tenant_id,
-        "objectId": made["identity"]["principalId"],
-        "permissions": {"secrets": ["get"]},
-    }
-    vaults.update_access_policy(
-        registry.group, vault, "add", {"properties": {"accessPolicies": [policy]}}
+    added = policy(local_cloud, made["identity"]["principalId"], "get")
+    local_cloud.client(KeyVaultManagementClient).vaults.update_access_policy(
+        GROUP, vault, "add", {"properties": {"accessPolicies": [added]}}
     )
     ended = registry.wait(registry.start_task("secretive"))
     assert ended.status == "Succeeded", ended.log
