@@ -21,7 +21,7 @@ from .access import (
     allowed,
     may_list,
 )
-from .tokens import access_of, caller_of_refresh_token
+from .tokens import access_of, caller_of_refresh_token, parts_of
 
 
 def login(cloud: Cloud, registry: Registry, user: str, password: str) -> Caller | None:
@@ -142,9 +142,8 @@ def _covers(access: list[dict[str, object]], kind: str, name: str, action: str) 
 
 def _refuse(registry: Registry, scope: str, error: str) -> CloudError:
     """401 as a registry words it: the challenge has the scope, the detail each action of it."""
-    kind, _, rest = scope.partition(":")
-    name, _, actions = rest.rpartition(":")
-    lacking = [{"Type": kind, "Name": name, "Action": one} for one in actions.split(",") if one]
+    kind, name, actions = parts_of(scope)
+    lacking = [{"Type": kind, "Name": name, "Action": one} for one in actions if one]
     return CloudError(
         401,
         "UNAUTHORIZED",

@@ -90,17 +90,22 @@ def granted(cloud: Cloud, registry: Registry, caller: Caller, scopes: Iterable[s
     """The ``access`` claim for scopes like ``repository:hello-world:pull,push``."""
     access: Access = []
     for scope in scopes:
-        kind, _, rest = scope.partition(":")
-        name, _, wanted = rest.rpartition(":")
+        kind, name, asked = parts_of(scope)
         actions: list[str] = []
         if kind == "repository" and name:
             may = allowed(cloud, registry, caller, name)
-            asked = wanted.split(",")
             actions = sorted(may) if "*" in asked else [one for one in asked if one in may]
         elif kind == "registry" and name == "catalog" and may_list(cloud, registry, caller):
-            actions = [one for one in wanted.split(",") if one == "*"]
+            actions = [one for one in asked if one == "*"]
         access.append({"type": kind, "name": name, "actions": actions})
     return access
+
+
+def parts_of(scope: str) -> tuple[str, str, list[str]]:
+    """Type, name and actions of a scope (distribution, "Token Scope Documentation")."""
+    kind, _, rest = scope.partition(":")
+    name, _, actions = rest.rpartition(":")
+    return kind, name, actions.split(",")
 
 
 def access_of(cloud: Cloud, server: str, token: str) -> Access | None:
