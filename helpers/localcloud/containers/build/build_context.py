@@ -14,6 +14,7 @@ from ...root_folder import FileBelow, RootFolder
 from ..images.owners import ROOT, Owner, Owners
 from ..sandboxes.overlay import is_whiteout
 from ..sandboxes.root_file_system import RootFileSystem
+from .paths import absolute, climbs
 from .patterns import IgnoreFile, Matcher, PatternError, has_wildcards, wildcards
 
 
@@ -299,16 +300,8 @@ def clean(path: str, *, buildkit: bool = False) -> str:
 
     Raises :class:`ContextError` for ``..`` out, which stays at the root for BuildKit.
     """
-    parts: list[str] = []
-    for part in PurePosixPath(path.lstrip("/")).parts:
-        if part == "..":
-            if not parts and buildkit:
-                continue
-            if not parts:
-                raise ContextError(
-                    f"forbidden path outside the build context: {path} ({os.path.normpath(path)})"
-                )
-            parts.pop()
-        else:
-            parts.append(part)
-    return "/".join(parts) or "."
+    if not buildkit and climbs(path):
+        raise ContextError(
+            f"forbidden path outside the build context: {path} ({os.path.normpath(path)})"
+        )
+    return absolute("/", path)[1:] or "."

@@ -13,9 +13,9 @@ def absolute(working_dir: str, path: str) -> str:
 
 
 def climbs(path: str) -> bool:
-    """Whether ``..`` leads above the root."""
+    """Whether ``..`` of a path from the root leads above it."""
     depth = 0
-    for part in PurePosixPath(path).parts[1:]:
+    for part in PurePosixPath("/", path).parts[1:]:
         depth += -1 if part == ".." else 1
         if depth < 0:
             return True
