@@ -317,11 +317,8 @@ def volumes(run: Run, context: ToolContext) -> list[Mount]:
             parts = ["", *parts]
         source, target, mode = (*parts, "")[:3]
         if len(parts) > 3 or not target.startswith("/"):
-            raise refused(
-                f"invalid volume specification: '{text}'"
-                + ("" if target.startswith("/") else f": invalid mount config for type \"volume\": "
-                   f"invalid mount path: '{target}' mount path must be absolute")
-            )  # fmt: skip
+            why = "" if target.startswith("/") else f": {_relative('volume', target)}"
+            raise refused(f"invalid volume specification: '{text}'{why}")
         read_only = "ro" in mode.split(",")
         if target == "/var/run/docker.sock":
             continue  # what speaks to it is part of the local cloud
@@ -335,11 +332,18 @@ def volumes(run: Run, context: ToolContext) -> list[Mount]:
     return found
 
 
+def _relative(kind: str, target: str) -> str:
+    """What Docker says of a place in a container that is no path from the root."""
+    return (
+        f'invalid mount config for type "{kind}": invalid mount path: \'{target}\' '
+        "mount path must be absolute"
+    )
+
+
 def _in_memory(context: ToolContext, target: str, wanted: str, read_only: bool) -> Mount:
     """A file system in memory; of the bytes that its ``size`` says."""
     if not target.startswith("/"):
-        raise refused(f"invalid mount config for type \"tmpfs\": invalid mount path: '{target}' "
-                      "mount path must be absolute")  # fmt: skip
+        raise refused(_relative("tmpfs", target))
     bytes_ = size(wanted) if wanted else 0
     if bytes_ is None:
         raise refused(f"invalid tmpfs option: size={wanted}")
