@@ -7,18 +7,17 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from helpers.tutorial import ROOT
 from tests.conftest import LocalCloud
 
 _OWN = ROOT / ".venv-az" / "bin"
 AZ = shutil.which("az", path=f"{_OWN}{os.pathsep}{os.environ['PATH']}")
-
-
 _INDEX = "commandIndex.json"
 
 
@@ -62,6 +61,16 @@ class Az:
         if AZ is not None:
             prepare(self.folder)
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What az is run with: no account but the one that signs in."""
+        return {
+            **{k: v for k, v in self.cloud.env.items() if not k.startswith("AZURE_")},
+            "AZURE_CONFIG_DIR": str(self.folder),
+            "AZURE_CORE_NO_COLOR": "true",
+            "AZURE_CORE_COLLECT_TELEMETRY": "false",
+        }
+
     def sign_in(self) -> None:
         """az login, with the secret of the account."""
         account = self.cloud.account
@@ -73,12 +82,7 @@ class Az:
         assert AZ is not None
         return subprocess.run(
             [AZ, *arguments],
-            env={
-                **{k: v for k, v in self.cloud.env.items() if not k.startswith("AZURE_")},
-                "AZURE_CONFIG_DIR": str(self.folder),
-                "AZURE_CORE_NO_COLOR": "true",
-                "AZURE_CORE_COLLECT_TELEMETRY": "false",
-            },
+            env=self.environment,
             capture_output=True,
             text=True,
             check=False,
@@ -106,3 +110,46 @@ class Az:
         """Assign a role to a service principal, or to a managed identity."""
         who = ("--assignee-object-id", object_id, "--assignee-principal-type", "ServicePrincipal")
         self.ok("role", "assignment", "create", *who, "--role", role, "--scope", scope)
+
+
+class Answer(NamedTuple):
+    """What a command has printed, by stream, and its exit status."""
+
+    status: int
+    output: str
+    error: str
+
+
+class AzProcess:
+    """The real az for many commands: each is a fork of a process that has imported it (az_process.py)."""
+
+    def __init__(self, az: Az, modules: Sequence[str], cwd: Path | None = None) -> None:
+        assert AZ is not None, "make az"
+        script = Path(__file__).with_name("az_process.py")
+        self._process = subprocess.Popen(
+            [Path(AZ).with_name("python"), "-W", "ignore", script, *modules],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=az.environment,
+            cwd=cwd,
+        )
+
+    def run(self, words: Sequence[str]) -> Answer:
+        """What az answers, whatever it is."""
+        return Answer(*self._ask({"run": words}))
+
+    def table(self, groups: Sequence[str]) -> Any:
+        """The ``version`` of az, and all ``commands`` of some groups."""
+        return self._ask({"groups": groups})
+
+    def _ask(self, question: dict[str, Any]) -> Any:
+        process = self._process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        print(json.dumps(question), file=process.stdin, flush=True)
+        return json.loads(process.stdout.readline())
+
+    def close(self) -> None:
+        """End it."""
+        self._process.communicate()

@@ -277,11 +277,9 @@ def test_az_container_exec(groups: Groups, az: Az) -> None:
     """As a person has it: az on a terminal, words typed, and the end of the shell is the end of az."""
     assert AZ is not None
     words = ("container", "exec", "-g", groups.name, "-n", "web", "--exec-command", "/bin/sh")
-    environment = {k: v for k, v in groups.cloud.env.items() if not k.startswith("AZURE_")}
-    environment["AZURE_CONFIG_DIR"] = str(az.folder)
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [AZ, *words], stdin=theirs, stdout=theirs, stderr=subprocess.PIPE, env=environment
+        [AZ, *words], stdin=theirs, stdout=theirs, stderr=subprocess.PIPE, env=az.environment
     )
     os.close(theirs)
     text = b""

@@ -9,6 +9,7 @@ import pytest
 
 from helpers.localcloud import daemon
 from helpers.localcloud.front_door.request_log import VARIABLE
+from tests.az import Answer
 from tests.conftest import start
 from tests.project.test_project import ROOT
 from tests.proofs import commands
@@ -130,12 +131,12 @@ def test_a_scenario_tells_what_az_must_say() -> None:
         ("no => way", True, ""),
         ("", False, "id"),
     ]
-    right = {"status": 0, "out": "x registry b", "err": ""}
-    refused = {"status": 1, "out": "", "err": "no => way"}
-    lacking = {"status": 1, "out": "", "err": "(NotImplemented) The local cloud does not implement"}
+    right = Answer(0, "x registry b", "")
+    refused = Answer(1, "", "no => way")
+    lacking = Answer(1, "", "(NotImplemented) The local cloud does not implement")
     assert outcome(found[0], right, names) == Outcome.WORKS
-    assert outcome(found[0], {**right, "out": "nothing"}, names) == Outcome.WRONG
-    assert outcome(found[0], {**right, "err": "Traceback"}, names) == Outcome.WRONG
+    assert outcome(found[0], right._replace(output="nothing"), names) == Outcome.WRONG
+    assert outcome(found[0], right._replace(error="Traceback"), names) == Outcome.WRONG
     assert outcome(found[0], lacking, names) == Outcome.LACKING
     assert outcome(found[1], refused, names) == Outcome.WORKS
     assert outcome(found[1], right, names) == Outcome.WRONG

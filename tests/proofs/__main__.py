@@ -6,11 +6,13 @@ import argparse
 import json
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import trustme
 
 from helpers.localcloud import daemon
+from tests.az import Az, AzProcess
 from tests.conftest import start
 from tests.deployments.planning import group, registry, template
 
@@ -63,9 +65,10 @@ def ask_az() -> None:
         (work / "certificate.pem").write_bytes(authority.cert_pem.bytes())
         cloud = start(work / "home")
         try:
-            with commands.az_process(cloud, work) as az:
+            az = Az(cloud, work / "azure")
+            with closing(AzProcess(az, commands.MODULES, work)) as process:
                 steps = commands.scenario(commands.SCENARIO.read_text())
-                found = commands.results(az, steps, commands.names(cloud))
+                found = commands.results(process, steps, commands.names(cloud))
         finally:
             daemon.down(cloud.home)
     commands.RESULTS.write_text(json.dumps(found, indent=1) + "\n")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
-import subprocess
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from itertools import groupby
@@ -17,13 +14,14 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from tests.az import AZ
+from tests.az import Answer, AzProcess
 from tests.conftest import LocalCloud
 
 GROUPS = (
     *("account", "acr", "ad", "container", "deployment", "group", "identity"),
     *("keyvault", "lock", "provider", "resource", "role", "tag"),
 )
+MODULES = ("acr", "container", "keyvault", "role", "identity", "resource", "profile")
 SCENARIO = Path(__file__).with_name("commands.txt")
 RESULTS = Path(__file__).with_name("commands.json")
 _EXPECTING, _REFUSED = " => ", "!"
@@ -79,54 +77,6 @@ class Result:
         return {"command": self.command, "outcome": self.outcome.value, **said}
 
 
-class AzProcess:
-    """The real az: each command in a process of its own (az_process.py)."""
-
-    def __init__(self, env: dict[str, str], folder: Path) -> None:
-        assert AZ is not None, "make az"
-        self._process = subprocess.Popen(
-            [
-                Path(AZ).with_name("python"),
-                "-W",
-                "ignore",
-                Path(__file__).with_name("az_process.py"),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=env,
-            cwd=folder,
-        )
-
-    def ask(self, question: dict[str, Any]) -> dict[str, Any]:
-        """One question, and its answer."""
-        process = self._process
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(f"{json.dumps(question)}\n")
-        process.stdin.flush()
-        answer: dict[str, Any] = json.loads(process.stdout.readline())
-        return answer
-
-    def close(self) -> None:
-        """End it."""
-        with self._process as process:
-            assert process.stdin is not None
-            process.stdin.close()
-
-
-@contextmanager
-def az_process(cloud: LocalCloud, folder: Path) -> Iterator[AzProcess]:
-    """The real az with a configuration of its own, in ``folder``."""
-    kept = {k: v for k, v in cloud.env.items() if not k.startswith("AZURE_")}
-    azure = {"AZURE_CONFIG_DIR": str(folder / "azure"), "AZURE_CORE_COLLECT_TELEMETRY": "false"}
-    made = AzProcess({**kept, **azure, "AZURE_CORE_NO_COLOR": "true"}, folder)
-    try:
-        yield made
-    finally:
-        made.close()
-
-
 def scenario(text: str) -> list[Step]:
     """The steps of a scenario. Empty lines and those with # tell nothing."""
     lines = map(str.strip, text.splitlines())
@@ -147,13 +97,13 @@ def command_of(words: Sequence[str], commands: Iterable[str]) -> str:
     return max((one for one in commands if line.startswith(f"{one} ")), key=len, default="")
 
 
-def outcome(step: Step, answer: dict[str, Any], names: dict[str, str]) -> Outcome:
+def outcome(step: Step, answer: Answer, names: dict[str, str]) -> Outcome:
     """What an answer of az means."""
     expected = Template(step.expected).substitute(names)
-    said = f"{answer['out']}\n{answer['err']}"
-    if answer["status"] and any(one in said for one in _LACKING):
+    said = f"{answer.output}\n{answer.error}"
+    if answer.status and any(one in said for one in _LACKING):
         return Outcome.LACKING
-    right = bool(answer["status"]) == step.refused and expected in said
+    right = bool(answer.status) == step.refused and expected in said
     return Outcome.WORKS if right and "Traceback" not in said else Outcome.WRONG
 
 
@@ -162,37 +112,30 @@ def results(az: AzProcess, steps: Sequence[Step], names: dict[str, str]) -> dict
 
     A command that several steps call works when all of them do.
     """
-    table = az.ask({"groups": list(GROUPS)})
+    table = az.table(GROUPS)
     order = list(Outcome)
     found: dict[str, Result] = {one: Result(one, Outcome.UNTRIED) for one in table["commands"]}
     for step in steps:
         words = step.words(names)
-        answer = az.ask({"run": words})
+        answer = az.run(words)
         now = outcome(step, answer, names)
         print(f"{now.value:9}{step.text}", flush=True)
+        said = ""
         if now == Outcome.WRONG:
-            print(_indented(answer), flush=True)
+            said = (answer.error or answer.output).strip()
+            last = "\n".join(line[:_SHOWN] for line in said.splitlines()[-4:])
+            print(textwrap.indent(last, " " * 9), flush=True)
+            said = f"{step.text}: {said}"[:_SHOWN]
         if step.name:
-            names = {**names, step.name: answer["out"].strip()}
+            names = {**names, step.name: answer.output.strip()}
         command = command_of(words, found)
         if not command:
             continue
         before = found[command].outcome
         if before == Outcome.UNTRIED or order.index(now) > order.index(before):
-            said = "" if now == Outcome.WORKS else (answer["err"] or answer["out"]).strip()
-            found[command] = Result(command, now, _short(f"{step.text}: {said}", now))
+            found[command] = Result(command, now, said)
     stored = [one.stored() for one in found.values()]
     return {"version": table["version"], "results": stored}
-
-
-def _indented(answer: dict[str, Any]) -> str:
-    """The last lines of what a command has said."""
-    said = (answer["err"] or answer["out"]).strip().splitlines()[-4:]
-    return textwrap.indent("\n".join(line[:_SHOWN] for line in said), " " * 9)
-
-
-def _short(text: str, outcome: Outcome) -> str:
-    return text[:_SHOWN] if outcome == Outcome.WRONG else ""
 
 
 def groups(found: Iterable[Result]) -> Iterator[tuple[str, list[Result]]]:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.identities import Identities
-from tests.az import AZ
+from tests.az import Answer, Az, AzProcess
 from tests.conftest import LocalCloud
 from tests.tasks.running import Registry
 from tests.tasks.test_tools import Tools
@@ -27,45 +23,16 @@ _VARIES = re.compile(
 )
 
 
-class Answer(NamedTuple):
-    """What a command has printed, by stream, and its exit status."""
-
-    status: int
-    output: str
-    error: str
-
-
 class Both:
     """The stand-in and the real az, logged in as the same principal."""
 
-    def __init__(self, cloud: LocalCloud, tools: Tools, folder: Path) -> None:
-        if AZ is None:
-            pytest.skip("the Azure CLI is not installed; do it with: make az")
+    def __init__(self, az: Az, tools: Tools) -> None:
         self.tools = tools
-        python = Path(AZ).parent / "python"
-        account = cloud.account
-        self._process = subprocess.Popen(
-            [python, Path(__file__).with_name("real_az.py")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**cloud.env, "AZURE_CONFIG_DIR": str(folder / "azure")},
-        )
-        status, _, error = self._real(
-            *("login", "--service-principal", "-u", account.client_id, "-o", "none"),
-            *("-p", account.client_secret, "--tenant", account.tenant_id),
-        )
-        assert status == 0, error
+        self._real = AzProcess(az, ("acr",))
 
     def close(self) -> None:
         """End the real az."""
-        self._process.communicate()
-
-    def _real(self, *words: str) -> Answer:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        print(json.dumps(words), file=self._process.stdin, flush=True)
-        return Answer(*json.loads(self._process.stdout.readline()))
+        self._real.close()
 
     def ours(self, *words: str) -> Answer:
         errors: list[str] = []
@@ -79,7 +46,7 @@ class Both:
         ``{own}`` in a word becomes a repository of each one's own: what changes something.
         """
         ours = self.ours(*(word.replace("{own}", "app-ours") for word in words))
-        theirs = self._real(*(word.replace("{own}", "app-theirs") for word in words))
+        theirs = self._real.run([word.replace("{own}", "app-theirs") for word in words])
         # After an error of usage az goes on with examples; those are not compared.
         told = ours.error if ours.status != 2 else theirs.error[: len(ours.error)]
         shown = theirs.error if ours.status != 2 else theirs.error[: len(ours.error)]
@@ -93,16 +60,15 @@ def _plain(answer: Answer) -> tuple[object, ...]:
 
 @pytest.fixture(scope="module")
 def both(
-    local_cloud: LocalCloud, registry: Registry, tmp_path_factory: pytest.TempPathFactory
+    local_cloud: LocalCloud, az: Az, registry: Registry, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Both]:
     """Both, and in the registry the repositories ``app-ours`` and ``app-theirs`` with two tags."""
     cloud = Cloud(local_cloud.home)
     cloud.proxy_url = local_cloud.proxy_url
-    folder = tmp_path_factory.mktemp("both")
-    tools = Tools(cloud, folder)
+    tools = Tools(cloud, tmp_path_factory.mktemp("both"))
     tools.context = dataclasses.replace(tools.context, identities=Identities((cloud.owner,)))
     assert tools.az("login", "--identity")[0] == 0
-    both = Both(local_cloud, tools, folder)
+    both = Both(az, tools)
     images = [f"app-{whose}:{tag}" for whose in ("ours", "theirs") for tag in ("1", "2")]
     words = [word for image in [*images, "read:1", "read:2"] for word in ("--image", image)]
     answer = both.ours("acr", "import", "-n", registry.name, "--source", NODE, *words)

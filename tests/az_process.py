@@ -1,7 +1,7 @@
 """Runs commands of az, each in a process of its own that need not import everything first.
 
-For the Python of the Azure CLI's environment. A line of JSON in, a line of JSON out: ``{"run": words}``
-runs a command, ``{"groups": names}`` asks for the names of all commands of some groups.
+For the Python of the Azure CLI's environment, with the command modules to import. A line of JSON in, a line
+of JSON out: ``{"run": words}`` runs a command, ``{"groups": names}`` asks for all commands of some groups.
 """
 
 from __future__ import annotations
@@ -17,24 +17,22 @@ from typing import Any
 # Else threads import them, and one another's parts.
 _FIRST = ("azure.core.tracing", "azure.core.pipeline.transport", "azure.core.rest")
 _SECONDS = 180  # for one command
-_MODULES = ("acr", "container", "keyvault", "role", "identity", "resource", "profile")
 
 
-def main() -> int:
+def main(modules: list[str]) -> None:
     """Answer until the input ends."""
     for name in _FIRST:
         importlib.import_module(name)
     core = importlib.import_module("azure.cli.core")
-    for name in _MODULES:
+    for name in modules:
         importlib.import_module(f"azure.cli.command_modules.{name}.custom")
     for line in sys.stdin:
         asked = json.loads(line)
         answer = _run(core, asked["run"]) if "run" in asked else _table(core, asked["groups"])
         print(json.dumps(answer), flush=True)
-    return 0
 
 
-def _run(core: Any, words: list[str]) -> dict[str, Any]:
+def _run(core: Any, words: list[str]) -> list[Any]:
     """Exit status, output and errors of one command."""
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         child = os.fork()
@@ -48,17 +46,17 @@ def _run(core: Any, words: list[str]) -> dict[str, Any]:
                 try:
                     status = core.get_default_cli().invoke(words)
                 except SystemExit as error:
-                    status = error.code if isinstance(error.code, int) else 1
+                    status = int(error.code or 0)
                 sys.stdout.flush()
                 sys.stderr.flush()
             finally:
                 os._exit(status)
         _, ended = os.waitpid(child, 0)
-        texts = []
+        answer: list[Any] = [os.waitstatus_to_exitcode(ended)]
         for file in (output, errors):
             file.seek(0)
-            texts.append(file.read().decode(errors="replace"))
-    return {"status": os.waitstatus_to_exitcode(ended), "out": texts[0], "err": texts[1]}
+            answer.append(file.read().decode(errors="replace"))
+    return answer
 
 
 def _table(core: Any, groups: list[str]) -> dict[str, Any]:
@@ -77,4 +75,4 @@ def _table(core: Any, groups: list[str]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(sys.argv[1:])
