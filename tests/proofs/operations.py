@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,7 @@ _REST = "/{path:path}"  # of what there is no operation for
 _CONVERTER = re.compile(r":\w+(?=\})")
 _GROUP = re.compile(r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)")
 _OPTIONAL = re.compile(r"\(\?:(.*?)\)\?")
+_NAME, _LEFT_OUT = re.compile(r"\{\w+\}"), re.compile(r"\[.*\]")
 
 
 @dataclass(frozen=True, order=True)
@@ -47,6 +50,11 @@ class Operation:
     service: str
     method: str
     path: str
+
+    @property
+    def row(self) -> str:
+        """How tables of tests name it: with * for each name, without what may be left out."""
+        return f"{self.method} {_NAME.sub('*', _LEFT_OUT.sub('', self.path))}"
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,17 @@ class Operations:
         return None
 
 
-def _registered() -> Iterator[_Known]:
+def operations(service: str) -> list[Operation]:
+    """Those of one service."""
+    return [one for one in Operations() if one.service == service]
+
+
+@cache
+def _registered() -> tuple[_Known, ...]:
+    return tuple(_found())
+
+
+def _found() -> Iterator[_Known]:
     for route in all_operations().routes:
         yield _Known(Operation(MANAGER, route.method, route.template), route.pattern)
     for method, pattern in REGISTRY_OPERATIONS:
@@ -98,13 +116,9 @@ def _registered() -> Iterator[_Known]:
     ):
         path = "/{container}/{blob}" + (f"?comp={comp}" if comp else "")
         yield _Known(Operation(BLOBS, method, path), re.compile("/[^/]+/.+"), comp)
-    with tempfile.TemporaryDirectory() as folder:
-        cloud = Cloud(Path(folder) / "home")
-        try:
-            for service, app in ((LOGIN, identity.app(cloud)), (GIT, git_host.app(cloud))):
-                yield from _routes(service, app)
-        finally:
-            cloud.close()
+    with tempfile.TemporaryDirectory() as folder, closing(Cloud(Path(folder) / "home")) as cloud:
+        for service, app in ((LOGIN, identity.app(cloud)), (GIT, git_host.app(cloud))):
+            yield from _routes(service, app)
 
 
 def _routes(service: str, app: Any) -> Iterator[_Known]:

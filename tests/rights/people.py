@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,12 +54,8 @@ class People:
                 definition = f"/providers/Microsoft.Authorization/roleDefinitions/{guid}"
                 properties = {"roleDefinitionId": definition, "principalId": made.object_id}
                 path = f"/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid4()}"
-                answer = self.http.put(
-                    f"{ARM}{self.cloud.subscription}{path}",
-                    params={"api-version": "2022-04-01"},
-                    json={"properties": properties},
-                    headers={"Authorization": f"Bearer {self.cloud.token()}"},
-                    timeout=30,
+                answer = self.manage(
+                    "PUT", f"{self.cloud.subscription}{path}", {"properties": properties}
                 )
                 assert answer.status_code == 201, answer.text
         return self._people[role]
@@ -76,9 +71,11 @@ class People:
         """One request over the connection that all use."""
         return self.http.request(method, url, timeout=30, **more)
 
+    def manage(self, method: str, path: str, body: Any = None) -> requests.Response:
+        """One request to Azure Resource Manager by the tutorial's principal, which may do everything."""
+        header = {"Authorization": f"Bearer {self.cloud.token()}"}
+        return self.ask(method, f"{ARM}{path}", json=body, headers=header)
 
-def people(cloud: LocalCloud) -> Iterator[People]:
-    """The people of a module."""
-    made = People(cloud)
-    yield made
-    made.store.close()
+    def close(self) -> None:
+        """Nobody is asked for any more."""
+        self.store.close()

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from tests.conftest import LocalCloud
 
-from .people import NOBODY, People, people
+from .people import NOBODY, People
 from .roles import ROLES
 
 
 @pytest.fixture(scope="module")
 def world(local_cloud: LocalCloud) -> Iterator[People]:
-    yield from people(local_cloud)
+    with closing(People(local_cloud)) as made:
+        yield made
 
 
 @pytest.mark.timeout(400)

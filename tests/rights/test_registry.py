@@ -5,15 +5,15 @@ The operations are those that the service has: tests/project/test_rights.py is r
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 import requests
 
-from helpers.localcloud.registry.service import OPERATIONS as SERVED
 from tests.conftest import LocalCloud
+from tests.proofs.operations import REGISTRY, operations
 from tests.registry.places import Place
 
 from .people import ARM, NOBODY, People
@@ -31,8 +31,8 @@ PULL, PUSH, DELETE = "pull", "push", "delete"
 READ, WRITE = "metadata_read", "metadata_write"
 
 OPERATIONS: dict[str, str] = {
-    "GET /v2/": LOG_IN,
-    "HEAD /v2/": LOG_IN,
+    "GET /v2": LOG_IN,
+    "HEAD /v2": LOG_IN,
     "GET /v2/_catalog": LIST,
     "GET /v2/*/tags/list": PULL,
     "GET /v2/*/referrers/*": PULL,
@@ -43,7 +43,7 @@ OPERATIONS: dict[str, str] = {
     "GET /v2/*/blobs/*": PULL,
     "HEAD /v2/*/blobs/*": PULL,
     "DELETE /v2/*/blobs/*": DELETE,
-    "POST /v2/*/blobs/uploads/": PUSH,
+    "POST /v2/*/blobs/uploads": PUSH,
     "GET /v2/*/blobs/uploads/*": PUSH,
     "PATCH /v2/*/blobs/uploads/*": PUSH,
     "PUT /v2/*/blobs/uploads/*": PUSH,
@@ -103,13 +103,7 @@ TOKENS = {  # the actions of a scope map
 }
 
 
-def key(method: str, pattern: str) -> str:
-    """An operation as it is above: the first of the addresses that it has."""
-    first = pattern.partition("|")[0].replace("/?", "/")
-    return f"{method} {re.sub(r'[(][?]P<[a-z]+>(?:[^()]|[(][^()]*[)])*[)]', '*', first)}"
-
-
-ROUTES = [key(method, pattern) for method, pattern in SERVED]
+ROUTES = [one.row for one in operations(REGISTRY)]
 
 
 def path(operation: str) -> str:
@@ -131,13 +125,8 @@ class Registries(People):
         self.places = {"LegacyRegistryPermissions": self.place}
         self.places["AbacRepositoryPermissions"] = Place(cloud)
         for mode, place in self.places.items():
-            answer = self.http.patch(
-                f"{ARM}{place.id}",
-                params={"api-version": "2025-11-01"},
-                json={"properties": {"roleAssignmentMode": mode, "adminUserEnabled": True}},
-                headers={"Authorization": f"Bearer {cloud.token()}"},
-                timeout=30,
-            )
+            properties = {"roleAssignmentMode": mode, "adminUserEnabled": True}
+            answer = self.manage("PATCH", place.id, {"properties": properties})
             assert answer.status_code == 200, answer.text
 
     def told(
@@ -194,9 +183,8 @@ class Registries(People):
 
 @pytest.fixture(scope="module")
 def world(local_cloud: LocalCloud) -> Iterator[Registries]:
-    made = Registries(local_cloud)
-    yield made
-    made.store.close()
+    with closing(Registries(local_cloud)) as made:
+        yield made
 
 
 def expected(found: dict[str, bool], allowed: set[str]) -> dict[str, bool]:
@@ -235,10 +223,7 @@ def test_the_admin_may_do_everything_and_who_is_unknown_nothing(
     world: Registries, mode: str
 ) -> None:
     place = world.places[mode]
-    path = f"{ARM}{place.id}/listCredentials"
-    header = {"Authorization": f"Bearer {world.cloud.token()}"}
-    answer = world.http.post(path, params={"api-version": "2025-11-01"}, headers=header, timeout=30)
-    admin = answer.json()
+    admin = world.manage("POST", f"{place.id}/listCredentials").json()
     found = world.allowed(place, (admin["username"], admin["passwords"][0]["value"]))
     assert found == expected(found, _ALL), ADMIN_PAGE
     disabled = place.token("disabled", "repositories/*/content/read", status="disabled")
@@ -252,25 +237,19 @@ def test_a_token_has_other_rights_when_its_scope_map_is_changed_or_it_has_anothe
 ) -> None:
     place = world.place
     user = place.token("changing", "repositories/rights/*/content/read")
-    registry = f"{ARM}{place.id}"
+    registry = place.id
     changes: tuple[tuple[str, dict[str, Any], set[str]], ...] = (
         ("scopeMaps/changing-map", {"actions": ["repositories/*/metadata/read"]}, {LOG_IN, READ}),
         ("scopeMaps/changing-map", {"actions": ["repositories/other/content/read"]}, {LOG_IN}),
         (
             "tokens/changing",
-            {"scopeMapId": f"{place.id}/scopeMaps/_repositories_push"},
+            {"scopeMapId": f"{registry}/scopeMaps/_repositories_push"},
             {LOG_IN, PULL, PUSH},
         ),
         ("tokens/changing", {"status": "disabled"}, set()),
     )
     for where, properties, allowed in changes:
-        answer = world.http.patch(
-            f"{registry}/{where}",
-            params={"api-version": "2025-11-01"},
-            json={"properties": properties},
-            headers={"Authorization": f"Bearer {world.cloud.token()}"},
-            timeout=30,
-        )
+        answer = world.manage("PATCH", f"{registry}/{where}", {"properties": properties})
         assert answer.status_code == 200, answer.text
         found = world.allowed(place, user)
         assert found == expected(found, allowed), TOKENS_PAGE

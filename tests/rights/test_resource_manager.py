@@ -8,16 +8,17 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 import requests
 
 from helpers.localcloud.api_versions import type_of, versions_of
-from helpers.localcloud.resource_manager.composition import all_operations
 from tests.conftest import LocalCloud
+from tests.proofs.operations import MANAGER, operations
 
 from .documented import ACTIONS, ANYBODY, OPERATIONS, SOMEBODY
-from .people import ARM, NOBODY, People, people
+from .people import ARM, NOBODY, People
 from .roles import ROLES
 
 _SUBSCRIPTION = "/subscriptions/{subscription}"
@@ -29,7 +30,8 @@ _GUID = str(uuid.UUID(int=1))
 
 @pytest.fixture(scope="module")
 def world(local_cloud: LocalCloud) -> Iterator[People]:
-    yield from people(local_cloud)
+    with closing(People(local_cloud)) as made:
+        yield made
 
 
 def key(method: str, template: str) -> str:
@@ -65,8 +67,7 @@ def is_of_no_version(answer: requests.Response) -> bool:
 
 
 ROUTES = sorted(
-    {(route.method, route.template) for route in all_operations().routes},
-    key=lambda route: (route[1], route[0]),
+    ((one.method, one.path) for one in operations(MANAGER)), key=lambda route: (route[1], route[0])
 )
 
 

@@ -5,20 +5,20 @@ The operations are those that the service has: tests/project/test_rights.py is r
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from typing import NamedTuple
 
 import pytest
 
-from helpers.localcloud import key_vault
 from tests.conftest import LocalCloud
+from tests.proofs.operations import VAULT, operations
 
-from .people import ARM, NOBODY, People, Person
+from .people import NOBODY, People, Person
 from .roles import ROLES, named
 
-VAULT = "https://vault.azure.net"
+AUDIENCE = "https://vault.azure.net"
 # Data actions: Azure/role-based-access-control/permissions/security; what each operation needs of an
 # access policy: the REST reference of its operation ("This operation requires the secrets/get permission").
 RBAC_PAGE = "https://learn.microsoft.com/azure/key-vault/general/rbac-guide"
@@ -61,13 +61,7 @@ BY_ROLE = {
 }
 
 
-def key(method: str, pattern: str) -> str:
-    """An operation as it is above."""
-    short = re.sub(r"[(][?]:/[(][?]P<version>[^()]*[)][)][?]|/[?]$", "", pattern)
-    return f"{method} {re.sub(r'[(][?]P<[a-z]+>[^()]*[)]', '*', short)}"
-
-
-ROUTES = [key(method, pattern.pattern) for method, pattern, *_ in key_vault.OPERATIONS]
+ROUTES = [one.row for one in operations(VAULT)]
 
 
 class Vaults(People):
@@ -90,12 +84,10 @@ class Vaults(People):
                 for one, held in policies
             ],
         }
-        answer = self.http.put(
-            f"{ARM}{self.group}/providers/Microsoft.KeyVault/vaults/{name}",
-            params={"api-version": "2023-07-01"},
-            json={"location": "eastus", "properties": properties},
-            headers={"Authorization": f"Bearer {self.cloud.token()}"},
-            timeout=30,
+        answer = self.manage(
+            "PUT",
+            f"{self.group}/providers/Microsoft.KeyVault/vaults/{name}",
+            {"location": "eastus", "properties": properties},
         )
         assert answer.status_code in (200, 201), answer.text
 
@@ -109,7 +101,7 @@ class Vaults(People):
                 f"https://{name}.vault.azure.net{where.replace('*', 'none')}",
                 params={"api-version": "7.4"},
                 json={"value": 1} if method == "PUT" else {} if method == "PATCH" else None,
-                headers=self.bearer(person, VAULT),
+                headers=self.bearer(person, AUDIENCE),
             )
             assert answer.status_code not in (401, 500, 501), answer.text
             if answer.status_code == 403:
@@ -120,9 +112,8 @@ class Vaults(People):
 
 @pytest.fixture(scope="module")
 def world(local_cloud: LocalCloud) -> Iterator[Vaults]:
-    made = Vaults(local_cloud)
-    yield made
-    made.store.close()
+    with closing(Vaults(local_cloud)) as made:
+        yield made
 
 
 @pytest.mark.parametrize("role", [*ROLES, NOBODY])
