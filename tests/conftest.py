@@ -21,7 +21,7 @@ from helpers.localcloud import daemon
 from helpers.localcloud.api_versions import newest
 from helpers.localcloud.cloud import Account, Cloud
 from helpers.localcloud.media_types import OCI_INDEX, OCI_MANIFEST
-from tests.proofs.recording import Comparison, Recording, dump
+from tests.proofs.recording import Comparison, Proofs, Recording
 
 # In the suite: few examples, and always the same. `make fuzz` tries many, with seeds that it prints.
 settings.register_profile("suite", max_examples=50, deadline=None, derandomize=True)
@@ -37,24 +37,14 @@ settings.load_profile("suite")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Record which operations real clients call (tests/proofs); with xdist, its workers do."""
-    worker = getattr(config, "workerinput", {}).get("workerid", "")
-    own = None
+    proofs: Proofs = {}
+    worker = hasattr(config, "workerinput")
     if worker or not config.getoption("numprocesses", None):
         folder = tempfile.TemporaryDirectory(prefix="requests-")
         config.add_cleanup(folder.cleanup)
-        own = Recording(Path(folder.name) / "requests.jsonl")
-        config.pluginmanager.register(own, "recording")
+        config.pluginmanager.register(Recording(Path(folder.name) / "requests.jsonl", proofs))
     if not worker:
-        config.pluginmanager.register(Comparison(config, own), "comparison")
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A worker tells what its tests have shown."""
-    output = getattr(session.config, "workeroutput", None)
-    if output is not None:
-        recording = session.config.pluginmanager.get_plugin("recording")
-        assert isinstance(recording, Recording)
-        output["proofs"] = dump(recording.proofs)
+        config.pluginmanager.register(Comparison(proofs))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

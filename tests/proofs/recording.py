@@ -24,17 +24,18 @@ PROVEN = ROOT / "docs" / "coverage.json"
 SEEN = ROOT / "build" / "proofs.json"
 Proofs = dict[Operation, dict[str, str]]  # by operation and client: a module of tests
 _UNPREDICTABLE = ("perationStatuses/", "perationResults/", "perationresults/", "operations/")
+_CHOOSING = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf")  # options of pytest
 
 
 class Recording:
-    """The plugin of a process that runs tests."""
+    """The plugin of a process that runs tests: what they show is added to ``proofs``."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, proofs: Proofs) -> None:
         os.environ[VARIABLE] = str(file)
         self._file = file
         self._read = 0
         self._operations = Operations()
-        self.proofs: Proofs = {}
+        self._proofs = proofs
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
@@ -45,6 +46,11 @@ class Recording:
             module = str(item.path.relative_to(ROOT))
             for line in self._new():
                 self._add(json.loads(line), module)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """A worker tells what its tests have shown."""
+        if (output := getattr(session.config, "workeroutput", None)) is not None:
+            output["proofs"] = dump(self._proofs)
 
     def _new(self) -> list[bytes]:
         try:
@@ -64,7 +70,7 @@ class Recording:
             return
         operation = self._operations.of(request)
         if operation is not None:
-            add(self.proofs, operation, name, module)
+            add(self._proofs, operation, name, module)
 
 
 def add(proofs: Proofs, operation: Operation, name: str, module: str) -> None:
@@ -108,40 +114,32 @@ def lost(proven: Proofs, seen: Proofs) -> list[str]:
 
 
 class Comparison:
-    """The plugin of the process that the others report to: what all of them have seen."""
+    """The plugin of the process that the others report to: what all of them add to ``seen``."""
 
-    def __init__(self, config: pytest.Config, own: Recording | None) -> None:
-        self._whole = not config.invocation_params.args or all(
-            one.startswith("-") or one.isdecimal() or one == "loadfile"
-            for one in config.invocation_params.args
-        )
-        self._selected = bool(config.getoption("keyword") or config.getoption("markexpr"))
-        self._own = own
-        self.seen: Proofs = {}
+    def __init__(self, seen: Proofs) -> None:
+        self._seen = seen
         self._lost: list[str] = []
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """What one worker has seen."""
-        self._merge(load(getattr(node, "workeroutput", {}).get("proofs", [])))
-
-    def _merge(self, proofs: Proofs) -> None:
-        for operation, clients in proofs.items():
+        stored = getattr(node, "workeroutput", {}).get("proofs", [])
+        for operation, clients in load(stored).items():
             for name, module in clients.items():
-                add(self.seen, operation, name, module)
+                add(self._seen, operation, name, module)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """After the whole suite: store what it has shown; it is red when something was lost."""
-        if self._own is not None:
-            self._merge(self._own.proofs)
-        if not self._whole or self._selected:
+        config = session.config
+        chosen = any(config.getoption(one, None) for one in _CHOOSING)
+        if chosen or config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
             return
         SEEN.parent.mkdir(exist_ok=True)
-        SEEN.write_text(json.dumps(dump(self.seen), indent=1))
+        SEEN.write_text(json.dumps(dump(self._seen), indent=1))
         if exitstatus:
             return
-        self._lost = lost(load(json.loads(PROVEN.read_text())["operations"]), self.seen)
+        self._lost = lost(load(json.loads(PROVEN.read_text())["operations"]), self._seen)
         if self._lost:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
