@@ -6,12 +6,11 @@ import statistics
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import requests
 
 from helpers.localcloud import daemon
-from helpers.localcloud.api_versions import newest
+from tests.client import Client
 
 from .report import Figure, compared, seconds
 from .sides import Side
@@ -44,18 +43,9 @@ def in_turn_starts(folder: Path, sides: Sequence[Side]) -> list[float]:
     return [statistics.median(one) for one in found]
 
 
-class _Client(requests.Session):
-    """Names a version that the resource manager takes, where a request names none."""
-
-    def request(self, method: str | bytes, url: str | bytes, *given: Any, **more: Any) -> Any:
-        if "//management.azure.com/" in str(url) and not more.get("params"):
-            more["params"] = {"api-version": newest(str(url))}
-        return super().request(method, url, *given, **more)
-
-
 def client(running: daemon.Running) -> requests.Session:
     """A plain HTTP client of a cloud."""
-    http = _Client()
+    http = Client()
     http.trust_env = False
     http.proxies = {"http": running.proxy_url, "https": running.proxy_url}
     http.verify = running.ca_file

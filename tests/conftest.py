@@ -18,9 +18,9 @@ from azure.identity.aio import ClientSecretCredential as AsynchronousCredential
 from hypothesis import HealthCheck, settings
 
 from helpers.localcloud import daemon
-from helpers.localcloud.api_versions import newest
 from helpers.localcloud.cloud import Account, Cloud
 from helpers.localcloud.media_types import OCI_INDEX, OCI_MANIFEST
+from tests.client import Client
 from tests.proofs.recording import Comparison, Proofs, Recording
 
 # In the suite: few examples, and always the same. `make fuzz` tries many, with seeds that it prints.
@@ -55,18 +55,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         seconds = float(marker.args[0]) if marker is not None else 0.0
         longest[item.path] = max(longest.get(item.path, 0.0), seconds)
     items.sort(key=lambda item: -longest[item.path])
-
-
-class Client(requests.Session):
-    """A plain HTTP client: the resource manager is asked with a version that it takes, if none is given."""
-
-    def request(self, method: str | bytes, url: str | bytes, *given: Any, **more: Any) -> Any:
-        own: Any = self.params
-        query = dict(more.get("params") or {})
-        named = "api-version=" in str(url) or "api-version" in {**own, **query}
-        if "//management.azure.com/" in str(url) and not named:
-            more["params"] = {**query, "api-version": newest(str(url))}
-        return super().request(method, url, *given, **more)
 
 
 @dataclass
