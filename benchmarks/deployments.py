@@ -12,7 +12,7 @@ import requests
 
 from .clouds import manager
 from .report import Figure, compared
-from .sides import Side
+from .sides import Side, Started, each
 
 _REGISTRIES = "Microsoft.ContainerRegistry/registries"
 _STEP = {"type": "EncodedTask", "encodedTaskContent": "[base64('version: v1.1.0')]"}
@@ -67,12 +67,13 @@ _TEMPLATE: dict[str, Any] = {
 
 def measure(folder: Path, sides: Sequence[Side]) -> list[Figure]:
     """The median of five deployments of new resources, for each side."""
-    found = []
-    for number, side in enumerate(sides):
-        with side.cloud(folder / f"deployment{number}") as started:
-            http, group = manager(started.running)
-            found.append(statistics.median(_deploy(http, group, turn) for turn in range(5)))
+    found = each(sides, folder, _measure)
     return [compared("deployment of 7 resources", found, "s", 1, "median of 5, asked for its end")]
+
+
+def _measure(started: Started) -> float:
+    http, group = manager(started.running)
+    return statistics.median(_deploy(http, group, turn) for turn in range(5))
 
 
 def _deploy(http: requests.Session, group: str, turn: int) -> float:

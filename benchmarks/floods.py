@@ -17,7 +17,7 @@ import requests
 from .clouds import client, manager, registry
 from .probe import probing
 from .report import Figure, compared, percentile
-from .sides import Side, Started
+from .sides import Side, Started, each
 
 PUTS = 200
 _POISONED = 20.0  # seconds for which the poison is looked at
@@ -31,10 +31,7 @@ _TEMPLATES = (
 
 def measure_poison(folder: Path, sides: Sequence[Side]) -> list[Figure]:
     """p99 of a GET of a resource group while runs with poisoned task files and filters go on."""
-    waits = []
-    for number, side in enumerate(sides):
-        with side.cloud(folder / f"poison{number}") as started:
-            waits.append(_poison(started) * 1000)
+    waits = [found * 1000 for found in each(sides, folder, _poison)]
     return [compared("GET while poison is taken, p99", waits, "ms", 50, f"for {_POISONED:.0f} s")]
 
 
@@ -105,16 +102,10 @@ def _ignoring(http: requests.Session, url: str) -> None:
 
 def measure_puts(folder: Path, sides: Sequence[Side]) -> list[Figure]:
     """Two hundred PUTs of tasks with source triggers at once: refusals, and p99 of a GET meanwhile."""
-    errors: list[float] = []
-    waits: list[float] = []
-    for number, side in enumerate(sides):
-        with side.cloud(folder / f"puts{number}") as started:
-            failed, wait = _puts(started)
-        errors.append(failed)
-        waits.append(wait * 1000)
+    errors, waits = zip(*each(sides, folder, _puts), strict=True)
     return [
         compared(f"5xx of {PUTS} PUTs of tasks at once", errors, "", 0, "with source triggers"),
-        compared("… GET meanwhile, p99", waits, "ms", 100),
+        compared("… GET meanwhile, p99", [wait * 1000 for wait in waits], "ms", 100),
     ]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import os
 import shutil
@@ -19,38 +18,34 @@ import requests
 from helpers.localcloud import daemon
 
 from .clouds import client, manager, registry
+from .images import push_blob, push_manifest
 from .report import Figure, compared, seconds
-from .sides import Side, Started
+from .sides import Side, Started, each
 
 LAYERS, LAYER = 5, 20 * 1000 * 1000  # bytes of a layer
 TURNS = 3
-_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _SOURCE, _TARGET = "importsource", "importtarget"
 
 
 def measure(folder: Path, sides: Sequence[Side]) -> list[Figure]:
     """Medians of nine imports, each to a new repository, and of three copies by skopeo."""
-    imported, copied = [], []
-    for number, side in enumerate(sides):
-        with side.cloud(folder / f"import{number}") as started:
-            found = _measure(started, folder)
-            imported.append(found[0] * 1000)
-            copied.append(found[1])
+    found = each(sides, folder, partial(_measure, folder))
+    imported, copied = [one[0] * 1000 for one in found], found[0][1]
     figures = [
         compared("import 100 MB", imported, "ms", 50, "begun, and its outcome told; TLS kept")
     ]
-    if copied[0] is None:
+    if copied is None:
         note = "not installed: apt-get install skopeo"
         return [*figures, Figure("… skopeo copy", 0, "s", note=note)]
-    ratio = imported[0] / 1000 / copied[0]
+    ratio = imported[0] / 1000 / copied
     return [
         *figures,
-        Figure("… skopeo copy", copied[0], "s", note="to a registry that has none of it"),
+        Figure("… skopeo copy", copied, "s", note="to a registry that has none of it"),
         Figure("… ratio import / skopeo copy", ratio, "", 0.1),
     ]
 
 
-def _measure(started: Started, folder: Path) -> tuple[float, float | None]:
+def _measure(folder: Path, started: Started) -> tuple[float, float | None]:
     http, group = manager(started.running)
     source, target = (registry(http, group, name) for name in (_SOURCE, _TARGET))
     pushing = client(started.running)
@@ -86,28 +81,9 @@ def _import(http: requests.Session, target: str, body: dict[str, Any]) -> None:
 
 def _push(http: requests.Session) -> None:
     base = f"https://{_SOURCE}.azurecr.io/v2/bench"
-
-    def blob(data: bytes) -> dict[str, Any]:
-        digest = "sha256:" + hashlib.sha256(data).hexdigest()
-        answer = http.post(
-            f"{base}/blobs/uploads/", params={"digest": digest}, data=data, timeout=120
-        )
-        answer.raise_for_status()
-        return {"mediaType": "application/octet-stream", "digest": digest, "size": len(data)}
-
-    layers = [blob(os.urandom(1000) + bytes(LAYER - 1000)) for _ in range(LAYERS)]
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": _MANIFEST,
-        "config": blob(b"{}"),
-        "layers": layers,
-    }
-    http.put(
-        f"{base}/manifests/1",
-        data=json.dumps(manifest),
-        headers={"Content-Type": _MANIFEST},
-        timeout=60,
-    ).raise_for_status()
+    layers = [os.urandom(1000) + bytes(LAYER - 1000) for _ in range(LAYERS)]
+    described = [push_blob(http, base, data) for data in layers]
+    push_manifest(http, base, "1", push_blob(http, base, b"{}"), described)
 
 
 def _copy(program: str, running: daemon.Running, folder: Path, target: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import hashlib
 import json
 import sqlite3
 import statistics
@@ -21,7 +20,8 @@ import requests
 from helpers.localcloud.run_statuses import FINAL
 from helpers.localcloud.timestamps import parse
 
-from .clouds import client, manager, registry
+from .clouds import manager, registry
+from .images import push_blob, push_manifest, pusher
 from .report import Figure, percentile
 from .sides import HERE, Side, Started
 
@@ -31,8 +31,7 @@ IDLE = 20.0  # seconds
 KERNELS = 3
 _PATIENCE = 60.0  # seconds
 _NAME = "watchedregistry"
-_SERVER = f"https://{_NAME}.azurecr.io"
-_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+_BENCH = f"https://{_NAME}.azurecr.io/v2/bench"
 _STEPS = "version: v1.1.0\nsteps:\n  - cmd: nobody.azurecr.io/nothing:0\n"  # an image that is not
 
 # What a notebook's kernel does; it says what it has seen and when, and what it has used.
@@ -150,9 +149,9 @@ def _fill(started: Started) -> str:
     group = f"{group.removesuffix('bench')}{_NAME}-rg"
     http.put(group, json={"location": "eastus"}, timeout=60).raise_for_status()
     url = registry(http, group, _NAME)
-    pushing = _pushing(started)
+    push = _pushing(started)
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda number: _put(pushing, f"t{number}", number), range(TAGS)))
+        list(pool.map(lambda number: push(f"t{number}", number), range(TAGS)))
     _schedule(http, url)
     while (
         http.get(f"{url}/runs", timeout=60).json()["value"][0]["properties"]["status"] not in FINAL
@@ -174,45 +173,11 @@ def _multiply_runs(state: Path) -> None:
         connection.commit()
 
 
-def _pushing(started: Started) -> requests.Session:
-    http = client(started.running)
-    account = started.running.account
-    scopes = [("service", f"{_NAME}.azurecr.io"), ("scope", "repository:bench:*")]
-    answer = http.get(
-        f"{_SERVER}/oauth2/token",
-        params=scopes,
-        auth=(account.client_id, account.client_secret),
-        timeout=60,
-    )
-    http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-    http.post(
-        f"{_SERVER}/v2/bench/blobs/uploads/",
-        params={"digest": "sha256:" + hashlib.sha256(b"{}").hexdigest()},
-        data=b"{}",
-        timeout=60,
-    ).raise_for_status()
-    return http
-
-
-def _put(http: requests.Session, tag: str, number: int) -> None:
-    config = {
-        "mediaType": "application/octet-stream",
-        "digest": "sha256:" + hashlib.sha256(b"{}").hexdigest(),
-        "size": 2,
-    }
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": _MANIFEST,
-        "config": config,
-        "layers": [],
-        "annotations": {"number": str(number)},
-    }
-    http.put(
-        f"{_SERVER}/v2/bench/manifests/{tag}",
-        data=json.dumps(manifest),
-        headers={"Content-Type": _MANIFEST},
-        timeout=60,
-    ).raise_for_status()
+def _pushing(started: Started) -> Callable[[str, int], None]:
+    """Pushes a tag of a manifest with that number."""
+    http = pusher(started.running, _NAME, "repository:bench:*")
+    empty = push_blob(http, _BENCH, b"{}")
+    return lambda tag, number: push_manifest(http, _BENCH, tag, empty, number=number)
 
 
 def _schedule(http: requests.Session, url: str) -> str:
@@ -229,12 +194,12 @@ def _schedule(http: requests.Session, url: str) -> str:
 
 def _tags_seen(started: Started, kernel: _Kernel) -> list[float]:
     """Seconds from the push of a tag to the moment that it was seen."""
-    http = _pushing(started)
+    push = _pushing(started)
     found = []
     for number in range(CHANGES):
         tag = f"bench:new{number}"
         pushed = time.time()
-        _put(http, f"new{number}", 1000 + number)
+        push(f"new{number}", 1000 + number)
         kernel.wait(lambda tag=tag: tag in kernel.last["tags"])  # type: ignore[misc]
         found.append(kernel.last["at"] - pushed)
         time.sleep(0.1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sqlite3
 import statistics
 from collections.abc import Sequence
@@ -11,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import requests
 
-from .clouds import client, manager, registry
+from .clouds import manager, registry
+from .images import push_blob, push_manifest, pusher
 from .report import Figure, compared, seconds
-from .sides import Side, Started
+from .sides import Side, Started, each
 
 MANIFESTS, MANY = 1500, 50_000
 _FILLED = """
@@ -26,17 +24,23 @@ INSERT INTO {table} (registry, repository, created, updated, attributes{more})
     SELECT one.registry, {repository}, one.created+i/1000.0, one.updated+i/1000.0, '{{}}'{values}
     FROM numbers JOIN {table} AS one WHERE one.repository='many'{where}
 """
-_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+_TAGS = _FILLED.format(
+    table="registry_tags",
+    more=", tag, digest",
+    repository="one.repository",
+    values=", printf('t%05d', i), one.digest",
+    where=" AND one.tag='m0'",
+)
+_REPOSITORIES = _FILLED.format(
+    table="registry_repositories", more="", repository="printf('r%05d', i)", values="", where=""
+)
 _SERVER = "https://listings.azurecr.io"
+_MANY = f"{_SERVER}/v2/many"
 
 
 def measure(folder: Path, sides: Sequence[Side]) -> list[Figure]:
     """One listing of all manifests, and the medians of fifteen pages each, for each side."""
-    found = []
-    for number, side in enumerate(sides):
-        with side.cloud(folder / f"listing{number}") as started:
-            found.append(_measure(started))
-    manifests, *pages = zip(*found, strict=True)
+    manifests, *pages = zip(*each(sides, folder, _measure), strict=True)
     names = ("tags", "tags with attributes", "tags by time", "repositories")
     return [
         compared(f"listing {MANIFESTS} manifests", manifests, "s", 1),
@@ -50,18 +54,15 @@ def measure(folder: Path, sides: Sequence[Side]) -> list[Figure]:
 def _measure(started: Started) -> tuple[float, ...]:
     http, group = manager(started.running)
     registry(http, group, "listings")
-    user = (started.running.account.client_id, started.running.account.client_secret)
-    http = client(started.running)
-    scopes = [
-        ("service", "listings.azurecr.io"),
-        ("scope", "repository:many:*"),
-        ("scope", "registry:catalog:*"),
-    ]
-    answer = http.get(f"{_SERVER}/oauth2/token", params=scopes, auth=user, timeout=60)
-    http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-    empty = _push_blob(http, b"{}")
+    scopes = ("repository:many:*", "registry:catalog:*")
+    http = pusher(started.running, "listings", *scopes)
+    empty = push_blob(http, _MANY, b"{}")
+
+    def put(number: int) -> None:
+        push_manifest(http, _MANY, f"m{number}", empty, [empty], number)
+
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda number: _put(http, empty, number, f"m{number}"), range(MANIFESTS)))
+        list(pool.map(put, range(MANIFESTS)))
     [listing] = seconds(lambda: _list(http), 1)
     _fill(Path(started.running.home))
     return (
@@ -76,26 +77,8 @@ def _measure(started: Started) -> tuple[float, ...]:
 def _fill(home: Path) -> None:
     """So many tags and repositories, beside those that are there: one by one they take minutes."""
     with closing(sqlite3.connect(home / "state.db", timeout=60)) as connection, connection:
-        connection.execute(
-            _FILLED.format(
-                table="registry_tags",
-                more=", tag, digest",
-                repository="one.repository",
-                values=", printf('t%05d', i), one.digest",
-                where=" AND one.tag='m0'",
-            ),
-            (MANY - 1,),
-        )
-        connection.execute(
-            _FILLED.format(
-                table="registry_repositories",
-                more="",
-                repository="printf('r%05d', i)",
-                values="",
-                where="",
-            ),
-            (MANY - 1,),
-        )
+        for statement in (_TAGS, _REPOSITORIES):
+            connection.execute(statement, (MANY - 1,))
 
 
 def _page(http: requests.Session, path: str, letter: str) -> float:
@@ -121,26 +104,3 @@ def _list(http: requests.Session) -> None:
     count = len(answer.json()["manifests"])
     if count != MANIFESTS:
         raise RuntimeError(f"{count} manifests instead of {MANIFESTS}")
-
-
-def _push_blob(http: requests.Session, data: bytes) -> dict[str, Any]:
-    digest = "sha256:" + hashlib.sha256(data).hexdigest()
-    url = f"{_SERVER}/v2/many/blobs/uploads/"
-    http.post(url, params={"digest": digest}, data=data, timeout=60).raise_for_status()
-    return {"digest": digest, "size": len(data), "mediaType": "application/octet-stream"}
-
-
-def _put(http: requests.Session, blob: dict[str, Any], number: int, tag: str) -> None:
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": _MANIFEST,
-        "config": blob,
-        "layers": [blob],
-        "annotations": {"number": str(number)},
-    }
-    http.put(
-        f"{_SERVER}/v2/many/manifests/{tag}",
-        data=json.dumps(manifest).encode(),
-        headers={"Content-Type": _MANIFEST},
-        timeout=60,
-    ).raise_for_status()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import json
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,22 +11,17 @@ from pathlib import Path
 import requests
 
 from .clouds import client, manager, registry
+from .images import push_blob, push_manifest, pusher
 from .report import Figure, compared
-from .sides import Side, Started
+from .sides import Side, Started, each
 
 TAGS = 1000
-_SERVER = "https://purged.azurecr.io"
-_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-_EMPTY = b"{}"
+_MANY = "https://purged.azurecr.io/v2/many"
 
 
 def measure(folder: Path, sides: Sequence[Side]) -> list[Figure]:
     """One purge of tags, then one of the manifests that they leave, for each side."""
-    found = []
-    for number, side in enumerate(sides):
-        with side.cloud(folder / f"purge{number}") as started:
-            found.append(_measure(started))
-    tags, manifests = zip(*found, strict=True)
+    tags, manifests = zip(*each(sides, folder, _measure), strict=True)
     return [
         compared(f"purge of {TAGS} tags", tags, "s", 5, "acr purge in a run"),
         compared(f"purge of {TAGS} manifests", manifests, "s", 10, "… --untagged"),
@@ -38,39 +31,20 @@ def measure(folder: Path, sides: Sequence[Side]) -> list[Figure]:
 def _measure(started: Started) -> tuple[float, float]:
     management, group = manager(started.running)
     address = registry(management, group, "purged")
-    user = (started.running.account.client_id, started.running.account.client_secret)
-    http = client(started.running)
-    scopes = [("service", "purged.azurecr.io"), ("scope", "repository:many:*")]
-    answer = http.get(f"{_SERVER}/oauth2/token", params=scopes, auth=user, timeout=60)
-    http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-    digest = "sha256:" + hashlib.sha256(_EMPTY).hexdigest()
-    url = f"{_SERVER}/v2/many/blobs/uploads/?digest={digest}"
-    http.post(url, data=_EMPTY, timeout=60).raise_for_status()
+    http = pusher(started.running, "purged", "repository:many:*")
+    empty = push_blob(http, _MANY, b"{}")
+
+    def put(number: int) -> None:
+        push_manifest(http, _MANY, f"t{number}", empty, number=number)
+
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda number: _put(http, digest, number), range(TAGS)))
+        list(pool.map(put, range(TAGS)))
     plain = client(started.running)
     purge = "acr purge --filter many:.* --ago 0d"
     return (
         _run(management, plain, address, purge, "tags"),
         _run(management, plain, address, f"{purge} --untagged", "manifests"),
     )
-
-
-def _put(http: requests.Session, config: str, number: int) -> None:
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": _MANIFEST,
-        "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": config, "size": 2},
-        "layers": [],
-        "annotations": {"number": str(number)},
-    }
-    answer = http.put(
-        f"{_SERVER}/v2/many/manifests/t{number}",
-        data=json.dumps(manifest).encode(),
-        headers={"Content-Type": _MANIFEST},
-        timeout=60,
-    )
-    answer.raise_for_status()
 
 
 def _run(

@@ -6,8 +6,6 @@ The same client, both with TLS, taking turns.
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
 import shutil
 import socket
@@ -25,12 +23,12 @@ import trustme
 from helpers.localcloud import daemon
 
 from .clouds import manager, registry
-from .report import Figure, seconds
+from .images import descriptor, push_manifest
+from .report import Figure, in_turn, seconds
 from .sides import Side
 
 SIZE = 100 * 1000 * 1000  # bytes
 _AT_ONCE, _SMALL = 20, 1000 * 1000  # images, bytes of the layer of each
-_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 
 Peer = tuple[requests.Session, str]  # a client, and the address of the registry that it uses
@@ -77,24 +75,20 @@ def measure(folder: Path, _: Sequence[Side]) -> list[Figure]:
 def _transfer(peers: list[Peer]) -> list[tuple[float, float, float]]:
     """Median seconds of a push, a pull and many pushes; what else the machine does hits them all."""
     pushes: list[list[float]] = [[] for _ in peers]
-    pulls: list[list[float]] = [[] for _ in peers]
-    many: list[list[float]] = [[] for _ in peers]
     digest = ""
     for _ in range(3):
         blob = os.urandom(1000) + bytes(SIZE - 1000)
-        digest = "sha256:" + hashlib.sha256(blob).hexdigest()
+        digest = descriptor(blob)["digest"]
         for number, peer in enumerate(peers):
             pushes[number] += seconds(partial(_push, *peer, blob, digest), 1)
-    for _ in range(9):
-        for number, peer in enumerate(peers):
-            pulls[number] += seconds(partial(_pull, *peer, digest), 1)
-    for _ in range(3):
-        for number, peer in enumerate(peers):
-            many[number] += seconds(partial(_push_many, *peer), 1)
-    return [
-        (statistics.median(a), statistics.median(b), statistics.median(c))
-        for a, b, c in zip(pushes, pulls, many, strict=True)
-    ]
+    return list(
+        zip(
+            map(statistics.median, pushes),
+            in_turn([partial(_pull, *peer, digest) for peer in peers], 9),
+            in_turn([partial(_push_many, *peer) for peer in peers], 3),
+            strict=True,
+        )
+    )
 
 
 def _push_many(http: requests.Session, base: str) -> None:
@@ -112,27 +106,11 @@ def _again(http: requests.Session) -> requests.Session:
 
 
 def _push_image(http: requests.Session, base: str, number: int) -> None:
-    parts = [os.urandom(100), os.urandom(1000) + bytes(_SMALL - 1000)]
-    described = []
-    for content in parts:
-        digest = "sha256:" + hashlib.sha256(content).hexdigest()
-        _push(http, base, content, digest, f"many{number}")
-        described.append(
-            {"mediaType": "application/octet-stream", "digest": digest, "size": len(content)}
-        )
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": _MANIFEST,
-        "config": described[0],
-        "layers": described[1:],
-    }
-    answer = http.put(
-        f"{base}/v2/many{number}/manifests/v1",
-        data=json.dumps(manifest).encode(),
-        headers={"Content-Type": _MANIFEST},
-        timeout=120,
-    )
-    answer.raise_for_status()
+    contents = (os.urandom(100), os.urandom(1000) + bytes(_SMALL - 1000))
+    config, layer = map(descriptor, contents)
+    for content, found in zip(contents, (config, layer), strict=True):
+        _push(http, base, content, found["digest"], f"many{number}")
+    push_manifest(http, f"{base}/v2/many{number}", "v1", config, [layer])
 
 
 def _push(

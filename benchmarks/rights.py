@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .clouds import manager, registry
 from .report import Figure, compared, seconds
-from .sides import Side, Started
+from .sides import Side, Started, each
 
 ASSIGNMENTS = 10_000
 _TYPE = "Microsoft.Authorization/roleAssignments"
@@ -21,11 +21,7 @@ _READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 
 def measure(folder: Path, sides: Sequence[Side]) -> list[Figure]:
     """The medians of a request before and after, and of a page, for each side."""
-    found = []
-    for number, side in enumerate(sides):
-        with side.cloud(folder / f"rights{number}") as started:
-            found.append(_measure(started))
-    before, after, pages = zip(*found, strict=True)
+    before, after, pages = zip(*each(sides, folder, _measure), strict=True)
     many = f"of {ASSIGNMENTS} role assignments"
     return [
         compared("a request, one role assignment", before, "ms", note="median of 100"),

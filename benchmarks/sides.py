@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from helpers.localcloud import daemon
 
+Measured = TypeVar("Measured")
 HERE = Path(__file__).resolve().parents[1]
 _TICKS = os.sysconf("SC_CLK_TCK")
 _READY_WITHIN = 60.0  # seconds
@@ -146,6 +148,17 @@ class Side:
         )
         if done.returncode:
             raise RuntimeError(f"helpers {' '.join(arguments)} failed: {done.stdout[-800:]}")
+
+
+def each(
+    sides: Sequence[Side], folder: Path, measure: Callable[[Started], Measured]
+) -> list[Measured]:
+    """What is measured in a cloud of each side, one after the other."""
+    found = []
+    for number, side in enumerate(sides):
+        with side.cloud(folder / f"side{number}") as started:
+            found.append(measure(started))
+    return found
 
 
 def _stat(pid: int) -> list[str]:
