@@ -28,7 +28,7 @@ seconds=0; while kill -0 $$pip 2>/dev/null; do \
 done; [ -t 1 ] && printf '\r\033[K'; rm -f $$log; wait $$pip
 endef
 
-.PHONY: help env develop tutorial test coverage az node notebooks lab site lint fuzz bench clean lock
+.PHONY: help env develop tutorial test coverage clients az node notebooks lab site lint fuzz bench clean lock
 
 help:  ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,19 +59,19 @@ $(TESTS): $(STAMP) requirements-test.lock
 tutorial: $(STAMP)  ## run every notebook headless, then open build/tutorial/index.html
 	@$(BIN)/python -m helpers run $(ARGS)
 
-test: $(TESTS)  ## run the whole test suite
-	@$(MAKE) --no-print-directory az || echo "Without the Azure CLI the tests of the az blocks are skipped."
-	@$(MAKE) --no-print-directory node || echo "Without Node's SDK of Azure its tests are skipped."
+test: clients  ## run the whole test suite
 	@$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
-coverage: $(TESTS)  ## the whole test suite once, with branch coverage of all processes; below 94 % is red
-	@$(MAKE) --no-print-directory az || echo "Without the Azure CLI the tests of the az blocks are skipped."
-	@$(MAKE) --no-print-directory node || echo "Without Node's SDK of Azure its tests are skipped."
+coverage: clients  ## the whole test suite once, with branch coverage of all processes; below 94 % is red
 	@rm -rf build/coverage
 	@$(BIN)/python -m coverage run -m pytest $(SPREAD) $(ARGS)
 	@$(BIN)/python -m coverage combine --quiet
 	@$(BIN)/python -m coverage html --quiet
 	@$(BIN)/python -m coverage report
+
+clients: $(TESTS)
+	@$(MAKE) --no-print-directory az || echo "Without the Azure CLI the tests that call it are skipped."
+	@$(MAKE) --no-print-directory node || echo "Without Node's SDK of Azure its tests are skipped."
 
 # A venv of its own: the Azure CLI pins older versions of the SDK than the notebooks use.
 az: $(AZ)/installed  ## install the Azure CLI that the tests run, in .venv-az
