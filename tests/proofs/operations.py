@@ -14,6 +14,7 @@ from typing import Any
 from starlette.routing import Host, Route
 
 from helpers.localcloud import git_host, identity, key_vault
+from helpers.localcloud.blobs.service import WRITES
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.front_door.hosts import METADATA_HOST, service_for
 from helpers.localcloud.registry.service import OPERATIONS as REGISTRY_OPERATIONS
@@ -107,13 +108,7 @@ def _found() -> Iterator[_Known]:
         yield _Known(Operation(REGISTRY, method, _shown(pattern)), re.compile(pattern))
     for method, compiled, *_ in key_vault.OPERATIONS:
         yield _Known(Operation(VAULT, method, _shown(compiled.pattern)), compiled)
-    for method, comp in (
-        ("GET", ""),
-        ("HEAD", ""),
-        ("PUT", ""),
-        ("PUT", "block"),
-        ("PUT", "blocklist"),
-    ):
+    for method, comp in (("GET", ""), ("HEAD", ""), *(("PUT", comp) for comp in WRITES)):
         path = "/{container}/{blob}" + (f"?comp={comp}" if comp else "")
         yield _Known(Operation(BLOBS, method, path), re.compile("/[^/]+/.+"), comp)
     with tempfile.TemporaryDirectory() as folder, closing(Cloud(Path(folder) / "home")) as cloud:

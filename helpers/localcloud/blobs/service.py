@@ -9,7 +9,7 @@ import os
 import secrets
 import shutil
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from email.utils import formatdate
 from pathlib import Path
 from xml.etree import ElementTree
@@ -133,14 +133,13 @@ class BlobService:
     # -- writing ---------------------------------------------------------------------------------
 
     async def _write(self, request: Request, blob: Blob) -> Response:
-        operation = request.query_params.get("comp", "")
+        component = request.query_params.get("comp", "")
         self._account.access.check(blob.container, blob.name, request.query_params, "cw")
-        if operation == "block":
-            return await self._put_block(request, blob)
-        if operation == "blocklist":
-            return await self._put_block_list(request, blob)
-        if operation:
-            raise CloudError.not_implemented(f"PUT ?comp={operation} of a blob")
+        if component not in WRITES:
+            raise CloudError.not_implemented(f"PUT ?comp={component} of a blob")
+        return await WRITES[component](self, request, blob)
+
+    async def _put_blob(self, request: Request, blob: Blob) -> Response:
         kind = request.headers.get("x-ms-blob-type", "")
         if kind != "BlockBlob":
             raise CloudError(
@@ -192,6 +191,14 @@ class BlobService:
                     shutil.copyfileobj(source, target, _CHUNK)
         blob.commit(temporary, content_type)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+# The operations of PUT, by ``comp``.
+WRITES: dict[str, Callable[[BlobService, Request, Blob], Awaitable[Response]]] = {
+    "": BlobService._put_blob,
+    "block": BlobService._put_block,
+    "blocklist": BlobService._put_block_list,
+}
 
 
 async def _receive(threads: Threads, request: Request, path: Path) -> str:
