@@ -19,6 +19,20 @@ def group(connection: Connection, name: str) -> str:
     return name
 
 
+def vault(connection: Connection, where: str, name: str) -> Any:
+    """A vault in a group of that name; nobody may use its secrets. The client of vaults."""
+    vaults: Any = connection.clients.vaults.vaults  # its types know no JSON, which it takes
+    properties = {
+        "tenantId": connection.tenant_id,
+        "sku": {"family": "A", "name": "standard"},
+        "enableRbacAuthorization": False,
+        "accessPolicies": [],
+    }
+    body = {"location": "eastus", "properties": properties}
+    vaults.begin_create_or_update(group(connection, where), name, body).result()
+    return vaults
+
+
 def test_everything_is_there_and_nothing_is_created(connection: Connection) -> None:
     names = new_settings()
     before = [one.name for one in connection.clients.resources.resource_groups.list()]
@@ -51,19 +65,9 @@ def test_everything_that_is_wrong_is_told_at_once(connection: Connection) -> Non
     connection.clients.registries.registries.begin_create(
         elsewhere, names.registry, {"location": "eastus", "sku": {"name": "Basic"}}
     ).result()
-    vaults: Any = connection.clients.vaults.vaults  # its types know no JSON, which it takes
-    properties = {
-        "tenantId": connection.tenant_id,
-        "sku": {"family": "A", "name": "standard"},
-        "enableRbacAuthorization": False,
-        "accessPolicies": [],
-    }
-    vault_group = group(connection, names.vault_group)
-    vaults.begin_create_or_update(
-        vault_group, names.vault, {"location": "eastus", "properties": properties}
-    ).result()
+    vaults = vault(connection, names.vault_group, names.vault)
     assert preflight._vault(connection, names)  # it is where the workflow would make it
-    vaults.delete(vault_group, names.vault)
+    vaults.delete(names.vault_group, names.vault)
     stranger = dataclasses.replace(
         connection, environment={**connection.environment, "GIT_TOKEN": "ghp_wrong"}
     )

@@ -23,6 +23,7 @@ from helpers.views.elapsed import Elapsed
 from tests.conftest import LocalCloud
 from tests.helpers.conftest import new_settings
 from tests.helpers.front_end import front_end
+from tests.helpers.test_preflight import vault
 
 
 @pytest.fixture
@@ -94,18 +95,7 @@ def test_what_cannot_be_looked_at_is_not_called_missing(connection: Connection) 
 def test_secrets_that_nobody_may_read_are_missing(
     connection: Connection, settings: Settings
 ) -> None:
-    vaults: Any = connection.clients.vaults.vaults  # its types know no JSON, which it takes
-    groups: Any = connection.clients.resources.resource_groups
-    groups.create_or_update(settings.vault_group, {"location": "eastus"})
-    properties = {
-        "tenantId": connection.tenant_id,
-        "sku": {"family": "A", "name": "standard"},
-        "enableRbacAuthorization": False,
-        "accessPolicies": [],
-    }
-    vaults.begin_create_or_update(
-        settings.vault_group, settings.vault, {"location": "eastus", "properties": properties}
-    ).result()
+    vault(connection, settings.vault_group, settings.vault)
     with pytest.raises(HttpResponseError, match="Forbidden"):
         connection.clients.secrets(settings.vault).get_secret("any")
     assert not progress._has_secrets(connection, settings, "any")
@@ -183,20 +173,7 @@ def test_a_cloud_that_cannot_be_reached_is_told(
 
 
 def test_a_vault_in_another_group_is_told(connection: Connection, settings: Settings) -> None:
-    vaults: Any = connection.clients.vaults.vaults
-    groups: Any = connection.clients.resources.resource_groups
-    groups.create_or_update(f"{settings.vault}-elsewhere", {"location": "eastus"})
-    properties = {
-        "tenantId": connection.tenant_id,
-        "sku": {"family": "A", "name": "standard"},
-        "enableRbacAuthorization": False,
-        "accessPolicies": [],
-    }
-    vaults.begin_create_or_update(
-        f"{settings.vault}-elsewhere",
-        settings.vault,
-        {"location": "eastus", "properties": properties},
-    ).result()
+    vault(connection, f"{settings.vault}-elsewhere", settings.vault)
     with pytest.raises(preflight._ProblemError, match=f"{settings.vault}-elsewhere; the workflow"):
         preflight._vault(connection, settings)
 
