@@ -23,7 +23,7 @@ from .operations import Operation, Operations
 PROVEN = ROOT / "docs" / "coverage.json"
 SEEN = ROOT / "build" / "proofs.json"
 Proofs = dict[Operation, dict[str, str]]  # by operation and client: a module of tests
-_UNPREDICTABLE = ("perationStatuses/", "perationResults/", "perationresults/", "operations/")
+_UNPREDICTABLE = ("operationstatuses/", "operationresults/", "operations/")
 _CHOOSING = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf")  # options of pytest
 
 
@@ -107,7 +107,7 @@ def lost(proven: Proofs, seen: Proofs) -> list[str]:
     return [
         f"{operation.service}: {operation.method} {operation.path} by {name} (was in {module})"
         for operation, clients in sorted(proven.items())
-        if not any(word in operation.path for word in _UNPREDICTABLE)
+        if not any(word in operation.path.lower() for word in _UNPREDICTABLE)
         for name, module in clients.items()
         if name in there and name not in seen.get(operation, {})
     ]
