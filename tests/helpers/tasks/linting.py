@@ -27,7 +27,11 @@ def write(folder: Path, **files: str) -> Path:
 
 
 def assert_found(
-    capsys: pytest.CaptureFixture[str], folder: Path, rule: str, severity: str, place: tuple[Any, ...]
+    capsys: pytest.CaptureFixture[str],
+    folder: Path,
+    rule: str,
+    severity: str,
+    place: tuple[Any, ...],
 ) -> None:
     """That linting the task file finds this at a place: a file of the folder, line and column."""
     status, found = lint(capsys, folder / "task.yaml")

@@ -335,7 +335,7 @@ def volumes(run: Run, context: ToolContext) -> list[Mount]:
 def _relative(kind: str, target: str) -> str:
     """What Docker says of a place in a container that is no path from the root."""
     return (
-        f'invalid mount config for type "{kind}": invalid mount path: \'{target}\' '
+        f"invalid mount config for type \"{kind}\": invalid mount path: '{target}' "
         "mount path must be absolute"
     )
 
