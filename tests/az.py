@@ -127,7 +127,8 @@ class AzProcess:
         assert AZ is not None, "make az"
         script = Path(__file__).with_name("az_process.py")
         self._process = subprocess.Popen(
-            [Path(AZ).with_name("python"), "-W", "ignore", script, *modules],
+            # -I: tests/ is not searched, which has a package azure of its own.
+            [Path(AZ).with_name("python"), "-I", "-W", "ignore", script, *modules],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
