@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -131,8 +132,14 @@ def talker() -> Iterator[Any]:
                 except OSError:
                     return
                 with connection:
+                    connection.settimeout(10)
                     connection.recv(65536)
                     connection.sendall(said)
+                    connection.shutdown(socket.SHUT_WR)
+                    # What is left unread makes closing a reset, which takes back what was said.
+                    with suppress(OSError):
+                        while connection.recv(65536):
+                            pass
 
         threading.Thread(target=serve, daemon=True).start()
         return int(listener.getsockname()[1])
