@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -154,6 +155,31 @@ def test_an_import_takes_a_registry_in_three_forms(both: Both, registry: Registr
         *("--no-wait", "--only-show-errors"),
     )
     assert quiet == (0, "", "")
+
+
+def test_a_registry_is_found_on_any_page_of_the_listing(both: Both, registry: Registry) -> None:
+    """A page has 100 registries, in the order of creation."""
+    group = registry.id.partition("/providers/")[0]
+    names = [f"paged{uuid.uuid4().hex}" for _ in range(101)]
+    headers = {"Authorization": f"Bearer {registry.cloud.token()}"}
+    for name in names:
+        answer = registry.http.put(
+            f"https://management.azure.com{group}/providers/Microsoft.ContainerRegistry"
+            f"/registries/{name}",
+            params={"api-version": "2025-11-01"},
+            json={"location": "eastus", "sku": {"name": "Premium"}},
+            headers=headers,
+            timeout=60,
+        )
+        assert answer.status_code < 300, answer.text
+    source = ("--source", "read:1", "-t", "x:1")
+    missing = both.same("acr", "import", "-n", registry.name, "-r", names[-1], *source)
+    assert "Unable to find manifest digest" in missing.error
+    source = ("--source", f"{names[-1]}.azurecr.io/read:1", "-t", "x:1")
+    missing = both.same("acr", "import", "-n", registry.name, *source)
+    assert "Unable to find manifest digest" in missing.error
+    shown = both.same("acr", "show", "-n", names[-1], "--query", "name", "-o", "tsv")
+    assert shown.output.strip() == names[-1]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import requests
@@ -151,6 +152,20 @@ class Session:
         if method == "PUT":
             result = self._settled(url, result)
         return result
+
+    def listed(self, path: str, *, query: dict[str, str] | None = None) -> Iterator[dict[str, Any]]:
+        """The resources of a listing, page after page. ``path`` is as for :meth:`arm`.
+
+        Source: Azure Resource Manager's guidelines, "Pagination": a page names the next one in
+        ``nextLink``. Raises :class:`AzError` with ARM's error.
+        """
+        page = self.arm("GET", path, query=query)
+        while True:
+            yield from page["value"]
+            following = page.get("nextLink")
+            if not following:
+                return
+            page = self.request("GET", following).json()
 
     def awaited(self, answer: requests.Response) -> requests.Response:
         """The outcome of the long-running operation that ``answer`` tells of, if it does."""

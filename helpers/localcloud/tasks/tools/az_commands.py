@@ -170,7 +170,7 @@ def _show(az: Session, options: Namespace) -> Any:
 @command("container list", ("--resource-group", "-g"))
 def _list(az: Session, options: Namespace) -> Any:
     group = f"/resourceGroups/{options.resource_group}" if options.resource_group else ""
-    return flat(az.arm("GET", f"{group}{_ACI}")["value"])
+    return flat(list(az.listed(f"{group}{_ACI}")))
 
 
 @command("container delete", *_NAME, yes=YES)

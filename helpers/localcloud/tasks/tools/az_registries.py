@@ -115,11 +115,10 @@ def _of_registry(az: Session, given: str, image: str) -> dict[str, Any]:
 
 def _known(az: Session, given: str) -> dict[str, Any] | None:
     """The registry with that name or login server, among those that the login may see."""
-    for one in az.arm("GET", f"/providers/{REGISTRY_TYPE}")["value"]:
+    for one in az.listed(f"/providers/{REGISTRY_TYPE}"):
         server = str(one["properties"]["loginServer"])
         if given.lower() in (server.lower(), one["name"].lower()):
-            found: dict[str, Any] = one
-            return found
+            return one
     return None
 
 

@@ -66,14 +66,14 @@ def find_registry(az: Session, given: str, group: str | None = None) -> dict[str
         resource: dict[str, Any] = az.arm("GET", path)
         return resource
     wanted = {"$filter": f"resourceType eq '{REGISTRY_TYPE}'"}
-    known = az.arm("GET", "/resources", query=wanted)["value"]
-    match = [one for one in known if one["name"].lower() == name.lower()]
-    if not match:
+    known = az.listed("/resources", query=wanted)
+    match = next((one for one in known if one["name"].lower() == name.lower()), None)
+    if match is None:
         raise RegistryNotFoundError(
             f"The resource with name '{name}' and type '{REGISTRY_TYPE}' could not be found in "
             f"subscription '{az.account['name']} ({az.subscription})'."
         )
-    found: dict[str, Any] = az.request("GET", ARM + match[0]["id"]).json()
+    found: dict[str, Any] = az.request("GET", ARM + match["id"]).json()
     return found
 
 
