@@ -101,8 +101,27 @@ def _read_state(home: Path) -> str | None:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return lock.read()
+            return _told(lock)
     return None
+
+
+def _told(lock: TextIO) -> str:
+    """What the holder of the lock file says of itself, '' when nothing yet.
+
+    A killed daemon's children have its lock for a moment longer: what it said holds no more.
+    """
+    lock.seek(0)
+    state = lock.read()
+    try:
+        pid = int(json.loads(state)["pid"])
+    except (ValueError, TypeError, KeyError):
+        return state
+    return state if _lives(pid) else ""
+
+
+def _lives(pid: int) -> bool:
+    """Whether there is such a process still; one that only its parent has not noted is none."""
+    return process_state(pid) not in ("", "Z", "X")
 
 
 def up(home: Path) -> Running:
@@ -190,10 +209,8 @@ def down(home: Path, patience: float = 15.0) -> bool:
 
 
 def _runs(pid: int, process: subprocess.Popen[bytes] | None) -> bool:
-    """Whether there is such a process still; one that only its parent has not noted is none."""
-    if process is not None:
-        return process.poll() is None
-    return process_state(pid) not in ("", "Z", "X")
+    """As :func:`_lives`; a child of ours is noted where it has ended."""
+    return _lives(pid) if process is None else process.poll() is None
 
 
 def process_state(pid: int) -> str:
@@ -316,7 +333,7 @@ def _lock(home: Path) -> TextIO | None:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if lock.read() or time.monotonic() > deadline:
+            if _told(lock) or time.monotonic() > deadline:
                 lock.close()
                 return None
             time.sleep(0.01)

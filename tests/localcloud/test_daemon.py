@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -51,6 +53,27 @@ def test_a_long_path_is_no_hindrance(tmp_path: Path) -> None:
     home = tmp_path / ("a" * 120) / ("ü b" * 30)
     daemon.up(home)
     assert daemon.down(home)
+
+
+def test_what_a_killed_daemon_has_said_of_itself_is_not_believed_while_its_lock_is_held(
+    tmp_path: Path,
+) -> None:
+    """A child between fork and exec has the lock of its parent for a moment longer."""
+    home = tmp_path / "cloud"
+    first = daemon.up(home)
+    os.kill(first.pid, signal.SIGKILL)
+    os.waitpid(first.pid, 0)
+    with (home / daemon.LOCK).open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert daemon.status(home) is None
+        threading.Timer(0.5, fcntl.flock, (lock, fcntl.LOCK_UN)).start()
+        second = daemon.up(home)
+    try:
+        assert second.pid != first.pid
+        assert alive(second.pid)
+        assert daemon.status(home) == second
+    finally:
+        daemon.down(home)
 
 
 def test_a_killed_daemon_comes_back_with_the_same_account_and_address(tmp_path: Path) -> None:
