@@ -108,6 +108,8 @@ def write(
         try:
             _write(objects, root, entry, convert)
         except OSError as error:
+            if error.errno == errno.EXDEV:
+                raise CheckoutError(f"{entry.path} was moved out of the folder meanwhile") from None
             if error.errno not in _TWICE:
                 raise
             raise CheckoutError(f"it holds the path {entry.path} twice") from None
