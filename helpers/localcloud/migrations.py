@@ -276,6 +276,17 @@ _PRINCIPALS = """
 CREATE INDEX principals_resource ON principals (resource_id);
 """
 
+_QUARANTINED_TAGS = """
+-- tags by which images were put that are in quarantine: they are set when their image has passed
+CREATE TABLE registry_quarantined_tags (
+    registry TEXT NOT NULL, repository TEXT NOT NULL, tag TEXT NOT NULL, digest TEXT NOT NULL,
+    put REAL NOT NULL,               -- when, seconds since 1970
+    PRIMARY KEY (registry, repository, tag)
+);
+CREATE INDEX registry_quarantined_tags_digest
+    ON registry_quarantined_tags (registry, repository, digest);
+"""
+
 STEPS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     _TABLES,
     _SUBSCRIBERS,
@@ -287,6 +298,7 @@ STEPS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     _ASSIGNMENTS,
     _WEBHOOK_EVENTS,
     _PRINCIPALS,
+    _QUARANTINED_TAGS,
 )
 VERSION = len(STEPS)
 
