@@ -12,10 +12,10 @@ from starlette.responses import JSONResponse, Response
 from .. import timestamps
 from ..errors import CloudError
 from . import attributes
-from .catalog import unknown_manifest, unknown_repository
 from .descriptions import Description
 from .entries import Entry
 from .exchange import Exchange, checked_digest
+from .unknown import unknown_manifest, unknown_repository
 
 
 def _common(entry: Entry) -> dict[str, Any]:

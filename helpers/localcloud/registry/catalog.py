@@ -27,6 +27,7 @@ from .manifest_format import (
     parse_manifest,
     references,
 )
+from .unknown import unknown_repository
 
 _TABLES = ("registry_tags", "registry_manifests", "registry_blobs", "registry_repositories")
 _TOLD = ("org.opencontainers.image.title", "org.opencontainers.image.version")  # annotations
@@ -356,23 +357,3 @@ def forget_registry(store: Store, registry: str) -> None:
     with store.transaction() as connection:
         for table in _TABLES:
             connection.execute(f"DELETE FROM {table} WHERE registry=?", (registry,))  # noqa: S608
-
-
-def unknown_repository(name: str) -> CloudError:
-    """404 for a repository that the registry does not hold."""
-    return CloudError(
-        404, "NAME_UNKNOWN", f'repository "{name}" is not found', detail={"name": name}
-    )
-
-
-def unknown_manifest(repository: str, reference: str) -> CloudError:
-    """404 for a manifest that the repository does not hold, by its digest or by a tag."""
-    by_digest = ":" in reference
-    return CloudError(
-        404,
-        "MANIFEST_UNKNOWN",
-        f"manifest {reference} is not found"
-        if by_digest
-        else f'manifest tagged by "{reference}" is not found',
-        detail={"Name": repository, "Revision" if by_digest else "Tag": reference},
-    )

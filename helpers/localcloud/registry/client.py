@@ -29,9 +29,10 @@ from .access import (
 )
 from .authentication import login
 from .cache_rules import rule_for
-from .catalog import Catalog, unknown_manifest
+from .catalog import Catalog
 from .credentials import Credential, ProvenCredential
 from .manifest_format import descriptors, each_once, media_type_of, references
+from .unknown import unknown_manifest
 
 __all__ = ["Credential", "RegistryClient"]
 Platform = tuple[str, str]

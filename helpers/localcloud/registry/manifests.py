@@ -15,12 +15,13 @@ from ..media_types import DOCKER_LIST, INDEXES, OCI_INDEX, OCI_MANIFEST
 from ..reference import valid_digest, valid_tag
 from ..request_values import parse_float
 from . import artifact_cache, supply
-from .catalog import Catalog, unknown_manifest, unknown_repository
+from .catalog import Catalog
 from .client import RegistryClient
 from .descriptions import Description
 from .entries import Entry
 from .exchange import Exchange, checked_digest
 from .manifest_format import parse_manifest, references
+from .unknown import unknown_manifest, unknown_repository
 
 _REFERRERS = 1000  # of a page, where none are asked for
 _INDEX = 4_000_000  # bytes of a page: clients take manifests of 4 MiB
