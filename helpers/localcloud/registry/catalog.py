@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from typing import Any
 
 from ..cloud import Cloud
 from ..content import MissingContentError, algorithm_of, digest_of
 from ..errors import CloudError
-from ..events import ManifestPushed, ManifestPut, ManifestsDeleted
+from ..events import ManifestPushed
 from ..media_types import INDEXES
 from ..reference import valid_digest
-from ..resource_types import WEBHOOK_TYPE
 from ..store import Store
-from . import origin
-from .descriptions import Description, Descriptions, describe
+from .descriptions import Descriptions, describe
 from .entries import Entry, Kind, entries_of
 from .listings import Listings, Window
 from .locks import Operation, check, disallowed
@@ -27,10 +24,10 @@ from .manifest_format import (
     parse_manifest,
     references,
 )
+from .notices import Notices
 from .unknown import unknown_repository
 
 _TABLES = ("registry_tags", "registry_manifests", "registry_blobs", "registry_repositories")
-_TOLD = ("org.opencontainers.image.title", "org.opencontainers.image.version")  # annotations
 _PLACES: dict[Kind, tuple[str, str]] = {
     "repository": ("registry_repositories", "repository"),
     "manifest": ("registry_manifests", "digest"),
@@ -46,6 +43,7 @@ class Catalog:
         self._store = cloud.store
         self.listings = Listings(cloud.store)
         self.descriptions = Descriptions(cloud.store, cloud.content)
+        self._notices = Notices(cloud, self.descriptions)
 
     # -- manifests and tags ------------------------------------------------------------------
 
@@ -126,10 +124,15 @@ class Catalog:
             if told and tag and digest != previous:
                 moved = ManifestPushed(registry, repository, tag, digest, previous)
                 self._cloud.outbox.add(moved)
-            if told and self._has_webhooks():
-                known = _known(digest, media_type, description, [tag] if tag else [])
-                request = origin.current(registry, "PUT")
-                self._cloud.outbox.add(ManifestPut(registry, repository, known, request))
+            if told and self._notices.wanted():
+                self._notices.put(
+                    (registry, repository),
+                    digest,
+                    media_type,
+                    description,
+                    [tag] if tag else [],
+                    ("quarantine", "push"),
+                )
         return digest
 
     def adopt(self, registry: str, repository: str, reference: str, digest: str) -> str:
@@ -239,7 +242,7 @@ class Catalog:
                     " one.registry=whole.registry AND one.repository=whole.repository)",
                     (registry, repository),
                 )
-            self._tell_deleted(registry, repository, graph, tags)
+            self._notices.deleted(registry, repository, graph, tags)
         return True
 
     def delete_repository(self, registry: str, repository: str) -> tuple[list[str], list[str]]:
@@ -256,30 +259,8 @@ class Catalog:
                     f"DELETE FROM {table} WHERE registry=? AND repository=?",  # noqa: S608
                     (registry, repository),
                 )
-            self._tell_deleted(registry, repository, manifests, tags)
+            self._notices.deleted(registry, repository, manifests, tags)
         return [one.digest for one in manifests], [one.name for one in tags]
-
-    def _has_webhooks(self) -> bool:
-        """Whether any registry has any: to nobody else is it told that a manifest was put."""
-        sql = "SELECT 1 FROM resources WHERE type=? COLLATE NOCASE LIMIT 1"
-        return bool(self._store.query(sql, (WEBHOOK_TYPE,)))
-
-    def _tell_deleted(
-        self, registry: str, repository: str, manifests: list[Entry], tags: list[Entry]
-    ) -> None:
-        if not self._has_webhooks():  # nobody asks which they were, and there may be thousands
-            self._cloud.outbox.add(ManifestsDeleted(registry, repository))
-            return
-        named: dict[str, list[str]] = {one.digest: [] for one in manifests}
-        for tag in tags:
-            named.setdefault(tag.digest, []).append(tag.name)
-        said = self.descriptions.of([one.digest for one in manifests])
-        known = [
-            _known(one.digest, one.media_type, said.get(one.digest), named[one.digest])
-            for one in manifests
-        ]
-        request = origin.current(registry, "DELETE")
-        self._cloud.outbox.add(ManifestsDeleted(registry, repository, known, request))
 
     def _manifests(self, registry: str, repository: str) -> list[Entry]:
         rows = self._store.query(
@@ -338,18 +319,6 @@ class Catalog:
             (registry, repository, digest),
         )
         return bool(rows) and self._cloud.content.whole(digest)
-
-
-def _known(
-    digest: str, media_type: str, said: Description | None, tags: list[str]
-) -> dict[str, Any]:
-    """What an event tells of a manifest."""
-    known: dict[str, Any] = {"digest": digest, "mediaType": media_type, "tags": tags}
-    if said is not None:
-        known |= {"size": said.length, "configMediaType": said.config_media_type}
-        told = {name: str(said.annotations.get(name, "")) for name in _TOLD}
-        known["annotations"] = {name: value for name, value in told.items() if value}
-    return known
 
 
 def forget_registry(store: Store, registry: str) -> None:
