@@ -287,6 +287,28 @@ CREATE INDEX registry_quarantined_tags_digest
     ON registry_quarantined_tags (registry, repository, digest);
 """
 
+_DELETED = """
+-- what policies of registries keep, or let go, by time
+CREATE TABLE registry_deleted (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,  -- the order in which it was deleted
+    registry TEXT NOT NULL, repository TEXT NOT NULL,
+    kind TEXT NOT NULL,              -- repository | manifest | tag
+    name TEXT NOT NULL,              -- of a manifest its digest
+    digest TEXT NOT NULL,            -- of a tag that of its manifest; '' of a repository
+    record TEXT NOT NULL,            -- JSON: its row as it was
+    deleted REAL NOT NULL,
+    UNIQUE (registry, repository, kind, name, digest)
+);
+CREATE INDEX registry_deleted_order ON registry_deleted (registry, kind, repository, sequence);
+CREATE INDEX registry_deleted_manifests ON registry_deleted (digest) WHERE kind='manifest';
+CREATE TABLE registry_untagged (
+    registry TEXT NOT NULL, repository TEXT NOT NULL, digest TEXT NOT NULL,
+    due REAL NOT NULL,               -- when it goes, unless it has a tag by then
+    PRIMARY KEY (registry, repository, digest)
+);
+CREATE INDEX registry_untagged_due ON registry_untagged (due);
+"""
+
 STEPS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     _TABLES,
     _SUBSCRIBERS,
@@ -299,6 +321,7 @@ STEPS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     _WEBHOOK_EVENTS,
     _PRINCIPALS,
     _QUARANTINED_TAGS,
+    _DELETED,
 )
 VERSION = len(STEPS)
 
