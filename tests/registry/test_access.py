@@ -332,6 +332,7 @@ def test_an_access_token_names_every_action_for_a_star_and_the_catalog_for_who_m
 
     account = place.cloud.account
     every = ["delete", "metadata_read", "metadata_write", "pull", "push"]
+    every += ["quarantine_read", "quarantine_write"]
     assert granted((account.client_id, account.client_secret)) == [every, ["*"]]
     token = place.token("starred", "repositories/node/content/read")
     assert granted(token) == [["pull"], []]

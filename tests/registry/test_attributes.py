@@ -65,8 +65,12 @@ def test_attributes_of_nothing_are_not_changed(
         (b"[]", 400, "the body must be a JSON object of attributes"),
         (b'"writeEnabled"', 400, "the body must be a JSON object of attributes"),
         (b"{", 400, "and is no JSON"),
-        (b'{"quarantineState": "Passed"}', 501, "the attribute quarantineState"),
-        (b'{"writeEnabled": false, "quarantineDetails": "{}"}', 501, "quarantineDetails"),
+        (b'{"quarantineState": "Quarantined"}', 400, "quarantineState cannot be"),
+        (b'{"quarantineState": "passed", "writeEnabled": false}', 400, "quarantineState cannot be"),
+        (b'{"quarantineState": true}', 400, "quarantineState cannot be changed"),
+        (b'{"writeEnabled": false, "quarantineDetails": {}}', 400, "quarantineDetails cannot be"),
+        (b'{"writeEnabled": false, "quarantineDetails": "scanned"}', 400, "quarantineDetails "),
+        (b'{"writeEnabled": false, "quarantineDetails": "[1]"}', 400, "quarantineDetails "),
     ],
 )
 def test_what_is_no_attribute_changes_nothing(
@@ -80,6 +84,17 @@ def test_what_is_no_attribute_changes_nothing(
     for each in ("", "/_tags/v1", f"/_manifests/{pushed}"):
         shown = acr(place, "GET", f"attributes{each}").text
         assert '"writeEnabled":true' in shown
+
+
+@pytest.mark.parametrize("object_", ["", "/_tags/v1"])
+def test_manifests_alone_are_marked_for_a_quarantine(place: Place, app: str, object_: str) -> None:
+    place.push(app, "v1")
+    for mark in ({"quarantineState": "Passed"}, {"quarantineDetails": "{}"}):
+        answer = acr(place, "PATCH", f"{app}{object_}", json=mark)
+        assert answer.status_code == 400
+        [name] = mark
+        assert f"{name} cannot be changed" in answer.json()["errors"][0]["message"]
+    assert "quarantine" not in acr(place, "GET", f"{app}{object_}").text
 
 
 def test_what_is_null_or_missing_stays(place: Place, app: str) -> None:

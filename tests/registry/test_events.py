@@ -11,6 +11,7 @@ from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.errors import CloudError
 from helpers.localcloud.media_types import OCI_MANIFEST
 from helpers.localcloud.registry.catalog import Catalog
+from helpers.localcloud.registry.locks import Operation
 from helpers.localcloud.resource_types import WEBHOOK_TYPE
 from helpers.localcloud.store import Resource
 
@@ -41,7 +42,7 @@ def test_every_put_is_told_with_what_is_known(cloud: Cloud) -> None:
     digest = catalog.put(SERVER, "charts/a", "1.0", content, OCI_MANIFEST)
     catalog.put(SERVER, "charts/a", "1.0", content, OCI_MANIFEST)
     catalog.put(SERVER, "charts/a", digest, content, OCI_MANIFEST)
-    catalog.put(SERVER, "charts/a", "2.0", content, OCI_MANIFEST, told=False)
+    catalog.put(SERVER, "charts/a", "2.0", content, OCI_MANIFEST, operation=Operation.CACHE)
     first, again, by_digest = told(cloud, "ManifestPut")
     assert first["manifest"] == {
         "digest": digest,
@@ -91,3 +92,20 @@ def test_a_deletion_names_all_that_goes(cloud: Cloud) -> None:
     assert [(one["digest"], one["tags"]) for one in last["manifests"]] == [(other, ["other"])]
     with pytest.raises(CloudError):
         catalog.delete_repository(SERVER, "app")
+
+
+def test_a_tag_moves_for_triggers_when_its_image_has_passed(cloud: Cloud) -> None:
+    catalog = Catalog(cloud)
+    content = manifest(cloud, "waits")
+    digest = catalog.put(SERVER, "app", "v1", content, OCI_MANIFEST, quarantine=True)
+    assert told(cloud, "ManifestPushed") == []
+    entry = catalog.manifest(SERVER, "app", digest)
+    assert entry is not None
+    with cloud.store.transaction():
+        catalog.mark(entry, {"quarantineState": "Failed"}, quarantine=True)
+    assert told(cloud, "ManifestPushed") == []
+    with cloud.store.transaction():
+        catalog.mark(entry, {"quarantineState": "Passed"}, quarantine=True)
+    [moved] = told(cloud, "ManifestPushed")
+    assert (moved["tag"], moved["digest"], moved["previous"]) == ("v1", digest, None)
+    assert told(cloud, "ManifestPut") == []  # nobody wants to know

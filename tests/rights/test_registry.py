@@ -29,6 +29,8 @@ ADMIN_PAGE = f"{_ACR}/container-registry-authentication#admin-account"
 LOG_IN, LIST = "log in", "list"
 PULL, PUSH, DELETE = "pull", "push", "delete"
 READ, WRITE = "metadata_read", "metadata_write"
+QUARANTINE_PAGE = "https://github.com/Azure/acr/blob/main/docs/preview/quarantine/readme.md"
+SCAN, MARK = "quarantine_read", "quarantine_write"
 
 OPERATIONS: dict[str, str] = {
     "GET /v2": LOG_IN,
@@ -63,6 +65,16 @@ OPERATIONS: dict[str, str] = {
     "POST /oauth2/token": LOG_IN,
     "POST /oauth2/exchange": LOG_IN,
 }
+# What the roles for a quarantine allow besides, where a registry has that policy.
+IN_QUARANTINE: dict[str, str] = {
+    "GET /v2/*/manifests/*": SCAN,
+    "HEAD /v2/*/manifests/*": SCAN,
+    "GET /v2/*/blobs/*": SCAN,
+    "HEAD /v2/*/blobs/*": SCAN,
+    "GET /acr/v1/*/_manifests": SCAN,
+    "GET /acr/v1/*/_manifests/*": SCAN,
+    "PATCH /acr/v1/*/_manifests/*": MARK,
+}
 _PULLS = {LOG_IN, PULL, READ}
 _ALL = {LOG_IN, PULL, PUSH, DELETE, READ, WRITE, LIST}
 
@@ -78,6 +90,8 @@ BY_REGISTRY = _of(
         "rea rba uaa pull imp": _PULLS | {LIST},
         "push": _PULLS | {LIST, PUSH, WRITE},
         "del": {LOG_IN, DELETE},
+        "qre": {LOG_IN, SCAN},
+        "qwr": {LOG_IN, SCAN, MARK},
     }
 )
 # Where they are for repositories: the others have no data actions.
@@ -88,6 +102,8 @@ BY_REPOSITORY = _of(
         "rco": _PULLS | {PUSH, WRITE, DELETE},
         "lst": {LOG_IN, LIST},
         "imp": _PULLS | {LIST},
+        "qre": {LOG_IN, SCAN},
+        "qwr": {LOG_IN, SCAN, MARK},
     }
 )
 MODES = {
@@ -116,7 +132,7 @@ def path(operation: str) -> str:
 
 
 class Registries(People):
-    """A registry of each mode."""
+    """A registry of each mode, whose images wait in quarantine."""
 
     repository = "rights/none"
 
@@ -125,7 +141,12 @@ class Registries(People):
         self.places = {"LegacyRegistryPermissions": self.place}
         self.places["AbacRepositoryPermissions"] = Place(cloud)
         for mode, place in self.places.items():
-            properties = {"roleAssignmentMode": mode, "adminUserEnabled": True}
+            policies = {"quarantinePolicy": {"status": "enabled"}}
+            properties = {
+                "roleAssignmentMode": mode,
+                "adminUserEnabled": True,
+                "policies": policies,
+            }
             answer = self.manage("PATCH", place.id, {"properties": properties})
             assert answer.status_code == 200, answer.text
 
@@ -188,7 +209,10 @@ def world(local_cloud: LocalCloud) -> Iterator[Registries]:
 
 
 def expected(found: dict[str, bool], allowed: set[str]) -> dict[str, bool]:
-    return {operation: OPERATIONS[operation] in allowed for operation in found}
+    return {
+        operation: OPERATIONS[operation] in allowed or IN_QUARANTINE.get(operation) in allowed
+        for operation in found
+    }
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -253,3 +277,70 @@ def test_a_token_has_other_rights_when_its_scope_map_is_changed_or_it_has_anothe
         assert answer.status_code == 200, answer.text
         found = world.allowed(place, user)
         assert found == expected(found, allowed), TOKENS_PAGE
+
+
+SEES = named("own con rea rba uaa qre qwr")  # what ends with /read is quarantine/read, too
+MARKS = named("own con qwr")
+
+
+@pytest.fixture(scope="module")
+def waiting(world: Registries) -> dict[str, str]:
+    """An image in quarantine in the registry of each mode; its digest."""
+    found = {}
+    for mode, place in world.places.items():
+        pusher = place.token("pusher", "repositories/waiting/content/write")
+        http, place.http = place.http, place.as_user(pusher)
+        found[mode] = place.push("waiting", "v1")
+        place.http = http
+    return found
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("role", [*ROLES, NOBODY])
+def test_a_role_reads_and_marks_in_quarantine_as_documented_and_no_other_does(
+    world: Registries, waiting: dict[str, str], role: str, mode: str
+) -> None:
+    person, place, digest = world.person(ROLES.get(role, NOBODY)), world.places[mode], waiting[mode]
+    user = (person.app_id, person.secret)
+    by_registry = mode == "LegacyRegistryPermissions"
+    sees = SEES if by_registry else named("qre qwr")
+    marks = MARKS if by_registry else named("qwr")
+    for reference, hidden in (
+        (digest, (403, "IMAGE_QUARANTINED")),
+        ("v1", (404, "MANIFEST_UNKNOWN")),
+    ):
+        answer = world.ask("GET", place.url(f"waiting/manifests/{reference}"), auth=user)
+        if reference == digest and role in sees:
+            assert answer.status_code == 200, QUARANTINE_PAGE
+        elif role in sees or PULL in (BY_REGISTRY if by_registry else BY_REPOSITORY).get(role, ()):
+            [told] = answer.json()["errors"]
+            assert (answer.status_code, told["code"]) == hidden, QUARANTINE_PAGE
+        else:
+            assert answer.status_code == 401
+    mark = {"quarantineState": "Failed", "quarantineDetails": "{}"}
+    where = f"https://{place.server}/acr/v1/waiting/_manifests/{digest}"
+    answer = world.ask("PATCH", where, json=mark, auth=user)
+    assert answer.status_code == (200 if role in marks else 401), answer.text
+    if role == "push" and by_registry:  # who may change its locks
+        assert answer.json()["errors"][0]["detail"] == [
+            {"Type": "repository", "Name": "waiting", "Action": "quarantine_write"}
+        ]
+    if role == "qwr":  # and no locks
+        assert world.ask("PATCH", where, json={"listEnabled": True}, auth=user).status_code == 401
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_no_token_and_not_the_admin_reads_or_marks_in_quarantine(
+    world: Registries, waiting: dict[str, str], mode: str
+) -> None:
+    place, digest = world.places[mode], waiting[mode]
+    admin = world.manage("POST", f"{place.id}/listCredentials").json()
+    token = place.token("everything", *(f"repositories/*/{one}" for one in TOKENS))
+    where = f"https://{place.server}/acr/v1/waiting/_manifests/{digest}"
+    for user in ((admin["username"], admin["passwords"][0]["value"]), token):
+        pulled = world.ask("GET", place.url(f"waiting/manifests/{digest}"), auth=user)
+        assert pulled.status_code == 403, ADMIN_PAGE
+        mark = {"quarantineState": "Passed"}
+        assert world.ask("PATCH", where, json=mark, auth=user).status_code == 401, TOKENS_PAGE
+        shown = world.ask("GET", where, auth=user).json()["manifest"]
+        assert (shown["quarantineTag"], shown.get("tags")) == ("v1", [])

@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from helpers.localcloud.cloud import Cloud
-from helpers.localcloud.events import ManifestPut
 from helpers.localcloud.store import Store
 from tests.registry.places import INDEX, MANIFEST, digest
 
@@ -189,19 +187,6 @@ def test_an_index_is_one_push_for_each_manifest(hooks: Hooks, receiver: Receiver
         (MANIFEST, None),
         (INDEX, "v1"),
     }
-
-
-def test_an_image_in_quarantine_is_told_to_scanners_alone(hooks: Hooks, receiver: Receiver) -> None:
-    hooks.make(receiver.uri("/200/scan"), "quarantine", "push", scope="scanned:*")
-    manifest = {"digest": "sha256:0", "mediaType": MANIFEST, "tags": ["v1"], "size": 1}
-    cloud = Cloud(hooks.place.cloud.home)
-    where = (hooks.place.server, "scanned", manifest, {"method": "PUT"})
-    cloud.outbox.add(ManifestPut(*where, ["quarantine"]))
-    cloud.outbox.add(ManifestPut(*where, ["push"]))
-    cloud.close()
-    hooks.place.push("unrelated", "v1")  # the daemon looks at what another process has added
-    soon(lambda: len(receiver.at("/200/scan")) == 2)
-    assert sorted(one[0] for one in actions(receiver, "/200/scan")) == ["push", "quarantine"]
 
 
 def test_a_ping_comes_even_when_disabled(hooks: Hooks, receiver: Receiver) -> None:

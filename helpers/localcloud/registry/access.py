@@ -12,10 +12,12 @@ from ..resource_types import REGISTRY_TYPE
 from ..role_conditions import REPOSITORY
 from ..store import Resource
 from .modes import is_abac
+from .policies import has_quarantine
 
 AGENT = "agent"  # the kind of caller that the agent of a task is at the task's own registry
 IDENTITY_USER = "00000000-0000-0000-0000-000000000000"  # the password is a refresh token
 ACTIONS = ("pull", "push", "delete", "metadata_read", "metadata_write")
+QUARANTINE_ACTIONS = ("quarantine_read", "quarantine_write")  # of principals alone, by their roles
 _ROLE_ACTIONS = {  # Azure/acr docs: which action of ARM an action of the registry needs
     "pull": f"{REGISTRY_TYPE}/pull/read",
     "push": f"{REGISTRY_TYPE}/push/write",
@@ -23,6 +25,8 @@ _ROLE_ACTIONS = {  # Azure/acr docs: which action of ARM an action of the regist
     "metadata_read": f"{REGISTRY_TYPE}/pull/read",
     "metadata_write": f"{REGISTRY_TYPE}/push/write",
     "list": f"{REGISTRY_TYPE}/pull/read",  # its repositories
+    "quarantine_read": f"{REGISTRY_TYPE}/quarantine/read",
+    "quarantine_write": f"{REGISTRY_TYPE}/quarantine/write",
 }
 # learn.microsoft.com, "Azure attribute-based access control repository permissions in Azure Container
 # Registry": which data action it needs where roles are for repositories.
@@ -33,6 +37,8 @@ _DATA_ACTIONS = {
     "metadata_read": f"{REGISTRY_TYPE}/repositories/metadata/read",
     "metadata_write": f"{REGISTRY_TYPE}/repositories/metadata/write",
     "list": f"{REGISTRY_TYPE}/catalog/read",
+    "quarantine_read": f"{REGISTRY_TYPE}/quarantinedArtifacts/read",
+    "quarantine_write": f"{REGISTRY_TYPE}/quarantinedArtifacts/write",
 }
 _SCOPE_MAP_ACTIONS = {
     "content/read": "pull",
@@ -62,6 +68,11 @@ class Registry:
     def is_abac(self) -> bool:
         """Whether its roles are for repositories, with conditions (``rbac-abac``)."""
         return self.resource is not None and is_abac(self.resource)
+
+    @property
+    def has_quarantine(self) -> bool:
+        """Whether its images wait until they have been scanned."""
+        return self.resource is not None and has_quarantine(self.resource)
 
     @property
     def needed(self) -> dict[str, str]:
@@ -100,16 +111,18 @@ def registry_of(cloud: Cloud, server: str) -> Registry:
     return Registry(server, found[0])
 
 
-def check_there(cloud: Cloud, registry: Registry) -> None:
-    """Raise 404 NAME_UNKNOWN where the registry was deleted since it was found.
+def check_there(cloud: Cloud, registry: Registry) -> Registry:
+    """The registry as it is now. Raises 404 NAME_UNKNOWN where it was deleted since it was found.
 
     Whoever writes into a registry asks in the same transaction: what is written after the end of a
-    registry would be found in the next one of that name.
+    registry would be found in the next one of that name, and its policies may be others.
     """
-    if registry_of(cloud, registry.server).incarnation != registry.incarnation:
+    found = registry_of(cloud, registry.server)
+    if found.incarnation != registry.incarnation:
         raise CloudError(
             404, "NAME_UNKNOWN", f"the registry {registry.server} was deleted meanwhile"
         )
+    return found
 
 
 def allowed(cloud: Cloud, registry: Registry, caller: Caller, repository: str) -> set[str]:
@@ -126,7 +139,7 @@ def allowed(cloud: Cloud, registry: Registry, caller: Caller, repository: str) -
         asked = {REPOSITORY: repository}
         return {
             action
-            for action in ACTIONS
+            for action in (*ACTIONS, *QUARANTINE_ACTIONS)
             if any(
                 one.allows(needed[action], data=registry.is_abac, attributes=asked)
                 for one in grants

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from .. import timestamps
 from ..errors import CloudError
-from . import attributes
+from . import attributes, quarantine
 from .descriptions import Description
 from .entries import Entry
 from .exchange import Exchange, checked_digest
@@ -22,7 +22,7 @@ def _common(entry: Entry) -> dict[str, Any]:
     return {
         "createdTime": timestamps.ticks(entry.created),
         "lastUpdateTime": timestamps.ticks(entry.updated),
-        "changeableAttributes": entry.attributes,
+        "changeableAttributes": dict(sorted(entry.attributes.items())),
     }
 
 
@@ -145,8 +145,16 @@ def delete_tag(exchange: Exchange) -> Response:
 def _show_manifests(exchange: Exchange, entries: list[Entry]) -> list[dict[str, Any]]:
     digests = [one.digest for one in entries]
     described = exchange.catalog.descriptions.of(digests)
-    tags = exchange.catalog.listings.tags_of(exchange.server, exchange.name, digests)
-    return [_show_manifest(one, described.get(one.digest), tags[one.digest]) for one in entries]
+    where = (exchange.server, exchange.name)
+    tags = exchange.catalog.listings.tags_of(*where, digests)
+    shown = [_show_manifest(one, described.get(one.digest), tags[one.digest]) for one in entries]
+    if exchange.registry.has_quarantine:
+        waiting = exchange.catalog.quarantined_tags.of(*where, digests)
+        newest = {one.digest: one.name for one in waiting}
+        for one in shown:
+            if one["digest"] in newest:
+                one["quarantineTag"] = newest[one["digest"]]
+    return shown
 
 
 def _show_manifest(entry: Entry, said: Description | None, tags: list[str]) -> dict[str, Any]:
@@ -169,7 +177,7 @@ def _show_manifest(entry: Entry, said: Description | None, tags: list[str]) -> d
 
 def list_manifests(exchange: Exchange) -> Response:
     """All manifests, by digest or by time."""
-    exchange.authorize("metadata_read")
+    exchange.authorize_reading("metadata_read")
     _repository(exchange)
     page = exchange.catalog.listings.manifests(exchange.server, exchange.name, exchange.window())
     body = {
@@ -191,15 +199,20 @@ def _manifest(exchange: Exchange) -> Entry:
 
 def get_manifest(exchange: Exchange) -> Response:
     """Attributes of a manifest."""
-    exchange.authorize("metadata_read")
-    body = {"registry": exchange.server, "imageName": exchange.name}
-    return JSONResponse({**body, "manifest": _show_manifests(exchange, [_manifest(exchange)])[0]})
+    exchange.authorize_reading("metadata_read")
+    return get_manifest_body(exchange)
 
 
 def update_manifest(exchange: Exchange) -> Response:
-    """Lock or unlock a manifest."""
-    exchange.authorize("metadata_write")
-    exchange.catalog.lock(_manifest(exchange), attributes.read(exchange.body))
+    """Lock or unlock a manifest, or mark it for a quarantine, which is another right."""
+    may = exchange.authorize("metadata_write", quarantine.WRITE)
+    entry, changes = _manifest(exchange), attributes.read_of_manifest(exchange.body)
+    marks = {quarantine.STATE, quarantine.DETAILS} & set(changes)
+    if marks and quarantine.WRITE not in may:
+        exchange.authorize(quarantine.WRITE)
+    if set(changes) - marks and "metadata_write" not in may:
+        exchange.authorize("metadata_write")
+    exchange.catalog.mark(entry, changes, quarantine=exchange.registry.has_quarantine)
     return get_manifest_body(exchange)
 
 

@@ -82,10 +82,12 @@ def _fetch(
         except CloudError as error:
             raise _told(rule, tag, upstream, error) from None
     with cloud.store.transaction():
-        check_there(cloud, registry)
+        quarantine = check_there(cloud, registry).has_quarantine
         catalog = Catalog(cloud)
         there = catalog.resolve(registry.server, repository, tag)  # somebody was quicker
-        return there or catalog.adopt(registry.server, repository, tag, digest)
+        return there or catalog.adopt(
+            registry.server, repository, tag, digest, quarantine=quarantine
+        )
 
 
 def _credential(cloud: Cloud, rule: CacheRule, upstream: Reference) -> Credential | None:

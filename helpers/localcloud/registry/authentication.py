@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from datetime import datetime, timezone
+from typing import Any
 
 from .. import timestamps
 from ..cloud import Cloud
@@ -92,12 +93,18 @@ def challenge(registry: Registry, scope: str = "", error: str = "") -> dict[str,
 
 
 def authorize(
-    cloud: Cloud, registry: Registry, authorization: str | None, name: str, action: str
-) -> None:
-    """Raise 401 with a challenge unless the request may do ``action`` with a repository.
+    cloud: Cloud,
+    registry: Registry,
+    authorization: str | None,
+    name: str,
+    action: str,
+    *others: str,
+) -> set[str]:
+    """All that the request may do with a repository.
 
-    ``name`` "" is the registry itself: any authenticated caller may ask for its API version, and
-    the action ``*`` is to list its repositories.
+    Raises 401 with a challenge for ``action`` unless that, or one of ``others``, is among it. ``name``
+    "" is the registry itself: any authenticated caller may ask for its API version, and the action
+    ``*`` is to list its repositories.
     """
     scope = f"repository:{name}:{action}" if name else ("registry:catalog:*" if action else "")
     if name and action == "push":
@@ -108,8 +115,9 @@ def authorize(
         if access is None:
             raise _refuse(registry, scope, "invalid_token")
         kind = "repository" if name else "registry"
-        if not action or _covers(access, kind, name or "catalog", action):
-            return
+        may = _actions(access, kind, name or "catalog")
+        if not action or "*" in may or not may.isdisjoint((action, *others)):
+            return may
         raise _refuse(registry, scope, "insufficient_scope")
     pair = basic_credentials(authorization)
     if pair is None:
@@ -118,26 +126,24 @@ def authorize(
     if caller is None:
         raise _refuse(registry, scope, "invalid_token")
     if not action:
-        return
-    may = (
-        action in allowed(cloud, registry, caller, name)
-        if name
-        else may_list(cloud, registry, caller)
-    )
-    if not may:
+        return set()
+    if name:
+        may = allowed(cloud, registry, caller, name)
+    else:
+        may = {"*"} if may_list(cloud, registry, caller) else set()
+    if may.isdisjoint((action, *others)):
         raise _refuse(registry, scope, "insufficient_scope")
+    return may
 
 
-def _covers(access: list[dict[str, object]], kind: str, name: str, action: str) -> bool:
-    for one in access:
-        actions = one["actions"]
-        if (
-            (one["type"], one["name"]) == (kind, name)
-            and isinstance(actions, list)
-            and (action in actions or "*" in actions)
-        ):
-            return True
-    return False
+def _actions(access: list[dict[str, Any]], kind: str, name: str) -> set[str]:
+    """What the claim of a token allows with something."""
+    return {
+        action
+        for one in access
+        if (one["type"], one["name"]) == (kind, name)
+        for action in one["actions"]
+    }
 
 
 def _refuse(registry: Registry, scope: str, error: str) -> CloudError:

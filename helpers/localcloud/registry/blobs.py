@@ -216,7 +216,7 @@ async def get(exchange: Exchange) -> Response:
     digest = checked_digest(exchange.params["digest"])
 
     def find() -> int:
-        exchange.authorize("pull")
+        exchange.authorize_reading("pull")
         check(Operation.PULL, exchange.catalog.repository(exchange.server, exchange.name))
         if not exchange.catalog.has_blob(exchange.server, exchange.name, digest):
             raise CloudError(404, "BLOB_UNKNOWN", f"blob unknown to registry: {digest}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
 
 from ..cloud import Cloud
 from ..content import MissingContentError, algorithm_of, digest_of
@@ -14,7 +13,7 @@ from ..media_types import INDEXES
 from ..reference import valid_digest
 from ..store import Store
 from .descriptions import Descriptions, describe
-from .entries import Entry, Kind, entries_of
+from .entries import Attributes, Entry, Kind, entries_of
 from .listings import Listings, Window
 from .locks import Operation, check, disallowed
 from .manifest_format import (
@@ -25,9 +24,11 @@ from .manifest_format import (
     references,
 )
 from .notices import Notices
+from .quarantine import PASSED, STATE, QuarantinedTag, QuarantinedTags, passed
 from .unknown import unknown_repository
 
-_TABLES = ("registry_tags", "registry_manifests", "registry_blobs", "registry_repositories")
+_OF_MANIFEST = ("registry_tags", "registry_quarantined_tags", "registry_manifests")
+_TABLES = (*_OF_MANIFEST, "registry_blobs", "registry_repositories")
 _PLACES: dict[Kind, tuple[str, str]] = {
     "repository": ("registry_repositories", "repository"),
     "manifest": ("registry_manifests", "digest"),
@@ -43,6 +44,7 @@ class Catalog:
         self._store = cloud.store
         self.listings = Listings(cloud.store)
         self.descriptions = Descriptions(cloud.store, cloud.content)
+        self.quarantined_tags = QuarantinedTags(cloud.store)
         self._notices = Notices(cloud, self.descriptions)
 
     # -- manifests and tags ------------------------------------------------------------------
@@ -56,14 +58,16 @@ class Catalog:
         media_type: str,
         *,
         digest: str = "",
-        told: bool = True,
+        quarantine: bool = False,
         operation: Operation = Operation.PUSH,
     ) -> str:
         """Store a manifest whose blobs are in the content store; returns its digest.
 
-        ``reference`` is a tag or the manifest's digest. If ``told``, it is an event, and so is a tag
-        that moves. ``digest``: that of a manifest under a tag, one of sha256 where it is not given.
-        ``operation`` is PUSH, or IMPORT_WITH_FORCE, which moves a locked tag and leaves its lock.
+        ``reference`` is a tag or the manifest's digest. ``digest``: that of a manifest under a tag, one
+        of sha256 where it is not given. ``quarantine``: whether the registry has that policy; what has
+        not passed then gets its tag when it does, and only scanners are told of it. ``operation`` is
+        PUSH; CACHE, which is no event but for scanners; or IMPORT_WITH_FORCE, which moves a locked tag
+        and leaves its lock.
         Raises :class:`CloudError`: 400 for a manifest that is none or does not match, 404 for a
         missing blob, 405 for a lock.
         """
@@ -90,7 +94,9 @@ class Catalog:
             whole = self.repository(registry, repository)
             check(operation, whole, self.tag(registry, repository, tag) if tag else None)
             self.descriptions.keep({digest: description})
-            previous = self.resolve(registry, repository, tag) if tag else None
+            before = self.manifest(registry, repository, digest) if quarantine else None
+            waits = quarantine and not passed(before)
+            told = operation is not Operation.CACHE
             connection.execute(
                 "INSERT INTO registry_repositories (registry, repository, created, updated)"
                 " VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET updated=excluded.updated",
@@ -111,34 +117,52 @@ class Catalog:
                     now,
                 ),
             )
-            if tag:
-                connection.execute(
-                    "INSERT INTO registry_tags (registry, repository, tag, digest, created, updated)"
-                    " VALUES (?,?,?,?,?,?)"
-                    " ON CONFLICT DO UPDATE SET digest=excluded.digest, updated=excluded.updated",
-                    (registry, repository, tag, digest, now, now),
-                )
             if media_type not in INDEXES:
                 for child in children:
                     self.link_blob(registry, repository, child)
-            if told and tag and digest != previous:
-                moved = ManifestPushed(registry, repository, tag, digest, previous)
-                self._cloud.outbox.add(moved)
-            if told and self._notices.wanted():
+            if tag and waits:
+                self.quarantined_tags.add(registry, repository, QuarantinedTag(tag, digest, now))
+            elif tag:
+                self._set_tag(registry, repository, tag, digest, now, told=told)
+            if (told or (waits and before is None)) and self._notices.wanted():
                 self._notices.put(
                     (registry, repository),
                     digest,
                     media_type,
                     description,
                     [tag] if tag else [],
-                    ("quarantine", "push"),
+                    ("quarantine",) if waits else ("quarantine", "push"),
                 )
         return digest
 
-    def adopt(self, registry: str, repository: str, reference: str, digest: str) -> str:
+    def _set_tag(
+        self, registry: str, repository: str, tag: str, digest: str, now: float, *, told: bool
+    ) -> None:
+        """Have a tag name a manifest; that it moves is an event if it is ``told``."""
+        previous = self.resolve(registry, repository, tag)
+        self._store.execute(
+            "INSERT INTO registry_tags (registry, repository, tag, digest, created, updated)"
+            " VALUES (?,?,?,?,?,?)"
+            " ON CONFLICT DO UPDATE SET digest=excluded.digest, updated=excluded.updated",
+            (registry, repository, tag, digest, now, now),
+        )
+        if told and digest != previous:
+            moved = ManifestPushed(registry, repository, tag, digest, previous)
+            self._cloud.outbox.add(moved)
+
+    def adopt(
+        self,
+        registry: str,
+        repository: str,
+        reference: str,
+        digest: str,
+        *,
+        quarantine: bool = False,
+    ) -> str:
         """Put a stored manifest, with all of an index, under a reference; it is no event.
 
-        Raises what :meth:`put` raises, and :class:`MissingContentError` for damaged content.
+        ``quarantine`` is as that of :meth:`put`. Raises what that raises, and
+        :class:`MissingContentError` for damaged content.
         """
         media_types: dict[str, str] = {}
 
@@ -151,7 +175,14 @@ class Catalog:
             version = reference if one == digest else one
             manifest = self._cloud.content.read(one)
             self.put(
-                registry, repository, version, manifest, media_types[one], digest=one, told=False
+                registry,
+                repository,
+                version,
+                manifest,
+                media_types[one],
+                digest=one,
+                quarantine=quarantine,
+                operation=Operation.CACHE,
             )
         return digest
 
@@ -230,7 +261,7 @@ class Catalog:
         whole = self.repository(registry, repository)
         check(Operation.DELETE, whole, *graph, *tags)
         with self._store.transaction() as connection:
-            for table in ("registry_tags", "registry_manifests"):
+            for table in _OF_MANIFEST:
                 connection.executemany(
                     f"DELETE FROM {table} WHERE registry=? AND repository=? AND digest=?",  # noqa: S608
                     [(registry, repository, one) for one in digests],
@@ -270,7 +301,31 @@ class Catalog:
         )
         return entries_of(rows, "digest")
 
-    def lock(self, entry: Entry, changes: Mapping[str, bool]) -> None:
+    def mark(self, entry: Entry, changes: Attributes, *, quarantine: bool) -> None:
+        """Change attributes of a manifest; one that passes by them leaves the quarantine.
+
+        It gets the tags by which it was put since a tag of that name has moved, and is told as a push
+        where the registry has the policy. Raises 405 for a tag that is locked by now.
+        """
+        self.lock(entry, changes)
+        if passed(entry) or changes.get(STATE) != PASSED:
+            return
+        where = (entry.registry, entry.repository)
+        tags = []
+        for waiting in self.quarantined_tags.of(*where, [entry.digest]):
+            there = self.tag(*where, waiting.name)
+            if there is None or there.updated <= waiting.put:
+                check(Operation.PUSH, self.repository(*where), there)
+                self._set_tag(*where, waiting.name, entry.digest, time.time(), told=True)
+                tags.append(waiting.name)
+        self.quarantined_tags.forget(*where, entry.digest)
+        if (quarantine or tags) and self._notices.wanted():
+            said = self.descriptions.of([entry.digest]).get(entry.digest)
+            had = [one.name for one in self.listings.tagged(*where, [entry.digest])]
+            for names in [[one] for one in tags] or [had]:
+                self._notices.put(where, entry.digest, entry.media_type, said, names, ("push",))
+
+    def lock(self, entry: Entry, changes: Attributes) -> None:
         """Change attributes of a repository, a tag or a manifest."""
         table, column = _PLACES[entry.kind]
         merged = json.dumps({**entry.attributes, **changes})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from ..cloud import Cloud
@@ -31,11 +32,22 @@ from .authentication import login
 from .cache_rules import rule_for
 from .catalog import Catalog
 from .credentials import Credential, ProvenCredential
+from .entries import Entry
 from .manifest_format import descriptors, each_once, media_type_of, references
+from .quarantine import READ, needed, refused
 from .unknown import unknown_manifest
 
 __all__ = ["Credential", "RegistryClient"]
 Platform = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class _Client:
+    """Who pulls or pushes, and what that caller may do with the repository."""
+
+    registry: Registry
+    caller: Caller
+    actions: set[str]
 
 
 class RegistryClient:
@@ -48,8 +60,23 @@ class RegistryClient:
     def resolve(self, reference: Reference, credential: Credential | None = None) -> str | None:
         """The digest that a reference names, or None. Raises :class:`CloudError` on refusal."""
         registry = self._registry(reference)
-        self._check(registry, reference, credential, "pull")
-        return self._digest(registry, reference)
+        puller = self._check(registry, reference, credential, "pull", READ)
+        digest = self._digest(registry, reference)
+        if digest is not None and registry.has_quarantine:
+            return self._shown(puller, reference, digest)
+        return digest
+
+    def _shown(self, puller: _Client, reference: Reference, digest: str) -> str | None:
+        """The digest, or None where it is in quarantine for who asks by a tag."""
+        entry = self._catalog.manifest(reference.registry, reference.repository, digest)
+        try:
+            if entry is not None:
+                self._check_quarantine(puller, reference, entry, reference.version)
+        except CloudError as error:
+            if error.status == 404:
+                return None
+            raise
+        return digest
 
     def pull(
         self,
@@ -63,13 +90,13 @@ class RegistryClient:
         None. Raises :class:`CloudError` that names the image and the reason, in Docker's words.
         """
         registry = self._registry(reference)
-        self._check(registry, reference, credential, "pull")
+        puller = self._check(registry, reference, credential, "pull", READ)
         digest = self._digest(registry, reference)
-        if digest is None and not reference.digest:
+        if digest is None and not reference.digest and self._may_come(puller, reference):
             digest = artifact_cache.fetch(
                 self._cloud, registry, reference.repository, reference.tag, self
             )
-        return self._chosen(registry, reference, digest, platform)
+        return self._chosen(puller, reference, digest, platform)
 
     def check(
         self,
@@ -79,22 +106,31 @@ class RegistryClient:
     ) -> None:
         """Raise what :meth:`pull` would raise, at once: nothing is assembled or cached for that."""
         registry = self._registry(reference)
-        self._check(registry, reference, credential, "pull")
+        puller = self._check(registry, reference, credential, "pull", READ)
         server, repository = registry.server, reference.repository
         digest = self._catalog.resolve(server, repository, reference.version)
         supplied = registry.is_hub and supply.has(server, repository, reference.tag)
         cached = supplied or rule_for(self._cloud, registry, repository) is not None
         if digest is None and cached and not reference.digest:
             return
-        self._chosen(registry, reference, digest, platform)
+        self._chosen(puller, reference, digest, platform)
+
+    def _may_come(self, puller: _Client, reference: Reference) -> bool:
+        """Whether a tag that is not there may be brought: by who may pull, unless it waits already."""
+        if not puller.registry.has_quarantine:
+            return True
+        where = (reference.registry, reference.repository)
+        waits = self._catalog.quarantined_tags.has(*where, reference.tag)
+        return "pull" in puller.actions and not waits
 
     def _chosen(
         self,
-        registry: Registry,
+        puller: _Client,
         reference: Reference,
         digest: str | None,
         platform: Platform | None,
     ) -> str:
+        registry = puller.registry
         if digest is None and registry.is_hub:
             raise CloudError(
                 404,
@@ -104,22 +140,31 @@ class RegistryClient:
                 f"{supply.told_of(DOCKER_HUB)}",
             )
         if digest is None:
-            missing = unknown_manifest(reference.repository, reference.version)
-            raise CloudError(
-                missing.status,
-                missing.code,
-                f"manifest for {reference.familiar} not found: manifest unknown: {missing.message}",
-                detail=missing.detail,
-            )
+            raise _missing(reference)
         entry = self._catalog.manifest(registry.server, reference.repository, digest)
         assert entry is not None
+        self._check_quarantine(puller, reference, entry, reference.version)
         place = (registry.server, reference.repository)
         with _told_of(reference):
             self._catalog.check_pull(*place, reference.version, digest)
             if platform is not None and entry.media_type in INDEXES:
                 digest = self._pick(reference, digest, platform)
-        self._check_present(reference, digest)
+        self._check_present(puller, reference, digest)
         return digest
+
+    def _check_quarantine(
+        self, puller: _Client, reference: Reference, entry: Entry, version: str
+    ) -> None:
+        """Raise what a pull is told that may not read a manifest: it is in quarantine, or is not."""
+        action = needed(puller.registry, entry)
+        if action in puller.actions:
+            return
+        if action != READ:
+            raise _refusal(puller.registry, puller.caller, reference, action)
+        if version != entry.digest:
+            raise _missing(reference)
+        with _told_of(reference):
+            raise refused(entry, version)
 
     def _manifest(self, reference: Reference, digest: str) -> dict[str, Any]:
         """A stored manifest. Raises 404 that names image and digest when it is damaged."""
@@ -131,13 +176,17 @@ class RegistryClient:
             ) from None
         return parsed
 
-    def _check_present(self, reference: Reference, digest: str) -> None:
+    def _check_present(self, puller: _Client, reference: Reference, digest: str) -> None:
         """Raise 404 that names what an image lacks, or has damaged, of its content; 405 for a lock."""
-        for _ in each_once(digest, lambda one: self._check_manifest(reference, one)):
+        for _ in each_once(digest, lambda one: self._check_manifest(puller, reference, one)):
             pass  # what is checked is all that is asked for
 
-    def _check_manifest(self, reference: Reference, digest: str) -> list[str]:
+    def _check_manifest(self, puller: _Client, reference: Reference, digest: str) -> list[str]:
         """Check one manifest and its blobs; returns the manifests that an index names."""
+        if puller.registry.has_quarantine:
+            entry = self._catalog.manifest(reference.registry, reference.repository, digest)
+            if entry is not None:
+                self._check_quarantine(puller, reference, entry, digest)
         with _told_of(reference):
             self._catalog.check_pull(reference.registry, reference.repository, digest, digest)
         manifest = self._manifest(reference, digest)
@@ -193,8 +242,14 @@ class RegistryClient:
                 place = (registry.server, reference.repository, version)
                 with self._cloud.store.transaction():
                     if registry.resource is not None:
-                        check_there(self._cloud, registry)
-                    self._catalog.put(*place, content, media_types[one], digest=one)
+                        registry = check_there(self._cloud, registry)
+                    self._catalog.put(
+                        *place,
+                        content,
+                        media_types[one],
+                        digest=one,
+                        quarantine=registry.has_quarantine,
+                    )
         return digest
 
     # -- the server's checks -----------------------------------------------------------------
@@ -218,27 +273,14 @@ class RegistryClient:
         reference: Reference,
         credential: Credential | None,
         action: str,
-    ) -> None:
+        *others: str,
+    ) -> _Client:
+        """Who a credential stands for. Raises what it is told unless it may do one of the actions."""
         caller = self._caller(registry, credential)
-        if action in allowed(self._cloud, registry, caller, reference.repository):
-            return
-        if registry.is_hub:
-            raise CloudError(403, "DENIED", "denied: requested access to the resource is denied")
-        what = f"{'pull from' if action == 'pull' else 'push to'} {reference.familiar}"
-        if caller is ANONYMOUS:
-            raise CloudError(
-                401,
-                "UNAUTHORIZED",
-                f"unauthorized: cannot {what} without credentials of {registry.server}: "
-                "authentication required, visit https://aka.ms/acr/authorization for more "
-                "information.",
-            )
-        raise CloudError(
-            401,
-            "UNAUTHORIZED",
-            f"unauthorized: '{caller.name}' may not {what}: authentication required, visit "
-            "https://aka.ms/acr/authorization for more information.",
-        )
+        actions = allowed(self._cloud, registry, caller, reference.repository)
+        if actions.isdisjoint((action, *others)):
+            raise _refusal(registry, caller, reference, action)
+        return _Client(registry, caller, actions)
 
     def _caller(self, registry: Registry, credential: Credential | None) -> Caller:
         if credential is None:
@@ -280,6 +322,36 @@ class RegistryClient:
             coming = supply.begin(self._cloud, registry.server, reference.repository, reference.tag)
             return supply.wait(coming) if coming is not None else None
         return found
+
+
+def _refusal(registry: Registry, caller: Caller, reference: Reference, action: str) -> CloudError:
+    if registry.is_hub:
+        return CloudError(403, "DENIED", "denied: requested access to the resource is denied")
+    what = f"{'pull from' if action == 'pull' else 'push to'} {reference.familiar}"
+    if caller is ANONYMOUS:
+        return CloudError(
+            401,
+            "UNAUTHORIZED",
+            f"unauthorized: cannot {what} without credentials of {registry.server}: "
+            "authentication required, visit https://aka.ms/acr/authorization for more "
+            "information.",
+        )
+    return CloudError(
+        401,
+        "UNAUTHORIZED",
+        f"unauthorized: '{caller.name}' may not {what}: authentication required, visit "
+        "https://aka.ms/acr/authorization for more information.",
+    )
+
+
+def _missing(reference: Reference) -> CloudError:
+    missing = unknown_manifest(reference.repository, reference.version)
+    return CloudError(
+        missing.status,
+        missing.code,
+        f"manifest for {reference.familiar} not found: manifest unknown: {missing.message}",
+        detail=missing.detail,
+    )
 
 
 @contextmanager

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from ..store import decoded, readable
 
 ATTRIBUTES = ("deleteEnabled", "listEnabled", "readEnabled", "writeEnabled")
+Attributes: TypeAlias = dict[str, bool | str]
 Kind = Literal["repository", "manifest", "tag"]
 _KINDS: dict[str, Kind] = {"repository": "repository", "digest": "manifest", "tag": "tag"}
 
@@ -25,7 +26,7 @@ class Entry:
     digest: str
     created: float
     updated: float
-    attributes: dict[str, bool]
+    attributes: Attributes  # a manifest has the marks of a quarantine, too, once it was marked
     media_type: str = ""
     size: int = 0
     subject: str = ""

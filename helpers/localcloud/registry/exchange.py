@@ -16,6 +16,7 @@ from .access import Registry
 from .authentication import authorize
 from .catalog import Catalog
 from .listings import Page, Window
+from .quarantine import READ
 from .uploads import Uploads
 
 
@@ -57,10 +58,18 @@ class Exchange:
             raise CloudError(400, "NAME_INVALID", f"invalid repository name: {name!r}")
         return name
 
-    def authorize(self, action: str) -> None:
-        """Raise 401 unless the request may do ``action`` with the repository of its path."""
+    def authorize(self, action: str, *others: str) -> set[str]:
+        """All that the request may do with the repository of its path.
+
+        Raises 401 unless ``action``, or one of ``others``, is among it.
+        """
         header = self.request.headers.get("authorization")
-        authorize(self.cloud, self.registry, header, self.name, action)
+        return authorize(self.cloud, self.registry, header, self.name, action, *others)
+
+    def authorize_reading(self, action: str) -> set[str]:
+        """:meth:`authorize`, also for who may read what is in quarantine, where anything can be."""
+        others = (READ,) if self.registry.has_quarantine else ()
+        return self.authorize(action, *others)
 
     def authorize_registry(self, action: str = "") -> None:
         """Raise 401 unless the caller is known and, with ``*``, may list repositories."""

@@ -24,6 +24,7 @@ class Operation(Enum):
 
     PULL = auto()
     PUSH = auto()
+    CACHE = auto()  # what comes from an upstream, which is told to nobody
     IMPORT_WITH_FORCE = auto()  # moves a locked tag, whose attributes stay as they are
     DELETE = auto()  # a tag or a manifest
     DELETE_REPOSITORY = auto()
@@ -34,6 +35,7 @@ class Operation(Enum):
 _RULES: dict[Operation, dict[Kind, tuple[str, ...]]] = {
     Operation.PULL: {"repository": _READ, "tag": _READ, "manifest": _READ},
     Operation.PUSH: {"repository": _WRITE, "tag": _WRITE},
+    Operation.CACHE: {"repository": _WRITE, "tag": _WRITE},
     Operation.IMPORT_WITH_FORCE: {"repository": _WRITE},
     Operation.DELETE: {"repository": _WRITE, "tag": _DELETE, "manifest": _DELETE},
     Operation.DELETE_REPOSITORY: {"repository": _DELETE, "tag": _DELETE, "manifest": _DELETE},

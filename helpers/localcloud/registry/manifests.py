@@ -14,7 +14,7 @@ from ..errors import CloudError
 from ..media_types import DOCKER_LIST, INDEXES, OCI_INDEX, OCI_MANIFEST
 from ..reference import valid_digest, valid_tag
 from ..request_values import parse_float
-from . import artifact_cache, supply
+from . import artifact_cache, quarantine, supply
 from .catalog import Catalog
 from .client import RegistryClient
 from .descriptions import Description
@@ -75,10 +75,10 @@ async def get(exchange: Exchange) -> Response:
 
 
 def _get(exchange: Exchange) -> Response | Future[str]:
-    exchange.authorize("pull")
+    may = exchange.authorize_reading("pull")
     server, name, reference = exchange.server, exchange.name, _reference(exchange)
     digest = exchange.catalog.resolve(server, name, reference)
-    if digest is None and valid_tag(reference):
+    if digest is None and valid_tag(reference) and _may_come(exchange, may, reference):
         coming = _coming(exchange, reference)
         if coming is not None:
             return coming
@@ -86,11 +86,13 @@ def _get(exchange: Exchange) -> Response | Future[str]:
         raise unknown_manifest(name, reference)
     entry = exchange.catalog.manifest(server, name, digest)
     assert entry is not None
+    _check_quarantine(exchange, may, entry, reference)
     accepted = _accepted(exchange)
     if entry.media_type == DOCKER_LIST and DOCKER_LIST not in accepted and reference != digest:
         exchange.catalog.check_pull(server, name, reference, digest)
         entry = _default_platform(exchange, digest)
         reference = digest = entry.digest
+        _check_quarantine(exchange, may, entry, reference)
     _negotiate(entry.media_type, accepted)
     exchange.catalog.check_pull(server, name, reference, digest)
     content = exchange.cloud.content.read(digest)
@@ -107,6 +109,24 @@ def _reference(exchange: Exchange) -> str:
     """The tag or digest of the path. Raises 400 for what has a colon, as a digest, and is none."""
     reference = exchange.params["reference"]
     return checked_digest(reference) if ":" in reference else reference
+
+
+def _may_come(exchange: Exchange, may: set[str], tag: str) -> bool:
+    """Whether a tag that is not there may be brought: by who may pull, unless it waits already."""
+    if not exchange.registry.has_quarantine:
+        return True
+    waits = exchange.catalog.quarantined_tags.has(exchange.server, exchange.name, tag)
+    return "pull" in may and not waits
+
+
+def _check_quarantine(exchange: Exchange, may: set[str], entry: Entry, reference: str) -> None:
+    """Raise what a pull is told that may not read the manifest: it is in quarantine, or is not."""
+    action = quarantine.needed(exchange.registry, entry)
+    if action in may:
+        return
+    if action == quarantine.READ:
+        raise quarantine.refused(entry, reference)
+    exchange.authorize(action)
 
 
 def _coming(exchange: Exchange, tag: str) -> Future[str] | None:
@@ -161,7 +181,14 @@ def put(exchange: Exchange) -> Response:
     media_type = exchange.request.headers.get("content-type", "").partition(";")[0].strip().lower()
     manifest = parse_manifest(exchange.body, media_type)
     _check_present(exchange.catalog, exchange.server, name, manifest, media_type)
-    digest = exchange.catalog.put(exchange.server, name, reference, exchange.body, media_type)
+    digest = exchange.catalog.put(
+        exchange.server,
+        name,
+        reference,
+        exchange.body,
+        media_type,
+        quarantine=exchange.registry.has_quarantine,
+    )
     headers = {"Location": f"/v2/{name}/manifests/{digest}", "Docker-Content-Digest": digest}
     subject = (manifest.get("subject") or {}).get("digest")
     if subject:

@@ -6,6 +6,7 @@ import logging
 import re
 import sqlite3
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from urllib.parse import unquote
 
 from starlette.applications import Starlette
@@ -145,7 +146,8 @@ def _answered(handler: Handler, exchange: Exchange) -> Response:
     """What the handler answers, in the registry that the request has found."""
     if exchange.request.method not in READING:
         origin.remember(exchange.request)
-        check_there(exchange.cloud, exchange.registry)
+        registry = check_there(exchange.cloud, exchange.registry)
+        exchange = replace(exchange, registry=registry)
     return handler(exchange)
 
 

@@ -35,6 +35,12 @@ ISSUER = "Azure Container Registry"
 REFRESH_LIFETIME = 3 * 3600  # seconds
 ACCESS_LIFETIME = 75 * 60  # seconds
 Access = list[dict[str, Any]]
+# What an action gives besides to whom a role allows it: a client that pulls asks for no other, and who
+# marks an image asks to push (Azure/acr docs/preview/quarantine).
+_WITH = {
+    **dict.fromkeys(("pull", "metadata_read"), "quarantine_read"),
+    **dict.fromkeys(("push", "metadata_write"), "quarantine_write"),
+}
 
 
 def _issue(cloud: Cloud, server: str, caller: Caller, claims: dict[str, Any], life: int) -> str:
@@ -94,7 +100,8 @@ def granted(cloud: Cloud, registry: Registry, caller: Caller, scopes: Iterable[s
         actions: list[str] = []
         if kind == "repository" and name:
             may = allowed(cloud, registry, caller, name)
-            actions = sorted(may) if "*" in asked else [one for one in asked if one in may]
+            wanted = dict.fromkeys([*asked, *(_WITH[one] for one in asked if one in _WITH)])
+            actions = sorted(may) if "*" in asked else [one for one in wanted if one in may]
         elif kind == "registry" and name == "catalog" and may_list(cloud, registry, caller):
             actions = [one for one in asked if one == "*"]
         access.append({"type": kind, "name": name, "actions": actions})

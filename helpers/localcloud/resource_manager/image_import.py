@@ -30,6 +30,7 @@ from ..registry.imports import (
     TargetExistsError,
     TooManyManifestsError,
 )
+from ..registry.policies import has_quarantine
 from ..registry.tokens import entra_credential, exchange_credential
 from ..resource_types import REGISTRY_TYPE
 from ..store import Resource
@@ -239,9 +240,11 @@ def copy(cloud: Cloud, operation: Operation) -> None:
         credential = _credential(cloud, operation, source)
         digest = importer.find(source, credential)
         with cloud.store.transaction():
-            if _registry(cloud, operation.resource_id).created != registry.created:
+            there = _registry(cloud, operation.resource_id)
+            if there.created != registry.created:
                 raise not_found(REGISTRY_TYPE, operation.resource_id)
-            importer.copy(source, credential, digest, targets, force=request["force"])
+            quarantine, force = has_quarantine(there), request["force"]
+            importer.copy(source, credential, digest, targets, force=force, quarantine=quarantine)
             cloud.operations.end(operation.id)
 
 

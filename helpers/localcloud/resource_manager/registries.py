@@ -11,6 +11,7 @@ from ..errors import CloudError
 from ..passwords import new_password
 from ..reference import login_server
 from ..registry.modes import LEGACY
+from ..registry.policies import has_quarantine
 from ..resource_types import REGISTRY_TYPE, SCOPE_MAP_TYPE
 from ..store import Resource
 from .deletion import delete
@@ -153,8 +154,7 @@ def create(call: Call, given: Registry) -> Reply:
             "adminUserEnabled": bool((given.properties or RegistryProperties()).admin_user_enabled),
         },
     }
-    _set_mode(resource, given.properties)
-    _complete(resource)
+    _set(resource, given.properties)
     call.cloud.store.put(resource)
     if existing is None:
         _add_scope_maps(call.cloud, resource)
@@ -197,10 +197,26 @@ def _complete(registry: Resource) -> Resource:
     return registry
 
 
-def _set_mode(registry: Resource, given: RegistryProperties | None) -> None:
-    """Which roles count at the registry: those for registries, or those for repositories."""
+def _set(registry: Resource, given: RegistryProperties | None) -> None:
+    """Change what is given of a registry's settings beside its admin user, and see that its SKU has them.
+
+    The text of the refusal: Azure/bicep-registry-modules issue 1316; that an SKU is not given up while
+    a policy is on that it alone has, is our reading of it.
+    """
+    _complete(registry)
     if given is not None and given.role_assignment_mode is not None:
         registry.properties["roleAssignmentMode"] = given.role_assignment_mode
+    policies = given.policies if given is not None else None
+    quarantine = policies.quarantine_policy if policies is not None else None
+    if quarantine is not None and quarantine.status is not None:
+        registry.properties["policies"]["quarantinePolicy"] = {"status": quarantine.status}
+    sku = registry.body["sku"]["name"]
+    if has_quarantine(registry) and sku != "Premium":
+        raise invalid(
+            f"The SKU {sku} is not supported. Enabled policies.quarantinePolicy needs Premium: choose "
+            "that SKU, or disable the policy.",
+            "SkuNotSupported",
+        )
 
 
 def _add_scope_maps(cloud: Cloud, registry: Resource) -> None:
@@ -237,16 +253,15 @@ def get(call: Call) -> Reply:
 
 @router.operation("PATCH", REGISTRY, f"{REGISTRY_TYPE}/write", Registry)
 def update(call: Call, given: Registry) -> Reply:
-    """Registries_Update: tags, SKU and the admin user."""
+    """Registries_Update: tags, SKU, the admin user, what roles count and the quarantine policy."""
     registry = of(call)
     keep_location(registry, given.location)
     patch_tags(registry.body, given.tags)
     if given.sku is not None:
         registry.body["sku"] = _sku(given.sku)
-    _complete(registry)
     if given.properties is not None and given.properties.admin_user_enabled is not None:
         registry.properties["adminUserEnabled"] = given.properties.admin_user_enabled
-    _set_mode(registry, given.properties)
+    _set(registry, given.properties)
     call.cloud.store.put(registry)
     return Reply(200, registry.body)
 

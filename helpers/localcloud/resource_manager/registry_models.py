@@ -31,7 +31,7 @@ class NetworkRuleSet(Model):
 class QuarantinePolicy(Model):
     """Whether images wait until they have been scanned."""
 
-    status: _Disabled = None
+    status: Annotated[str | None, Choice("enabled", "disabled")] = None
 
 
 class TrustPolicy(Model):
