@@ -14,11 +14,15 @@ from ..containers.errors import SandboxError
 from ..containers.sandboxes.container import Container
 from ..containers.sandboxes.sandbox import Sandbox
 from ..errors import CloudError, words_of
+from ..identities import Identities, IdentityError
 from ..operations import IN_PROGRESS
+from ..principals import Principal
+from ..store import Resource
 from . import logs
 from .image import PulledImage, pull
 from .running_container import GRACE
-from .running_group import RunningGroup
+from .running_group import Fetched, RunningGroup
+from .secret_references import SecretReferenceError, values_of, with_passwords
 from .state import GroupState, containers_of
 
 log = logging.getLogger(__name__)
@@ -125,21 +129,14 @@ class GroupWorker:
         state = GroupState(self._cloud, resource)
         state.group(provisioning="Creating", state="Pending")
         complete = resource.private["properties"]
-        images: dict[str, PulledImage] = {}
-        failed = False
-        for item in containers_of(complete):
-            image = self._pull(state, item, complete.get("imageRegistryCredentials") or [])
-            if image is None:
-                failed = True
-            else:
-                images[item["name"]] = image
+        fetched = self._fetch(state, resource)
         # Only now: what ran before runs while its successor is pulled.
         self._preempt("changed")
         self._end(GRACE)
-        if failed:
+        if fetched is None:
             raise self._failed(state)
         try:
-            group = RunningGroup(self._cloud, self._sandbox, state, resource, images, self._exited)
+            group = RunningGroup(self._cloud, self._sandbox, state, resource, fetched, self._exited)
         except (SandboxError, OSError) as error:
             reason = words_of(error)
             state.group_event("Failed", reason, "Warning")
@@ -182,6 +179,30 @@ class GroupWorker:
             f"The container group '{self._id.rpartition('/')[2]}' failed to be provisioned: "
             f"{state.failure()}",
         )
+
+    def _fetch(self, state: GroupState, resource: Resource) -> Fetched | None:
+        """The secrets and images that the group refers to; None where one of them cannot be had."""
+        complete = resource.private["properties"]
+        assigned = Identities.of(self._cloud.principals, resource.body)
+
+        def principal_of(identity: str) -> Principal | None:
+            with contextlib.suppress(IdentityError):
+                return assigned.chosen(resource_id=identity)
+            return None
+
+        try:
+            secrets = values_of(self._cloud, complete.get("secretReferences") or [], principal_of)
+        except SecretReferenceError as error:
+            state.group_event("Failed", str(error), "Warning")
+            for item in containers_of(complete):
+                state.container(item["name"], "Waiting", detailStatus=f"Error: {error}")
+            return None
+        credentials = with_passwords(complete.get("imageRegistryCredentials") or [], secrets)
+        pulled = {
+            item["name"]: self._pull(state, item, credentials) for item in containers_of(complete)
+        }
+        images = {name: image for name, image in pulled.items() if image is not None}
+        return Fetched(images, secrets) if len(images) == len(pulled) else None
 
     def _pull(
         self, state: GroupState, item: dict[str, Any], credentials: list[dict[str, Any]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ class Surroundings:
     ca_file: Path
     identity: WorkloadIdentity
     consoles: Consoles
+    secrets: Mapping[str, str] = field(repr=False)  # by the names of their references
 
     @property
     def hostname(self) -> str:
@@ -159,15 +160,19 @@ class RunningContainer:
                 "of its own, with no capability but CAP_NET_BIND_SERVICE"
             )
 
+    def _value(self, variable: dict[str, str]) -> str:
+        """What an environment variable of the group says."""
+        reference = variable.get("secureValueReference")
+        if reference is not None:
+            return self.group.secrets[reference]
+        return variable.get("value", variable.get("secureValue", ""))
+
     def _spec(self) -> ContainerSpec:
         self._check_chroot()
         image, properties = self.image, self.properties
         environment = image.environment | self.group.identity.environment(self.group.network)
         for variable in properties.get("environmentVariables") or []:
-            value = variable.get("value")
-            environment[variable["name"]] = (
-                value if value is not None else variable.get("secureValue") or ""
-            )
+            environment[variable["name"]] = self._value(variable)
         resources = properties.get("resources") or {}
         gigabytes = (resources.get("limits") or {}).get("memoryInGB") or (
             resources.get("requests") or {}

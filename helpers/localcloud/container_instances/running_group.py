@@ -7,6 +7,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,14 @@ from .running_container import Exited, RunningContainer, Surroundings
 from .state import GroupState, requested
 
 
+@dataclass(frozen=True)
+class Fetched:
+    """What a group needs of elsewhere: images by container, secrets by the names that refer to them."""
+
+    images: Mapping[str, PulledImage]
+    secrets: Mapping[str, str] = field(repr=False)
+
+
 class RunningGroup:
     """The containers of a group, made with their network and volumes; :meth:`start` starts them.
 
@@ -37,7 +46,7 @@ class RunningGroup:
         sandbox: Sandbox,
         state: GroupState,
         resource: Resource,
-        images: Mapping[str, PulledImage],
+        fetched: Fetched,
         exited: Exited,
     ) -> None:
         self._cloud = cloud
@@ -57,13 +66,14 @@ class RunningGroup:
             cloud.ca_file,
             WorkloadIdentity(cloud, identities, lambda _: None),
             consoles.of(cloud),
+            fetched.secrets,
         )
         self._policy = str(complete["restartPolicy"])
         self._waiting: list[RunningContainer] = []  # init containers that have not completed
         self.failed = False  # an init container, or one that could not be started
         self.containers: dict[str, RunningContainer] = {}
         try:
-            self._prepare(images)
+            self._prepare(fetched.images)
         except BaseException:
             self._close()
             remove_tree(self._folder)
@@ -86,7 +96,8 @@ class RunningGroup:
     def _prepare(self, images: Mapping[str, PulledImage]) -> None:
         complete = self._resource.private["properties"]
         for volume in complete.get("volumes") or []:
-            volumes.fill(self._cloud, self._folder / volume["name"], volume)
+            folder = self._folder / volume["name"]
+            volumes.fill(self._cloud, folder, volume, self._around.secrets)
         self._waiting = [self._made(item, images) for item in complete.get("initContainers") or []]
         for item in complete["containers"]:
             self.containers[item["name"]] = self._made(item, images)

@@ -6,6 +6,7 @@ import base64
 import re
 import resource
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -23,16 +24,21 @@ _MEMORY = 1 << 30  # bytes that git may have
 _PATIENCE = 300.0  # seconds for a clone
 
 
-def fill(cloud: Cloud, folder: Path, volume: dict[str, Any]) -> None:
+def fill(cloud: Cloud, folder: Path, volume: dict[str, Any], secrets: Mapping[str, str]) -> None:
     """An empty directory, a clone, or a file for each secret: whoever a container runs as may use it.
 
-    Above it is a folder of this user alone. Raises :class:`SandboxError` for a clone that fails.
+    ``secrets`` are those of vaults, by the names of their references: a file has the value as the
+    vault has it. Above it is a folder of this user alone. Raises :class:`SandboxError` for a clone
+    that fails.
     """
+    own, referred = volume.get("secret") or {}, volume.get("secretReference") or {}
     folder.mkdir(mode=0o755)
-    folder.chmod(0o755 if volume.get("secret") else 0o777)
+    folder.chmod(0o755 if own or referred else 0o777)
     with RootFolder(folder) as opened:
-        for key, value in (volume.get("secret") or {}).items():
+        for key, value in own.items():
             opened.write(key, base64.b64decode(value), 0o644)
+        for key, name in referred.items():
+            opened.write(key, secrets[name].encode(), 0o644)
     if volume.get("gitRepo"):
         _clone(cloud, folder, volume["name"], volume["gitRepo"])
 

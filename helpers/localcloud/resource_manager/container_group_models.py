@@ -1,6 +1,6 @@
 """What the body of a container group may say: what is understood, and what Azure has and we lack.
 
-Azure's names, by the SDK and the documentation of its API versions up to 2025-09-01.
+Azure's names, by the SDK and the specifications of its API versions up to 2026-08-01-preview.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ class Port(Model):
 
 
 class EnvironmentVariable(Model):
-    """A variable; a secure value is never shown."""
+    """A variable; a secure value is never shown, what refers to a secret is."""
 
     name: str | None = None
     value: str | None = None
     secure_value: str | None = None
-    secure_value_reference: Lacking | None = None
+    secure_value_reference: str | None = None
 
 
 class Resources(Model):
@@ -151,7 +151,7 @@ class ImageRegistryCredential(Model):
     server: str | None = None
     username: str | None = None
     password: str | None = None
-    password_reference: Lacking | None = None
+    password_reference: str | None = None
     identity: str | None = None
     identity_url: Lacking | None = None
 
@@ -180,9 +180,17 @@ class Volume(Model):
     name: str | None = None
     empty_dir: dict[str, Any] | None = None
     secret: dict[str, str] | None = None
-    secret_reference: Lacking | None = None
+    secret_reference: dict[str, str] | None = None
     git_repo: GitRepo | None = None
     azure_file: Lacking | None = None
+
+
+class SecretReference(Model):
+    """A secret of a vault by its URL, with the identity that may read it: containers use its name."""
+
+    name: str | None = None
+    identity: str | None = None
+    secret_reference_uri: str | None = None
 
 
 class ContainerGroupProperties(Model):
@@ -198,6 +206,7 @@ class ContainerGroupProperties(Model):
     image_registry_credentials: list[ImageRegistryCredential] | None = None
     ip_address: IpAddress | None = None
     volumes: list[Volume] | None = None
+    secret_references: list[SecretReference] | None = None
     confidential_compute_properties: Lacking | None = None
     container_group_profile: Lacking | None = None
     diagnostics: Lacking | None = None
@@ -206,7 +215,6 @@ class ContainerGroupProperties(Model):
     extensions: Lacking | None = None
     identity_acls: Lacking | None = None
     network_profile: Lacking | None = None
-    secret_references: Lacking | None = None
     standby_pool_profile: Lacking | None = None
     subnet_ids: Lacking | None = None
 

@@ -12,6 +12,7 @@ from ..container_instances.state import requested
 from ..container_instances.volumes import clonable
 from ..errors import CloudError
 from ..store import Resource
+from . import secret_reference_rules
 from .container_group_models import (
     ContainerGroupProperties,
     ContainerProperties,
@@ -32,7 +33,7 @@ MAXIMUM_INIT_CONTAINERS = 59
 MAXIMUM_CPU, MAXIMUM_MEMORY_IN_GB = 4.0, 16.0
 LABEL_SCOPES = ("Unsecure", "TenantReuse", "SubscriptionReuse", "ResourceGroupReuse", "Noreuse")
 _LABEL = re.compile(r"[a-z][a-z0-9-]{3,61}[a-z0-9]")
-_KINDS = ("emptyDir", "secret", "gitRepo")
+_KINDS = ("emptyDir", "secret", "secretReference", "gitRepo")
 
 
 def check(
@@ -80,6 +81,7 @@ def check(
         )
     _check_total(name, location, properties)
     _check_credentials(name, properties, identities)
+    secret_reference_rules.check(name, properties, identities)
     _check_container_ports(name, properties)
     if properties.ip_address is not None:
         _check_address(name, properties.ip_address, properties)
@@ -158,13 +160,23 @@ def _check_credentials(
                 f"group '{group}' is not a user-assigned identity of the group.",
                 "InvalidImageRegistryCredentials",
             )
-        for key in ("server",) if credential.identity else ("server", "username", "password"):
-            if not getattr(credential, key):
+        secret = credential.password or credential.password_reference
+        needed = {"server": credential.server}
+        if not credential.identity:
+            needed |= {"username": credential.username, "password": secret}
+        for key, value in needed.items():
+            if not value:
                 raise invalid(
                     f"The '{key}' in the 'imageRegistryCredentials' of container group '{group}' "
                     "cannot be empty.",
                     "InvalidImageRegistryCredentials",
                 )
+        if credential.password and credential.password_reference:
+            raise invalid(
+                f"The 'imageRegistryCredentials' of container group '{group}' have both 'password' "
+                f"and 'passwordReference' for '{credential.server}': give one of them.",
+                "InvalidImageRegistryCredentials",
+            )
 
 
 def _check_volumes(group: str, volumes: list[Volume]) -> None:
@@ -180,8 +192,9 @@ def _check_volumes(group: str, volumes: list[Volume]) -> None:
                 f"The volume name '{volume.name}' in container group '{group}' is not unique.",
                 "InvalidVolumeName",
             )
-        kinds = (volume.empty_dir, volume.secret, volume.git_repo)
-        if sum(kind is not None for kind in kinds) != 1:
+        secret = (volume.secret, volume.secret_reference) != (None, None)  # it may have both
+        kinds = (volume.empty_dir is not None, secret, volume.git_repo is not None)
+        if sum(kinds) != 1:
             raise invalid(
                 f"The volume '{volume.name}' in container group '{group}' must have one of "
                 f"'{','.join(_KINDS)},azureFile'.",
@@ -195,6 +208,14 @@ def _check_volumes(group: str, volumes: list[Volume]) -> None:
             _check_git(group, str(volume.name), volume.git_repo)
         for key, value in (volume.secret or {}).items():
             _check_secret(group, str(volume.name), key, value)
+        for key in volume.secret_reference or {}:
+            _check_file(key)
+            if key in (volume.secret or {}):
+                raise invalid(
+                    f"The secret '{key}' of the volume '{volume.name}' in container group '{group}' is "
+                    "in both 'secret' and 'secretReference'.",
+                    "InvalidSecretVolume",
+                )
 
 
 def _check_git(group: str, volume: str, given: GitRepo) -> None:
@@ -225,6 +246,10 @@ def _check_secret(group: str, volume: str, key: str, value: str) -> None:
             "encoded in base64.",
             "InvalidSecretVolume",
         ) from None
+    _check_file(key)
+
+
+def _check_file(key: str) -> None:
     if not re.fullmatch(r"[-._a-zA-Z0-9]+", key) or key in (".", ".."):
         raise invalid(f"'{key}' cannot be the name of a file.", "InvalidSecretVolume")
 

@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 from ..cloud import Cloud
-from ..container_instances import addresses, image
+from ..container_instances import addresses, image, secret_references
 from ..container_instances.state import OPERATION, containers_of, requested
 from ..container_instances.volumes import without_secret
 from ..errors import CloudError
@@ -74,13 +74,24 @@ def _check_images(call: Call, properties: dict[str, Any]) -> None:
     for container in containers_of(properties):
         name = container["properties"]["image"]
         try:
-            image.check(call.cloud, name, properties.get("imageRegistryCredentials") or [])
-        except (CloudError, ValueError) as error:
+            image.check(call.cloud, name, _credentials(call.cloud, properties))
+        except (CloudError, ValueError, secret_references.SecretReferenceError) as error:
             raise invalid(
                 f"The image '{name}' in container group '{call.params['name']}' is not "
                 f"accessible. Please check the image and registry credential. ({error})",
                 "InaccessibleImage",
             ) from None
+
+
+def _credentials(cloud: Cloud, properties: dict[str, Any]) -> list[dict[str, Any]]:
+    """How images are pulled, with passwords that are secrets of vaults: read as their identities."""
+    credentials = properties.get("imageRegistryCredentials") or []
+    asked = {one.get("passwordReference") for one in credentials}
+    wanted = [one for one in properties.get("secretReferences") or [] if one["name"] in asked]
+    values = secret_references.values_of(
+        cloud, wanted, lambda identity: cloud.principals.find(resource_id=identity)
+    )
+    return secret_references.with_passwords(credentials, values)
 
 
 def _record(call: Call, given: ContainerGroup) -> Reply:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ..containers.sandboxes.capabilities import CAPABILITIES, full_name
 from ..errors import CloudError
+from . import secret_reference_rules
 from .container_group_models import (
     Container,
     ContainerProbe,
@@ -84,12 +85,7 @@ class ContainerRules:
                 f"container group '{self._group}' is invalid.",
                 "InvalidEnvironmentVariableName",
             )
-        if variable.value is not None and variable.secure_value is not None:
-            raise invalid(
-                f"The environment variable '{variable.name}' in the container '{container}' of "
-                f"container group '{self._group}' has both 'value' and 'secureValue': give one of "
-                "them.",
-            )
+        secret_reference_rules.check_variable(self._group, container, variable)
 
     def _check_mounts(self, container: str, mounts: Sequence[VolumeMount]) -> None:
         paths: set[str] = set()
