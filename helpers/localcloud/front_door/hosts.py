@@ -17,6 +17,7 @@ _EXACT = {
     **dict.fromkeys(sorted(DOCKER_HUB_HOSTS), "registry"),
     "github.com": "git_host",
     "api.github.com": "git_host",
+    "raw.githubusercontent.com": "git_host",
 }
 _SUFFIX = {
     AZURE: "registry",
