@@ -14,8 +14,9 @@ class CloudError(Exception):
 
     ``status`` is the HTTP status, ``code`` the service's own error code (``ResourceNotFound``,
     ``Forbidden``, ``MANIFEST_UNKNOWN``, …), ``message`` what was wrong, where, and what to do;
-    ``detail`` is what a registry says besides: a sentence, names, or what it lacks. ``target`` and
-    ``details`` are what ARM says besides: the resource that it is about, and the errors that led to it.
+    ``detail`` is what a registry says besides: a sentence, names, or what it lacks. ``target``,
+    ``details`` and ``additional_info`` are what ARM says besides: the resource that it is about, the
+    errors that led to it, and what a program can read of it.
     Each service turns it into its own body: ARM's ``{"error": {…}}``, OCI's ``{"errors": […]}``.
     """
 
@@ -29,6 +30,7 @@ class CloudError(Exception):
         detail: str | Mapping[str, str] | Sequence[Mapping[str, str]] | None = None,
         target: str = "",
         details: Sequence[Mapping[str, Any]] = (),
+        additional_info: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -38,10 +40,15 @@ class CloudError(Exception):
         self.detail = detail
         self.target = target
         self.details = [dict(one) for one in details]
+        self.additional_info = [dict(one) for one in additional_info]
 
     def body(self) -> dict[str, Any]:
         """The error as ARM shows it: code and message, and what it says besides."""
-        more = {"target": self.target, "details": self.details}
+        more = {
+            "target": self.target,
+            "details": self.details,
+            "additionalInfo": self.additional_info,
+        }
         given = {name: value for name, value in more.items() if value}
         return {"code": self.code, "message": self.message, **given}
 

@@ -149,4 +149,7 @@ def _operation(row: sqlite3.Row) -> Operation:
 
 def _error(told: dict[str, Any]) -> CloudError:
     more = {name: told[name] for name in ("target", "details") if name in told}
-    return CloudError(told["status"], told["code"], told["message"], **more)
+    additional_info = told.get("additionalInfo", ())
+    return CloudError(
+        told["status"], told["code"], told["message"], additional_info=additional_info, **more
+    )

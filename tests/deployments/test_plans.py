@@ -191,7 +191,7 @@ WRONG: list[tuple[Any, str]] = [
     (template({**registry("a"), "type": "registries"}), "has incorrect segment lengths"),
     (
         template(registry("[concat('']")),
-        "The template resource '[concat('']' is not valid: Unable to parse",
+        "Deployment template language expression evaluation failed: 'Unable to parse",
     ),
     (template(registry("[nothing()]")), "The template function 'nothing' is not valid"),
     (template(registry("[parameters('x')]")), "The template parameter 'x' is not found"),
@@ -202,7 +202,10 @@ WRONG: list[tuple[Any, str]] = [
     ),
     (template(registry("[createArray()]")), "are texts that are not empty"),
     (template(registry("[reference('x').y]")), "'reference' is not expected at this location"),
-    (template(registry("aaaaa", condition="yes")), "the condition must be of type 'Boolean'"),
+    (
+        template(registry("aaaaa", condition="yes")),
+        "Evaluation result of language expression 'yes' is type 'String'",
+    ),
     (template(registry("aaaaa", condition="[nothing()]")), "'nothing' is not valid"),
     (template(registry("aaaaa", dependsOn=["[div(1,0)]"])), "the divisor is zero"),
     (template(functions={}), "functions must be a list of objects"),

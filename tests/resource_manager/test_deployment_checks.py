@@ -66,10 +66,10 @@ REFUSED: list[tuple[dict[str, Any], int, str, str]] = [
         "Could not find member 'colour'",
     ),
     (
-        {"mode": "Incremental", "templateLink": {"uri": "https://x"}},
+        {"mode": "Incremental", "templateLink": {"id": "/subscriptions/x"}},
         501,
         "NotImplemented",
-        "'templateLink'",
+        "'templateLink.id'",
     ),
     (
         {
@@ -108,9 +108,9 @@ REFUSED: list[tuple[dict[str, Any], int, str, str]] = [
             "mode": "Incremental",
             "template": template(nested("in", None, properties={"templateLink": {"uri": "x"}})),
         },
-        501,
-        "NotImplemented",
-        "'templateLink'",
+        400,
+        "InvalidContentLink",
+        "Unable to download deployment content from 'x'",
     ),
     (
         {
@@ -137,7 +137,7 @@ REFUSED: list[tuple[dict[str, Any], int, str, str]] = [
         },
         400,
         "InvalidTemplate",
-        "The template output 'x' is not valid",
+        "The template output 'x' at line '1' and column",
     ),
     (
         {"mode": "Incremental", "template": template(), "parameters": {"x": {"value": 1}}},

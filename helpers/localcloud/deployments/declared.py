@@ -8,13 +8,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import CloudError
+from ..lenient_json import Path
 from . import limits
-from .errors import ExpressionError
+from .errors import ExpressionError, UnreadableError
 from .evaluation import copy_count, resolve
 from .functions.resources import interleaved
 from .scope import Scope
-from .template import Template, children, validation
-from .values import text_of
+from .template import (
+    Template,
+    child_path,
+    children,
+    invalid,
+    unreadable_expression,
+    validation,
+)
+from .values import text_of, type_name
 
 DEPLOYMENT = "microsoft.resources/deployments"
 GROUP = "microsoft.resources/resourcegroups"
@@ -36,6 +44,7 @@ class Declared:
     wanted: bool = True  # its condition
     existing: bool = False
     depends_on: list[str] = field(default_factory=list)
+    path: Path = ()  # to where it is written
     turn: int = 0
     batch: int = 0  # turns of a serial loop that are made at once; 0: all
 
@@ -58,92 +67,121 @@ class Declared:
 def declare(template: Template, scope: Scope, base: str) -> list[Declared]:
     """All resources of a template that is deployed to ``base``. Raises :class:`TemplateError`."""
     found = []
-    for symbol, written in template.resources:
-        for one in _turns(symbol, written, scope, base, None):
+    for number, (symbol, written) in enumerate(template.resources):
+        path = child_path(template.at, number, symbol)
+        for one in _turns(symbol, written, scope, base, None, path):
             found.append(one)
             if len(found) > limits.RESOURCES:
                 raise validation(
                     "The number of template resources limit exceeded. Limit: "
-                    f"'{limits.RESOURCES}' and actual: more than that. {_USAGE}"
+                    f"'{limits.RESOURCES}' and actual: more than that. {_USAGE}",
+                    path=path,
                 )
     seen: set[str] = set()
     for one in found:
         if one.made:
             if one.id.lower() in seen:
                 raise validation(
-                    f"The resource '{one.type}/{one.name}' is defined multiple times in a template. "
-                    f"{_USAGE}"
+                    f"The resource '{one.type}/{one.name}'",
+                    f" is defined multiple times in a template. {_USAGE}",
+                    path=one.path,
                 )
             seen.add(one.id.lower())
     return found
 
 
 def _turns(
-    symbol: str, written: dict[str, Any], scope: Scope, base: str, parent: Declared | None
+    symbol: str,
+    written: dict[str, Any],
+    scope: Scope,
+    base: str,
+    parent: Declared | None,
+    path: Path,
 ) -> Iterator[Declared]:
     copy = written.get("copy")
     if copy is None:
-        yield from _family(symbol, written, scope, base, parent)
+        yield from _family(symbol, written, scope, base, parent, path)
         return
     if parent is not None:
-        raise validation(
-            f"The template resource '{written['name']}' is not valid: copy is not supported on a "
-            "nested resource. Please see https://aka.ms/arm-copy for usage details"
+        raise invalid(
+            f"The template resource '{written['name']}'",
+            "copy is not supported on a nested resource. Please see https://aka.ms/arm-copy for "
+            "usage details",
+            path,
         )
     if not isinstance(copy, dict) or "count" not in copy or "name" not in copy:
-        raise validation(f"The copy of the resource '{written['name']}' needs a name and a count")
-    with _named(written):
+        raise validation(
+            f"The copy of the resource '{written['name']}'",
+            " needs a name and a count",
+            path=(*path, "copy"),
+        )
+    with _named(written, path):
         loop = _text(copy["name"], scope)
         count = copy_count(loop, copy["count"], scope)
-    batch = _batch(copy)
+    batch = _batch(copy, (*path, "copy"))
     for turn in range(count):
         named = f"{symbol}[{turn}]" if symbol else ""
-        for one in _family(named, written, scope.looped(loop, turn), base, None):
+        for one in _family(named, written, scope.looped(loop, turn), base, None, path):
             one.loop, one.turn, one.batch = loop, turn, batch
             yield one
 
 
-def _batch(copy: dict[str, Any]) -> int:
+def _batch(copy: dict[str, Any], path: Path) -> int:
     mode = str(copy.get("mode") or "parallel").lower()
     size = copy.get("batchSize", 1)
     if mode not in ("parallel", "serial") or not isinstance(size, int) or size < 1:
-        raise validation("The mode of a copy is parallel or serial, its batchSize at least 1")
+        why = "The mode of a copy is parallel or serial, its batchSize at least 1"
+        raise validation(why, path=path)
     return size if mode == "serial" else 0
 
 
 def _family(
-    symbol: str, written: dict[str, Any], scope: Scope, base: str, parent: Declared | None
+    symbol: str,
+    written: dict[str, Any],
+    scope: Scope,
+    base: str,
+    parent: Declared | None,
+    path: Path,
 ) -> Iterator[Declared]:
     """A resource and those that are written within it."""
-    with _named(written):
-        one = _declared(symbol, written, scope, base, parent)
+    with _named(written, path):
+        one = _declared(symbol, written, scope, base, parent, path)
     yield one
-    for inner, child in children(written):
-        for made in _turns(inner, child, scope, base, one):
+    for number, (inner, child) in enumerate(children(written)):
+        below = child_path(path, number, inner)
+        for made in _turns(inner, child, scope, base, one, below):
             made.wanted = made.wanted and one.wanted
             yield made
 
 
 def _declared(
-    symbol: str, written: dict[str, Any], scope: Scope, base: str, parent: Declared | None
+    symbol: str,
+    written: dict[str, Any],
+    scope: Scope,
+    base: str,
+    parent: Declared | None,
+    path: Path,
 ) -> Declared:
     kind, name = (_text(written[key], scope) for key in ("type", "name"))
     if parent is not None:
         kind, name = f"{parent.type}/{kind}", f"{parent.name}/{name}"
     if "/" not in kind or kind.count("/") != name.strip("/").count("/") + 1:
         raise validation(
-            f"The template resource '{name}' for type '{kind}' has incorrect segment lengths. A "
-            "nested resource type must have identical number of segments as its resource name. A "
-            "root resource type must have segment length one greater than its resource name. "
-            f"{_USAGE}"
+            f"The template resource '{name}' for type '{kind}'",
+            " has incorrect segment lengths. A nested resource type must have identical number of "
+            "segments as its resource name. A root resource type must have segment length one "
+            f"greater than its resource name. {_USAGE}",
+            path=(*path, "type"),
         )
     wanted = resolve(written.get("condition", True), scope)
     depends_on = resolve(written.get("dependsOn") or [], scope)
     if not isinstance(wanted, bool):
-        raise validation(
-            f"The template resource '{name}' is not valid: the condition must be of type 'Boolean', "
-            "and is of another type. Please see https://aka.ms/arm-template/#resources for usage "
-            "details"
+        raise invalid(
+            f"The template resource '{name}'",
+            f"Evaluation result of language expression '{text_of(written['condition'])[:200]}' is "
+            f"type '{type_name(wanted)}', expected type is 'Boolean'. Please see "
+            "https://aka.ms/arm-functions for usage details",
+            path,
         )
     return Declared(
         _id(written, kind, name, scope, base),
@@ -156,6 +194,7 @@ def _declared(
         wanted=wanted,
         existing=written.get("existing") is True,
         depends_on=[text_of(one) for one in depends_on],
+        path=path,
     )
 
 
@@ -189,11 +228,12 @@ def _text(value: Any, scope: Scope) -> str:
 
 
 @contextmanager
-def _named(written: dict[str, Any]) -> Iterator[None]:
+def _named(written: dict[str, Any], path: Path) -> Iterator[None]:
     """Says of which resource an expression is that cannot be evaluated."""
     try:
         yield
+    except UnreadableError as error:
+        raise unreadable_expression(error, path) from None
     except ExpressionError as error:
-        raise validation(
-            f"The template resource '{written['name'][:200]}' is not valid: {error}"
-        ) from None
+        what = f"The template resource '{written['name'][:200]}'"
+        raise invalid(what, str(error), path) from None

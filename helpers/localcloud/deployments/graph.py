@@ -37,7 +37,8 @@ class Graph:
             if named is None:
                 raise validation(
                     f"The resource '{word}' is not defined in the template. Please see "
-                    "https://aka.ms/arm-syntax for usage details"
+                    "https://aka.ms/arm-syntax for usage details",
+                    path=(*one.path, "dependsOn"),
                 )
             found |= named
         for word in _references(one):

@@ -1,7 +1,7 @@
 """How much a template may have, and how much evaluating it may take.
 
 Source: Azure documentation, "Template limits" of "Understand the structure and syntax of ARM
-templates". Azure does not document the last two; they bound time and memory.
+templates". Azure does not document the last ones; they bound time and memory.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ OUTPUTS = 64
 EXPRESSION = 24_576  # characters
 COPIES = 800
 RANGE = 10_000  # items that range() makes
+NESTED = 20  # deployments within deployments
 DEPTH = 100  # levels of calls within calls
 STEPS = 1_000_000  # calls (four each), and the items and characters (by sixteen) that they make
 CALL = 4

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from ..errors import CloudError
-from .errors import ExpressionError, TemplateError
+from ..lenient_json import Path
+from .errors import ExpressionError, TemplateError, UnreadableError
 from .evaluation import resolve
 from .scope import Scope
-from .template import validation
+from .template import invalid, unreadable_expression, validation
 from .values import key_of, same, text_of, type_name
 
 TYPES = {  # of the types of definitions, in lower case, those of their values
@@ -56,9 +58,9 @@ def complete(definition: Any, definitions: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read(
-    declared: Mapping[str, Any], definitions: Mapping[str, Any], given: Any, scope: Scope
+    declared: Mapping[str, Any], definitions: Mapping[str, Any], given: Any, scope: Scope, at: Path
 ) -> dict[str, Any]:
-    """The values of all declared parameters. Raises :class:`TemplateError`.
+    """The values of all parameters, which are declared ``at`` a place. Raises :class:`TemplateError`.
 
     ``scope`` is that of default values: it finds parameters among the values that are there.
     """
@@ -75,22 +77,36 @@ def read(
             "details"
         )
     values: dict[str, Any] = {}
-    whole = {name: complete(one, definitions) for name, one in declared.items()}
+    whole = {}
+    for name, one in declared.items():
+        with located((*at, name)):
+            whole[name] = complete(one, definitions)
     for name in declared:
         key = key_of(passed, name)
         if key is not None:
             values[name.lower()] = _given(name, passed[key], scope)
 
     def parameter(name: str) -> Any:
-        return _default(name, whole, values, inside)
+        return _default(name, whole, values, inside, at)
 
     inside = replace(scope, parameter=parameter, defaults=True)
     for name, definition in whole.items():
         value = parameter(name)
         if value is None and definition.get("nullable"):
             continue
-        check(name, definition, definitions, value)
+        with located((*at, name)):
+            check(name, definition, definitions, value)
     return values
+
+
+@contextmanager
+def located(at: Path) -> Iterator[None]:
+    """Says that what is wrong is ``at`` a place, where the error does not know it."""
+    try:
+        yield
+    except TemplateError as error:
+        error.path = error.path or at
+        raise
 
 
 def reference_of(wrapped: Any) -> Any:
@@ -115,6 +131,7 @@ def _default(
     declared: dict[str, Any],
     values: dict[str, Any],
     scope: Scope,
+    at: Path,
 ) -> Any:
     """The value of a parameter; its default is evaluated when it is asked for the first time."""
     if name.lower() in values:
@@ -127,12 +144,16 @@ def _default(
         if definition.get("nullable"):
             return values.setdefault(name.lower(), None)
         raise validation(
-            f"The value for the template parameter '{key}' is not provided. {_DETAILS}"
+            f"The value for the template parameter '{key}'",
+            f" is not provided. {_DETAILS}",
+            path=(*at, key),
         )
     try:
         value = resolve(definition["defaultValue"], scope)
-    except ExpressionError as error:
-        raise validation(f"The template parameter '{key}' is not valid: {error}") from None
+    except UnreadableError as error:
+        raise unreadable_expression(error, (*at, key, "defaultValue")) from None
+    except ExpressionError as error:  # Azure calls it a resource, too
+        raise invalid(f"The template resource '{key}'", str(error), (*at, key)) from None
     values[name.lower()] = value
     return value
 
@@ -156,12 +177,13 @@ def check(
             f"'{type_name(value)}'. {_DETAILS}"
         )
     shown = "" if kind in SECURE else f" '{text_of(value)[:200]}'"
-    start = f"The provided value{shown} for the template parameter '{name}' is not valid."
+    start = f"The provided value{shown} for the template parameter '{name}'"
     allowed = definition.get("allowedValues")
     if isinstance(allowed, list) and not _allows(allowed, value):
         listed = ",".join(map(text_of, allowed))
         raise validation(
-            f"{start} The parameter value is not part of the allowed value(s): '{listed}'"
+            start,
+            f" is not valid. The parameter value is not part of the allowed value(s): '{listed}'",
         )
     size = len(value) if isinstance(value, str | list) else 0
     for limit, measured, words in (
@@ -174,7 +196,7 @@ def check(
         if not isinstance(bound, int) or not isinstance(measured, int):
             continue
         if measured < bound if limit.startswith("min") else measured > bound:
-            raise validation(f"{start} {words} '{bound}'. {_DETAILS}")
+            raise validation(start, f" is not valid. {words} '{bound}'. {_DETAILS}")
     _check_inside(name, definition, definitions, value)
 
 
@@ -201,7 +223,8 @@ def _check_inside(
                 if whole.get("nullable"):
                     continue
                 raise validation(
-                    f"The value for the template parameter '{name}.{one}' is not provided. {_DETAILS}"
+                    f"The value for the template parameter '{name}.{one}'",
+                    f" is not provided. {_DETAILS}",
                 )
             check(f"{name}.{one}", whole, definitions, value[key])
         if definition.get("additionalProperties") is False:

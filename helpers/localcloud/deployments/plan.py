@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..lenient_json import Path
 from . import parameters, template
 from .declared import Declared, declare
 from .errors import ExpressionError
@@ -17,7 +18,14 @@ from .graph import Graph
 from .limits import Budget
 from .scope import Place, Scope
 from .syntax import calls, parse
-from .template import Template, check_expressions, expressions, validation, without_template
+from .template import (
+    Template,
+    check_expressions,
+    expressions,
+    invalid,
+    validation,
+    without_template,
+)
 from .values import text_of, type_name
 from .variables import Variables
 
@@ -31,6 +39,8 @@ class Plan:
     values: dict[str, Any] = field(repr=False)
     graph: Graph
     references: dict[str, Any] = field(default_factory=dict)  # of parameters, to secrets
+    links: dict[str, Any] = field(default_factory=dict)  # templateLink, parametersLink as shown
+    text: str = field(default="", repr=False)  # of a linked template
 
     @property
     def resources(self) -> list[Declared]:
@@ -44,17 +54,19 @@ class Plan:
         return parameters.shown(declared, definitions, self.values, self.references)
 
 
-def plan(document: Any, given: Any, place: Place, budget: Budget | None = None) -> Plan:
-    """Read a template with the parameters that are given for it.
+def plan(
+    document: Any, given: Any, place: Place, budget: Budget | None = None, at: Path = template.ROOT
+) -> Plan:
+    """Read a template, which is ``at`` that place, with the parameters that are given for it.
 
     Raises :class:`TemplateError`; 501 for what the local cloud does not have.
     """
     with _bounded():
-        found = template.read(document)
-        for _, resource in found.resources:
-            name = resource["name"][:200]
-            written = without_template(resource)
-            check_expressions(found, written, f"The template resource '{name}' is not valid")
+        found = template.read(document, at)
+        for number, (symbol, resource) in enumerate(found.resources):
+            what = f"The template resource '{resource['name'][:200]}'"
+            path = template.child_path(at, number, symbol)
+            check_expressions(found, without_template(resource), what, path, told=True)
         values: dict[str, Any] = {}
 
         def parameter(name: str) -> Any:
@@ -63,7 +75,10 @@ def plan(document: Any, given: Any, place: Place, budget: Budget | None = None) 
             return values[name.lower()]
 
         scope = Scope(place, parameter, _no_variable, budget or Budget(), found.functions)
-        values |= parameters.read(found.parameters, found.definitions, given, scope)
+        place_of_parameters = (*at, "parameters")
+        values |= parameters.read(
+            found.parameters, found.definitions, given, scope, place_of_parameters
+        )
         variables = Variables(found, scope)
         _evaluate_variables(found, variables)
         made = planned(found, values, variables.scope, place.id)
@@ -75,10 +90,10 @@ def plan(document: Any, given: Any, place: Place, budget: Budget | None = None) 
         return made
 
 
-def outer(document: Any, scope: Scope, base: str) -> Plan:
-    """A nested template whose expressions are those of the template around it."""
+def outer(document: Any, scope: Scope, base: str, at: Path) -> Plan:
+    """A nested template, ``at`` that place, whose expressions are those of the one around it."""
     with _bounded():
-        return planned(template.read(document), {}, scope, base)
+        return planned(template.read(document, at), {}, scope, base)
 
 
 def planned(found: Template, values: dict[str, Any], scope: Scope, base: str) -> Plan:
@@ -99,7 +114,8 @@ def outputs(found: Plan, scope: Scope) -> dict[str, Any]:
             with _bounded():
                 _add_output(found, scope, shown, name, written)
         except ExpressionError as error:
-            raise validation(f"The template output '{name}' is not valid: {error}") from None
+            path = (*found.template.at, "outputs", name)
+            raise invalid(f"The template output '{name}'", str(error), path) from None
     return shown
 
 
@@ -133,7 +149,8 @@ def _add_output(
 def check_outputs(found: Plan) -> None:
     """Read the expressions of the outputs. Raises :class:`TemplateError`."""
     for name, written in found.template.outputs.items():
-        check_expressions(found.template, written, f"The template output '{name}' is not valid")
+        path = (*found.template.at, "outputs", name)
+        check_expressions(found.template, written, f"The template output '{name}'", path, told=True)
 
 
 def _evaluate_variables(found: Template, variables: Variables) -> None:
@@ -146,7 +163,9 @@ def _evaluate_variables(found: Template, variables: Variables) -> None:
                         raise misplaced(call.written)
             variables(name)
         except ExpressionError as error:
-            raise validation(f"The template variable '{name}' is not valid: {error}") from None
+            path = (*found.at, "variables", name)
+            what = f"The template variable '{name}'"
+            raise invalid(what, str(error), path, told=False) from None
 
 
 def _no_variable(name: str) -> Any:

@@ -20,6 +20,13 @@ class Place:
     deployer: Mapping[str, str]
     deployment: Mapping[str, Any]
     secret: Callable[[str, Any], str] | None = None  # of a parameter, and its reference to a vault
+    depth: int = 0  # of deployments around it
+
+    @property
+    def link(self) -> str:
+        """The URI of the template, '' where it was not linked."""
+        link = (self.deployment.get("properties") or {}).get("templateLink") or {}
+        return str(link.get("uri") or "")
 
     @property
     def id(self) -> str:

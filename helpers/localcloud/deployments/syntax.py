@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..errors import shortened
-from .errors import ExpressionError
+from .errors import UnreadableError
 from .limits import DEPTH, EXPRESSION
 
 _TOKEN = re.compile(
@@ -69,9 +69,9 @@ def unescaped(text: str) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def parse(text: str) -> Node:
-    """The tree of an expression, with its brackets. Raises :class:`ExpressionError`."""
+    """The tree of an expression, with its brackets. Raises :class:`UnreadableError`."""
     if len(text) > EXPRESSION:
-        raise ExpressionError(
+        raise UnreadableError(
             f"The language expression length limit exceeded. Limit: '{EXPRESSION}' and actual: "
             f"'{len(text)}'"
         )
@@ -92,7 +92,7 @@ class _Reader:
         while position < len(text):
             match = _TOKEN.match(text, position)
             if match is None:
-                raise ExpressionError(
+                raise UnreadableError(
                     f"The language expression '{shortened(text)}' is not valid: the string character "
                     f"'{text[position]}' at position '{position}' is not expected"
                 )
@@ -113,18 +113,18 @@ class _Reader:
         return token
 
     def expect(self, kind: str) -> _Token:
-        """The next token, which must be of that kind. Raises :class:`ExpressionError`."""
+        """The next token, which must be of that kind. Raises :class:`UnreadableError`."""
         if self._next.kind != kind:
-            raise ExpressionError(
+            raise UnreadableError(
                 f"Unable to parse language expression '{shortened(self._text)}': expected token "
                 f"'{kind}' and actual '{self._next.kind}'"
             )
         return self._take()
 
     def expression(self, depth: int) -> Node:
-        """One expression. Raises :class:`ExpressionError`, also where calls nest too deeply."""
+        """One expression. Raises :class:`UnreadableError`, also where calls nest too deeply."""
         if depth > DEPTH:
-            raise ExpressionError(
+            raise UnreadableError(
                 f"The language expression '{shortened(self._text)}' is not valid: its calls are "
                 f"nested more than {DEPTH} levels deep"
             )

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import CloudError
+from ..lenient_json import Part, Path
 from . import functions, limits
-from .errors import ExpressionError, TemplateError
+from .errors import PARSED, ExpressionError, TemplateError, UnreadableError, written
 from .syntax import Call, Literal, calls, is_expression, parse
 from .values import key_of
 
@@ -30,7 +31,10 @@ _RESOURCE = {
     *("resourceGroup", "subscriptionId", "metadata"),
 }
 _LACKING_RESOURCE = ("plan", "managedBy", "extendedLocation", "asserts", "import", "extension")
+_KINDS = (("dependsOn", list), ("copy", dict))
 Written = Mapping[str, Any]
+_FUNCTIONS = "https://aka.ms/arm-functions"
+ROOT: Path = ("properties", "template")  # where the template of a deployment is in the body
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Template:
     outputs: dict[str, Any]
     definitions: dict[str, Any]
     document: dict[str, Any]
+    at: Path = ROOT
 
     @functools.cached_property
     def named_variables(self) -> dict[str, Any]:
@@ -52,69 +57,73 @@ class Template:
         return named | {one["name"]: one for one in self.variables.get("copy") or []}
 
 
-def read(document: Any) -> Template:
-    """The sections of a template. Raises :class:`TemplateError`, 501 for what is lacking."""
+def read(document: Any, at: Path = ROOT) -> Template:
+    """The sections of a template, which is ``at`` that place of the body.
+
+    Raises :class:`TemplateError`, 501 for what is lacking.
+    """
     if not isinstance(document, dict):
-        raise _unreadable("A template is a JSON object")
-    _check_members(document, "Template", _MEMBERS, _LACKING)
-    for name in ("$schema", "contentVersion", "resources"):
-        if document.get(name) is None:
-            raise _unreadable(
-                f"Required property '{name}' not found in JSON. Path 'properties.template'"
-            )
-    sections = {name: _section(document, name, most) for name, most in _SECTIONS.items()}
+        raise unreadable("A template is a JSON object", at)
+    _check_members(document, "Template", _MEMBERS, _LACKING, at)
+    _check_required(document, ("$schema", "contentVersion", "resources"), at)
+    sections = {name: _section(document, name, most, at) for name, most in _SECTIONS.items()}
     given = document["resources"]
     symbolic = isinstance(given, dict)
     if not isinstance(given, list | dict):
-        raise _unreadable("The resources of a template are a list")
+        raise unreadable("The resources of a template are a list", (*at, "resources"))
     version = document.get("languageVersion")
     if version not in (None, "1.0", "2.0"):
         raise CloudError.not_implemented(f"the languageVersion '{version}' of templates")
     if symbolic != (version == "2.0"):
-        raise _unreadable(
+        raise unreadable(
             "The resources of a template are "
-            + ("a list, of one of languageVersion 2.0 an object" if symbolic else "an object")
+            + ("a list, of one of languageVersion 2.0 an object" if symbolic else "an object"),
+            (*at, "resources"),
         )
     resources = children(document)
     template = Template(
         **sections,
-        functions=_functions(document.get("functions")),
+        functions=_functions(document.get("functions"), (*at, "functions")),
         resources=resources,
-        definitions=_section(document, "definitions", None),
+        definitions=_section(document, "definitions", None, at),
         document=document,
+        at=at,
     )
-    for _, resource in _all(resources):
-        _check_resource(resource)
+    for resource, path in _all(document, at):
+        _check_resource(resource, path)
     _check_variables(template)
     return template
 
 
-def _check_members(value: Written, kind: str, known: set[str], lacking: tuple[str, ...]) -> None:
+def _check_members(
+    value: Written, kind: str, known: set[str], lacking: tuple[str, ...], at: Path
+) -> None:
     names = {one.lower() for one in known}
     for name in value:
         if name in lacking:
             raise CloudError.not_implemented(f"the member '{name}' of a {kind.lower()}")
         if name.lower() not in names:
-            raise _unreadable(
-                f"Could not find member '{name}' on object of type '{kind}'. Path '{name}'"
-            )
+            why = f"Could not find member '{name}' on object of type '{kind}'"
+            raise unreadable(why, (*at, name), "name")
 
 
-def _check_resource(resource: Any) -> None:
+def _check_required(value: Written, names: tuple[str, ...], at: Path) -> None:
+    for name in names:
+        if value.get(name) is None:
+            raise unreadable(f"Required property '{name}' not found in JSON", at, "end")
+
+
+def _check_resource(resource: Any, at: Path) -> None:
     """Raise :class:`TemplateError` for a resource without what each has, or with what none has."""
     if not isinstance(resource, dict):
-        raise _unreadable("A resource is a JSON object")
-    _check_members(resource, "TemplateResource", _RESOURCE, _LACKING_RESOURCE)
-    for name in ("type", "apiVersion", "name"):
-        if not isinstance(resource.get(name), str) or not resource[name]:
-            raise _unreadable(
-                f"Required property '{name}' not found in JSON. Path 'properties.template.resources'"
-            )
-    for name, kind in (("dependsOn", list), ("copy", dict)):
-        if not isinstance(resource.get(name), kind | None):
-            raise _unreadable(
-                f"The property '{name}' of a resource has another type than it must have"
-            )
+        raise unreadable("A resource is a JSON object", at)
+    _check_members(resource, "TemplateResource", _RESOURCE, _LACKING_RESOURCE, at)
+    _check_required(resource, ("type", "apiVersion", "name"), at)
+    for name, kind in (("type", str), ("apiVersion", str), ("name", str), *_KINDS):
+        value = resource.get(name)
+        if value is not None and (not isinstance(value, kind) or value == ""):
+            why = f"The property '{name}' of a resource has another type than it must have"
+            raise unreadable(why, (*at, name))
 
 
 def children(resource: Written) -> list[tuple[str, Any]]:
@@ -125,39 +134,50 @@ def children(resource: Written) -> list[tuple[str, Any]]:
     return [("", one) for one in given] if isinstance(given, list) else []
 
 
-def _all(resources: list[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
-    pending = list(reversed(resources))
+def child_path(at: Path, number: int, symbol: str) -> Path:
+    """Where a resource is that is written within another, or a template, which is ``at`` its place."""
+    return (*at, "resources", symbol or number)
+
+
+def _all(document: Written, at: Path) -> Iterator[tuple[Any, Path]]:
+    """Every resource of a template, with those that are written within one, and their places."""
+    pending: list[tuple[Any, Path]] = [(document, at)]
     while pending:
-        symbol, resource = pending.pop()
-        yield symbol, resource
-        if isinstance(resource, dict):
-            pending.extend(reversed(children(resource)))
+        one, path = pending.pop()
+        if path != at:
+            yield one, path
+        if isinstance(one, dict):
+            below = enumerate(children(one))
+            found = [(inner, child_path(path, n, symbol)) for n, (symbol, inner) in below]
+            pending.extend(reversed(found))
 
 
-def _section(document: Written, name: str, most: int | None) -> dict[str, Any]:
+def _section(document: Written, name: str, most: int | None, at: Path) -> dict[str, Any]:
+    at = (*at, name)
     section = document.get(name) or {}
     if not isinstance(section, dict):
-        raise _unreadable(f"The section '{name}' must be an object")
+        raise unreadable(f"The section '{name}' must be an object", at)
     if most is not None and len(section) > most:
         raise validation(
             f"The number of template {name} limit exceeded. Limit: '{most}' and actual: "
-            f"'{len(section)}'. Please see https://aka.ms/arm-syntax-{name} for usage details"
+            f"'{len(section)}'. Please see https://aka.ms/arm-syntax-{name} for usage details",
+            path=at,
         )
     for one, value in section.items():
         if name in ("parameters", "outputs") and not isinstance(value, dict):
-            raise _unreadable(f"{name}.{one} must be an object")
+            raise unreadable(f"{name}.{one} must be an object", (*at, one))
     return section
 
 
-def _functions(given: Any) -> dict[str, Any]:
+def _functions(given: Any, at: Path) -> dict[str, Any]:
     """The template's own functions. Raises :class:`TemplateError` for what is written in another way."""
     found: dict[str, Any] = {}
-    for space in _objects("functions", given):
-        members = _object("functions.members", space.get("members"))
+    for space in _objects("functions", given, at):
+        members = _object("functions.members", space.get("members"), at)
         for name, one in members.items():
-            function = _object(f"functions.{name}", one)
-            parameters = _objects(f"functions.{name}.parameters", function.get("parameters"))
-            output = _object(f"functions.{name}.output", function.get("output"))
+            function = _object(f"functions.{name}", one, at)
+            parameters = _objects(f"functions.{name}.parameters", function.get("parameters"), at)
+            output = _object(f"functions.{name}.output", function.get("output"), at)
             found[f"{space.get('namespace', '')}.{name}".lower()] = {
                 "parameters": [str(each.get("name", "")).lower() for each in parameters],
                 "output": output.get("value"),
@@ -165,39 +185,63 @@ def _functions(given: Any) -> dict[str, Any]:
     return found
 
 
-def _object(what: str, value: Any) -> dict[str, Any]:
+def _object(what: str, value: Any, at: Path) -> dict[str, Any]:
     if value is None or isinstance(value, dict):
         return value or {}
-    raise _unreadable(f"{what} must be an object")
+    raise unreadable(f"{what} must be an object", at)
 
 
-def _objects(what: str, value: Any) -> list[dict[str, Any]]:
+def _objects(what: str, value: Any, at: Path) -> list[dict[str, Any]]:
     if value is None or (isinstance(value, list) and all(isinstance(one, dict) for one in value)):
         return value or []
-    raise _unreadable(f"{what} must be a list of objects")
+    raise unreadable(f"{what} must be a list of objects", at)
 
 
 def _check_variables(template: Template) -> None:
-    for one in _objects("variables.copy", template.variables.get("copy")):
+    at = (*template.at, "variables")
+    for one in _objects("variables.copy", template.variables.get("copy"), (*at, "copy")):
         if not isinstance(one.get("name"), str) or not {"count", "input"} <= one.keys():
-            raise validation("The copy of a variable needs a name, a count and an input")
+            raise validation(
+                "The copy of a variable needs a name, a count and an input", path=(*at, "copy")
+            )
     for name, value in template.variables.items():
-        check_expressions(template, value, f"The template variable '{name}' is not valid")
+        check_expressions(template, value, f"The template variable '{name}'", (*at, name))
 
 
-def check_expressions(template: Template, value: Any, where: str) -> None:
+def check_expressions(
+    template: Template, value: Any, what: str, at: Path, *, told: bool = False
+) -> None:
     """Read every expression below ``value``: its functions, parameters and variables exist.
 
-    Raises :class:`TemplateError`, which begins with ``where`` it is.
+    Raises :class:`TemplateError`, which begins with ``what`` it is of, and ``at`` which place that is:
+    in the words, too, where it is ``told``.
     """
     for text in expressions(value):
         try:
             for call in calls(parse(text)):
                 _check_call(template, call)
+        except UnreadableError as error:
+            raise unreadable_expression(error, (*at, *_way(value, text))) from None
         except ExpressionError as error:
-            raise validation(
-                f"{where}: {error}. Please see https://aka.ms/arm-functions for usage details"
+            raise invalid(
+                what, f"{error}. Please see {_FUNCTIONS} for usage details", at, told
             ) from None
+
+
+def _way(value: Any, text: str) -> Path:
+    """The way to a text below a value; to the value of the property where it is a name."""
+    pending: list[tuple[Any, Path]] = [(value, ())]
+    while pending:
+        one, path = pending.pop()
+        if one == text:
+            return path
+        if isinstance(one, dict):
+            if text in one:
+                return (*path, text)
+            pending.extend((inner, (*path, name)) for name, inner in one.items())
+        elif isinstance(one, list):
+            pending.extend((inner, (*path, n)) for n, inner in enumerate(one))
+    return ()
 
 
 def _check_call(template: Template, call: Call) -> None:
@@ -237,11 +281,33 @@ def without_template(resource: Written) -> Written:
     return {**resource, "properties": kept}
 
 
-def _unreadable(why: str) -> TemplateError:
-    """The error of a template that has not the form of one."""
-    return TemplateError(f"Deployment template parse failed: '{why}.'.")
+def unreadable(why: str, at: Path, part: Part = "value") -> TemplateError:
+    """The error of a template that has not the form of one ``at`` a place."""
+    message = f"Deployment template parse failed: '{why}. Path '{written(at)}'"
+    return TemplateError(message, ".'.", path=at, part=part, form=PARSED)
 
 
-def validation(why: str) -> TemplateError:
-    """The error of a template that can be read, and breaks a rule."""
-    return TemplateError(f"Deployment template validation failed: '{why.rstrip('.')}.'.")
+def unreadable_expression(error: UnreadableError, at: Path) -> TemplateError:
+    """The error of a template with an expression that cannot be read."""
+    return TemplateError(
+        f"Deployment template language expression evaluation failed: '{error}.'. Please see "
+        f"{_FUNCTIONS} for usage details.",
+        path=at,
+    )
+
+
+def validation(why: str, rest: str = "", *, path: Path | None = None) -> TemplateError:
+    """The error of a template that can be read, and breaks a rule.
+
+    Between ``why`` and the ``rest``, its place is told.
+    """
+    message = f"Deployment template validation failed: '{why}"
+    if rest:
+        return TemplateError(message, f"{rest.rstrip('.')}.'.", path=path)
+    return TemplateError(f"{message.rstrip('.')}.'.", path=path)
+
+
+def invalid(what: str, why: str, at: Path, told: bool = True) -> TemplateError:
+    """The error of a resource, parameter, variable or output: ``what`` it is, and why it is wrong."""
+    rest = f" is not valid: {why}"
+    return validation(what, rest, path=at) if told else validation(what + rest, path=at)

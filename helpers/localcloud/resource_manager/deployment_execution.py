@@ -50,6 +50,7 @@ class Execution:
     plan: Plan
     goes_on: Callable[[], bool]
     around: Execution | None = None
+    text: str = field(default="", repr=False)  # of the request: it tells where an error is
     waiting: dict[int, set[int]] = field(default_factory=dict)
     going: dict[int, _Going] = field(default_factory=dict)
     failed: list[CloudError] = field(default_factory=list)
@@ -58,6 +59,8 @@ class Execution:
     ended: bool = False
 
     def __post_init__(self) -> None:
+        outside = self.around.text if self.around is not None else self.record.private.get("text")
+        self.text = self.plan.text or str(outside or "")
         resources = self.plan.resources
         absent = {n for n, one in enumerate(resources) if not one.made}
         self.waiting = {
@@ -108,7 +111,7 @@ class Execution:
             try:
                 self.going[place] = self._make(resources[place], began)
             except TemplateError as error:
-                self._fail(place, began, _refused(resources[place], error))
+                self._fail(place, began, _refused(resources[place], error, self.text))
             except CloudError as error:
                 self._fail(place, began, error)
         return bool(ready)
@@ -168,7 +171,9 @@ class Execution:
                 if shown:
                     records.done(self.caller.cloud, self.record, None, began, 200)
             except (TemplateError, CloudError) as error:
-                refusal = error if isinstance(error, CloudError) else invalid_template(error)
+                refusal = (
+                    error if isinstance(error, CloudError) else invalid_template(error, self.text)
+                )
                 details = [refusal.body()]
                 records.done(self.caller.cloud, self.record, None, began, 400, refusal)
             else:
@@ -296,14 +301,11 @@ def surplus(caller: Caller, record: Resource, made: list[str]) -> list[Resource]
     return sorted(more, key=lambda one: -one.type.count("/"))  # what is below a resource first
 
 
-def _refused(one: Declared, error: TemplateError) -> CloudError:
+def _refused(one: Declared, error: TemplateError, text: str) -> CloudError:
     if not isinstance(error, ExpressionError):
-        return invalid_template(error)
-    return invalid_template(
-        TemplateError(
-            f"Unable to process template language expressions for resource '{one.id}'. '{error}'"
-        )
-    )
+        return invalid_template(error, text)
+    what = f"Unable to process template language expressions for resource '{one.id}'"
+    return invalid_template(TemplateError(what, f". '{error}'", path=one.path), text, named=False)
 
 
 def failure(record: Resource, details: list[dict[str, Any]]) -> CloudError:

@@ -5,29 +5,34 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..cloud import Cloud
 from ..deployments.declared import Declared
-from ..deployments.errors import ExpressionError, TemplateError
+from ..deployments.errors import ExpressionError, TemplateError, written
 from ..deployments.evaluation import resolve
 from ..deployments.graph import is_inner
+from ..deployments.limits import NESTED, Budget
 from ..deployments.plan import Plan, outer, plan
 from ..deployments.scope import Place
+from ..deployments.template import ROOT
 from ..errors import CloudError
+from ..lenient_json import Path, position
 from ..principals import Principal
 from .composition import send
-from .routing import Reply, group_not_found
+from .routing import Reply, group_not_found, invalid
 from .subscriptions import DISPLAY_NAME
+from .template_links import parameters_of, template_of
 from .template_secrets import secret_of
 
+LINKS = ("templateLink", "parametersLink")
 WRITE = "Microsoft.Resources/deployments/write"
 _NOT_SENT = {
     *("type", "apiVersion", "name", "dependsOn", "condition", "copy", "scope", "resources"),
     *("comments", "existing", "resourceGroup", "subscriptionId", "metadata"),
 }
-_LACKING = ("templateLink", "parametersLink", "onErrorDeployment", "extensionConfigs")
+_LACKING = ("onErrorDeployment", "extensionConfigs")
 
 
 @dataclass(frozen=True)
@@ -79,12 +84,60 @@ def nested_plan(caller: Caller, one: Declared) -> tuple[Plan, Any]:
     mode = resolve(properties.get("mode") or "Incremental", one.scope)
     if str(mode).lower() != "incremental":
         raise CloudError.not_implemented(f"nested deployments of mode {mode}")
-    if is_inner(properties):
-        given = resolve(properties.get("parameters") or {}, one.scope)
-        document = properties.get("template")
-        place = place_of(caller, one.base, one.id.rpartition("/")[2], document)
-        return plan(document, given, place, one.scope.budget), given
-    return outer(properties.get("template"), one.scope, one.base), {}
+    scope = one.scope
+    depth = scope.place.depth + 1
+    if depth > NESTED:
+        raise ExpressionError(f"deployments are nested more than {NESTED} levels deep")
+    linking = resolve({key: properties.get(key) for key in LINKS}, scope)
+    parts = parts_of(caller.cloud, {**properties, **linking}, scope.place.link, scope.budget)
+    at = (*one.path, *ROOT)
+    if parts.text is None and not is_inner(properties):
+        return outer(parts.document, scope, one.base, at), {}
+    if "parametersLink" not in parts.links:
+        parts = replace(parts, given=resolve(parts.given or {}, scope))
+    name = one.id.rpartition("/")[2]
+    place = place_of(caller, one.base, name, parts.document, links=parts.links, depth=depth)
+    return parts.planned(place, scope.budget, at), parts.given
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a deployment is made of: given, or what its links lead to."""
+
+    document: Any
+    given: Any  # of parameters
+    links: dict[str, Any]  # as they are shown
+    text: str | None  # of a linked template
+
+    def planned(self, place: Place, budget: Budget, at: Path = ROOT) -> Plan:
+        """The plan, of a template that is ``at`` that place of the body unless it was linked."""
+        try:
+            at = at if self.text is None else ()
+            found = plan(self.document, self.given, place, budget, at)
+        except TemplateError as error:
+            error.text = error.text if error.text is not None else self.text
+            raise
+        found.links, found.text = self.links, self.text or ""
+        return found
+
+
+def parts_of(cloud: Cloud, properties: Mapping[str, Any], base: str, budget: Budget) -> Parts:
+    """The template and the parameters of a deployment; ``base`` is the URI of what links them.
+
+    Raises 400 where something is given and linked, too.
+    """
+    for name in ("template", "parameters"):
+        if properties.get(name) and properties.get(f"{name}Link"):
+            raise invalid(f"A deployment has both '{name}' and '{name}Link': give one of them.")
+    links: dict[str, Any] = {}
+    document, given, text = properties.get("template"), properties.get("parameters"), None
+    if properties.get("templateLink") is not None:
+        linked = template_of(cloud, properties["templateLink"], base, budget)
+        links["templateLink"], document, text = linked.shown, linked.document, linked.text
+    if properties.get("parametersLink") is not None:
+        shown, given = parameters_of(cloud, properties["parametersLink"], budget)
+        links["parametersLink"] = shown
+    return Parts(document, given, links, text)
 
 
 def check_properties(properties: Mapping[str, Any]) -> None:
@@ -97,8 +150,19 @@ def check_properties(properties: Mapping[str, Any]) -> None:
         raise CloudError.not_implemented(f"the debugSetting '{detail}' of deployments")
 
 
-def place_of(caller: Caller, base: str, name: str, document: Any) -> Place:
-    """What expressions may know of a deployment to a group or the subscription."""
+def place_of(
+    caller: Caller,
+    base: str,
+    name: str,
+    document: Any,
+    *,
+    links: Mapping[str, Any] | None = None,
+    depth: int = 0,
+) -> Place:
+    """What expressions may know of a deployment to a group or the subscription.
+
+    ``links`` are those of its template and parameters, ``depth`` how many deployments are around it.
+    """
     cloud, account = caller.cloud, caller.cloud.account
     group = None
     if "/resourcegroups/" in base.lower():
@@ -127,11 +191,26 @@ def place_of(caller: Caller, base: str, name: str, document: Any) -> Place:
                 "template": document,
                 "mode": "Incremental",
                 "provisioningState": "Accepted",
+                **(links or {}),
             },
         },
+        depth=depth,
     )
 
 
-def invalid_template(error: TemplateError) -> CloudError:
-    """400 InvalidTemplate, as Azure answers it."""
-    return CloudError(400, "InvalidTemplate", str(error))
+def invalid_template(error: TemplateError, text: str, *, named: bool = True) -> CloudError:
+    """400 InvalidTemplate, as Azure answers it: with the place in the ``text`` of the request.
+
+    The way to it is told where it is ``named``.
+    """
+    text = error.text if error.text is not None else text
+    place = position(text, error.path, error.part) if error.path is not None else None
+    if place is None or error.path is None:
+        return CloudError(400, "InvalidTemplate", str(error))
+    info = {
+        "lineNumber": place.line,
+        "linePosition": place.column,
+        "path": written(error.path) if named else "",
+    }
+    violation = {"type": "TemplateViolation", "info": info}
+    return CloudError(400, "InvalidTemplate", error.told(place), additional_info=[violation])

@@ -36,6 +36,7 @@ def described(
         "properties": {
             "templateHash": template_hash(found.template.document),
             "parameters": found.parameters,
+            **found.links,
             "mode": mode,
             "provisioningState": "Accepted",
             "timestamp": timestamps.ticks(),
@@ -76,7 +77,8 @@ def ended(
     resources: list[str] | None = None,
     error: CloudError | None = None,
 ) -> None:
-    """Record how a deployment ended."""
+    """Record how a deployment ended. The text of its request is not needed any more."""
+    record.private.pop("text", None)
     properties = record.properties
     properties["provisioningState"] = state
     properties["timestamp"] = timestamps.ticks()

@@ -8,7 +8,8 @@ from typing import Any
 
 from ..cloud import Cloud
 from ..deployments.errors import TemplateError
-from ..deployments.plan import Plan, plan
+from ..deployments.limits import Budget
+from ..deployments.plan import Plan
 from ..errors import CloudError
 from ..operations import IN_PROGRESS, Operation
 from ..resource_types import DEPLOYMENT_TYPE
@@ -17,7 +18,14 @@ from ..store import Resource
 from . import deployment_changes, deployment_checks
 from . import deployment_records as records
 from .deployment_execution import Execution
-from .deployment_inputs import Caller, check_properties, invalid_template, place_of
+from .deployment_inputs import (
+    Caller,
+    Parts,
+    check_properties,
+    invalid_template,
+    parts_of,
+    place_of,
+)
 from .locations import location_of
 from .operations import RETRY, address, carries_out, operation_of
 from .routing import Call, Reply, Router, invalid
@@ -91,12 +99,18 @@ def _planned(call: Call) -> tuple[Plan, str]:
             "InvalidDeploymentMode",
         )
     base = call.resource_id.rpartition("/providers/")[0]
-    given = properties.get("parameters")
-    place = place_of(_caller(call), base, name, properties.get("template"))
+    budget = Budget()
     try:
-        return plan(properties.get("template"), given, place), mode
+        parts = parts_of(call.cloud, properties, "", budget)
+        place = place_of(_caller(call), base, name, parts.document, links=parts.links)
+        return parts.planned(place, budget), mode
     except TemplateError as error:
-        raise invalid_template(error) from None
+        raise invalid_template(error, _text(call)) from None
+
+
+def _text(call: Call) -> str:
+    """The body of a request as it was sent."""
+    return call.content.decode("utf-8-sig")
 
 
 def _check(call: Call, found: Plan) -> list[str]:
@@ -111,7 +125,7 @@ def _check(call: Call, found: Plan) -> list[str]:
             one.id for one in deployment_checks.check(_caller(call), found, call.params["name"])
         ]
     except TemplateError as error:
-        raise invalid_template(error) from None
+        raise invalid_template(error, _text(call)) from None
 
 
 def _more(call: Call) -> dict[str, Any]:
@@ -145,8 +159,10 @@ def create_or_update(call: Call) -> Reply:
     found, mode = _planned(call)
     _check(call, found)
     private = {
-        "template": call.properties.get("template"),
+        "template": found.template.document,
         "parameters": {name: {"value": value} for name, value in found.values.items()},
+        "links": found.links,
+        "text": found.text or _text(call),
     }
     record = records.described(call.resource_id, found, mode, more)
     with call.cloud.store.transaction():
@@ -208,19 +224,21 @@ def carry_out(cloud: Cloud, operation: Operation) -> None:
         cloud.store.put(record)
     base = record.id.rpartition("/providers/")[0]
     caller = Caller(cloud, principal)
-    given = record.private["parameters"]
+    given, text = record.private["parameters"], str(record.private.get("text", ""))
 
     def goes_on() -> bool:
         found = cloud.operations.get(operation.id)
         return found is not None and found.status == IN_PROGRESS
 
     try:
-        document = record.private["template"]
-        place = place_of(caller, base, record.name, document)
-        going = Execution(caller, record, plan(document, given, place), goes_on)
+        document, links = record.private["template"], record.private.get("links") or {}
+        place = place_of(caller, base, record.name, document, links=links)
+        parts = Parts(document, given, links, text if "templateLink" in links else None)
+        going = Execution(caller, record, parts.planned(place, Budget()), goes_on)
         going.run()
     except TemplateError as error:
-        raise _given_up(cloud, record, invalid_template(error)) from None
+        refusal = invalid_template(error, text)
+        raise _given_up(cloud, record, refusal) from None
     except CloudError as error:
         raise _given_up(cloud, record, error) from None
     if going.error is not None:
@@ -256,6 +274,7 @@ def what_if(call: Call) -> Reply:
     if form not in ("fullresourcepayloads", "resourceidonly"):
         raise invalid(f"The resultFormat '{form}' is not FullResourcePayloads or ResourceIdOnly.")
     record = records.described(call.resource_id, found, mode, more)
+    record.private["text"] = found.text or _text(call)
     bodies = form == "fullresourcepayloads"
     return Reply(200, deployment_changes.preview(_caller(call), record, found, mode, bodies=bodies))
 

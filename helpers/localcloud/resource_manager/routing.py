@@ -56,6 +56,7 @@ class Call:
     resource_id: str
     url: str
     permission: str = ""  # that the caller was found to have
+    content: bytes = field(default=b"", repr=False)  # the body as it was sent
 
     @property
     def properties(self) -> dict[str, Any]:
@@ -233,7 +234,16 @@ class Router:
             _check_group(cloud, route, params)
             _check_body(route, body)
             call = Call(
-                cloud, principal, method, params, query, body, resource_id, path, route.permission
+                cloud,
+                principal,
+                method,
+                params,
+                query,
+                body,
+                resource_id,
+                path,
+                route.permission,
+                content,
             )
             if method not in ("PUT", "PATCH"):
                 return route.operation(call)
