@@ -46,6 +46,7 @@ $(STAMP): requirements.lock requirements-policy.lock pyproject.toml
 	@$(PIP) --require-hashes --only-binary :all: --requirement requirements-policy.lock 2>/dev/null \
 	  || echo "Environment: regopy has no wheel for this machine (it needs glibc 2.34). Notebook 13 says what it leaves out."
 	@$(PIP) --no-deps --editable .
+	@$(BIN)/python -m compileall -q helpers
 	@touch $@
 	@echo "Environment: ready"
 
