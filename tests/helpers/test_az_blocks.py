@@ -17,7 +17,7 @@ import pytest
 
 from helpers.localcloud import daemon
 from helpers.tutorial import ROOT, chapters
-from tests.az import AZ, prepare
+from tests.az import AZ, forking, prepare
 from tests.readers import environment
 
 _BASH = re.compile(r"```bash\n(.*?)```", re.DOTALL)
@@ -64,7 +64,7 @@ def run(chosen: Sequence[Block], home: Path, folder: Path) -> dict[str, str]:
     kept = environment()
     path = [str(Path(sys.executable).parent), kept["PATH"]]
     if AZ is not None:
-        path.insert(1, str(Path(AZ).parent))
+        path.insert(1, str(forking(AZ)))
     lines = ["set -euo pipefail", "exec 2>&1"]
     for number, block in enumerate(chosen):
         lines += [f"echo '{_MARK}{number}'", block.commands]

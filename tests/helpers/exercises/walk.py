@@ -17,7 +17,7 @@ import nbformat
 
 from helpers.exercises import catalogue
 from helpers.tutorial import ROOT
-from tests.az import AZ
+from tests.az import AZ, forking
 
 _CHECK = re.compile(r'^check\("(\d\d\.\d)"', re.MULTILINE)
 _BLOCK = re.compile(r"```(python|bash)\n(.*?)```", re.DOTALL)
@@ -106,7 +106,7 @@ def walked(path: Path, wrong: Mapping[str, object]) -> Any:
 
 
 def _shell() -> str:
-    folders = [str(Path(sys.executable).parent), *([str(Path(AZ).parent)] if AZ else [])]
+    folders = [str(Path(sys.executable).parent), *([str(forking(AZ))] if AZ else [])]
     return _SHELL.format(path="".join(f"{one}:" for one in folders), root=str(ROOT))
 
 
