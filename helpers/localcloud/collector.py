@@ -25,6 +25,7 @@ from .containers.build.build_cache import BuildCache
 from .containers.sandboxes.ownership import OWNED, RESTRICTED
 from .events import ManifestsDeleted, ResourceDeleted
 from .registry.manifest_format import references
+from .registry.manifest_references import ManifestReferences
 from .root_folder import remove_tree
 from .run_statuses import FINAL
 
@@ -34,6 +35,10 @@ GRACE = 3600.0  # seconds
 CACHE = 30 * 24 * 3600.0  # seconds that what builds keep for others is kept unused
 _FIRST, _AGAIN = 10.0, 60.0  # seconds after the start, and after one that had to wait
 _BATCH = 100  # blobs that are deleted in one transaction
+_MANIFESTS = (  # those that can be restored as well
+    "SELECT digest FROM registry_manifests"
+    " UNION SELECT digest FROM registry_deleted WHERE kind='manifest'"
+)
 _Repository = tuple[str, str]
 
 
@@ -104,12 +109,11 @@ class Collector:
         before = time.time() - grace
         if self._runs_going_on():
             return Collected(0, 0, True)
+        ManifestReferences(self._store, self._content).catch_up()
         wanted, whole = self._marked()
         unlinked = self._unlink(wanted, whole, before)
-        self._store.execute(
-            "DELETE FROM registry_descriptions WHERE digest NOT IN"
-            " (SELECT digest FROM registry_manifests)"
-        )
+        for table in ("registry_descriptions", "registry_references"):
+            self._store.execute(f"DELETE FROM {table} WHERE digest NOT IN ({_MANIFESTS})")  # noqa: S608
         known = set().union(*wanted.values()) | self._recorded()
         known |= BuildCache(self._cloud).layers(time.time() - CACHE)
         spare = [digest for digest in self._content.digests() if digest not in known]

@@ -309,6 +309,21 @@ CREATE TABLE registry_untagged (
 CREATE INDEX registry_untagged_due ON registry_untagged (due);
 """
 
+_REFERENCES = """
+-- what each manifest refers to: asked whenever a blob is deleted
+CREATE TABLE registry_references (
+    child TEXT NOT NULL,             -- digest; '' for what an older version has stored: read it first
+    digest TEXT NOT NULL,            -- of the manifest
+    PRIMARY KEY (child, digest)
+) WITHOUT ROWID;
+INSERT INTO registry_references SELECT DISTINCT '', digest FROM registry_manifests;
+"""
+
+_APPLICATIONS = """
+-- applications in the order of their creation, from any one of them on
+CREATE INDEX applications_created ON applications (created, object_id);
+"""
+
 STEPS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     _TABLES,
     _SUBSCRIBERS,
@@ -322,6 +337,8 @@ STEPS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     _PRINCIPALS,
     _QUARANTINED_TAGS,
     _DELETED,
+    _REFERENCES,
+    _APPLICATIONS,
 )
 VERSION = len(STEPS)
 

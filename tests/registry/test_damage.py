@@ -91,6 +91,20 @@ def test_a_damaged_manifest_is_unknown_until_it_is_pushed_again(place: Place, da
     assert place.http.get(place.url("whole/manifests/v1")).content == data
 
 
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_blob_of_a_damaged_manifest_stays(place: Place, damage: str) -> None:
+    layer = f"layer of {damage}".encode()
+    pushed = place.push("held", "v1", layer)
+    DAMAGES[damage](file_of(place, pushed))
+    url = place.url(f"held/blobs/{digest(layer)}")
+    refused = place.http.delete(url)
+    assert refused.status_code == 405
+    assert f"is part of the manifest held@{pushed}" in refused.text
+    assert place.http.get(url).content == layer
+    assert place.http.delete(place.url(f"held/manifests/{pushed}")).status_code == 202
+    assert place.http.delete(url).status_code == 202
+
+
 @pytest.mark.parametrize("damage", ["truncated", "gone"])
 def test_who_pulls_a_damaged_image_is_told_of_what(place: Place, damage: str) -> None:
     place.push("app", "v1", b"a layer")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ import pytest
 from azure.mgmt.containerregistry import ContainerRegistryManagementClient
 
 from helpers.localcloud.cloud import Cloud
+from helpers.localcloud.collector import Collector
 from helpers.localcloud.containers.images.images import ImageStore
 from helpers.localcloud.errors import CloudError
 from helpers.localcloud.reference import Reference
@@ -339,3 +341,28 @@ def test_what_an_older_version_has_stored_is_described_too(place: Place) -> None
         ]
         assert (shown["os"], shown["architecture"]) == ("linux", "amd64")
     assert hashlib.sha256(data).hexdigest() in shown["digest"]
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_blobs_of_what_an_older_version_has_stored_stay(place: Place, damaged: bool) -> None:
+    """It has not noted what its manifests refer to: they are read, those that can be."""
+    layer = f"an older layer {damaged}".encode()
+    pushed, other = place.push("older", "v1", layer), place.push("older", "v2", b"another")
+    cloud = Cloud(place.cloud.home)
+    with contextlib.closing(cloud):
+        cloud.store.execute("DELETE FROM registry_references WHERE digest=?", (pushed,))
+        cloud.store.execute("INSERT INTO registry_references VALUES ('', ?)", (pushed,))
+        manifest = cloud.content.path(pushed)
+        whole = manifest.read_bytes()
+        manifest.write_bytes(b"{}" if damaged else whole)
+        url = place.url(f"older/blobs/{digest(layer)}")
+        assert place.http.delete(url).status_code == (202 if damaged else 405)
+        Collector(cloud).collect()
+        sql = "SELECT child FROM registry_references WHERE digest=?"
+        noted = {row["child"] for row in cloud.store.query(sql, (pushed,))}
+        assert noted == ({""} if damaged else {digest(b"{}"), digest(layer)})
+        manifest.write_bytes(whole)
+    for one in (pushed, other):
+        assert place.http.delete(place.url(f"older/manifests/{one}")).status_code == 202
+    if not damaged:
+        assert place.http.delete(url).status_code == 202

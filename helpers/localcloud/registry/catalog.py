@@ -6,7 +6,7 @@ import json
 import time
 
 from ..cloud import Cloud
-from ..content import MissingContentError, algorithm_of, digest_of
+from ..content import algorithm_of, digest_of
 from ..errors import CloudError
 from ..events import ManifestPushed
 from ..media_types import INDEXES
@@ -23,6 +23,7 @@ from .manifest_format import (
     parse_manifest,
     references,
 )
+from .manifest_references import ManifestReferences
 from .notices import Notices
 from .quarantine import PASSED, STATE, QuarantinedTag, QuarantinedTags, passed
 from .unknown import unknown_repository
@@ -46,6 +47,7 @@ class Catalog:
         self.descriptions = Descriptions(cloud.store, cloud.content)
         self.quarantined_tags = QuarantinedTags(cloud.store)
         self._notices = Notices(cloud, self.descriptions)
+        self._references = ManifestReferences(cloud.store, cloud.content)
 
     # -- manifests and tags ------------------------------------------------------------------
 
@@ -94,6 +96,7 @@ class Catalog:
             whole = self.repository(registry, repository)
             check(operation, whole, self.tag(registry, repository, tag) if tag else None)
             self.descriptions.keep({digest: description})
+            self._references.keep(digest, children)
             before = self.manifest(registry, repository, digest) if quarantine else None
             waits = quarantine and not passed(before)
             told = operation is not Operation.CACHE
@@ -347,25 +350,18 @@ class Catalog:
     def unlink_blob(self, registry: str, repository: str, digest: str) -> bool:
         """Take a blob out of a repository. Raises 405 when a manifest of it needs the blob."""
         check(Operation.DELETE, self.repository(registry, repository))
-        for manifest in self._manifests(registry, repository):
-            if digest in self._needs(manifest.digest):
-                raise disallowed(
-                    f"The blob {digest} is part of the manifest {manifest.path}. Delete the manifest "
-                    "first."
-                )
+        holder = self._references.holder(registry, repository, digest)
+        if holder is not None:
+            raise disallowed(
+                f"The blob {digest} is part of the manifest {repository}@{holder}. Delete the manifest "
+                "first."
+            )
         return bool(
             self._store.execute(
                 "DELETE FROM registry_blobs WHERE registry=? AND repository=? AND digest=?",
                 (registry, repository, digest),
             )
         )
-
-    def _needs(self, digest: str) -> list[str]:
-        """What a stored manifest refers to; nothing when it is damaged."""
-        try:
-            return references(json.loads(self._cloud.content.read(digest)))
-        except MissingContentError:
-            return []
 
     def has_blob(self, registry: str, repository: str, digest: str) -> bool:
         """Whether the repository holds the blob, and the blob is stored and whole."""
