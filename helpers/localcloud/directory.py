@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hmac
 import json
+import math
 import sqlite3
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,10 +84,16 @@ class Directory:
         )
         return next(iter(_applications(rows)), None)
 
-    def applications(self) -> list[Application]:
-        """All of them, in the order of their creation."""
-        rows = self._store.query("SELECT * FROM applications ORDER BY created, object_id")
-        return _applications(rows)
+    def applications(self, after: Application | None = None) -> Iterator[Application]:
+        """All of them, or those ``after`` one, in the order of their creation."""
+        columns = ("created", "object_id")
+        sql = (
+            "SELECT * FROM applications WHERE (created, object_id)>(?,?)"
+            " ORDER BY created, object_id LIMIT ?"
+        )
+        place = (after.created, after.object_id) if after is not None else (-math.inf, "")
+        for rows in self._store.batches(sql, place, columns):
+            yield from _applications(rows)
 
     def change(self, made: Application, display_name: str, properties: dict[str, Any]) -> None:
         """Give an application another name and other properties."""

@@ -7,9 +7,10 @@ import hmac
 import logging
 import secrets
 import sqlite3
+import sys
 import time
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -127,10 +128,19 @@ class Principals:
         )
         return _principal(rows[0]) if rows else None
 
-    def all(self) -> list[Principal]:
-        """Every principal, managed identities as well, in the order of their creation."""
-        rows = self._store.query("SELECT * FROM principals ORDER BY rowid")
-        return [_principal(row) for row in rows]
+    def all(self, after: Principal | None = None) -> Iterator[Principal]:
+        """Every principal, or those ``after`` one, in the order of their creation.
+
+        Managed identities as well.
+        """
+        begins = 0
+        if after is not None:
+            sql = "SELECT rowid FROM principals WHERE object_id=?"
+            rows = self._store.query(sql, (after.object_id,))
+            begins = rows[0]["rowid"] if rows else sys.maxsize  # it was deleted meanwhile
+        sql = "SELECT rowid, * FROM principals WHERE rowid>? ORDER BY rowid LIMIT ?"
+        for rows in self._store.batches(sql, (begins,), ("rowid",)):
+            yield from map(_principal, rows)
 
     def check_secret(self, app_id: str, secret: str) -> bool:
         """Whether ``secret`` is the client secret of ``app_id``."""

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 READING = ("GET", "HEAD")  # the methods of requests that only read
 # Of the columns that keep the spelling; the others are in lower case.
 _COLLATIONS = {"type": " COLLATE NOCASE", "name": " COLLATE NOCASE"}
+_FIRST, _MOST = 128, 1024  # rows of a batch
 _INDEXES = (("parent",), ("type", "name"), ("resource_group",))  # the best one first
 
 
@@ -147,6 +148,20 @@ class Store:
         """All rows of a SELECT."""
         with self._connection() as connection:
             return connection.execute(sql, parameters).fetchall()
+
+    def batches(
+        self, sql: str, place: Sequence[Any], columns: Sequence[str]
+    ) -> Iterator[list[sqlite3.Row]]:
+        """The rows of a SELECT that come after a place in its order, read as they are asked for.
+
+        The parameters of ``sql`` are the ``place`` and how many rows to read; the ``columns`` of a row
+        tell its place.
+        """
+        count = _FIRST
+        while rows := self.query(sql, (*place, count)):
+            yield rows
+            place = [rows[-1][column] for column in columns]
+            count = min(2 * count, _MOST)
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Run one writing statement in its own transaction; returns the number of rows changed."""

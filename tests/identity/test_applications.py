@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 import uuid
 from collections.abc import Iterator
@@ -396,6 +397,19 @@ def test_a_listing_is_filtered_or_says_that_it_cannot(
         assert names == ([] if none else ["known"] if "$filter" in query else names[:1])
 
 
+def names_of(cloud: LocalCloud, kind: str, **query: str) -> list[str]:
+    """The names of all pages of a listing."""
+    found: list[str] = []
+    page = graph(cloud, "GET", kind, **query)
+    while True:
+        assert page.status_code == 200, page.text
+        found += [one["displayName"] for one in page.json()["value"]]
+        link = page.json().get("@odata.nextLink")
+        if link is None:
+            return found
+        page = graph(cloud, "GET", link.removeprefix(f"{GRAPH}/"))
+
+
 def test_a_listing_comes_in_pages(az: Az, local_cloud: LocalCloud) -> None:
     store = Store(local_cloud.home / "state.db")
     pages = Directory(store, directory(local_cloud))
@@ -410,6 +424,19 @@ def test_a_listing_comes_in_pages(az: Az, local_cloud: LocalCloud) -> None:
     second = graph(local_cloud, "GET", link).json()
     assert [one["displayName"] for one in second["value"]] == ["page-002", "page-003"]
     assert len(az.json("ad", "app", "list", "--display-name", "page-")) == 205
+    for kind in ("applications", "servicePrincipals"):
+        whole = names_of(local_cloud, kind, **{"$top": "999"})
+        assert {size: names_of(local_cloud, kind, **{"$top": str(size)}) for size in (3, 70)} == {
+            3: whole,
+            70: whole,
+        }
+    one, other = made[3], made[4]
+    only = {"$filter": f"id eq '{one.object_id}'"}
+    assert names_of(local_cloud, "applications", **only) == ["page-003"]
+    assert names_of(local_cloud, "applications", **only, **{"$skiptoken": one.object_id}) == []
+    for wrong in (other.object_id, "", NOBODY):
+        answer = graph(local_cloud, "GET", "applications", **only, **{"$skiptoken": wrong})
+        assert told(answer)[:2] == (400, "Request_BadRequest")
     for one in made:
         assert graph(local_cloud, "DELETE", f"applications/{one.object_id}").status_code == 204
     assert az.json("ad", "app", "list", "--display-name", "page-") == []
@@ -419,7 +446,22 @@ def test_a_damaged_application_is_passed_over_and_named(cloud: Cloud) -> None:
     made, other = (cloud.directory.register(name, {}) for name in ("damaged", "whole"))
     damaged = "UPDATE applications SET properties='[' WHERE object_id=?"
     cloud.store.execute(damaged, (made.object_id,))
-    assert cloud.directory.applications() == [other]
+    assert list(cloud.directory.applications()) == [other]
     assert cloud.directory.application(object_id=made.object_id) is None
     [finding] = glance(cloud.home)
     assert finding.what == f"application {made.object_id}"
+
+
+def test_nobody_reads_more_applications_than_are_asked_for(
+    cloud: Cloud, caplog: pytest.LogCaptureFixture
+) -> None:
+    with cloud.store.transaction():
+        made = [cloud.directory.register(f"app-{number}", {}) for number in range(3000)]
+    cloud.store.execute(
+        "UPDATE applications SET properties='[' WHERE object_id=?", (made[-1].object_id,)
+    )
+    first = list(itertools.islice(cloud.directory.applications(made[0]), 2))
+    assert first == made[1:3]
+    assert not caplog.records  # of the last one, which is damaged
+    assert list(cloud.directory.applications(made[1])) == made[2:-1]
+    assert made[-1].object_id in caplog.text

@@ -19,9 +19,9 @@ from ..threads import Threads
 from .graph_call import (
     CONTEXT,
     Call,
+    Collection,
     Operation,
     bad_request,
-    candidates,
     directory_objects,
     entity,
     listing,
@@ -99,20 +99,23 @@ def list_applications(call: Call) -> tuple[int, Any]:
     """application-list, by appId, displayName and identifierUris."""
     call.check_administrator()
     directory = call.cloud.directory
-    items = [
-        (
-            {
-                "appid": (one.app_id,),
-                "id": (one.object_id,),
-                "displayname": (one.display_name,),
-                "identifieruris/any": (),
-            },
-            functools.partial(render, call.cloud, one),
-        )
-        for one in candidates(call, directory.applications, directory.application)
-    ]
-    known = {"appid": "eq", "id": "eq", "displayname": "startswith", "identifieruris/any": "eq"}
-    return 200, listing(call, "applications", items, known)
+    every = Collection(
+        directory.applications,
+        directory.application,
+        _keys,
+        functools.partial(render, call.cloud),
+        {"appid": "eq", "id": "eq", "displayname": "startswith", "identifieruris/any": "eq"},
+    )
+    return 200, listing(call, "applications", every)
+
+
+def _keys(one: Application) -> dict[str, tuple[str, ...]]:
+    return {
+        "appid": (one.app_id,),
+        "id": (one.object_id,),
+        "displayname": (one.display_name,),
+        "identifieruris/any": (),
+    }
 
 
 def create(call: Call) -> tuple[int, Any]:

@@ -13,11 +13,16 @@ from ..cloud import Cloud
 from ..errors import CloudError, failure_of
 from ..threads import Threads
 from . import applications, service_principals
-from .graph_call import Call, listing, route
+from .graph_call import Call, Collection, listing, route
 
 
 def graph(cloud: Cloud, threads: Threads) -> ASGIApp:
     """The application of graph.microsoft.com."""
+
+    known = {"userprincipalname": "eq", "mail": "eq"}
+    nobody: Collection[None] = Collection(
+        lambda _: (), lambda **_: None, lambda _: {}, lambda _: {}, known
+    )
 
     def me(_: Call) -> tuple[int, Any]:
         raise CloudError(
@@ -30,7 +35,7 @@ def graph(cloud: Cloud, threads: Threads) -> ASGIApp:
         """Who looks for a user by name, as az role assignment does, finds none: there are none."""
         if not call.query.get("$filter"):
             raise CloudError.not_implemented("GET /v1.0/users of Microsoft Graph")
-        return 200, listing(call, "users", [], {"userprincipalname": "eq", "mail": "eq"})
+        return 200, listing(call, "users", nobody)
 
     def missing(request: Request) -> JSONResponse:
         raise CloudError.not_implemented(f"{request.method} {request.url.path} of Microsoft Graph")

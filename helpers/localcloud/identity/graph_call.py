@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -25,8 +26,8 @@ CONTEXT = f"{_BASE}/$metadata#"
 _PAGE, _LARGEST = 100, 999  # objects of a page
 _IDS = {"appid": "app_id", "serviceprincipalnames/any": "app_id", "id": "object_id"}
 _Keys = Mapping[str, tuple[str, ...]]
+_Condition = tuple[str, str, str]  # name, operator, value
 _Found = TypeVar("_Found")
-_Item = tuple[_Keys, Callable[[], dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,22 @@ class Call:
 
 
 Operation = Callable[[Call], tuple[int, Any]]
+
+
+@dataclass(frozen=True)
+class Collection(Generic[_Found]):
+    """All objects of one kind, as they are listed.
+
+    ``after`` has those that come after one, or all; ``find`` takes ``app_id`` and ``object_id``. ``keys``
+    is what one can be asked by, its ``id`` among it; ``known`` names that in lower case, and the
+    comparison that it knows: eq, or startswith, which knows eq as well.
+    """
+
+    after: Callable[[_Found | None], Iterable[_Found]]
+    find: Callable[..., _Found | None]
+    keys: Callable[[_Found], _Keys]
+    render: Callable[[_Found], dict[str, Any]]
+    known: Mapping[str, str]
 
 
 def bad_request(message: str) -> CloudError:
@@ -134,27 +151,27 @@ def directory_objects(shown: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
     return {"@odata.context": f"{CONTEXT}directoryObjects", "value": [*shown]}
 
 
-def listing(call: Call, kind: str, items: Iterable[_Item], known: Mapping[str, str]) -> Any:
-    """A page of the items that the query's ``$filter`` leaves, as Graph lists a ``kind``.
+def listing(call: Call, kind: str, listed: Collection[_Found]) -> Any:
+    """A page of what the query's ``$filter`` leaves of a ``kind``, as Graph lists it.
 
-    Each is what it can be asked by, its ``id`` among it, and what shows it; ``known`` names the former
-    in lower case, and the comparison that they know: eq, or startswith, which knows eq as well.
+    It reads what it shows and what the filter leaves out up to there, whatever there is besides.
 
     Raises 501 for a filter, or another option of a query, that the local cloud does not know.
     """
     for name in call.query:
         if name.startswith("$") and name not in ("$filter", "$top", "$skiptoken"):
             raise CloudError.not_implemented(f"{name} of {kind} of Microsoft Graph")
-    wanted = _conditions(call.query.get("$filter", ""), kind, known)
-    found = [one for one in items if all(_fits(one[0], *condition) for condition in wanted)]
+    wanted = _conditions(call.query.get("$filter", ""), kind, listed.known)
     size = _page_size(call.query.get("$top", str(_PAGE)))
-    start = _start(found, call.query.get("$skiptoken"))
-    page = found[start : start + size]
+    before = _before(listed, wanted, call.query.get("$skiptoken"))
+    every = _candidates(listed, wanted, before)
+    fitting = (one for one in every if _fits(listed.keys(one), wanted))
+    page = list(itertools.islice(fitting, size + 1))
     shown: dict[str, Any] = {"@odata.context": f"{CONTEXT}{kind}"}
-    if len(found) > start + size:
-        query = {**call.query, "$skiptoken": page[-1][0]["id"][0]}
+    if len(page) > size:
+        query = {**call.query, "$skiptoken": listed.keys(page[size - 1])["id"][0]}
         shown["@odata.nextLink"] = f"{_BASE}/{kind}?{urlencode(query, safe='$')}"
-    return {**shown, "value": [render() for _, render in page]}
+    return {**shown, "value": [listed.render(one) for one in page[:size]]}
 
 
 def _page_size(given: str) -> int:
@@ -166,40 +183,34 @@ def _page_size(given: str) -> int:
     return size
 
 
-def _start(found: Sequence[_Item], token: str | None) -> int:
-    """Where the page of a token begins: after the item that it names."""
+def _before(
+    listed: Collection[_Found], wanted: list[_Condition], token: str | None
+) -> _Found | None:
+    """What the page of a token comes after: the object that the token names; None at the beginning."""
     if token is None:
-        return 0
-    for index, (keys, _) in enumerate(found):
-        if keys["id"] == (token,):
-            return index + 1
-    raise bad_request("The $skiptoken is invalid: it is no token of a page of this listing.")
+        return None
+    found = listed.find(object_id=token)
+    if found is None or not _fits(listed.keys(found), wanted):
+        raise bad_request("The $skiptoken is invalid: it is no token of a page of this listing.")
+    return found
 
 
-def candidates(
-    call: Call, every: Callable[[], list[_Found]], find: Callable[..., _Found | None]
-) -> list[_Found]:
-    """Those that may fit the ``$filter``: the only one of an id that it names, else ``every`` one.
-
-    What an index finds need not be looked for among all; :func:`listing` looks at the rest. ``find``
-    takes ``app_id`` and ``object_id``.
-    """
-    try:
-        conditions = parse_filter(call.query.get("$filter", ""))
-    except FilterError:
-        return every()
+def _candidates(
+    listed: Collection[_Found], wanted: list[_Condition], before: _Found | None
+) -> Iterable[_Found]:
+    """Those that may fit: the only one of an id that is asked for, which an index finds, else all."""
     given = {
-        _IDS[one.name.lower()]: one.value
-        for one in conditions
-        if one.operator == "eq" and one.name.lower() in _IDS and one.value
+        _IDS[name]: value
+        for name, operator, value in wanted
+        if operator == "eq" and name in _IDS and value
     }
     if not given:
-        return every()
-    found = find(**given)
+        return listed.after(before)
+    found = listed.find(**given) if before is None else None
     return [found] if found is not None else []
 
 
-def _conditions(text: str, kind: str, known: Mapping[str, str]) -> list[tuple[str, str, str]]:
+def _conditions(text: str, kind: str, known: Mapping[str, str]) -> list[_Condition]:
     try:
         found = parse_filter(text)
         for one in found:
@@ -211,6 +222,10 @@ def _conditions(text: str, kind: str, known: Mapping[str, str]) -> list[tuple[st
     return [(one.name.lower(), one.operator, one.value.lower()) for one in found]
 
 
-def _fits(keys: _Keys, name: str, operator: str, value: str) -> bool:
-    held = [one.lower() for one in keys[name]]
-    return value in held if operator == "eq" else any(one.startswith(value) for one in held)
+def _fits(keys: _Keys, wanted: Iterable[_Condition]) -> bool:
+    """Whether every condition holds for what has these keys."""
+    for name, operator, value in wanted:
+        held = [one.lower() for one in keys[name]]
+        if not (value in held if operator == "eq" else any(one.startswith(value) for one in held)):
+            return False
+    return True

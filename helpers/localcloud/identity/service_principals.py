@@ -18,9 +18,9 @@ from ..threads import Threads
 from .applications import new_secret, remove_secret, secrets_of
 from .graph_call import (
     Call,
+    Collection,
     Operation,
     bad_request,
-    candidates,
     denied,
     directory_objects,
     entity,
@@ -52,25 +52,24 @@ def routes(cloud: Cloud, threads: Threads) -> list[BaseRoute]:
 def list_service_principals(call: Call) -> tuple[int, Any]:
     """serviceprincipal-list, by its names, appId, id and displayName."""
     principals = call.cloud.principals
-    items = [
-        (
-            {
-                "appid": (one.app_id,),
-                "id": (one.object_id,),
-                "displayname": (one.display_name,),
-                "serviceprincipalnames/any": (one.app_id,),
-            },
-            functools.partial(render, call.cloud, one),
-        )
-        for one in candidates(call, principals.all, principals.find)
-    ]
     known = {
         "appid": "eq",
         "id": "eq",
         "displayname": "startswith",
         "serviceprincipalnames/any": "eq",
     }
-    return 200, listing(call, "servicePrincipals", items, known)
+    rendered = functools.partial(render, call.cloud)
+    every = Collection(principals.all, principals.find, _keys, rendered, known)
+    return 200, listing(call, "servicePrincipals", every)
+
+
+def _keys(one: Principal) -> dict[str, tuple[str, ...]]:
+    return {
+        "appid": (one.app_id,),
+        "id": (one.object_id,),
+        "displayname": (one.display_name,),
+        "serviceprincipalnames/any": (one.app_id,),
+    }
 
 
 def create(call: Call) -> tuple[int, Any]:
