@@ -52,8 +52,10 @@ def client(running: daemon.Running) -> requests.Session:
     return http
 
 
-def token(running: daemon.Running, http: requests.Session) -> str:
-    """A management token of the tutorial's service principal."""
+def token(
+    running: daemon.Running, http: requests.Session, audience: str = "https://management.azure.com"
+) -> str:
+    """A token of the tutorial's service principal, for Azure Resource Manager or another service."""
     account = running.account
     answer = http.post(
         f"https://login.microsoftonline.com/{account.tenant_id}/oauth2/v2.0/token",
@@ -61,7 +63,7 @@ def token(running: daemon.Running, http: requests.Session) -> str:
             "grant_type": "client_credentials",
             "client_id": account.client_id,
             "client_secret": account.client_secret,
-            "scope": "https://management.azure.com/.default",
+            "scope": f"{audience}/.default",
         },
         timeout=30,
     )

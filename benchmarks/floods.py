@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import http.client
 import io
+import json
+import ssl
 import tarfile
 import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlencode, urlsplit
 
 import requests
 
@@ -18,9 +22,11 @@ from .clouds import client, manager, registry
 from .probe import probing
 from .report import Figure, compared, percentile
 from .sides import Side, Started, each
+from .wire import Server, Wire
 
 PUTS = 200
 _POISONED = 20.0  # seconds for which the poison is looked at
+_JSON = "application/json"
 _VERSION = {"api-version": "2019-06-01-preview"}
 _TEMPLATES = (
     '{{ regexMatch "(a+)+$" "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaab" }}',
@@ -111,8 +117,8 @@ def measure_puts(folder: Path, sides: Sequence[Side]) -> list[Figure]:
 
 def _puts(started: Started) -> tuple[int, float]:
     running = started.running
-    http, group = manager(running)
-    url = registry(http, group, "flooded")
+    manages, group = manager(running)
+    url = registry(manages, group, "flooded")
     account = running.account
     plain = client(running)
     headers = {"Authorization": f"Bearer {account.github_token}"}
@@ -123,21 +129,28 @@ def _puts(started: Started) -> tuple[int, float]:
     source = f"https://github.com/{account.github_owner}/source.git#main"
     together = threading.Barrier(PUTS)
 
-    def put(number: int) -> int:
-        own = client(running)
-        own.headers["Authorization"] = http.headers["Authorization"]
-        with contextlib.suppress(requests.RequestException):
-            own.get(group, timeout=120)  # connected, before all of them write
-        together.wait(120)
-        body = _task(source, account.github_token)
-        try:
-            return own.put(
-                f"{url}/tasks/task-{number}", params=_VERSION, json=body, timeout=120
-            ).status_code
-        except requests.RequestException:
-            return 599
+    body = json.dumps(_task(source, account.github_token)).encode()
+    server = Server(
+        "https://management.azure.com",
+        ssl.create_default_context(cafile=running.ca_file),
+        running.proxy_url,
+        {"Authorization": str(manages.headers["Authorization"])},
+    )
+    version = urlencode(_VERSION)
+    tasks = f"{urlsplit(url).path}/tasks"
 
-    with ThreadPoolExecutor(PUTS) as pool, probing(http, group) as times:
+    def put(number: int) -> int:
+        with Wire(server) as wire:
+            wire.ask("GET", f"{tasks}?{version}").read()  # connected, before all of them write
+            together.wait(120)
+            try:
+                answer = wire.ask("PUT", f"{tasks}/task-{number}?{version}", body, _JSON)
+                answer.read()
+            except (OSError, http.client.HTTPException):
+                return 599
+            return answer.status
+
+    with ThreadPoolExecutor(PUTS) as pool, probing(manages, group) as times:
         statuses = list(pool.map(put, range(PUTS)))
     return sum(status >= 500 for status in statuses), percentile(times, 99)
 

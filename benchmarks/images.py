@@ -13,7 +13,7 @@ from helpers.localcloud import daemon
 
 from .clouds import client
 
-_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _TIMEOUT = 120.0  # seconds
 
 
@@ -49,6 +49,20 @@ def push_blob(http: requests.Session, repository: str, data: bytes) -> dict[str,
     return found
 
 
+def manifest_of(
+    config: dict[str, Any], layers: Sequence[dict[str, Any]] = (), number: int = 0
+) -> bytes:
+    """The manifest of an image; ``number`` makes it another one."""
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "config": config,
+        "layers": list(layers),
+        "annotations": {"number": str(number)},
+    }
+    return json.dumps(manifest).encode()
+
+
 def push_manifest(
     http: requests.Session,
     repository: str,
@@ -58,16 +72,9 @@ def push_manifest(
     number: int = 0,
 ) -> None:
     """Push a manifest of blobs that are there; ``number`` makes it another one."""
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": _MANIFEST,
-        "config": config,
-        "layers": list(layers),
-        "annotations": {"number": str(number)},
-    }
     http.put(
         f"{repository}/manifests/{tag}",
-        data=json.dumps(manifest).encode(),
-        headers={"Content-Type": _MANIFEST},
+        data=manifest_of(config, layers, number),
+        headers={"Content-Type": MANIFEST},
         timeout=_TIMEOUT,
     ).raise_for_status()

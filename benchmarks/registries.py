@@ -1,6 +1,7 @@
 """A layer of 100 MB pushed and pulled, and 20 images pushed at once: our registry and docker-registry.
 
-The same client, both with TLS, taking turns.
+The same client, which takes little itself (``wire.py``), both with TLS, taking turns. Clients of ours come
+by its proxy and with a token of the repository, those of docker-registry need neither.
 """
 
 from __future__ import annotations
@@ -9,128 +10,165 @@ import contextlib
 import os
 import shutil
 import socket
+import ssl
 import statistics
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
-import requests
 import trustme
 
-from helpers.localcloud import daemon
-
 from .clouds import manager, registry
-from .images import descriptor, push_manifest
-from .report import Figure, in_turn, seconds
-from .sides import Side
+from .images import MANIFEST, descriptor, manifest_of, pusher
+from .report import Figure, compared
+from .sides import Side, Started, processor_seconds
+from .wire import Server, Wire
 
 SIZE = 100 * 1000 * 1000  # bytes
 _AT_ONCE, _SMALL = 20, 1000 * 1000  # images, bytes of the layer of each
+_BIG, _MANY = "bench", [f"many{number}" for number in range(_AT_ONCE)]  # repositories
+_ROUNDS, _PULLS = 5, 3  # in each round
+_PUSH, _PULL, _PUSHES = "push 100 MB", "pull 100 MB", f"{_AT_ONCE} pushes at once"
+_LIMITS = {_PUSH: 0.75, _PULL: 1.0, _PUSHES: 0.5}  # of the ratio to docker-registry's
+_NOTES = {_PUSH: "TLS, digest checked, fsync", _PULL: "TLS", _PUSHES: "each of a layer of 1 MB"}
 
 
-Peer = tuple[requests.Session, str]  # a client, and the address of the registry that it uses
+@dataclass
+class Peer:
+    """A registry: how a repository of it is reached, what it has used, and what it took."""
+
+    of: Callable[[str], Server]
+    used: Callable[[], float]  # seconds of the processor, of all its processes
+    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    processor: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    def time(self, what: str, action: Callable[[Peer], object]) -> None:
+        """Do something with it, and note how long it took and what of the processor."""
+        used, began = self.used(), time.perf_counter()
+        action(self)
+        self.seconds[what].append(time.perf_counter() - began)
+        self.processor[what].append(self.used() - used)
 
 
-def measure(folder: Path, _: Sequence[Side]) -> list[Figure]:
-    """Medians of three pushes (each of new content), nine pulls, and three times 20 pushes at once."""
-    running = daemon.up(folder / "registry")
-    try:
-        http, group = manager(running)
-        registry(http, group, "benchmarks")
-        del http.headers["Authorization"]
-        http.auth = (running.account.client_id, running.account.client_secret)
-        peers: list[Peer] = [(http, "https://benchmarks.azurecr.io")]
-        with _docker_registry(folder) as address:
-            if address is not None:
-                peer = requests.Session()
-                peer.trust_env = False
-                peer.verify = str(folder / "peer-ca.pem")
-                peers.append((peer, address))
-            ours, *others = _transfer(peers)
-    finally:
-        daemon.down(folder / "registry")
-    figures = [
-        Figure("push 100 MB", ours[0], "s", note="TLS, digest checked, fsync"),
-        Figure("pull 100 MB", ours[1], "s", note="TLS"),
-        Figure(f"{_AT_ONCE} pushes at once", ours[2], "s", note="each of a layer of 1 MB"),
-    ]
-    if not others:
+@dataclass(frozen=True)
+class Image:
+    """What a push brings: blobs by their digests, and the manifest that names them."""
+
+    blobs: dict[str, bytes]
+    manifest: bytes
+
+    @classmethod
+    def new(cls) -> Image:
+        """An image that nobody has seen yet."""
+        contents = (os.urandom(100), os.urandom(1000) + bytes(_SMALL - 1000))
+        config, layer = map(descriptor, contents)
+        blobs = {config["digest"]: contents[0], layer["digest"]: contents[1]}
+        return cls(blobs, manifest_of(config, [layer]))
+
+
+def measure(folder: Path, sides: Sequence[Side]) -> list[Figure]:
+    """Medians of five pushes (each of new content), fifteen pulls, and five times 20 pushes at once."""
+    with contextlib.ExitStack() as stack:
+        clouds = [side.cloud(folder / f"cloud{number}") for number, side in enumerate(sides)]
+        ours = [_ours(stack.enter_context(one)) for one in clouds]
+        other = stack.enter_context(_docker_registry(folder))
+        peers = [*ours, *([other] if other is not None else [])]
+        for turn in range(_ROUNDS):
+            first = turn % len(peers)
+            _round([*peers[first:], *peers[:first]])
+    figures = [one for what in _LIMITS for one in _figures(what, ours, other)]
+    if other is None:
         note = "not installed: apt-get install docker-registry"
-        return [*figures, Figure("… docker-registry", 0, "s", note=note)]
-    theirs = others[0]
-    return [
-        *figures,
-        Figure("… docker-registry push", theirs[0], "s", note="TLS"),
-        Figure("… docker-registry pull", theirs[1], "s", note="TLS"),
-        Figure(f"… docker-registry {_AT_ONCE} pushes at once", theirs[2], "s"),
-        Figure("… ratio push ours / docker-registry", ours[0] / theirs[0], "", 0.75),
-        Figure("… ratio pull ours / docker-registry", ours[1] / theirs[1], "", 1),
-        Figure("… ratio pushes at once ours / docker-registry", ours[2] / theirs[2], "", 0.5),
-    ]
+        figures.append(Figure("… docker-registry", 0, "s", note=note))
+    return figures
 
 
-def _transfer(peers: list[Peer]) -> list[tuple[float, float, float]]:
-    """Median seconds of a push, a pull and many pushes; what else the machine does hits them all."""
-    pushes: list[list[float]] = [[] for _ in peers]
-    digest = ""
-    for _ in range(3):
-        blob = os.urandom(1000) + bytes(SIZE - 1000)
-        digest = descriptor(blob)["digest"]
-        for number, peer in enumerate(peers):
-            pushes[number] += seconds(partial(_push, *peer, blob, digest), 1)
-    return list(
-        zip(
-            map(statistics.median, pushes),
-            in_turn([partial(_pull, *peer, digest) for peer in peers], 9),
-            in_turn([partial(_push_many, *peer) for peer in peers], 3),
-            strict=True,
-        )
-    )
+def _ours(started: Started) -> Peer:
+    running = started.running
+    http, group = manager(running)
+    registry(http, group, "benchmarks")
+    context = ssl.create_default_context(cafile=running.ca_file)
+
+    def server(repository: str) -> Server:
+        token = pusher(running, "benchmarks", f"repository:{repository}:pull,push").headers
+        headers = {"Authorization": str(token["Authorization"])}
+        return Server("https://benchmarks.azurecr.io", context, running.proxy_url, headers)
+
+    servers = {repository: server(repository) for repository in (_BIG, *_MANY)}
+    return Peer(servers.__getitem__, lambda: started.processor_seconds)
 
 
-def _push_many(http: requests.Session, base: str) -> None:
+def _round(peers: Sequence[Peer]) -> None:
+    """Each thing by all of them, one after the other: what else the machine does hits them all."""
+    blob = os.urandom(1000) + bytes(SIZE - 1000)
+    digest = descriptor(blob)["digest"]
+    images = [Image.new() for _ in range(_AT_ONCE)]
+    for what, action, times in (
+        (_PUSH, partial(_push, blob=blob, digest=digest), 1),
+        (_PULL, partial(_pull, digest=digest), _PULLS),
+        (_PUSHES, partial(_push_all, images=images), 1),
+    ):
+        for _ in range(times):
+            for peer in peers:
+                peer.time(what, action)
+
+
+def _push(peer: Peer, blob: bytes, digest: str) -> None:
+    with Wire(peer.of(_BIG)) as wire:
+        _push_blob(wire, _BIG, blob, digest)
+
+
+def _pull(peer: Peer, digest: str) -> None:
+    with Wire(peer.of(_BIG)) as wire:
+        size = wire.get(f"/v2/{_BIG}/blobs/{digest}")
+    if size != SIZE:
+        raise RuntimeError(f"{size} bytes instead of {SIZE}")
+
+
+def _push_all(peer: Peer, images: Sequence[Image]) -> None:
     """Images of a configuration and a layer each, into repositories of their own, all at once."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(lambda number: _push_image(_again(http), base, number), range(_AT_ONCE)))
+        list(pool.map(partial(_push_image, peer), _MANY, images))
 
 
-def _again(http: requests.Session) -> requests.Session:
-    """A client of its own, as each who pushes has one."""
-    made = requests.Session()
-    made.trust_env = False
-    made.verify, made.proxies, made.auth = http.verify, http.proxies, http.auth
-    return made
+def _push_image(peer: Peer, repository: str, image: Image) -> None:
+    with Wire(peer.of(repository)) as wire:
+        for digest, blob in image.blobs.items():
+            _push_blob(wire, repository, blob, digest)
+        wire.tell("PUT", f"/v2/{repository}/manifests/v1", image.manifest, MANIFEST)
 
 
-def _push_image(http: requests.Session, base: str, number: int) -> None:
-    contents = (os.urandom(100), os.urandom(1000) + bytes(_SMALL - 1000))
-    config, layer = map(descriptor, contents)
-    for content, found in zip(contents, (config, layer), strict=True):
-        _push(http, base, content, found["digest"], f"many{number}")
-    push_manifest(http, f"{base}/v2/many{number}", "v1", config, [layer])
+def _push_blob(wire: Wire, repository: str, blob: bytes, digest: str) -> None:
+    place = urlsplit(wire.tell("POST", f"/v2/{repository}/blobs/uploads/"))
+    query = f"{place.query}&digest={digest}" if place.query else f"digest={digest}"
+    wire.tell("PUT", f"{place.path}?{query}", blob)
 
 
-def _push(
-    http: requests.Session, base: str, blob: bytes, digest: str, repository: str = "bench"
-) -> None:
-    begun = http.post(f"{base}/v2/{repository}/blobs/uploads/", timeout=120)
-    begun.raise_for_status()
-    location = begun.headers["Location"]
-    url = location if location.startswith("http") else base + location
-    http.put(url, params={"digest": digest}, data=blob, timeout=120).raise_for_status()
-
-
-def _pull(http: requests.Session, base: str, digest: str) -> None:
-    answer = http.get(f"{base}/v2/bench/blobs/{digest}", stream=True, timeout=120)
-    size = sum(len(block) for block in answer.iter_content(1 << 20))
-    assert size == SIZE
+def _figures(what: str, ours: Sequence[Peer], other: Peer | None) -> Iterator[Figure]:
+    took = [statistics.median(one.seconds[what]) for one in ours]
+    used = [statistics.mean(one.processor[what]) for one in ours]
+    yield compared(what, took, "s", note=_NOTES[what])
+    yield compared("… processor time", used, "s", note="of all processes, mean")
+    if other is None:
+        return
+    yield Figure("… docker-registry", statistics.median(other.seconds[what]), "s", note="TLS")
+    theirs = statistics.mean(other.processor[what])
+    yield Figure("… docker-registry's processor time", theirs, "s")
+    pairs = zip(ours[0].seconds[what], other.seconds[what], strict=True)
+    ratios = sorted(one / that for one, that in pairs)
+    spread = f"median of {len(ratios)}, {ratios[0]:.2f} to {ratios[-1]:.2f}"
+    ratio = statistics.median(ratios)
+    yield Figure(f"… ratio {what}", ratio, "", _LIMITS[what], f"to docker-registry: {spread}")
 
 
 @contextlib.contextmanager
-def _docker_registry(folder: Path) -> Iterator[str | None]:
+def _docker_registry(folder: Path) -> Iterator[Peer | None]:
     """A docker-registry of its own on loopback, or None when it is not installed."""
     program = shutil.which("docker-registry")
     if program is None:
@@ -159,7 +197,9 @@ def _docker_registry(folder: Path) -> Iterator[str | None]:
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
                 break
             time.sleep(0.05)
-        yield f"https://127.0.0.1:{port}"
+        context = ssl.create_default_context(cafile=folder / "peer-ca.pem")
+        server = Server(f"https://127.0.0.1:{port}", context)
+        yield Peer(lambda _: server, lambda: processor_seconds([process.pid]))
     finally:
         process.terminate()
         process.wait(10)

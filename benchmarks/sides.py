@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -60,11 +60,7 @@ class Started:
     @property
     def processor_seconds(self) -> float:
         """What all its processes have used, those that have ended included."""
-        ticks = 0
-        for pid in [self.reaper.pid, *self.processes]:
-            if fields := _stat(pid):
-                ticks += sum(int(one) for one in fields[11:15])  # utime, stime, cutime, cstime
-        return ticks / _TICKS
+        return processor_seconds([self.reaper.pid, *self.processes])
 
     @property
     def memory(self) -> float:
@@ -159,6 +155,15 @@ def each(
         with side.cloud(folder / f"side{number}") as started:
             found.append(measure(started))
     return found
+
+
+def processor_seconds(processes: Iterable[int]) -> float:
+    """What these processes have used, and those of their children that have ended."""
+    ticks = 0
+    for pid in processes:
+        if fields := _stat(pid):
+            ticks += sum(int(one) for one in fields[11:15])  # utime, stime, cutime, cstime
+    return ticks / _TICKS
 
 
 def _stat(pid: int) -> list[str]:
