@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from . import parameters
 from .errors import HelpersError
@@ -192,17 +191,6 @@ def run(
 
 def load() -> None:
     """Import what executes notebooks, which takes a while: other things can be done beside it."""
-    # For a format that no notebook has (an IRI), jsonschema makes grammars for a second, unless that
-    # package is missing; None in sys.modules is Python's way to say so.
-    grammars: dict[str, Any] = cast(Any, sys.modules)
-    missing = "rfc3987_syntax" not in grammars
-    if missing:
-        grammars["rfc3987_syntax"] = None
-    try:
-        import nbformat  # noqa: F401
-    finally:
-        if missing:
-            del grammars["rfc3987_syntax"]
     _register_engine()
 
 
