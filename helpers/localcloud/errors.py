@@ -106,6 +106,13 @@ def failure_of(method: str, path: str, error: BaseException) -> CloudError:
     """What the client of a request is told whose handling has raised ``error``."""
     if isinstance(error, CloudError):
         return error
+    if getattr(error, "status_code", None) == HTTPStatus.METHOD_NOT_ALLOWED:  # as a router says it
+        return CloudError(
+            405,
+            "MethodNotAllowed",
+            f"The requested resource does not support http method '{method}'.",
+            headers=getattr(error, "headers", None),
+        )
     return no_space(error) or CloudError(
         500,
         "InternalServerError",

@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -45,7 +46,7 @@ class BlobService:
         methods = ["GET", "HEAD", "PUT", "POST", "DELETE"]
         return Starlette(
             routes=[Route("/{path:path}", self._endpoint, methods=methods)],
-            exception_handlers={Exception: _fail},
+            exception_handlers={HTTPException: _fail, Exception: _fail},
         )
 
     async def _endpoint(self, request: Request) -> Response:
@@ -298,7 +299,10 @@ def _created(request: Request, blob: Blob, md5: str) -> Response:
 
 
 def _fail(request: Request, error: Exception) -> Response:
-    return _failure(request, failure_of(request.method, request.url.path, error))
+    failure = failure_of(request.method, request.url.path, error)
+    if failure.status == 405:
+        failure.code = "UnsupportedHttpVerb"
+    return _failure(request, failure)
 
 
 def _failure(request: Request, error: CloudError) -> Response:

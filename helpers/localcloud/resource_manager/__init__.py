@@ -10,13 +10,14 @@ import re
 import uuid
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ..cloud import Cloud
-from ..errors import CloudError, no_space
+from ..errors import CloudError, failure_of, no_space
 from ..operations import IN_PROGRESS
 from ..principals import Principal
 from ..request_body import read_body
@@ -30,6 +31,8 @@ from .routing import Deferred, Found, Reply, Router
 __all__ = ["Worker", "app", "start"]
 
 log = logging.getLogger(__name__)
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_PLAIN = re.compile(r"[!-~]{1,128}")  # of a client's own id
 
 
 def app(cloud: Cloud) -> ASGIApp:
@@ -45,7 +48,7 @@ def app(cloud: Cloud) -> ASGIApp:
                 # Of whom nobody knows who it is, nothing is read; nor for what nobody does.
                 authorization = request.headers.get("authorization")
                 principal = await threads.read(authenticate, cloud, authorization)
-                found = router.find(request.method, _path(request), request.query_params)
+                found = router.find(request.method, _path(request), _query(request))
                 content = await read_body(request)
                 call = functools.partial(_answer, cloud, router, request, content, principal, found)
                 why = "the router makes a transaction of each operation that says no reason against"
@@ -54,14 +57,40 @@ def app(cloud: Cloud) -> ASGIApp:
             reply = _failure(error)
         if reply.deferred is not None:
             reply = await _settled(cloud, threads, reply, reply.deferred)
-        headers = {"x-ms-request-id": str(uuid.uuid4()), **reply.headers}
+        headers = {**_ids(request), "Cache-Control": "no-cache", **reply.headers}
         if reply.body is None:
             return Response(status_code=reply.status, headers=headers)
         body = json.dumps(reply.body).encode()
         return Response(body, reply.status, headers, "application/json; charset=utf-8")
 
+    def refuse(request: Request, error: Exception) -> Response:
+        failure = failure_of(request.method, request.url.path, error)
+        headers = {**_ids(request), **failure.headers}
+        return JSONResponse({"error": failure.body()}, failure.status, headers)
+
     methods = ["GET", "PUT", "POST", "PATCH", "DELETE", "HEAD"]
-    return Starlette(routes=[Route("/{path:path}", endpoint, methods=methods)])
+    return Starlette(
+        routes=[Route("/{path:path}", endpoint, methods=methods)],
+        exception_handlers={HTTPException: refuse},
+    )
+
+
+def _ids(request: Request) -> dict[str, str]:
+    """By what a request is found again: its own, that of what it belongs to, and that of its client.
+
+    Source: azure-resource-manager-rpc, "common-api-details", client request and response headers.
+    """
+    own, given = str(uuid.uuid4()), request.headers
+    belongs = given.get("x-ms-correlation-request-id", "")
+    found = {
+        "x-ms-request-id": own,
+        "x-ms-correlation-request-id": belongs if _UUID.fullmatch(belongs) else own,
+    }
+    client = given.get("x-ms-client-request-id", "")
+    wanted = given.get("x-ms-return-client-request-id", "").lower() == "true"
+    return found | (
+        {"x-ms-client-request-id": client} if wanted and _PLAIN.fullmatch(client) else {}
+    )
 
 
 async def _settled(cloud: Cloud, threads: Threads, reply: Reply, deferred: Deferred) -> Reply:
@@ -78,7 +107,13 @@ async def _settled(cloud: Cloud, threads: Threads, reply: Reply, deferred: Defer
 
 
 def _path(request: Request) -> str:
-    return re.sub("/{2,}", "/", request.url.path).rstrip("/")  # az container export sends //
+    # Not of the URL, in which a name's own "?" or "#" is none; az container export sends //.
+    return re.sub("/{2,}", "/", str(request.scope["path"])).rstrip("/")
+
+
+def _query(request: Request) -> dict[str, str]:
+    """The query by its names in lower case: they compare without case, as in Azure."""
+    return {name.lower(): value for name, value in request.query_params.items()}
 
 
 def _answer(
@@ -89,7 +124,7 @@ def _answer(
     principal: Principal | None = None,
     found: Found | None = None,
 ) -> Reply:
-    path, query = _path(request), dict(request.query_params)
+    path, query = _path(request), _query(request)
     try:
         principal = principal or authenticate(cloud, request.headers.get("authorization"))
         found = found or router.find(request.method, path, query)

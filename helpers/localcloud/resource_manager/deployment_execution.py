@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..api_versions import newest
-from ..cloud import Cloud
 from ..deployments.declared import Declared
 from ..deployments.errors import ExpressionError, TemplateError
 from ..deployments.plan import Plan, outputs
@@ -229,10 +228,7 @@ class Execution:
 
     def put(self, one: Declared, body: dict[str, Any]) -> Reply:
         """Put one resource as the caller. Raises :class:`CloudError`."""
-        try:
-            return self.caller.send("PUT", one.id, one.api_version, body)
-        except CloudError as error:
-            raise _parent_missing(self.caller.cloud, one) or error from None
+        return self.caller.send("PUT", one.id, one.api_version, body)
 
     def _nested(self, one: Declared) -> Execution:
         found, given = nested_plan(self.caller, one)
@@ -317,20 +313,4 @@ def failure(record: Resource, details: list[dict[str, Any]]) -> CloudError:
         "details. Please see https://aka.ms/arm-deployment-operations for usage details.",
         target=record.id,
         details=details,
-    )
-
-
-def _parent_missing(cloud: Cloud, one: Declared) -> CloudError | None:
-    """The error of a resource whose parent is not there."""
-    if one.type.count("/") < 2:
-        return None
-    parent = one.id.rsplit("/", 2)[0]
-    if cloud.store.get(parent) is not None:
-        return None
-    kind = one.type.partition("/")[2]
-    return CloudError(
-        404,
-        "ParentResourceNotFound",
-        f"Failed to perform 'write' on resource(s) of type '{kind}', because the parent resource "
-        f"'{parent}' could not be found.",
     )

@@ -21,7 +21,8 @@ from ..errors import CloudError
 from ..lenient_json import Path, position
 from ..principals import Principal
 from .composition import send
-from .routing import Reply, group_not_found, invalid
+from .path_checks import group_not_found
+from .routing import Reply, invalid
 from .subscriptions import DISPLAY_NAME
 from .template_links import parameters_of, template_of
 from .template_secrets import secret_of

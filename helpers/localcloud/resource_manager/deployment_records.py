@@ -18,7 +18,8 @@ from ..deployments.plan import Plan
 from ..errors import CloudError, status_name
 from ..resource_types import DEPLOYMENT_TYPE
 from ..store import Resource
-from .routing import group_not_found, group_of
+from .path_checks import group_not_found
+from .routing import group_of
 
 OPERATION_TYPE = f"{DEPLOYMENT_TYPE}/operations"
 

@@ -18,15 +18,8 @@ from .locations import location_of
 from .models import Model, ResourceModel, Tags, patch_tags
 from .operations import accepted, carries_out
 from .pages import body_of, page, top
-from .routing import (
-    DELETING,
-    Call,
-    Reply,
-    Router,
-    check_not_deleting,
-    group_not_found,
-    readable,
-)
+from .path_checks import DELETING, check_not_deleting, group_not_found
+from .routing import Call, Reply, Router, readable
 from .subscriptions import tag_conditions, tagged
 
 router = Router()

@@ -61,8 +61,7 @@ def accepted(
     seconds gets ``done`` instead, or the error.
     """
     place = call.cloud.subscription
-    provider = operation.resource_id.rpartition("/providers/")[2].split("/")[0]
-    provider = provider if "/providers/" in operation.resource_id else "Microsoft.Resources"
+    provider = _provider(operation)
     headers = {
         "Azure-AsyncOperation": address(f"{place}/providers/{provider}/operations/{operation.id}"),
         **RETRY,
@@ -71,6 +70,12 @@ def accepted(
         headers["Location"] = address(f"{place}/operationresults/{operation.id}")
     deferred = Deferred(operation.id, patience, done)
     return Reply(reply.status, reply.body, {**reply.headers, **headers}, deferred)
+
+
+def _provider(operation: Operation) -> str:
+    """The provider of the resource that an operation is about; ARM itself of a group."""
+    _, there, rest = operation.resource_id.rpartition("/providers/")
+    return rest.split("/")[0] if there else "Microsoft.Resources"
 
 
 def address(path: str) -> str:
@@ -116,7 +121,8 @@ def operation_of(call: Call) -> Operation:
     """The operation that the path names. Raises 404 OperationNotFound."""
     name = call.params["operation"]
     found = call.cloud.operations.get(name[-_ID:])  # a registry's begin with a type: cacherules-…
-    if found is None:
+    of = call.params.get("provider")
+    if found is None or (of is not None and of.lower() != _provider(found).lower()):
         raise CloudError(
             404,
             "OperationNotFound",

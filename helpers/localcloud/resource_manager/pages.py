@@ -22,7 +22,7 @@ from .routing import Call, Reply, invalid
 
 SIZE = 100  # entries of a page, where nobody asks for less
 LARGEST = 1000  # of those of Azure Resource Manager itself ($top: 1 to 1000)
-_TOKEN = "$skipToken"  # noqa: S105 - a place in a listing
+_TOKEN = "$skiptoken"  # noqa: S105 - a place in a listing
 
 
 def page(
@@ -57,10 +57,10 @@ def below(
     return page(call, found, shown)
 
 
-def top(call: Call) -> int:
+def top(call: Call, default: int = LARGEST) -> int:
     """How many entries a page may have (``$top``). Raises 400 InvalidTop unless it is 1 to 1000."""
     given = call.query.get("$top")
-    number = LARGEST if given is None else parse_number(given)
+    number = default if given is None else parse_number(given)
     if not number or number > LARGEST:
         raise invalid(f"$top is '{given}'; it must be a number from 1 to {LARGEST}.", "InvalidTop")
     return number
@@ -68,7 +68,7 @@ def top(call: Call) -> int:
 
 def after(call: Call) -> tuple[float, str] | None:
     """The last entry of the page before: when it was created, and its id. Raises 400."""
-    token = _given(call)
+    token = call.query.get(_TOKEN)
     if not token:
         return None
     try:
@@ -93,13 +93,9 @@ def link_after(call: Call, last: tuple[float, str]) -> str:
     """Where what follows a place is listed; :func:`after` tells the place."""
     place = json.dumps([_listing(call), *last]).encode()
     token = base64url.encode(place)
-    query = {name: value for name, value in call.query.items() if name.lower() != _TOKEN.lower()}
-    return f"https://management.azure.com{call.url}?{urlencode({**query, _TOKEN: token})}"
-
-
-def _given(call: Call) -> str:
-    wanted = _TOKEN.lower()
-    return next((value for name, value in call.query.items() if name.lower() == wanted), "")
+    query = call.query.all()
+    query.pop(_TOKEN, None)
+    return f"https://management.azure.com{call.url}?{urlencode({**query, '$skipToken': token})}"
 
 
 def _listing(call: Call) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 
@@ -26,6 +27,18 @@ def resource_of(template: str, params: Mapping[str, str]) -> str:
     """The id of the resource itself, or of what an action or a listing belongs to; "" for none."""
     place = template if is_of_resource(template) else template.rpartition("/")[0]
     return _PARAMETER.sub(lambda name: params[name[1]], place)
+
+
+@functools.cache
+def parent_of(template: str, type: str) -> str:
+    """The template of what a resource of ``type`` is below: registries/{registry} of its tasks.
+
+    "" for a resource of a group, and for what may be below a resource of any type.
+    """
+    head, provider, rest = template.rpartition("/providers/")
+    if type.count("/") < 2 or "{" in type:
+        return ""
+    return head + provider + "/".join(rest.split("/")[:3])
 
 
 def operation_name(path: str) -> str:

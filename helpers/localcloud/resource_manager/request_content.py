@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from ..errors import CloudError
+from ..errors import CloudError, shortened
 from ..lenient_json import strict
 from ..request_body import parse_json
 
@@ -20,6 +21,34 @@ def parse(content: bytes) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise _invalid("The request content was invalid: expected a JSON object.")
     return parsed
+
+
+def check_identity(body: Mapping[str, Any], path: str, type: str) -> None:
+    """Raise 400 where ``id``, ``name`` or ``type`` of a body are not those of the resource at ``path``.
+
+    A client may send back what it has read of a resource, and not what it has read of another one.
+    """
+    told = {name.lower(): str(value) for name, value in body.items() if value}
+    given = {name: value.lower() for name, value in told.items()}
+    place = path.lower()
+    name = place.rpartition("/")[2]
+    kinds = place.rpartition("/providers/")[2].split("/")[2::2]
+    if given.get("name", name) not in (name, "/".join(kinds)):
+        raise CloudError(
+            400,
+            "MismatchingResourceName",
+            f"The provided resource name '{shortened(told['name'])}' did not match the name in "
+            f"the Url '{path.rpartition('/')[2]}'.",
+        )
+    known = {"type": type.lower()} if "/" in type else {}
+    if not type.startswith("Microsoft.Authorization/"):  # of which one id is told at many scopes
+        known["id"] = place
+    for word, wanted in known.items():
+        if given.get(word, wanted) != wanted:
+            raise _invalid(
+                f"The request content was invalid: '{word}' is '{shortened(told[word])}', and the "
+                f"request is about '{path}'."
+            )
 
 
 def _parse_leniently(content: bytes, refusal: str) -> Any:

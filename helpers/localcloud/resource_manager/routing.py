@@ -13,11 +13,10 @@ from ..errors import CloudError
 from ..principals import Principal
 from ..shapes import Shape, ShapeError, check_shape
 from ..store import READING, Resource
-from . import lock_rules, request_content, system_data, version_rules
+from . import lock_rules, path_checks, request_content, system_data, version_rules
 from .models import M, Model, read
-from .path_templates import is_of_resource, operation_name, pattern_of, resource_of
-
-DELETING = "Deleting"  # provisioning state of a group until its deletion has ended
+from .options import Query
+from .path_templates import is_of_resource, operation_name, pattern_of
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class Call:
     principal: Principal
     method: str
     params: Mapping[str, str]
-    query: Mapping[str, str]
+    query: Query
     body: dict[str, Any]
     resource_id: str
     url: str
@@ -97,10 +96,14 @@ class _Route:
 
 @dataclass(frozen=True)
 class Found:
-    """The operation of a request, and the values of the names in its path."""
+    """The operation of a request, and the values of the names in its path.
+
+    ``exists``: a HEAD asks whether the resource is there that this operation would read.
+    """
 
     route: _Route
     params: dict[str, str]
+    exists: bool = False
 
 
 class Router:
@@ -191,7 +194,7 @@ class Router:
 
         Raises 501 for what there is no operation for, 400 MissingApiVersionParameter.
         """
-        others = set()
+        others, there = set(), None
         for route in self._by_length.get(path.count("/"), ()):
             match = route.pattern.fullmatch(path)
             if match:
@@ -199,6 +202,11 @@ class Router:
                     version_rules.check_given(query)
                     return Found(route, match.groupdict())
                 others.add(route.method)
+                if (method, route.method) == ("HEAD", "GET") and is_of_resource(route.template):
+                    there = Found(route, match.groupdict(), exists=True)
+        if there is not None:
+            version_rules.check_given(query)
+            return there
         raise CloudError.not_implemented(
             f"{method} {operation_name(path)}"
             + (f" (of this resource it has {', '.join(sorted(others))})" if others else "")
@@ -215,36 +223,57 @@ class Router:
     ) -> Reply:
         """Authorize and run the operation that :meth:`find` has found.
 
+        Of a HEAD: 204 where it would answer, 404 without a body where it is not there
+        (REST reference, "Resources - Check Existence By Id").
+
         Raises :class:`CloudError`: 400 for an api-version that the type does not have, and a body
         that is no JSON; 404 for subscription and group, 403 AuthorizationFailed, and what the
         operation raises.
         """
+        if found.exists:
+            try:
+                self.handle(cloud, replace(found, exists=False), path, query, content, principal)
+            except CloudError as error:
+                if error.status == 404:
+                    return Reply(404)
+                raise
+            return Reply(204)
         route, params, method = found.route, found.params, found.route.method
         body = {} if method in READING else request_content.parse(content)
         version_rules.check(cloud, route.resource_type, params, path, query, body)
-        _check_subscription(cloud, params)
+        path_checks.check_subscription(cloud, params)
         with cloud.store.operation(method, outside=route.outside):
-            resource_id = _resource_id(cloud, route, params, path)
+            resource_id = path_checks.resource_id(cloud, route.template, params, path)
             if route.permission:
                 # At the resource itself; not at its action or listing.
                 scope = path if is_of_resource(route.template) else resource_id
-                asked = route.attributes(cloud, path, body) if route.attributes else None
-                authorize(cloud, principal, route.permission, scope, asked)
+                told = route.attributes(cloud, path, body) if route.attributes else None
+                authorize(cloud, principal, route.permission, scope, told)
                 lock_rules.check(cloud.store, method, route.permission, scope)
-            _check_group(cloud, route, params)
+            path_checks.check_group(cloud, method, route.template, params)
+            path_checks.check_parent(
+                cloud, route.template, route.resource_type, route.permission, params
+            )
             _check_body(route, body)
+            if method in ("PUT", "PATCH") and is_of_resource(route.template):
+                request_content.check_identity(body, path, route.resource_type)
+            asked = Query(query)
             call = Call(
                 cloud,
                 principal,
                 method,
                 params,
-                query,
+                asked,
                 body,
                 resource_id,
                 path,
                 route.permission,
                 content,
             )
+            if method in READING:
+                reply = route.operation(call)
+                asked.check_read(f"{method} {operation_name(path)}")
+                return reply
             if method not in ("PUT", "PATCH"):
                 return route.operation(call)
             old = system_data.before(cloud.store, resource_id)
@@ -332,11 +361,6 @@ def group_of(resource_id: str) -> str:
     return words[4] if len(words) > 4 and words[3].lower() == "resourcegroups" else ""
 
 
-def group_not_found(group: str) -> CloudError:
-    """404 ResourceGroupNotFound in ARM's words."""
-    return CloudError(404, "ResourceGroupNotFound", f"Resource group '{group}' could not be found.")
-
-
 def not_found(type: str, resource_id: str) -> CloudError:
     """404 ResourceNotFound in ARM's words."""
     words = resource_id.strip("/").split("/")
@@ -369,43 +393,3 @@ def _check_body(route: _Route, body: dict[str, Any]) -> None:
         raise invalid(
             f"The request content was invalid and could not be deserialized: {error}"
         ) from None
-
-
-def _check_subscription(cloud: Cloud, params: Mapping[str, str]) -> None:
-    asked = params.get("subscription")
-    if asked is not None and asked.lower() != cloud.account.subscription_id:
-        raise CloudError(
-            404, "SubscriptionNotFound", f"The subscription '{asked}' could not be found."
-        )
-
-
-def _check_group(cloud: Cloud, route: _Route, params: Mapping[str, str]) -> None:
-    group = params.get("group")
-    if group is None or "/providers/" not in route.template:
-        return
-    found = cloud.store.get(f"{cloud.subscription}/resourceGroups/{group}")
-    if found is None:
-        raise group_not_found(group)
-    if route.method not in ("GET", "HEAD", "DELETE"):
-        check_not_deleting(found)
-
-
-def check_not_deleting(group: Resource) -> None:
-    """Raise 409 ResourceGroupBeingDeleted for a resource group whose deletion goes on."""
-    if group.properties.get("provisioningState") == DELETING:
-        raise CloudError(
-            409,
-            "ResourceGroupBeingDeleted",
-            f"The resource group '{group.name}' is in deprovisioning state and cannot perform this "
-            "operation.",
-        )
-
-
-def _resource_id(cloud: Cloud, route: _Route, params: Mapping[str, str], path: str) -> str:
-    wanted = resource_of(route.template, params) or path
-    if "group" in params:  # ARM keeps the spelling that a group was created with
-        prefix = f"{cloud.subscription}/resourceGroups/{params['group']}"
-        group = cloud.store.get(prefix)
-        if group is not None and wanted.lower().startswith(prefix.lower()):
-            wanted = group.id + wanted[len(prefix) :]
-    return wanted

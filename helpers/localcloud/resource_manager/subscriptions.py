@@ -142,7 +142,7 @@ def _listing(call: Call, group: str | None) -> Reply:
         name=wanted.get("name"),
         resource_group=group or wanted.get("resourcegroup"),
     )
-    location = wanted.get("location")
+    location = wanted["location"].replace(" ", "").lower() if "location" in wanted else None
     fitting = (
         one
         for one in readable(call, (one for one in found if _listed(one)))

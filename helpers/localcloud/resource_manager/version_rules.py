@@ -74,7 +74,7 @@ def check(
 
 def _location(cloud: Cloud, path: str, body: Mapping[str, Any]) -> str | None:
     """Where the resource is, or what it belongs to, or where a request wants it to be."""
-    given = body.get("location")
+    given = next((value for name, value in body.items() if name.lower() == "location"), None)
     if isinstance(given, str) and given:
         return given.replace(" ", "").lower()
     head, provider, rest = path.rpartition("/providers/")
