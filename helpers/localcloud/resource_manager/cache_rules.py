@@ -70,12 +70,7 @@ def create(call: Call, given: CacheRuleParameters) -> Reply:
         resource.properties["sourceRepository"] = source.text
         resource.properties["targetRepository"] = target.text
     else:
-        rule = CacheRule.of(resource)
-        if (rule.source, rule.target) != (source, target):
-            raise invalid(
-                f"The cache rule '{name}' maps {rule.target.text} to {rule.source.text}, which "
-                "cannot be changed. Delete it, and create another one."
-            )
+        _keep_place(resource, source, target)
     _log_in(call, registry, resource, properties.credential_set_resource_id or None)
     _identify(call, resource, given.identity)
     call.cloud.store.put(resource)
@@ -87,7 +82,18 @@ def update(call: Call, given: CacheRuleParameters) -> Reply:
     """CacheRules_Update: the credential set, or none."""
     registry = of(call)
     resource = call.get(CACHE_RULE_TYPE)
-    wanted = (given.properties or CacheRuleProperties()).credential_set_resource_id
+    properties = given.properties or CacheRuleProperties()
+    rule = CacheRule.of(resource)
+    _keep_place(
+        resource,
+        rule.source
+        if properties.source_repository is None
+        else _source(properties.source_repository),
+        rule.target
+        if properties.target_repository is None
+        else _target(properties.target_repository),
+    )
+    wanted = properties.credential_set_resource_id
     if not isinstance(wanted, msgspec.UnsetType):
         _log_in(call, registry, resource, wanted or None)
     if given.identity is not None:
@@ -183,6 +189,16 @@ def _check_place(call: Call, registry: Resource, target: RepositoryPattern) -> N
             "Conflict",
             f"The target repository '{target.text}' already exists in the registry "
             f"'{registry.name}'. A cache rule needs one that does not.",
+        )
+
+
+def _keep_place(resource: Resource, source: RepositoryPattern, target: RepositoryPattern) -> None:
+    """Raise 400 where a request would have a rule map something else."""
+    rule = CacheRule.of(resource)
+    if (rule.source, rule.target) != (source, target):
+        raise invalid(
+            f"The cache rule '{resource.name}' maps {rule.target.text} to {rule.source.text}, which "
+            "cannot be changed. Delete it, and create another one."
         )
 
 

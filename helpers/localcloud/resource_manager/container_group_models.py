@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from .identity import ResourceIdentity
-from .models import Lacking, Model, ResourceModel
+from .models import Lacking, Model, ResourceModel, Tags
 
 
 class Port(Model):
@@ -223,7 +223,7 @@ class ContainerGroup(ResourceModel):
     """The body of ContainerGroups_CreateOrUpdate."""
 
     location: str | None = None
-    tags: dict[str, str] | None = None
+    tags: Tags = msgspec.UNSET
     zones: Lacking | None = None
     identity: ResourceIdentity | None = None
     properties: ContainerGroupProperties | None = None
@@ -232,4 +232,5 @@ class ContainerGroup(ResourceModel):
 class TagsPatch(ResourceModel):
     """The body of ContainerGroups_Update: tags, and whatever else, which is refused."""
 
-    tags: dict[str, str] | None = None
+    location: str | None = None
+    tags: Tags = msgspec.UNSET

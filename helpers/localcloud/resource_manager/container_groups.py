@@ -21,7 +21,7 @@ from .container_locations import check_quota
 from .deletion import delete
 from .identity import ASSIGN, assign
 from .locations import keep_location, location_of
-from .models import understood
+from .models import patch_tags, understood
 from .operations import accepted
 from .pages import page
 from .routing import Call, Reply, Router, authorize_linked, invalid, readable
@@ -34,6 +34,7 @@ GROUPS = (
 GROUP = GROUPS + "/{name}"
 WAIT = 15.0  # seconds that an answer to stop waits for the containers: its clients do not poll
 BUSY = {"retry-after-ms": "200"}
+_PATCHED = {"id", "name", "type", "location", "tags"}  # and of these, the tags
 router = Router()
 
 
@@ -53,7 +54,7 @@ def create_or_update(call: Call, given: ContainerGroup) -> Reply:
 
 def _wanted(call: Call, given: ContainerGroup) -> tuple[Resource | None, dict[str, Any], list[int]]:
     """The group that there is, what it is to become, and the container ports that it publishes."""
-    location = location_of(call.body.get("location"))
+    location = location_of(given.location)
     existing = call.cloud.store.get(call.resource_id)
     properties = given.properties or ContainerGroupProperties()
     properties.sku = properties.sku or "Standard"
@@ -96,7 +97,7 @@ def _credentials(cloud: Cloud, properties: dict[str, Any]) -> list[dict[str, Any
 
 def _record(call: Call, given: ContainerGroup) -> Reply:
     name = call.params["name"]
-    location = location_of(call.body.get("location"))
+    location = location_of(given.location)
     existing, complete, ports = _wanted(call, given)
     resource = existing or Resource(
         call.resource_id, CONTAINER_GROUP_TYPE, name, call.params["group"], {}
@@ -104,7 +105,7 @@ def _record(call: Call, given: ContainerGroup) -> Reply:
     address = _address(call.cloud, resource) if ports else ""
     check_quota(call.cloud, call.resource_id, location, requested(complete)[0])
     unique = str(resource.private.get("unique") or uuid.uuid4())
-    fqdn = _fqdn(call, resource, complete, unique)
+    fqdn = _fqdn(call, resource, location, complete, unique)
     kept = {int(p["container"]): int(p["host"]) for p in resource.private.get("ports", [])}
     mapped = [
         {"container": port, "host": kept.get(port) or addresses.host_port(port)} for port in ports
@@ -127,8 +128,8 @@ def _record(call: Call, given: ContainerGroup) -> Reply:
         shown["ipAddress"] |= {"fqdn": fqdn} if fqdn else {}
         shown["ipAddress"]["ports"] = [{"protocol": "TCP", "port": item["host"]} for item in mapped]
     resource.body = {
-        "id": call.resource_id,
-        "name": name,
+        "id": resource.id,
+        "name": resource.name,
         "type": CONTAINER_GROUP_TYPE,
         "location": location,
         "tags": given.tags or {},
@@ -147,9 +148,10 @@ def _record(call: Call, given: ContainerGroup) -> Reply:
 def update(call: Call, given: TagsPatch) -> Reply:
     """ContainerGroups_Update: tags only, as on Azure."""
     resource = call.get(CONTAINER_GROUP_TYPE)
-    if set(call.body) - {"tags", "location"}:
+    if {name.lower() for name in call.body} - _PATCHED:
         raise invalid("Only the tags of a container group can be patched; use PUT for the rest.")
-    resource.body["tags"] = given.tags or {}
+    keep_location(resource, given.location)
+    patch_tags(resource.body, given.tags)
     call.cloud.store.put(resource)
     return Reply(200, resource.body)
 
@@ -262,7 +264,9 @@ def _address(cloud: Cloud, resource: Resource) -> str:
     return addresses.address_of(resource.id, {str(address) for address in taken})
 
 
-def _fqdn(call: Call, resource: Resource, complete: dict[str, Any], unique: str) -> str:
+def _fqdn(
+    call: Call, resource: Resource, location: str, complete: dict[str, Any], unique: str
+) -> str:
     """The name that a DNS name label makes; '' without one. Raises 400 when another group has it.
 
     ``unique`` is this group's alone.
@@ -279,7 +283,7 @@ def _fqdn(call: Call, resource: Resource, complete: dict[str, Any], unique: str)
         "ResourceGroupReuse": f"{account.subscription_id}/{call.params['group']}",
         "Noreuse": unique,
     }.get(scope, "")
-    fqdn = addresses.fqdn_of(label, location_of(call.body.get("location")), scope, by)
+    fqdn = addresses.fqdn_of(label, location, scope, by)
     other = addresses.named(call.cloud, fqdn)
     if other is not None and other.key != resource.key:
         raise invalid(

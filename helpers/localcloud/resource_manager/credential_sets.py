@@ -62,12 +62,7 @@ def create(call: Call, given: CredentialSet) -> Reply:
     if not server:
         raise invalid("The property 'loginServer' of a credential set is required.")
     resource = children.begun(call, CREDENTIAL_SET_TYPE)
-    before = resource.properties.get("loginServer", server)
-    if before != server:
-        raise invalid(
-            f"The login server of the credential set '{resource.name}' is {before} and cannot be "
-            "changed. Create another credential set."
-        )
+    _keep_server(resource, server)
     state = "Updating" if "loginServer" in resource.properties else "Creating"
     resource.properties["loginServer"] = server
     resource.properties["authCredentials"] = _credentials(properties.auth_credentials)
@@ -81,6 +76,8 @@ def update(call: Call, given: CredentialSet) -> Reply:
     """CredentialSets_Update: other secrets, another identity; what is not given stays."""
     resource = child(call, CREDENTIAL_SET_TYPE)
     properties = given.properties or CredentialSetProperties()
+    if properties.login_server is not None:
+        _keep_server(resource, properties.login_server.lower())
     if properties.auth_credentials is not None:
         resource.properties["authCredentials"] = _credentials(properties.auth_credentials)
     if given.identity is not None:
@@ -110,6 +107,16 @@ def remove(call: Call) -> Reply:
 router.operation(
     "GET", _SET + "/operationStatuses/{operation}", f"{CREDENTIAL_SET_TYPE}/operationStatuses/read"
 )(children.status)
+
+
+def _keep_server(resource: Resource, server: str) -> None:
+    """Raise 400 where a request would have a credential set log in to another upstream."""
+    before = resource.properties.get("loginServer", server)
+    if before != server:
+        raise invalid(
+            f"The login server of the credential set '{resource.name}' is {before} and cannot be "
+            "changed. Create another credential set."
+        )
 
 
 def _credentials(given: list[AuthCredential] | None) -> list[dict[str, str]]:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
 import msgspec
 
 from ..errors import CloudError, shortened
+from . import tag_rules
 
 M = TypeVar("M", bound="Model")
 _PLACE = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?", re.DOTALL)
@@ -68,8 +69,12 @@ class Choice:
         self.values = values
 
 
+class TagRules:
+    """What tags may be: :mod:`tag_rules`."""
+
+
 # Missing, they stay as they are; null, they go (a PATCH is a merge patch: RFC 7396).
-Tags: TypeAlias = dict[str, str] | msgspec.UnsetType | None
+Tags: TypeAlias = Annotated[dict[str, str] | msgspec.UnsetType | None, TagRules()]
 # What a resource may have beside what its provider understands (Microsoft.Resources, GenericResource).
 _MEMBERS = (
     *("location", "tags", "properties", "sku", "kind", "identity", "plan", "managedBy", "zones"),
@@ -267,7 +272,7 @@ def _ruled(hint: Any, value: Any, path: str, operation: str) -> Any:
 
 
 def _by(rule: object, value: Any, path: str, operation: str) -> Any:
-    """The value as Azure spells it."""
+    """The value as Azure spells it. Raises what the rule refuses."""
     if isinstance(rule, Unused):
         if _same(value, rule.value):
             return rule.value
@@ -277,6 +282,8 @@ def _by(rule: object, value: Any, path: str, operation: str) -> Any:
             f"the property '{path}={_shown(value)}' of {operation}: it can only be "
             f"{_shown(rule.value)}"
         )
+    if isinstance(rule, TagRules):
+        return tag_rules.checked(value)
     if isinstance(rule, Choice):
         for one in rule.values:
             if _same(value, one):

@@ -79,7 +79,7 @@ def begun(call: Call, type: str) -> Resource:
     )
     resource.body = {
         "id": resource.id,
-        "name": name,
+        "name": resource.name,
         "type": type,
         "properties": {
             "creationDate": timestamps.microseconds(),

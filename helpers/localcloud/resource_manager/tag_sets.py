@@ -5,10 +5,9 @@ Source: REST reference, Tags; Azure documentation, "Use tags to organize your Az
 
 from __future__ import annotations
 
-import re
-
 from ..resource_types import RESOURCE_GROUP_TYPE, TAGS_TYPE
 from ..store import Resource
+from . import tag_rules
 from .models import Model, ResourceModel
 from .routing import Call, Reply, Router, invalid
 from .scopes import everywhere, scope_of
@@ -17,7 +16,6 @@ from .subscriptions import subscription_tags
 router = Router()
 _TAGS = f"/providers/{TAGS_TYPE}/default"
 _OPERATIONS = ("Merge", "Replace", "Delete")
-_MOST, _NAME, _VALUE = 50, 512, 256  # tags, characters of a name, of a value
 
 
 class TagSet(Model):
@@ -59,36 +57,13 @@ def _reply(holder: Resource) -> Reply:
 
 
 def _put(call: Call, holder: Resource, tags: dict[str, str]) -> Reply:
-    _check(tags)
+    tags = tag_rules.checked(tags)
     if tags:
         holder.body["tags"] = tags
     else:
         holder.body.pop("tags", None)
     call.cloud.store.put(holder)
     return _reply(holder)
-
-
-def _check(tags: dict[str, str]) -> None:
-    """Raise 400 for tags that Azure does not take."""
-    if len(tags) > _MOST:
-        raise invalid(
-            f"Total number of tags is {len(tags)}. A resource can have at most {_MOST} tags.",
-            "TooManyTags",
-        )
-    wrong = [name for name in tags if not name or re.search(r"[<>%&\\?/\x00-\x1f]", name)]
-    if wrong:
-        raise invalid(
-            f"The tag names '{', '.join(wrong)[:200]}' have reserved characters '<,>,%,&,\\,?,/' or "
-            "control characters.",
-            "InvalidTagNameCharacters",
-        )
-    for name, value in tags.items():
-        if len(name) > _NAME or len(value) > _VALUE:
-            raise invalid(
-                f"The tag '{name[:100]}' is too long: a name has at most {_NAME} characters, a value "
-                f"{_VALUE}.",
-                "InvalidTagLength",
-            )
 
 
 @everywhere(router, "GET", _TAGS, f"{TAGS_TYPE}/read")

@@ -11,6 +11,8 @@ import re
 from dataclasses import replace
 from typing import Any, ClassVar
 
+import msgspec
+
 from ..cloud import Cloud
 from ..resource_types import TASK_RUN_TYPE
 from ..store import Resource
@@ -19,7 +21,7 @@ from ..tasks.runs import Run, Runs, run_key
 from .deletion import delete
 from .identity import ResourceIdentity, assign
 from .locations import keep_location, location_of
-from .models import Model, ResourceModel
+from .models import Model, ResourceModel, Tags, patch_tags
 from .operations import RETRY, address
 from .pages import below
 from .registries import REGISTRY, child, of
@@ -44,7 +46,7 @@ class TaskRun(ResourceModel):
 
     identity: ResourceIdentity | None = None
     location: str | None = None
-    tags: dict[str, str] | None = None
+    tags: Tags = msgspec.UNSET
     properties: TaskRunProperties | None = None
 
 
@@ -72,7 +74,7 @@ def create(call: Call, given: TaskRun) -> Reply:
     request = read_request(properties.run_request, "registries/taskRuns")
     resource.body = {
         "id": resource.id,
-        "name": name,
+        "name": resource.name,
         "type": TASK_RUN_TYPE,
         "location": location,
         **({"tags": given.tags} if given.tags else {}),
@@ -87,8 +89,7 @@ def update(call: Call, given: TaskRun) -> Reply:
     resource = child(call, TASK_RUN_TYPE)
     properties = given.properties or TaskRunProperties()
     keep_location(resource, given.location)
-    if given.tags is not None:
-        resource.body["tags"] = given.tags
+    patch_tags(resource.body, given.tags)
     if given.identity is not None:
         _identify(call, resource, given.identity)
     request = resource.private["request"]

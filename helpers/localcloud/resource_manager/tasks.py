@@ -91,7 +91,7 @@ def create(call: Call, given: Task) -> Reply:
     identity = {"identity": resource.body["identity"]} if "identity" in resource.body else {}
     resource.body = {
         "id": resource.id,
-        "name": name,
+        "name": resource.name,
         "type": TASK_TYPE,
         "location": location,
         **({"tags": given.tags} if given.tags else {}),

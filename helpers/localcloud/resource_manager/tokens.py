@@ -9,6 +9,7 @@ from typing import Any
 from .. import timestamps
 from ..errors import CloudError
 from ..passwords import hashed, new_password
+from ..reference import valid_repository
 from ..resource_types import REGISTRY_TYPE, SCOPE_MAP_TYPE, TOKEN_TYPE
 from ..store import Resource
 from .deletion import delete
@@ -57,7 +58,7 @@ def create_scope_map(call: Call, given: ScopeMap) -> Reply:
     )
     resource.body = {
         "id": resource.id,
-        "name": name,
+        "name": resource.name,
         "type": SCOPE_MAP_TYPE,
         "properties": {
             "description": properties.description or "",
@@ -85,7 +86,10 @@ def _actions(given: list[str] | None) -> list[str]:
         if action.startswith("gateway/"):
             raise CloudError.not_implemented(f"scope maps of connected registries ({action})")
         match = _ACTION.fullmatch(action)
-        if match is None or match[3] not in _VERBS[match[2]]:
+        named = match is not None and (
+            match[1] == "*" or valid_repository(match[1].removesuffix("/*"))
+        )
+        if match is None or not named or match[3] not in _VERBS[match[2]]:
             raise invalid(
                 f"The scope map action '{action}' is invalid. It has the form "
                 "repositories/<repository>/<permission>, where the permission is one of "
@@ -178,7 +182,7 @@ def create_token(call: Call, given: Token) -> Reply:
     _keep_passwords(resource, properties.credentials)
     resource.body = {
         "id": resource.id,
-        "name": name,
+        "name": resource.name,
         "type": TOKEN_TYPE,
         "properties": {
             "creationDate": existing.properties["creationDate"]

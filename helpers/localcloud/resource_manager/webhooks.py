@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import msgspec
+
 from ..errors import CloudError
 from ..events import WebhookPinged
 from ..resource_types import WEBHOOK_TYPE
@@ -19,7 +21,7 @@ from ..webhooks.records import Records
 from ..webhooks.scopes import InvalidScopeError, Scope
 from .deletion import delete
 from .locations import keep_location, location_of
-from .models import Model, ResourceModel
+from .models import Model, ResourceModel, Tags, patch_tags
 from .pages import below
 from .registries import REGISTRY, child, of
 from .routing import Call, Reply, Router, invalid
@@ -59,7 +61,7 @@ class Webhook(ResourceModel):
     """The body of Webhooks_Create and Webhooks_Update."""
 
     location: str | None = None
-    tags: dict[str, str] | None = None
+    tags: Tags = msgspec.UNSET
     properties: WebhookProperties | None = None
 
 
@@ -93,7 +95,7 @@ def create(call: Call, given: Webhook) -> Reply:
     )
     resource.body = {
         "id": resource.id,
-        "name": name,
+        "name": resource.name,
         "type": WEBHOOK_TYPE,
         "location": location,
         "tags": given.tags or {},
@@ -107,8 +109,8 @@ def create(call: Call, given: Webhook) -> Reply:
 def update(call: Call, given: Webhook) -> Reply:
     """Webhooks_Update: what is not given stays; ``customHeaders`` {} takes all of them away."""
     resource = child(call, WEBHOOK_TYPE)
-    if given.tags is not None:
-        resource.body["tags"] = given.tags
+    keep_location(resource, given.location)
+    patch_tags(resource.body, given.tags)
     return _saved(call, resource, given.properties or WebhookProperties())
 
 
