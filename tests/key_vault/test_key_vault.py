@@ -324,6 +324,11 @@ def test_a_vault_made_again_after_purge_has_no_old_secret(
             {"accessPolicies": [{"objectId": "a", "permissions": {"secrets": ["reed"]}}]},
             "'reed' is not one",
         ),
+        (
+            {"accessPolicies": [{"tenantId": "a", "objectId": "b"}]},
+            "The tenant 'a' of an access policy",
+        ),
+        ({"accessPolicies": [{"objectId": "b"}]}, "must use the same tenant ID"),
         ({"createMode": "recover"}, "VaultNotFound"),
     ],
 )

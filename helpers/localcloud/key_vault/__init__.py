@@ -6,20 +6,21 @@ import re
 import sqlite3
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import unquote
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ..cloud import Cloud
-from ..errors import CloudError, failure_of, no_space
+from ..errors import CloudError, failure_of, no_space, shortened
 from ..principals import Principal
 from ..request_body import parse_json, read_body
 from ..shapes import TAGS, Shape, ShapeError, check_shape
 from ..threads import Threads
+from . import versions
 from .access import authenticate, check, vault_of
 from .pages import Page
 from .secrets import Secrets, forget_due
@@ -31,8 +32,16 @@ _BODY: Shape = {
     "tags": TAGS,
     "attributes": {"enabled": bool, "nbf": int, "exp": int},
 }
+# What a request may say, and what a client has only read and sends back.
+_KNOWN = {
+    "": {"value", "contentType", "tags", "attributes", "id", "kid", "managed"},
+    "attributes.": {
+        *("enabled", "nbf", "exp"),
+        *("created", "updated", "recoveryLevel", "recoverableDays"),
+    },
+}
 OPERATIONS = [
-    (method, re.compile(pattern), permission, name)
+    (method, re.compile(pattern, re.IGNORECASE), permission, name)
     for method, pattern, permission, name in (
         ("GET", r"/secrets/?", "list", "list"),
         ("GET", rf"/secrets/{_NAME}/versions/?", "list", "versions"),
@@ -61,15 +70,16 @@ def app(cloud: Cloud) -> ASGIApp:
 
     def answer(request: Request, content: bytes, principal: Principal | None) -> Response:
         host = request.headers["host"].split(":")[0].lower()
-        path = unquote(request.url.path)
+        path: str = request.scope["path"]
         principal = principal or known(request)
         vault = vault_of(cloud, host.split(".")[0])
         permission, operation, params = _find(secrets, request.method, path)
+        versions.check(request.query_params)
         check(cloud, vault, principal, permission, params.get("name"))
         if permission == "list":
             reply = operation(vault, params, Page.of(path, request.query_params))
         else:
-            reply = operation(vault, params, _parse(content))
+            reply = operation(vault, params, _parse(content, permission))
         if reply is None:
             return Response(status_code=204)
         return JSONResponse(reply, headers={"Cache-Control": "no-cache"})
@@ -95,7 +105,7 @@ def app(cloud: Cloud) -> ASGIApp:
     methods = ["GET", "PUT", "POST", "PATCH", "DELETE"]
     return Starlette(
         routes=[Route("/{path:path}", endpoint, methods=methods)],
-        exception_handlers={Exception: fail},
+        exception_handlers={HTTPException: fail, Exception: fail},
     )
 
 
@@ -117,7 +127,7 @@ def _find(
     raise CloudError.not_implemented(f"{method} {path} of Key Vault")
 
 
-def _parse(content: bytes) -> dict[str, Any]:
+def _parse(content: bytes, permission: str) -> dict[str, Any]:
     try:
         parsed = parse_json(content or b"{}")
     except ValueError:
@@ -128,4 +138,11 @@ def _parse(content: bytes) -> dict[str, Any]:
         check_shape(parsed, _BODY)
     except ShapeError as error:
         raise CloudError(400, "BadParameter", f"The request body is not valid: {error}") from None
+    attributes = parsed.get("attributes") or {}
+    for place, names in (("", parsed), ("attributes.", attributes)):
+        known = _KNOWN[place] - ({"value"} if permission == "update" else set())
+        for name in sorted(names.keys() - known):
+            if names[name] not in (None, "", [], {}):  # an empty one asks for nothing
+                what = f"the property '{place}{shortened(name, 60)}' of a secret"
+                raise CloudError.not_implemented(what)
     return parsed

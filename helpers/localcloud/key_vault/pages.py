@@ -39,7 +39,7 @@ class Page:
             raise CloudError(
                 400, "BadParameter", f"invalid maxresults: it is a number from 1 to {LARGEST}."
             )
-        path = path.rstrip("/")
+        path = path.rstrip("/").lower()
         token = query.get("$skiptoken")
         after = _after(token, path) if token is not None else ""
         return cls(path, query.get("api-version", ""), size, after)

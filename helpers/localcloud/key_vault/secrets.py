@@ -14,6 +14,7 @@ from ..cloud import Cloud
 from ..errors import CloudError
 from ..store import Resource, Store, decoded, readable
 from .backups import Backups
+from .limits import check_described
 from .pages import Page
 
 _LIMIT = 25 * 1024  # bytes of a secret's value (Key Vault service limits)
@@ -76,6 +77,7 @@ class Secrets:
             raise CloudError(
                 400, "BadParameter", f"The secret's value must be a string of up to {_LIMIT} bytes."
             )
+        check_described(body)
         self._check_not_deleted(vault, name)
         attributes = body.get("attributes") or {}
         now = int(time.time())
@@ -122,6 +124,7 @@ class Secrets:
 
     def update(self, vault: Resource, params: _Params, body: _Body) -> _Body:
         """UpdateSecret: attributes, content type and tags; never the value."""
+        check_described(body)
         row = self._row(vault, params["name"], params["version"])
         given = (body.get("attributes") or {}).items()
         attributes = {name: value for name, value in given if value is not None}

@@ -140,7 +140,7 @@ def properties_of(
     encryption = value("enabledForDiskEncryption", None)
     template = value("enabledForTemplateDeployment", None)
     policies = (
-        policies_of(given.access_policies)
+        policies_of(given.access_policies, tenant)
         if given.access_policies is not None
         else list(kept.get("accessPolicies", []))
     )
@@ -249,14 +249,14 @@ def _range(given: str | None) -> str:
 # -- access policies -----------------------------------------------------------------------------
 
 
-def policies_of(given: list[AccessPolicy]) -> list[dict[str, Any]]:
-    """Access policies as a vault keeps them. Raises 400 InvalidAccessPolicy."""
+def policies_of(given: list[AccessPolicy], tenant: str) -> list[dict[str, Any]]:
+    """Access policies as a vault of ``tenant`` keeps them. Raises 400 InvalidAccessPolicy."""
     if len(given) > _MOST_POLICIES:
         raise invalid(f"A vault has up to {_MOST_POLICIES} access policies.", "InvalidAccessPolicy")
-    return [_policy(one) for one in given]
+    return [_policy(one, tenant) for one in given]
 
 
-def _policy(given: AccessPolicy) -> dict[str, Any]:
+def _policy(given: AccessPolicy, tenant: str) -> dict[str, Any]:
     permissions = given.permissions or Permissions()
     held = {kind: getattr(permissions, kind) for kind in PERMISSIONS}
     for kind, names in held.items():
@@ -270,6 +270,13 @@ def _policy(given: AccessPolicy) -> dict[str, Any]:
             )
     if not given.object_id:
         raise invalid("An access policy needs an objectId.", "InvalidAccessPolicy")
+    # REST reference, "Vaults - Create Or Update", VaultProperties.accessPolicies
+    if (given.tenant_id or "").lower() != tenant.lower():
+        raise invalid(
+            f"The tenant '{given.tenant_id or ''}' of an access policy is not the vault's: all "
+            f"identities in the array must use the same tenant ID, '{tenant}'.",
+            "InvalidAccessPolicy",
+        )
     return {
         "tenantId": given.tenant_id,
         "objectId": given.object_id,
@@ -281,7 +288,7 @@ def _policy(given: AccessPolicy) -> dict[str, Any]:
 def changed_policies(vault: Resource, kind: str, given: list[AccessPolicy]) -> list[dict[str, Any]]:
     """The policies of a vault after ``add``, ``replace`` or ``remove`` of identities' permissions."""
     policies = {_holder(one): one for one in vault.properties["accessPolicies"]}
-    for policy in policies_of(given):
+    for policy in policies_of(given, vault.properties["tenantId"]):
         before = policies.get(_holder(policy), {**policy, "permissions": {}})
         permissions = _changed(kind, before["permissions"], policy["permissions"])
         policies[_holder(policy)] = {**before, "permissions": permissions}

@@ -10,7 +10,7 @@ from ..store import Resource
 from .deleted_vaults import forget, recover, soft_delete, tombstones
 from .locations import keep_location, location_of
 from .models import Model, patch_tags
-from .pages import body_of, page
+from .pages import SIZE, body_of, page, top
 from .routing import Call, Reply, Router, invalid, readable
 from .vault_properties import (
     Vault,
@@ -85,7 +85,7 @@ def create_or_update(call: Call, given: Vault) -> Reply:
     before = existing.properties if existing is not None else {}
     resource.body = {
         "id": resource.id,
-        "name": name,
+        "name": resource.name,
         "type": VAULT_TYPE,
         "location": location,
         "tags": given.tags or {},
@@ -105,14 +105,14 @@ def get(call: Call) -> Reply:
 def list_in_group(call: Call) -> Reply:
     """Vaults_ListByResourceGroup."""
     found = call.cloud.store.find(type=VAULT_TYPE, resource_group=call.params["group"])
-    return page(call, found, body_of)
+    return page(call, found, body_of, top(call, SIZE))
 
 
 @router.operation("GET", _PROVIDER + "/vaults", "")
 def list_all(call: Call) -> Reply:
     """Vaults_ListBySubscription: what the caller may read."""
     found = readable(call, call.cloud.store.find(type=VAULT_TYPE))
-    return page(call, found, body_of)
+    return page(call, found, body_of, top(call, SIZE))
 
 
 @router.operation("PATCH", VAULT, f"{VAULT_TYPE}/write", Vault)
