@@ -71,6 +71,14 @@ def parse_range(text: str, size: int, code: str) -> tuple[int, int] | None:
     return first, last
 
 
+def is_current(condition: str | None, etag: str) -> bool:
+    """Whether ``If-None-Match`` names what there is: its client has it already (RFC 9110, 13.1.2)."""
+    if condition is None:
+        return False
+    known = [one.strip().removeprefix("W/") for one in condition.split(",")]
+    return "*" in known or etag in known
+
+
 def no_such_range(text: str, size: int, code: str) -> CloudError:
     """416 with the service's ``code`` for a range that ``size`` bytes do not have."""
     return CloudError(

@@ -16,7 +16,7 @@ from starlette.responses import Response, StreamingResponse
 
 from ..content import DigestMismatchError
 from ..errors import CloudError
-from ..request_values import no_such_range, parse_number, parse_range
+from ..request_values import is_current, no_such_range, parse_number, parse_range
 from ..threads import Threads
 from .authentication import authorize
 from .exchange import Exchange, checked_digest
@@ -230,10 +230,15 @@ async def get(exchange: Exchange) -> Response:
         "Accept-Ranges": "bytes",
         "Cache-Control": "max-age=31536000",
     }
+    if is_current(exchange.request.headers.get("if-none-match"), headers["ETag"]):
+        return Response(None, 304, headers)
     first, last = 0, size - 1
     status = 200
     wanted = exchange.request.headers.get("range")
-    if wanted:
+    # Of a unit that nobody knows, the whole is sent (RFC 9110, section 14.2); so it is where what the
+    # client has a part of is something else (13.1.5).
+    unit = (wanted or "").partition("=")[0].strip().lower()
+    if wanted and unit == "bytes" and _has_that(exchange, headers["ETag"]):
         part = parse_range(wanted, size, "RANGE_INVALID")
         if part is None:
             raise no_such_range(wanted, size, "RANGE_INVALID")
@@ -245,6 +250,11 @@ async def get(exchange: Exchange) -> Response:
         return Response(None, status, headers, "application/octet-stream")
     content = _read(exchange.threads, exchange.cloud.content.path(digest), first, last - first + 1)
     return StreamingResponse(content, status, headers, "application/octet-stream")
+
+
+def _has_that(exchange: Exchange, etag: str) -> bool:
+    """Whether a range is wanted of what there is: ``If-Range`` names it, or is not there."""
+    return exchange.request.headers.get("if-range", etag) == etag
 
 
 async def _read(threads: Threads, path: Path, start: int, length: int) -> AsyncIterator[memoryview]:

@@ -83,6 +83,12 @@ class Exchange:
         count = parse_number(text) if text else None
         if text and count is None:
             raise CloudError(400, "PAGINATION_NUMBER_INVALID", f"invalid number of results: {text}")
+        if order not in ("", "none", "timeasc", "timedesc"):
+            raise CloudError(
+                400,
+                "UNSUPPORTED",
+                f"orderby is none, timeasc or timedesc, not {shortened(order)!r}",
+            )
         return Window(
             query.get("last", ""),
             count,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -26,17 +27,15 @@ _MANIFEST: Shape = {  # OCI image spec 1.1, manifest and index
 
 def parse_manifest(data: bytes, media_type: str) -> dict[str, Any]:
     """The manifest as JSON. Raises 400 MANIFEST_INVALID, naming what is wrong."""
-    try:
-        parsed = parse_json(data)
-    except ValueError as error:
-        raise CloudError(400, "MANIFEST_INVALID", f"manifest is not JSON: {error}") from None
+    parsed = _json(data)
     if media_type not in MANIFEST_TYPES:
         raise CloudError(
             415,
             "MANIFEST_INVALID",
             f"media type {media_type!r} is not supported; supported: {', '.join(MANIFEST_TYPES)}",
         )
-    if not isinstance(parsed, dict) or parsed.get("schemaVersion") != 2:
+    version = parsed.get("schemaVersion") if isinstance(parsed, dict) else None
+    if not isinstance(parsed, dict) or type(version) is not int or version != 2:
         raise CloudError(400, "MANIFEST_INVALID", "manifest must have schemaVersion 2")
     if (parsed.get("mediaType") or media_type) != media_type:
         raise CloudError(
@@ -65,6 +64,15 @@ def parse_manifest(data: bytes, media_type: str) -> dict[str, Any]:
         if not valid_digest(digest):
             raise CloudError(400, "MANIFEST_INVALID", f"manifest has the invalid digest {digest!r}")
     return parsed
+
+
+def _json(data: bytes) -> Any:
+    try:
+        if data.startswith(codecs.BOM_UTF8):  # RFC 8259, section 8.1: no client would read it
+            raise ValueError("it begins with a byte order mark")
+        return parse_json(data)
+    except ValueError as error:
+        raise CloudError(400, "MANIFEST_INVALID", f"manifest is not JSON: {error}") from None
 
 
 def _digests(manifest: dict[str, Any]) -> list[str]:

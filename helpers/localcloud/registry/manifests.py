@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from ..errors import CloudError
 from ..media_types import DOCKER_LIST, INDEXES, OCI_INDEX, OCI_MANIFEST
 from ..reference import valid_digest, valid_tag
-from ..request_values import parse_float
+from ..request_values import is_current, parse_float
 from . import artifact_cache, quarantine, supply
 from .catalog import Catalog
 from .client import RegistryClient
@@ -101,6 +101,9 @@ def _get(exchange: Exchange) -> Response | Future[str]:
         "ETag": f'"{digest}"',
         "Content-Length": str(len(content)),
     }
+    if is_current(exchange.request.headers.get("if-none-match"), headers["ETag"]):
+        del headers["Content-Length"]
+        return Response(None, 304, headers)
     body = None if exchange.request.method == "HEAD" else content
     return Response(body, 200, headers, entry.media_type)
 

@@ -7,9 +7,9 @@ import re
 import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from urllib.parse import unquote
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -99,12 +99,13 @@ def service(cloud: Cloud, catalog: Catalog) -> ASGIApp:
         return response
 
     def fail(request: Request, error: Exception) -> Response:
-        return _render(failure_of(request.method, request.url.path, error))
+        failure = failure_of(request.method, request.url.path, error)
+        return _render(failure if failure.status != 405 else _unsupported(failure))
 
     methods = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE"]
     return Starlette(
         routes=[Route("/{path:path}", endpoint, methods=methods)],
-        exception_handlers={Exception: fail},
+        exception_handlers={HTTPException: fail, Exception: fail},
     )
 
 
@@ -115,7 +116,7 @@ async def _answer(
     registry = await threads.read(
         registry_of, cloud, DOCKER_HUB if host in DOCKER_HUB_HOSTS else host
     )
-    path = unquote(request.scope["path"])
+    path: str = request.scope["path"]
     for method, pattern, handler in _streaming:
         match = pattern.fullmatch(path)
         if match and method == request.method:
@@ -123,9 +124,11 @@ async def _answer(
                 cloud, catalog, uploads, threads, registry, request, match.groupdict()
             )
             return await handler(exchange)
+    # Whatever has a GET has a HEAD, whose content is not sent (RFC 9110, section 9.3.2).
+    wanted = "GET" if request.method == "HEAD" and path.startswith("/v2/") else request.method
     for method, pattern, blocking in _blocking:
         match = pattern.fullmatch(path)
-        if match and method == request.method and not _lacks(path, match):
+        if match and method == wanted and not _lacks(path, match):
             body = await read_body(request, "MANIFEST_INVALID")
             exchange = Exchange(
                 cloud, catalog, uploads, threads, registry, request, match.groupdict(), body
@@ -149,6 +152,11 @@ def _answered(handler: Handler, exchange: Exchange) -> Response:
         registry = check_there(exchange.cloud, exchange.registry)
         exchange = replace(exchange, registry=registry)
     return handler(exchange)
+
+
+def _unsupported(failure: CloudError) -> CloudError:
+    """The same in OCI's words."""
+    return CloudError(405, "UNSUPPORTED", failure.message, headers=failure.headers)
 
 
 def _missing(request: Request) -> str:
