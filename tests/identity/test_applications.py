@@ -465,3 +465,27 @@ def test_nobody_reads_more_applications_than_are_asked_for(
     assert not caplog.records  # of the last one, which is damaged
     assert list(cloud.directory.applications(made[1])) == made[2:-1]
     assert made[-1].object_id in caplog.text
+
+
+def test_only_what_is_asked_for_is_found_by_ids(local_cloud: LocalCloud) -> None:
+    own = local_cloud.account.object_id
+    for types, found in (
+        (None, [own]),
+        (["servicePrincipal"], [own]),
+        (["DirectoryObject", "user"], [own]),
+        (["user", "group"], []),
+    ):
+        body = {"ids": [own], **({"types": types} if types else {})}
+        answer = graph(local_cloud, "POST", "directoryObjects/getByIds", body)
+        assert [one["id"] for one in answer.json()["value"]] == found, types
+
+
+@pytest.mark.parametrize("option", ["$select", "$expand", "$orderby", "$count", "$search"])
+@pytest.mark.parametrize("path", ["servicePrincipals", "applications", "servicePrincipals/{id}"])
+def test_an_option_without_effect_is_refused(
+    local_cloud: LocalCloud, path: str, option: str
+) -> None:
+    asked = path.replace("{id}", local_cloud.account.object_id)
+    answer = graph(local_cloud, "GET", asked, **{option: "displayName"})
+    assert told(answer)[:2] == (501, "NotImplemented")
+    assert option in told(answer)[2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp
@@ -56,5 +57,5 @@ def graph(cloud: Cloud, threads: Threads) -> ASGIApp:
                 "/{path:path}", missing, methods=["GET", "POST", "PATCH", "PUT", "DELETE"]
             ),
         ],
-        exception_handlers={CloudError: refuse, Exception: refuse},
+        exception_handlers={CloudError: refuse, HTTPException: refuse, Exception: refuse},
     )

@@ -120,6 +120,8 @@ def route(cloud: Cloud, threads: Threads, method: str, path: str, operation: Ope
 
     def answer(request: Request, principal: Principal, body: dict[str, Any]) -> Response:
         call = Call(cloud, principal, request.path_params, request.query_params, body)
+        if method != "GET" or "{" in path:  # of pages, listing() knows some
+            check_options(call, path.strip("/"))
         status, content = operation(call)
         return Response(status_code=status) if content is None else JSONResponse(content, status)
 
@@ -141,6 +143,13 @@ def _parse(content: bytes) -> dict[str, Any]:
     return parsed
 
 
+def check_options(call: Call, what: str, *known: str) -> None:
+    """Raise 501 for an option of OData that an operation does not know."""
+    for name in call.query:
+        if name.startswith("$") and name not in known:
+            raise CloudError.not_implemented(f"{name} of {what} of Microsoft Graph")
+
+
 def entity(kind: str, shown: dict[str, Any]) -> dict[str, Any]:
     """One of a ``kind`` of objects, as Graph answers it."""
     return {"@odata.context": f"{CONTEXT}{kind}/$entity", **shown}
@@ -158,9 +167,7 @@ def listing(call: Call, kind: str, listed: Collection[_Found]) -> Any:
 
     Raises 501 for a filter, or another option of a query, that the local cloud does not know.
     """
-    for name in call.query:
-        if name.startswith("$") and name not in ("$filter", "$top", "$skiptoken"):
-            raise CloudError.not_implemented(f"{name} of {kind} of Microsoft Graph")
+    check_options(call, kind, "$filter", "$top", "$skiptoken")
     wanted = _conditions(call.query.get("$filter", ""), kind, listed.known)
     size = _page_size(call.query.get("$top", str(_PAGE)))
     before = _before(listed, wanted, call.query.get("$skiptoken"))

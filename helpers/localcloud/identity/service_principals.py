@@ -30,6 +30,7 @@ from .graph_call import (
 )
 
 _BODY: dict[str, Shape] = {"appId": str, "accountEnabled": bool}
+_KINDS = ("directoryobject", "serviceprincipal")
 _TYPE = "#microsoft.graph.servicePrincipal"
 
 
@@ -132,6 +133,9 @@ def owners(call: Call) -> tuple[int, Any]:
 def get_by_ids(call: Call) -> tuple[int, Any]:
     """directoryobject-getByIds: the service principals among the ids."""
     call.check({"ids": [str], "types": [str]})
+    types = {one.lower() for one in call.body.get("types") or _KINDS}
+    if not types.intersection(_KINDS):  # all that it has are service principals
+        return 200, directory_objects()
     found = (call.cloud.principals.find(object_id=one) for one in call.body.get("ids") or [])
     return 200, directory_objects([render(call.cloud, one) for one in found if one is not None])
 
