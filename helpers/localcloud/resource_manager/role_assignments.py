@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from .. import timestamps
 from ..cloud import Cloud
@@ -15,7 +15,7 @@ from ..role_conditions import PRINCIPAL, PRINCIPAL_TYPE, ROLE
 from ..role_definitions import Role
 from ..store import Resource
 from .filters import conditions
-from .models import Lacking, Model, ResourceModel, read, understood
+from .models import Choice, Lacking, Model, ResourceModel, read, understood
 from .pages import after, next_link
 from .role_assignment_conditions import CONDITION_VERSION, check_condition
 from .role_definitions import find_role
@@ -40,12 +40,11 @@ router = Router()
 class AssignmentProperties(Model):
     """Whom a role is assigned to."""
 
-    READ_ONLY: ClassVar[tuple[str, ...]] = (
-        *("scope", "createdOn", "updatedOn", "createdBy", "updatedBy"),
-    )
+    READ_ONLY: ClassVar[tuple[str, ...]] = ("createdOn", "updatedOn", "createdBy", "updatedBy")
+    scope: str | None = None
     role_definition_id: str | None = None
     principal_id: str | None = None
-    principal_type: str | None = None
+    principal_type: Annotated[str | None, Choice(*_TYPES)] = None
     description: str | None = None
     condition: str | None = None
     condition_version: str | None = None
@@ -97,12 +96,20 @@ def create(call: Call, body: Assignment) -> Reply:
         ) from None
     held = find_role(cloud, wanted)
     _check_assignable(held, scope)
-    _check_given(given)
-    if cloud.principals.find(object_id=principal_id) is None:
+    _check_given(given, name, scope)
+    principal = cloud.principals.find(object_id=principal_id)
+    if principal is None:
         raise invalid(
             f"Principal {principal_id.replace('-', '')} does not exist in the directory "
             f"{cloud.account.tenant_id}. Check that you have the correct principal ID.",
             "PrincipalNotFound",
+        )
+    principal_id = principal.object_id  # as it is spelled there
+    if given.principal_type not in (None, _SERVICE_PRINCIPAL):  # there are no others
+        raise invalid(
+            f"The PrincipalId '{principal_id.replace('-', '')}' has type '{_SERVICE_PRINCIPAL}' , which "
+            f"is different from specified PrinciaplType '{given.principal_type}'.",
+            "UnmatchedPrincipalType",
         )
     existing = _existing(call, scope, principal_id, held)
     assignment_id = f"{scope}/providers/{ASSIGNMENT_TYPE}/{name}"
@@ -112,7 +119,7 @@ def create(call: Call, body: Assignment) -> Reply:
         "properties": {
             "roleDefinitionId": f"{cloud.subscription}/providers/{DEFINITION_TYPE}/{held.guid}",
             "principalId": principal_id,
-            "principalType": given.principal_type or _SERVICE_PRINCIPAL,
+            "principalType": _SERVICE_PRINCIPAL,
             "scope": scope,
             "condition": given.condition or None,
             "conditionVersion": CONDITION_VERSION if given.condition else None,
@@ -136,11 +143,12 @@ def _check_assignable(held: Role, scope: str) -> None:
         )
 
 
-def _check_given(given: AssignmentProperties) -> None:
-    if given.principal_type not in (None, *_TYPES):
+def _check_given(given: AssignmentProperties, name: str, scope: str) -> None:
+    if given.scope and given.scope.rstrip("/").lower() != scope.lower():
         raise invalid(
-            f"The principal type '{given.principal_type}' is invalid. Allowed values: "
-            f"{', '.join(_TYPES)}."
+            f"The request to create role assignment '{name}' is not valid. Role assignment scope "
+            f"'{given.scope}' must match the scope specified on the URI '{scope}'.",
+            "InvalidCreateRoleAssignmentRequest",
         )
     if len(given.description or "") > _LONGEST_DESCRIPTION:
         raise invalid(f"The description has more than {_LONGEST_DESCRIPTION} characters.")
