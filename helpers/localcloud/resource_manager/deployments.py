@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from ..cloud import Cloud
 from ..deployments.errors import TemplateError
 from ..deployments.limits import Budget
@@ -13,7 +15,7 @@ from ..deployments.plan import Plan
 from ..errors import CloudError
 from ..operations import IN_PROGRESS, Operation
 from ..resource_types import DEPLOYMENT_TYPE
-from ..shapes import TAGS, Shape
+from ..shapes import Shape, ShapeError, check_shape
 from ..store import Resource
 from . import deployment_changes, deployment_checks
 from . import deployment_records as records
@@ -26,8 +28,11 @@ from .deployment_inputs import (
     parts_of,
     place_of,
 )
+from .filters import conditions
 from .locations import location_of
+from .models import ResourceModel, Tags
 from .operations import RETRY, address, carries_out, operation_of
+from .pages import after, body_of, link_after, page, top
 from .routing import Call, Reply, Router, invalid
 from .scopes import Registered, everywhere
 
@@ -40,11 +45,7 @@ _SCOPES = (
 _OPERATIONS = (*_SCOPES, "/subscriptions/{subscription}/resourceGroups/{group}/deployments")
 _KIND = "deployments/write"
 _MOST = 800  # deployments in the history of a group or subscription
-_BODY: Shape = {
-    "location": str,
-    "tags": TAGS,
-    "properties": {"mode": str, "template": {}, "parameters": {}, "debugSetting": {}},
-}
+_PROPERTIES: Shape = {"mode": str, "template": {}, "parameters": {}, "debugSetting": {}}
 _KNOWN = {
     *("template", "parameters", "mode", "debugSetting", "expressionEvaluationOptions"),
     *("validationLevel", "whatIfSettings", "templateLink", "parametersLink"),
@@ -54,11 +55,19 @@ _LEVELS = ("template", "provider", "providernorbac")
 _UNDONE = "what was tried is rolled back in a transaction of its own"
 
 
+class Deployment(ResourceModel):
+    """The body of Deployments_CreateOrUpdate, _Validate and _WhatIf; a template has its own rules."""
+
+    location: str | None = None
+    tags: Tags = msgspec.UNSET
+    properties: dict[str, Any] | None = None
+
+
 def _both(
     method: str,
     path: str,
     action: str,
-    body: Shape = None,
+    body: type[ResourceModel] | None = None,
     *,
     outside: str = "",
     scopes: tuple[str, ...] = _SCOPES,
@@ -71,19 +80,32 @@ def _caller(call: Call) -> Caller:
     return Caller(call.cloud, call.principal)
 
 
-def _planned(call: Call) -> tuple[Plan, str]:
+def _properties(given: Deployment) -> dict[str, Any]:
+    """The properties of a request by the names that Azure has for them. Raises 400."""
+    known = {one.lower(): one for one in _KNOWN}
+    found = {known.get(key.lower(), key): value for key, value in (given.properties or {}).items()}
+    for unknown in found.keys() - _KNOWN:
+        raise invalid(
+            "The request content was invalid and could not be deserialized: 'Could not find member "
+            f"'{unknown}' on object of type 'DeploymentProperties'.'."
+        )
+    try:
+        check_shape(found, _PROPERTIES, "properties")
+    except ShapeError as error:
+        raise invalid(
+            f"The request content was invalid and could not be deserialized: {error}"
+        ) from None
+    return found
+
+
+def _planned(call: Call, properties: dict[str, Any]) -> tuple[Plan, str]:
     """What the template of a request says, and the mode. Raises 400 for what is wrong with it."""
-    name, properties = call.params["name"], call.properties
+    name = call.params["name"]
     if not re.fullmatch(r"[-\w.()]{1,64}", name, re.ASCII):
         raise invalid(
             f"The provided deployment name '{name[:100]}' is not valid: it may have letters, digits, "
             "underscores, hyphens, periods and parentheses, at most 64 characters.",
             "InvalidDeploymentName",
-        )
-    for unknown in properties.keys() - _KNOWN:
-        raise invalid(
-            "The request content was invalid and could not be deserialized: 'Could not find member "
-            f"'{unknown}' on object of type 'DeploymentProperties'.'."
         )
     check_properties(properties)
     mode = str(properties.get("mode") or "").capitalize()
@@ -113,9 +135,9 @@ def _text(call: Call) -> str:
     return call.content.decode("utf-8-sig")
 
 
-def _check(call: Call, found: Plan) -> list[str]:
+def _check(call: Call, found: Plan, properties: dict[str, Any]) -> list[str]:
     """Check a plan as far as the request wants; returns the ids of what it would make."""
-    level = str(call.properties.get("validationLevel") or "Provider").lower()
+    level = str(properties.get("validationLevel") or "Provider").lower()
     if level not in _LEVELS:
         raise invalid(f"The validationLevel is one of {', '.join(_LEVELS)}: '{level}' is none.")
     if level == "template":
@@ -128,36 +150,36 @@ def _check(call: Call, found: Plan) -> list[str]:
         raise invalid_template(error, _text(call)) from None
 
 
-def _more(call: Call) -> dict[str, Any]:
+def _more(call: Call, given: Deployment) -> dict[str, Any]:
     """What a deployment has beside its properties: to a subscription, a location."""
-    tags = {"tags": call.body["tags"]} if call.body.get("tags") else {}
+    tags = {"tags": given.tags} if given.tags else {}
     if "group" in call.params:
-        if call.body.get("location"):
+        if given.location:
             raise invalid(
                 "The 'location' property is not allowed for deployments to a resource group.",
                 "InvalidDeploymentLocation",
             )
         return tags
-    if not call.body.get("location"):
+    if not given.location:
         raise invalid(
             f"The 'location' property must be specified for '{call.params['name']}'. Please see "
             "https://aka.ms/deploy-to-subscription for usage details.",
             "LocationRequired",
         )
-    return {"location": location_of(call.body.get("location")), **tags}
+    return {"location": location_of(given.location), **tags}
 
 
-@_both("PUT", "/{name}", "write", _BODY, outside=_UNDONE)
-def create_or_update(call: Call) -> Reply:
+@_both("PUT", "/{name}", "write", Deployment, outside=_UNDONE)
+def create_or_update(call: Call, given: Deployment) -> Reply:
     """Deployments_CreateOrUpdate: the template is checked at once, and carried out afterwards."""
-    more = _more(call)
+    more, properties = _more(call, given), _properties(given)
     existing = call.cloud.store.get(call.resource_id)
     if existing is not None:
         _check_replaced(existing, more)
     else:
         _check_quota(call)
-    found, mode = _planned(call)
-    _check(call, found)
+    found, mode = _planned(call, properties)
+    _check(call, found, properties)
     private = {
         "template": found.template.document,
         "parameters": {name: {"value": value} for name, value in found.values.items()},
@@ -251,25 +273,25 @@ def _given_up(cloud: Cloud, record: Resource, error: CloudError) -> CloudError:
     return error
 
 
-@_both("POST", "/{name}/validate", "validate/action", _BODY, outside=_UNDONE)
-def validate(call: Call) -> Reply:
+@_both("POST", "/{name}/validate", "validate/action", Deployment, outside=_UNDONE)
+def validate(call: Call, given: Deployment) -> Reply:
     """Deployments_Validate: what a deployment is refused with before it begins."""
-    more = _more(call)
-    found, mode = _planned(call)
-    checked = _check(call, found)
+    more, properties = _more(call, given), _properties(given)
+    found, mode = _planned(call, properties)
+    checked = _check(call, found, properties)
     shown = records.described(call.resource_id, found, mode, more)
     shown.properties["provisioningState"] = "Succeeded"
     shown.properties["validatedResources"] = [{"id": one} for one in checked]
     return Reply(200, shown.body)
 
 
-@_both("POST", "/{name}/whatIf", "whatIf/action", _BODY, outside=_UNDONE)
-def what_if(call: Call) -> Reply:
+@_both("POST", "/{name}/whatIf", "whatIf/action", Deployment, outside=_UNDONE)
+def what_if(call: Call, given: Deployment) -> Reply:
     """Deployments_WhatIf: what a deployment would change."""
-    more = _more(call)
-    found, mode = _planned(call)
-    _check(call, found)
-    wanted = call.properties.get("whatIfSettings") or {}
+    more, properties = _more(call, given), _properties(given)
+    found, mode = _planned(call, properties)
+    _check(call, found, properties)
+    wanted = properties.get("whatIfSettings") or {}
     form = str(wanted.get("resultFormat") or "FullResourcePayloads").lower()
     if form not in ("fullresourcepayloads", "resourceidonly"):
         raise invalid(f"The resultFormat '{form}' is not FullResourcePayloads or ResourceIdOnly.")
@@ -320,20 +342,23 @@ def _listed(call: Call) -> list[Resource]:
 @_both("GET", "", "read")
 def list_all(call: Call) -> Reply:
     """Deployments_List: of the group or the subscription itself, the newest first."""
-    wanted = call.query.get("$filter", "")
-    state = re.fullmatch(r"provisioningState eq '(\w+)'", wanted)
-    if wanted and state is None:
-        raise invalid(
-            f"The filter '{wanted[:100]}' is not supported. The local cloud understands here: "
-            "provisioningState eq 'value'.",
-            "InvalidFilterInQueryString",
-        )
+    wanted = conditions(call, {"provisioningState"}).get("provisioningstate", "").lower()
+    size, place = top(call), after(call)
     found = [
-        one.body
-        for one in sorted(_listed(call), key=lambda one: -one.updated)
-        if state is None or one.properties["provisioningState"].lower() == state[1].lower()
+        one
+        for one in sorted(_listed(call), key=_newest_first)
+        if wanted in ("", one.properties["provisioningState"].lower())
+        and (place is None or _newest_first(one) > (-place[0], place[1]))
     ]
-    return Reply(200, {"value": found})
+    body: dict[str, Any] = {"value": [one.body for one in found[:size]]}
+    if len(found) > size:
+        last = found[size - 1]
+        body["nextLink"] = link_after(call, (last.updated, last.key))
+    return Reply(200, body)
+
+
+def _newest_first(one: Resource) -> tuple[float, str]:
+    return -one.updated, one.key
 
 
 @_both("DELETE", "/{name}", "delete")
@@ -379,8 +404,7 @@ def export_template(call: Call) -> Reply:
 @_both("GET", "/{name}/operations", "operations/read", scopes=_OPERATIONS)
 def list_operations(call: Call) -> Reply:
     """DeploymentOperations_List."""
-    record = _find(call)
-    return Reply(200, {"value": [one.body for one in records.operations(call.cloud, record)]})
+    return page(call, records.operations(call.cloud, _find(call)), body_of, top(call))
 
 
 @_both("GET", "/{name}/operations/{operation}", "operations/read", scopes=_OPERATIONS)
