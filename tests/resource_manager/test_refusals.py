@@ -79,6 +79,17 @@ NOWHERE = (
             "InvalidScopeMapActions",
             "'repositories/a/content/fly' is invalid",
         ),
+        *(
+            (
+                "PATCH",
+                "scopeMaps/known",
+                {"actions": [f"repositories/{name}/content/read"]},
+                400,
+                "InvalidScopeMapActions",
+                f"'repositories/{name}/content/read' is invalid",
+            )
+            for name in ("a//b", "a/../b", "a..b/*", "a*", "*/*", "A", "a/-b", "x" * 256)
+        ),
         ("DELETE", "scopeMaps/known", None, 409, "ScopeMapInUse", "used by the token known"),
         (
             "PUT",

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 import msgspec
 
 from ..registry.modes import MODES
+from ..resource_types import REGISTRY_TYPE
 from .models import Choice, Lacking, Model, ResourceModel, Tags, Unused
 
 _Off: TypeAlias = Annotated[str | None, Unused("Disabled", ("Enabled",))]
@@ -148,8 +149,8 @@ class Registry(ResourceModel):
 class NameCheck(Model):
     """The body of Registries_CheckNameAvailability."""
 
-    READ_ONLY: ClassVar[tuple[str, ...]] = ("type",)  # Microsoft.ContainerRegistry/registries
     name: str | None = None
+    type: Annotated[str | None, Choice(REGISTRY_TYPE)] = None
     tenant_reuse: Lacking | None = None
 
 

@@ -20,7 +20,7 @@ def complete(properties: dict[str, Any]) -> dict[str, Any]:
     properties["platform"] = rules.platform_of(properties)
     properties["agentConfiguration"] = rules.agent_of(properties)
     properties["status"] = properties.get("status") or "Enabled"
-    properties["timeout"] = properties.get("timeout") or rules.TIMEOUT
+    properties.setdefault("timeout", rules.TIMEOUT)
     properties["isSystemTask"] = bool(properties.get("isSystemTask"))
     step = properties.get("step")
     if isinstance(step, dict):
@@ -63,6 +63,7 @@ def check(properties: dict[str, Any]) -> None:
             f"The task timeout must be between {rules.SHORTEST} and {rules.LONGEST} seconds.",
             "InvalidTimeout",
         )
+    rules.check_agent(properties["agentConfiguration"])
     check_step(properties.get("step"))
     trigger = properties.get("trigger") or {}
     _check_names(trigger)
@@ -90,6 +91,10 @@ def _check_names(trigger: dict[str, Any]) -> None:
             raise invalid(f"Each of '{what}' needs a name.", "InvalidTrigger")
         if len(set(names)) < len(names):
             raise invalid(f"Two of '{what}' have the same name.", "InvalidTrigger")
+    for what in ("name", "baseImageTriggerType"):
+        base_image = trigger.get("baseImageTrigger")
+        if base_image is not None and not base_image.get(what):
+            raise invalid(f"The base image trigger of a task needs '{what}'.", "InvalidTrigger")
 
 
 def check_step(step: Any) -> None:
@@ -111,6 +116,8 @@ def check_step(step: Any) -> None:
 
 
 def _check_credential(server: str, credential: Any) -> None:
+    if not server.strip():
+        raise invalid("A registry of 'customRegistries' has no name.", "InvalidCustomRegistry")
     for name in ("userName", "password"):
         secret = (credential or {}).get(name)
         if not secret:

@@ -118,7 +118,7 @@ def _of_request(request: dict[str, Any], kind: str) -> dict[str, Any]:
         "step": step,
         "platform": rules.platform_of(request),
         "agentConfiguration": rules.agent_of(request),
-        "timeout": request.get("timeout") or rules.TIMEOUT,
+        "timeout": rules.TIMEOUT if request.get("timeout") is None else request["timeout"],
         "credentials": request.get("credentials") or {},
         "updateTriggerToken": "",
     }
@@ -142,6 +142,7 @@ def _check(order: dict[str, Any]) -> None:
     for name in ("values", "arguments"):
         _named(step.get(name) or [], name)
     rules.check_platform(order["platform"], "runs")
+    rules.check_agent(order["agentConfiguration"])
     timeout = order["timeout"]
     if not rules.may_last(timeout):
         raise _invalid(
