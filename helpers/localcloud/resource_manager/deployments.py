@@ -6,8 +6,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
 from ..cloud import Cloud
 from ..deployments.errors import TemplateError
 from ..deployments.limits import Budget
@@ -15,7 +13,6 @@ from ..deployments.plan import Plan
 from ..errors import CloudError
 from ..operations import IN_PROGRESS, Operation
 from ..resource_types import DEPLOYMENT_TYPE
-from ..shapes import Shape, ShapeError, check_shape
 from ..store import Resource
 from . import deployment_changes, deployment_checks
 from . import deployment_records as records
@@ -28,9 +25,10 @@ from .deployment_inputs import (
     parts_of,
     place_of,
 )
+from .deployment_models import Deployment, properties_of
 from .filters import conditions
 from .locations import location_of
-from .models import ResourceModel, Tags
+from .models import ResourceModel
 from .operations import RETRY, address, carries_out, operation_of
 from .pages import after, body_of, link_after, page, top
 from .routing import Call, Reply, Router, invalid
@@ -45,22 +43,8 @@ _SCOPES = (
 _OPERATIONS = (*_SCOPES, "/subscriptions/{subscription}/resourceGroups/{group}/deployments")
 _KIND = "deployments/write"
 _MOST = 800  # deployments in the history of a group or subscription
-_PROPERTIES: Shape = {"mode": str, "template": {}, "parameters": {}, "debugSetting": {}}
-_KNOWN = {
-    *("template", "parameters", "mode", "debugSetting", "expressionEvaluationOptions"),
-    *("validationLevel", "whatIfSettings", "templateLink", "parametersLink"),
-    *("onErrorDeployment", "extensionConfigs"),
-}
 _LEVELS = ("template", "provider", "providernorbac")
 _UNDONE = "what was tried is rolled back in a transaction of its own"
-
-
-class Deployment(ResourceModel):
-    """The body of Deployments_CreateOrUpdate, _Validate and _WhatIf; a template has its own rules."""
-
-    location: str | None = None
-    tags: Tags = msgspec.UNSET
-    properties: dict[str, Any] | None = None
 
 
 def _both(
@@ -78,24 +62,6 @@ def _both(
 
 def _caller(call: Call) -> Caller:
     return Caller(call.cloud, call.principal)
-
-
-def _properties(given: Deployment) -> dict[str, Any]:
-    """The properties of a request by the names that Azure has for them. Raises 400."""
-    known = {one.lower(): one for one in _KNOWN}
-    found = {known.get(key.lower(), key): value for key, value in (given.properties or {}).items()}
-    for unknown in found.keys() - _KNOWN:
-        raise invalid(
-            "The request content was invalid and could not be deserialized: 'Could not find member "
-            f"'{unknown}' on object of type 'DeploymentProperties'.'."
-        )
-    try:
-        check_shape(found, _PROPERTIES, "properties")
-    except ShapeError as error:
-        raise invalid(
-            f"The request content was invalid and could not be deserialized: {error}"
-        ) from None
-    return found
 
 
 def _planned(call: Call, properties: dict[str, Any]) -> tuple[Plan, str]:
@@ -172,7 +138,7 @@ def _more(call: Call, given: Deployment) -> dict[str, Any]:
 @_both("PUT", "/{name}", "write", Deployment, outside=_UNDONE)
 def create_or_update(call: Call, given: Deployment) -> Reply:
     """Deployments_CreateOrUpdate: the template is checked at once, and carried out afterwards."""
-    more, properties = _more(call, given), _properties(given)
+    more, properties = _more(call, given), properties_of(given)
     existing = call.cloud.store.get(call.resource_id)
     if existing is not None:
         _check_replaced(existing, more)
@@ -276,7 +242,7 @@ def _given_up(cloud: Cloud, record: Resource, error: CloudError) -> CloudError:
 @_both("POST", "/{name}/validate", "validate/action", Deployment, outside=_UNDONE)
 def validate(call: Call, given: Deployment) -> Reply:
     """Deployments_Validate: what a deployment is refused with before it begins."""
-    more, properties = _more(call, given), _properties(given)
+    more, properties = _more(call, given), properties_of(given)
     found, mode = _planned(call, properties)
     checked = _check(call, found, properties)
     shown = records.described(call.resource_id, found, mode, more)
@@ -288,7 +254,7 @@ def validate(call: Call, given: Deployment) -> Reply:
 @_both("POST", "/{name}/whatIf", "whatIf/action", Deployment, outside=_UNDONE)
 def what_if(call: Call, given: Deployment) -> Reply:
     """Deployments_WhatIf: what a deployment would change."""
-    more, properties = _more(call, given), _properties(given)
+    more, properties = _more(call, given), properties_of(given)
     found, mode = _planned(call, properties)
     _check(call, found, properties)
     wanted = properties.get("whatIfSettings") or {}
