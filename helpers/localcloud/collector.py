@@ -3,13 +3,14 @@
 What a blob may wait for: a push stores its blobs first and its manifest last; a run makes images that
 only it knows. So nothing is collected that was stored, or asked for by a push, within the last hour,
 and nothing at all while a run goes on. (Docker's registry is read-only meanwhile: "Garbage
-collection", distribution.github.io.)
+collection", distribution.github.io.) What is soft-deleted keeps its blobs until its time is over.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 import secrets
 import sqlite3
 import threading
@@ -23,7 +24,8 @@ from .cloud import Cloud
 from .containers.build import cache_mounts
 from .containers.build.build_cache import BuildCache
 from .containers.sandboxes.ownership import OWNED, RESTRICTED
-from .events import ManifestsDeleted, ResourceDeleted
+from .events import ExpiryRecorded, ManifestsDeleted, ResourceDeleted
+from .registry.expiry import Expiry
 from .registry.manifest_format import references
 from .registry.manifest_references import ManifestReferences
 from .root_folder import remove_tree
@@ -34,6 +36,7 @@ log = logging.getLogger(__name__)
 GRACE = 3600.0  # seconds
 CACHE = 30 * 24 * 3600.0  # seconds that what builds keep for others is kept unused
 _FIRST, _AGAIN = 10.0, 60.0  # seconds after the start, and after one that had to wait
+_GLANCE = 3600.0  # seconds that it sleeps at most until something is over: days, and clocks, change
 _BATCH = 100  # blobs that are deleted in one transaction
 _MANIFESTS = (  # those that can be restored as well
     "SELECT digest FROM registry_manifests"
@@ -59,7 +62,9 @@ class Collector:
         self._store = cloud.store
         self._content = cloud.content
         self._children: dict[str, frozenset[str] | None] = {}  # of manifests: they never change
+        self._expiry = Expiry(cloud)
         self._woken = threading.Event()
+        self._wanted = False  # whether to collect, when woken
         self._stopping = False
         self._thread = threading.Thread(target=self._work, name="collector", daemon=True)
 
@@ -68,7 +73,11 @@ class Collector:
         self.sweep_layers()
         self._cloud.outbox.subscribe(
             "collector",
-            {ManifestsDeleted: self._wake, ResourceDeleted: self._wake},
+            {
+                ManifestsDeleted: self._wake,
+                ResourceDeleted: self._wake,
+                ExpiryRecorded: lambda _: self._woken.set(),
+            },
             slow=True,
         )
         self._thread.start()
@@ -80,27 +89,36 @@ class Collector:
         self._thread.join(10)
 
     def _wake(self, _: object) -> None:
+        self._wanted = True
         self._woken.set()
 
     def _work(self) -> None:
-        pause: float | None = _FIRST
+        collection = time.monotonic() + _FIRST  # when the next one is
+        over: float | None = time.time()  # when something goes by itself
         while True:
-            self._woken.wait(pause)
+            self._woken.wait(_pause(collection, over))
             self._woken.clear()
             if self._stopping:
                 return
             try:
-                self.remove_leftovers()
-                mounts = cache_mounts.sweep(self._cloud, time.time() - CACHE)
-                done = self.collect()
+                over = self._expiry.run(time.time())
+                if self._wanted or time.monotonic() >= collection:
+                    self._wanted = False
+                    collection = time.monotonic() + self._collected()
             except Exception:  # a disk that is full, for example: it goes on later
                 log.exception("garbage collection")
-                pause = _AGAIN
-                continue
-            if done.blobs:
-                log.info("%d blobs collected, %d bytes", done.blobs, done.size)
-            waits = GRACE if done.waits or mounts else None
-            pause = _AGAIN if done.waits and self._runs_going_on() else waits
+                collection, over = time.monotonic() + _AGAIN, None
+
+    def _collected(self) -> float:
+        """Collect now; in how many seconds to do it again."""
+        self.remove_leftovers()
+        mounts = cache_mounts.sweep(self._cloud, time.time() - CACHE)
+        done = self.collect()
+        if done.blobs:
+            log.info("%d blobs collected, %d bytes", done.blobs, done.size)
+        if done.waits and self._runs_going_on():
+            return _AGAIN
+        return GRACE if done.waits or mounts else math.inf
 
     # -- blobs -------------------------------------------------------------------------------
 
@@ -139,7 +157,10 @@ class Collector:
         """Per repository what its manifests refer to, and the repositories of which that is known."""
         wanted: dict[_Repository, set[str]] = defaultdict(set)
         damaged: set[_Repository] = set()
-        rows = self._store.query("SELECT registry, repository, digest FROM registry_manifests")
+        rows = self._store.query(
+            "SELECT registry, repository, digest FROM registry_manifests UNION"
+            " SELECT registry, repository, digest FROM registry_deleted WHERE kind='manifest'"
+        )
         for row in rows:
             repository = (row["registry"], row["repository"])
             children = self._references(row["digest"])
@@ -195,7 +216,8 @@ class Collector:
 
     def _recorded(self) -> set[str]:
         rows = self._store.query(
-            "SELECT digest FROM registry_manifests UNION SELECT digest FROM registry_blobs"
+            "SELECT digest FROM registry_manifests UNION SELECT digest FROM registry_blobs UNION"
+            " SELECT digest FROM registry_deleted WHERE kind='manifest'"
         )
         return {row["digest"] for row in rows}
 
@@ -205,8 +227,9 @@ class Collector:
         with self._store.transaction() as connection, self._content.kept(exclusive=True):
             recorded = connection.execute(
                 f"SELECT digest FROM registry_manifests WHERE digest IN ({marks}) UNION"  # noqa: S608
-                f" SELECT digest FROM registry_blobs WHERE digest IN ({marks})",
-                (*digests, *digests),
+                f" SELECT digest FROM registry_blobs WHERE digest IN ({marks}) UNION"
+                f" SELECT digest FROM registry_deleted WHERE kind='manifest' AND digest IN ({marks})",
+                (*digests, *digests, *digests),
             ).fetchall()
             if self._runs_going_on():
                 return []
@@ -242,6 +265,14 @@ class Collector:
         """Delete the unpacked layers that were given up."""
         for path in self._cloud.folder("layers").glob(".gone-*"):
             remove_tree(path)
+
+
+def _pause(collection: float, over: float | None) -> float | None:
+    """How many seconds to sleep until a collection, or something being over; None: for ever."""
+    pauses = [collection - time.monotonic()]
+    pauses += [min(over - time.time(), _GLANCE)] if over is not None else []
+    shortest = max(0.0, min(pauses))
+    return None if math.isinf(shortest) else shortest
 
 
 def _is_kept(kind: str) -> bool:

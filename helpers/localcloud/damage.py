@@ -59,6 +59,12 @@ KINDS = tuple(
         ("repository", "registry_repositories", ("registry", "repository"), ("attributes",)),
         ("manifest", "registry_manifests", ("registry", "repository", "digest"), ("attributes",)),
         ("tag", "registry_tags", ("registry", "repository", "tag"), ("attributes",)),
+        (
+            "soft-deleted",
+            "registry_deleted",
+            ("kind", "registry", "repository", "name", "digest"),
+            ("record",),
+        ),
         ("secret", "secrets", ("vault", "name", "version"), ("tags",)),
         ("application", "applications", ("object_id",), ("properties",)),
         ("operation", "operations", ("id",), ("request",)),

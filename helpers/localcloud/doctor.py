@@ -231,6 +231,14 @@ class _Examination:
             missing = self._missing(row["digest"])
             if missing:
                 yield self._finding(name, f"{missing} missing: {_AGAIN}, or delete it")
+        kept = "SELECT registry, repository, digest FROM registry_deleted WHERE kind='manifest'"
+        for row in self._store.query(kept):
+            missing = self._missing(row["digest"])
+            if missing:
+                name = f"{row['registry']}/{row['repository']}@{row['digest']}"
+                yield self._finding(
+                    f"soft-deleted image {name}", f"{missing} missing: it cannot be restored whole"
+                )
         nowhere = self._store.query(
             "SELECT registry, repository, tag, digest FROM registry_tags AS t WHERE NOT EXISTS"
             " (SELECT 1 FROM registry_manifests AS m WHERE m.registry=t.registry AND"

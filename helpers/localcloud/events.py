@@ -90,6 +90,13 @@ class ManifestsDeleted(Event):
 
 
 @dataclass(frozen=True)
+class ExpiryRecorded(Event):
+    """Some content of a registry goes by itself, at a time that the store knows."""
+
+    registry: str
+
+
+@dataclass(frozen=True)
 class WebhookPinged(Event):
     """Somebody has asked a webhook to call its receiver."""
 

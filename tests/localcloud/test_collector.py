@@ -21,6 +21,8 @@ from helpers.localcloud.containers.build.build_cache import BuildCache
 from helpers.localcloud.content import digest_of
 from helpers.localcloud.media_types import OCI_INDEX, OCI_MANIFEST
 from helpers.localcloud.registry.catalog import Catalog, forget_registry
+from helpers.localcloud.registry.expiry import Expiry
+from helpers.localcloud.registry.policies import DAY
 from tests.conftest import LocalCloud
 from tests.registry.places import Place
 
@@ -261,3 +263,21 @@ def test_a_daemon_collects_what_deletions_leave(local_cloud: LocalCloud) -> None
     while stored.exists():
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def test_what_is_soft_deleted_keeps_its_blobs_until_it_is_over(bench: Bench) -> None:
+    layer = bench.blob("layer")
+    gone = bench.push("1", layer)
+    for kind, name in (("tag", "1"), ("manifest", gone), ("repository", "app")):
+        bench.catalog.soft_delete.keep(kind, SERVER, "app", [name])  # type: ignore[arg-type]
+    bench.catalog.delete_repository(SERVER, "app")
+    bench.later()
+    assert bench.collect() == set()
+    expiry = Expiry(bench.cloud)
+    now = time.time()
+    over = expiry.run(now)
+    assert over is not None
+    assert over == pytest.approx(now + 7 * DAY, abs=60)  # a registry that is no more has 7 days
+    assert bench.collect() == set()
+    assert expiry.run(over + 1) is None
+    assert bench.collect() == {gone, layer}

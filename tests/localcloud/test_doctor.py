@@ -171,6 +171,18 @@ def corrupt_pack(home: Path) -> None:
     pack.write_bytes(data)
 
 
+GONE = f"sha256:{'0' * 64}"
+
+
+def soft_deleted(home: Path, kind: str, record: str) -> None:
+    execute(
+        home,
+        "INSERT INTO registry_deleted (registry, repository, kind, name, digest, record, deleted)"
+        " VALUES ('acmerockets.azurecr.io', 'hello', ?, 'gone', ?, ?, ?)",
+        *(kind, GONE, record, time.time()),
+    )
+
+
 ONE: list[Damage] = [
     (truncate(LAYER), f"of its blobs, sha256:{LAYER} is missing"),
     (corrupt_pack, "git repository https://github.com/importing-public-content/hello\n  it is"),
@@ -182,6 +194,10 @@ ONE: list[Damage] = [
     (
         lambda home: execute(home, "UPDATE runs SET request='null'"),
         "runs/do1\n  properties or request cannot be read",
+    ),
+    (
+        lambda home: soft_deleted(home, "tag", "{"),
+        f"soft-deleted tag acmerockets.azurecr.io hello gone {GONE}\n  record cannot be read",
     ),
 ]
 OTHER: list[Damage] = [
@@ -218,6 +234,16 @@ def test_what_cannot_be_read_is_named_then_taken_out_and_everything_else_goes_on
     assert (left.returncode, "0 repaired, 1 left." in left.stdout) == (1, True)
     assert damages[0][1].rpartition(" ")[0].splitlines()[-1] in left.stdout
     assert run(home, "status").stdout.count("\n") == 1  # names nothing damaged
+
+
+def test_a_soft_deleted_image_that_lacks_content_is_named(home: Path) -> None:
+    soft_deleted(home, "manifest", "{}")
+    done = run(home, "doctor")
+    assert done.returncode == 1
+    assert (
+        f"soft-deleted image acmerockets.azurecr.io/hello@{GONE}\n  its manifest is missing: it "
+        "cannot be restored whole"
+    ) in done.stdout
 
 
 def test_what_is_taken_out_is_kept_and_can_be_made_anew(home: Path) -> None:

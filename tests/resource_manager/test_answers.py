@@ -99,7 +99,7 @@ def test_a_registry_has_the_properties_of_its_sku(local_cloud: LocalCloud, sku: 
         ({"regionalEndpoints": "Enabled"}, "regionalEndpoints=Enabled"),
         ({"endpointProtocol": "IPv4AndIPv6"}, "endpointProtocol=IPv4AndIPv6"),
         ({"metadataSearch": "Enabled"}, "metadataSearch=Enabled"),
-        ({"policies": {"softDeletePolicy": {"status": "enabled"}}}, "policies.softDeletePolicy"),
+        ({"policies": {"trustPolicy": {"status": "enabled"}}}, "policies.trustPolicy"),
     ],
 )
 def test_a_setting_without_effect_is_refused(

@@ -26,11 +26,12 @@ ROLES_PAGE = f"{_ACR}/container-registry-rbac-built-in-roles-directory-reference
 ABAC_PAGE = f"{_ACR}/container-registry-rbac-abac-repository-permissions"
 TOKENS_PAGE = f"{_ACR}/container-registry-token-based-repository-permissions"
 ADMIN_PAGE = f"{_ACR}/container-registry-authentication#admin-account"
-LOG_IN, LIST = "log in", "list"
+LOG_IN, LIST, LIST_DELETED = "log in", "list", "list deleted"
 PULL, PUSH, DELETE = "pull", "push", "delete"
 READ, WRITE = "metadata_read", "metadata_write"
 QUARANTINE_PAGE = "https://github.com/Azure/acr/blob/main/docs/preview/quarantine/readme.md"
 SCAN, MARK = "quarantine_read", "quarantine_write"
+READ_DELETED, RESTORE = "deleted_read", "deleted_restore"
 
 OPERATIONS: dict[str, str] = {
     "GET /v2": LOG_IN,
@@ -61,6 +62,11 @@ OPERATIONS: dict[str, str] = {
     "GET /acr/v1/*/_manifests": READ,
     "GET /acr/v1/*/_manifests/*": READ,
     "PATCH /acr/v1/*/_manifests/*": WRITE,
+    # "Recover deleted artifacts with soft delete policy": at the registry, in both modes.
+    "GET /acr/v1/_deleted/_catalog": LIST_DELETED,
+    "GET /acr/v1/_deleted/*/_manifests": READ_DELETED,
+    "GET /acr/v1/_deleted/*/_tags": READ_DELETED,
+    "POST /acr/v1/_deleted/*/_manifests/*": RESTORE,
     "GET /oauth2/token": LOG_IN,
     "POST /oauth2/token": LOG_IN,
     "POST /oauth2/exchange": LOG_IN,
@@ -76,7 +82,8 @@ IN_QUARANTINE: dict[str, str] = {
     "PATCH /acr/v1/*/_manifests/*": MARK,
 }
 _PULLS = {LOG_IN, PULL, READ}
-_ALL = {LOG_IN, PULL, PUSH, DELETE, READ, WRITE, LIST}
+_DELETED = {READ_DELETED, LIST_DELETED}  # registries/deleted/read
+_ALL = {LOG_IN, PULL, PUSH, DELETE, READ, WRITE, LIST, RESTORE} | _DELETED
 
 
 def _of(rows: dict[str, set[str]]) -> dict[str, set[str]]:
@@ -87,7 +94,8 @@ def _of(rows: dict[str, set[str]]) -> dict[str, set[str]]:
 BY_REGISTRY = _of(
     {
         "own con": _ALL,
-        "rea rba uaa pull imp": _PULLS | {LIST},
+        "rea rba uaa": _PULLS | {LIST} | _DELETED,
+        "pull imp": _PULLS | {LIST},
         "push": _PULLS | {LIST, PUSH, WRITE},
         "del": {LOG_IN, DELETE},
         "qre": {LOG_IN, SCAN},
@@ -177,8 +185,9 @@ class Registries(People):
         needed = OPERATIONS[operation]
         if needed == LOG_IN:
             return None
-        if needed == LIST:
-            return [{"Type": "registry", "Name": "catalog", "Action": "*"}]
+        if needed in (LIST, LIST_DELETED):
+            name = "catalog" if needed == LIST else "deleted_catalog"
+            return [{"Type": "registry", "Name": name, "Action": "*"}]
         actions = [PULL, PUSH] if needed == PUSH else [needed]
         name = self.repository
         return [{"Type": "repository", "Name": name, "Action": action} for action in actions]

@@ -16,7 +16,11 @@ from .policies import has_quarantine
 
 AGENT = "agent"  # the kind of caller that the agent of a task is at the task's own registry
 IDENTITY_USER = "00000000-0000-0000-0000-000000000000"  # the password is a refresh token
-ACTIONS = ("pull", "push", "delete", "metadata_read", "metadata_write")
+CATALOG, DELETED_CATALOG = "catalog", "deleted_catalog"  # the lists of repositories
+ACTIONS = (
+    *("pull", "push", "delete", "metadata_read", "metadata_write", "deleted_read"),
+    "deleted_restore",
+)
 QUARANTINE_ACTIONS = ("quarantine_read", "quarantine_write")  # of principals alone, by their roles
 _ROLE_ACTIONS = {  # Azure/acr docs: which action of ARM an action of the registry needs
     "pull": f"{REGISTRY_TYPE}/pull/read",
@@ -24,9 +28,16 @@ _ROLE_ACTIONS = {  # Azure/acr docs: which action of ARM an action of the regist
     "delete": f"{REGISTRY_TYPE}/artifacts/delete",
     "metadata_read": f"{REGISTRY_TYPE}/pull/read",
     "metadata_write": f"{REGISTRY_TYPE}/push/write",
-    "list": f"{REGISTRY_TYPE}/pull/read",  # its repositories
+    CATALOG: f"{REGISTRY_TYPE}/pull/read",
     "quarantine_read": f"{REGISTRY_TYPE}/quarantine/read",
     "quarantine_write": f"{REGISTRY_TYPE}/quarantine/write",
+}
+# learn.microsoft.com, "Recover deleted artifacts with soft delete policy …": at the registry, whatever
+# its roles are for. There are no data actions for it.
+_DELETED_ACTIONS = {
+    "deleted_read": f"{REGISTRY_TYPE}/deleted/read",
+    "deleted_restore": f"{REGISTRY_TYPE}/deleted/restore/action",
+    DELETED_CATALOG: f"{REGISTRY_TYPE}/deleted/read",
 }
 # learn.microsoft.com, "Azure attribute-based access control repository permissions in Azure Container
 # Registry": which data action it needs where roles are for repositories.
@@ -36,9 +47,20 @@ _DATA_ACTIONS = {
     "delete": f"{REGISTRY_TYPE}/repositories/content/delete",
     "metadata_read": f"{REGISTRY_TYPE}/repositories/metadata/read",
     "metadata_write": f"{REGISTRY_TYPE}/repositories/metadata/write",
-    "list": f"{REGISTRY_TYPE}/catalog/read",
+    CATALOG: f"{REGISTRY_TYPE}/catalog/read",
     "quarantine_read": f"{REGISTRY_TYPE}/quarantinedArtifacts/read",
     "quarantine_write": f"{REGISTRY_TYPE}/quarantinedArtifacts/write",
+}
+_NEEDED = {  # by whether roles are for repositories
+    abac: {
+        name: (action, data)
+        for actions, data in (
+            (_DATA_ACTIONS if abac else _ROLE_ACTIONS, abac),
+            (_DELETED_ACTIONS, False),
+        )
+        for name, action in actions.items()
+    }
+    for abac in (False, True)
 }
 _SCOPE_MAP_ACTIONS = {
     "content/read": "pull",
@@ -75,9 +97,12 @@ class Registry:
         return self.resource is not None and has_quarantine(self.resource)
 
     @property
-    def needed(self) -> dict[str, str]:
-        """Which action of a role each action of the registry needs, and the list of repositories."""
-        return _DATA_ACTIONS if self.is_abac else _ROLE_ACTIONS
+    def needed(self) -> dict[str, tuple[str, bool]]:
+        """Which action of a role each action of the registry needs, and each list of repositories.
+
+        Of each, whether it is a data action.
+        """
+        return _NEEDED[self.is_abac]
 
     @property
     def incarnation(self) -> str:
@@ -140,10 +165,8 @@ def allowed(cloud: Cloud, registry: Registry, caller: Caller, repository: str) -
         return {
             action
             for action in (*ACTIONS, *QUARANTINE_ACTIONS)
-            if any(
-                one.allows(needed[action], data=registry.is_abac, attributes=asked)
-                for one in grants
-            )
+            for name, data in (needed[action],)
+            if any(one.allows(name, data=data, attributes=asked) for one in grants)
         }
     if caller.kind == "token":
         return set(_scope_map_actions(cloud, registry.resource, caller.name, repository))
@@ -176,14 +199,18 @@ def _is_of(repository: str, pattern: str) -> bool:
     return repository == pattern
 
 
-def may_list(cloud: Cloud, registry: Registry, caller: Caller) -> bool:
-    """Whether the caller may list all repositories; a token with a scope map never may."""
+def may_list(cloud: Cloud, registry: Registry, caller: Caller, listing: str = CATALOG) -> bool:
+    """Whether the caller may list all repositories; a token with a scope map never may.
+
+    ``listing``: those that are there, or the deleted ones.
+    """
     if registry.resource is None:
         return caller.kind == "account"
     if _may_everything(registry, caller):
         return True
+    action, data = registry.needed[listing]
     return caller.kind == "principal" and cloud.permissions.allowed(
-        caller.name, registry.needed["list"], registry.resource.id, data=registry.is_abac
+        caller.name, action, registry.resource.id, data=data
     )
 
 
@@ -195,9 +222,10 @@ def admitted(cloud: Cloud, registry: Registry, caller: Caller) -> bool:
     if caller.kind != "principal" or registry.resource is None:
         return True
     return any(
-        grant.role.allows(action, data=registry.is_abac)
+        grant.role.allows(action, data=data)
         for grant in cloud.permissions.grants(caller.name, registry.resource.id)
-        for action in registry.needed.values()
+        for action, data in registry.needed.values()
+        if data is registry.is_abac
     )
 
 

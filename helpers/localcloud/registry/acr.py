@@ -10,12 +10,11 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from .. import timestamps
-from ..errors import CloudError
 from . import attributes, quarantine
 from .descriptions import Description
 from .entries import Entry
 from .exchange import Exchange, checked_digest
-from .unknown import unknown_manifest, unknown_repository
+from .unknown import unknown_manifest, unknown_repository, unknown_tag
 
 
 def _common(entry: Entry) -> dict[str, Any]:
@@ -107,12 +106,7 @@ def _tag(exchange: Exchange) -> Entry:
     _repository(exchange)
     found = exchange.catalog.tag(exchange.server, exchange.name, exchange.params["tag"])
     if found is None:
-        raise CloudError(
-            404,
-            "TAG_UNKNOWN",
-            f"the specified tag {exchange.params['tag']} does not exist",
-            detail={"Name": exchange.name, "Tag": exchange.params["tag"]},
-        )
+        raise unknown_tag(exchange.name, exchange.params["tag"])
     return found
 
 

@@ -14,6 +14,7 @@ from ..request_values import basic_credentials
 from ..store import Resource
 from .access import (
     ANONYMOUS,
+    CATALOG,
     IDENTITY_USER,
     UNAUTHORIZED,
     Caller,
@@ -99,14 +100,15 @@ def authorize(
     name: str,
     action: str,
     *others: str,
+    listing: str = CATALOG,
 ) -> set[str]:
     """All that the request may do with a repository.
 
     Raises 401 with a challenge for ``action`` unless that, or one of ``others``, is among it. ``name``
     "" is the registry itself: any authenticated caller may ask for its API version, and the action
-    ``*`` is to list its repositories.
+    ``*`` is to list its repositories, those that are there or, by ``listing``, the deleted ones.
     """
-    scope = f"repository:{name}:{action}" if name else ("registry:catalog:*" if action else "")
+    scope = f"repository:{name}:{action}" if name else (f"registry:{listing}:*" if action else "")
     if name and action == "push":
         scope = f"repository:{name}:pull,push"
     scheme, _, value = (authorization or "").partition(" ")
@@ -115,7 +117,7 @@ def authorize(
         if access is None:
             raise _refuse(registry, scope, "invalid_token")
         kind = "repository" if name else "registry"
-        may = _actions(access, kind, name or "catalog")
+        may = _actions(access, kind, name or listing)
         if not action or "*" in may or not may.isdisjoint((action, *others)):
             return may
         raise _refuse(registry, scope, "insufficient_scope")
@@ -130,7 +132,7 @@ def authorize(
     if name:
         may = allowed(cloud, registry, caller, name)
     else:
-        may = {"*"} if may_list(cloud, registry, caller) else set()
+        may = {"*"} if may_list(cloud, registry, caller, listing) else set()
     if may.isdisjoint((action, *others)):
         raise _refuse(registry, scope, "insufficient_scope")
     return may

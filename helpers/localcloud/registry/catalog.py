@@ -13,7 +13,7 @@ from ..media_types import INDEXES
 from ..reference import valid_digest
 from ..store import Store
 from .descriptions import Descriptions, describe
-from .entries import Attributes, Entry, Kind, entries_of
+from .entries import PLACES, Attributes, Entry, entries_of
 from .listings import Listings, Window
 from .locks import Operation, check, disallowed
 from .manifest_format import (
@@ -26,15 +26,14 @@ from .manifest_format import (
 from .manifest_references import ManifestReferences
 from .notices import Notices
 from .quarantine import PASSED, STATE, QuarantinedTag, QuarantinedTags, passed
+from .removal import Removal
 from .unknown import unknown_repository
 
-_OF_MANIFEST = ("registry_tags", "registry_quarantined_tags", "registry_manifests")
+_OF_MANIFEST = (
+    *("registry_tags", "registry_quarantined_tags", "registry_untagged"),
+    "registry_manifests",
+)
 _TABLES = (*_OF_MANIFEST, "registry_blobs", "registry_repositories")
-_PLACES: dict[Kind, tuple[str, str]] = {
-    "repository": ("registry_repositories", "repository"),
-    "manifest": ("registry_manifests", "digest"),
-    "tag": ("registry_tags", "tag"),
-}
 
 
 class Catalog:
@@ -46,6 +45,8 @@ class Catalog:
         self.listings = Listings(cloud.store)
         self.descriptions = Descriptions(cloud.store, cloud.content)
         self.quarantined_tags = QuarantinedTags(cloud.store)
+        self.removal = Removal(cloud.store, cloud.outbox, self.descriptions)
+        self.soft_delete, self.retention = self.removal.soft_delete, self.removal.retention
         self._notices = Notices(cloud, self.descriptions)
         self._references = ManifestReferences(cloud.store, cloud.content)
 
@@ -71,7 +72,7 @@ class Catalog:
         PUSH; CACHE, which is no event but for scanners; or IMPORT_WITH_FORCE, which moves a locked tag
         and leaves its lock.
         Raises :class:`CloudError`: 400 for a manifest that is none or does not match, 404 for a
-        missing blob, 405 for a lock.
+        missing blob, 405 for a lock, and for what is soft-deleted.
         """
         parsed = parse_manifest(manifest, media_type)
         tag = "" if valid_digest(reference) else reference
@@ -95,16 +96,15 @@ class Catalog:
         with self._store.transaction() as connection:
             whole = self.repository(registry, repository)
             check(operation, whole, self.tag(registry, repository, tag) if tag else None)
+            self.soft_delete.check_push(registry, repository, digest)
             self.descriptions.keep({digest: description})
             self._references.keep(digest, children)
             before = self.manifest(registry, repository, digest) if quarantine else None
             waits = quarantine and not passed(before)
             told = operation is not Operation.CACHE
-            connection.execute(
-                "INSERT INTO registry_repositories (registry, repository, created, updated)"
-                " VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET updated=excluded.updated",
-                (registry, repository, now, now),
-            )
+            if whole is None:
+                self.soft_delete.put_back_repository(registry, repository)
+            self.add_repository(registry, repository)
             connection.execute(
                 "INSERT INTO registry_manifests (registry, repository, digest, media_type, size,"
                 " subject, created, updated) VALUES (?,?,?,?,?,?,?,?)"
@@ -138,17 +138,30 @@ class Catalog:
                 )
         return digest
 
+    def add_repository(self, registry: str, repository: str) -> None:
+        """Make a repository, if there is none, or note that something of it changes."""
+        now = time.time()
+        self._store.execute(
+            "INSERT INTO registry_repositories (registry, repository, created, updated)"
+            " VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET updated=excluded.updated",
+            (registry, repository, now, now),
+        )
+
     def _set_tag(
         self, registry: str, repository: str, tag: str, digest: str, now: float, *, told: bool
     ) -> None:
         """Have a tag name a manifest; that it moves is an event if it is ``told``."""
-        previous = self.resolve(registry, repository, tag)
+        there = self.tag(registry, repository, tag)
+        previous = there.digest if there is not None else None
+        if there is not None and previous != digest:
+            self.removal.untag(registry, repository, [there])
         self._store.execute(
             "INSERT INTO registry_tags (registry, repository, tag, digest, created, updated)"
             " VALUES (?,?,?,?,?,?)"
             " ON CONFLICT DO UPDATE SET digest=excluded.digest, updated=excluded.updated",
             (registry, repository, tag, digest, now, now),
         )
+        self.retention.cancel(registry, repository, digest)
         if told and digest != previous:
             moved = ManifestPushed(registry, repository, tag, digest, previous)
             self._cloud.outbox.add(moved)
@@ -242,10 +255,12 @@ class Catalog:
         if entry is None:
             return False
         check(Operation.DELETE, self.repository(registry, repository), entry)
-        self._store.execute(
-            "DELETE FROM registry_tags WHERE registry=? AND repository=? AND tag=?",
-            (registry, repository, tag),
-        )
+        with self._store.transaction() as connection:
+            self.removal.untag(registry, repository, [entry])
+            connection.execute(
+                "DELETE FROM registry_tags WHERE registry=? AND repository=? AND tag=?",
+                (registry, repository, tag),
+            )
         return True
 
     def delete_manifest(self, registry: str, repository: str, digest: str) -> bool:
@@ -254,7 +269,7 @@ class Catalog:
         What refers to it: all manifests whose subject it is, theirs, and so on. (``az acr manifest
         delete`` asks whether "all manifests that refer to it" may go.) With its last manifest a
         repository goes, too (learn.microsoft.com, "Manage OCI artifacts", where a graph is deleted);
-        one that may not be deleted stays.
+        one that may not be deleted stays. All of it is kept where the soft delete policy says so.
         """
         graph = self.listings.graph(registry, repository, digest)
         if not graph:
@@ -264,20 +279,23 @@ class Catalog:
         whole = self.repository(registry, repository)
         check(Operation.DELETE, whole, *graph, *tags)
         with self._store.transaction() as connection:
+            self.removal.delete(registry, repository, graph, tags)
             for table in _OF_MANIFEST:
                 connection.executemany(
                     f"DELETE FROM {table} WHERE registry=? AND repository=? AND digest=?",  # noqa: S608
                     [(registry, repository, one) for one in digests],
                 )
             if whole is not None and whole.attributes["deleteEnabled"]:
-                connection.execute(
-                    "DELETE FROM registry_repositories AS whole WHERE registry=? AND repository=?"
-                    " AND NOT EXISTS (SELECT 1 FROM registry_manifests AS one WHERE"
-                    " one.registry=whole.registry AND one.repository=whole.repository)",
-                    (registry, repository),
-                )
+                self._delete_if_empty(registry, repository)
             self._notices.deleted(registry, repository, graph, tags)
         return True
+
+    def _delete_if_empty(self, registry: str, repository: str) -> None:
+        where = "WHERE registry=? AND repository=?", (registry, repository)
+        if self._store.query(f"SELECT 1 FROM registry_manifests {where[0]} LIMIT 1", where[1]):  # noqa: S608
+            return
+        self.removal.delete_repository(registry, repository)
+        self._store.execute(f"DELETE FROM registry_repositories {where[0]}", where[1])  # noqa: S608
 
     def delete_repository(self, registry: str, repository: str) -> tuple[list[str], list[str]]:
         """Forget a repository; returns the digests and the tags that it had."""
@@ -288,6 +306,8 @@ class Catalog:
         manifests = self._manifests(registry, repository)
         check(Operation.DELETE_REPOSITORY, entry, *tags, *manifests)
         with self._store.transaction() as connection:
+            self.removal.delete(registry, repository, manifests, tags)
+            self.removal.delete_repository(registry, repository)
             for table in _TABLES:
                 connection.execute(
                     f"DELETE FROM {table} WHERE registry=? AND repository=?",  # noqa: S608
@@ -330,7 +350,7 @@ class Catalog:
 
     def lock(self, entry: Entry, changes: Attributes) -> None:
         """Change attributes of a repository, a tag or a manifest."""
-        table, column = _PLACES[entry.kind]
+        table, column = PLACES[entry.kind]
         merged = json.dumps({**entry.attributes, **changes})
         self._store.execute(
             f"UPDATE {table} SET attributes=? WHERE registry=? AND repository=? AND {column}=?",  # noqa: S608
@@ -375,5 +395,5 @@ class Catalog:
 def forget_registry(store: Store, registry: str) -> None:
     """Drop everything of a deleted registry; its blobs go when nothing else refers to them."""
     with store.transaction() as connection:
-        for table in _TABLES:
+        for table in (*_TABLES, "registry_deleted"):
             connection.execute(f"DELETE FROM {table} WHERE registry=?", (registry,))  # noqa: S608

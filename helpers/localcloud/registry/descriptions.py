@@ -133,3 +133,8 @@ class Descriptions:
         if fresh:
             self.keep(fresh)
         return found | fresh
+
+    def children(self, indexes: Sequence[str]) -> set[str]:
+        """The digests of the manifests that stored indexes name."""
+        said = self.of(indexes).values()
+        return {str(child.get("digest")) for one in said for child in one.children or ()}

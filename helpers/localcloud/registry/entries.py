@@ -12,7 +12,12 @@ from ..store import decoded, readable
 ATTRIBUTES = ("deleteEnabled", "listEnabled", "readEnabled", "writeEnabled")
 Attributes: TypeAlias = dict[str, bool | str]
 Kind = Literal["repository", "manifest", "tag"]
-_KINDS: dict[str, Kind] = {"repository": "repository", "digest": "manifest", "tag": "tag"}
+PLACES: dict[Kind, tuple[str, str]] = {  # the table of each kind, and the column that names one
+    "repository": ("registry_repositories", "repository"),
+    "manifest": ("registry_manifests", "digest"),
+    "tag": ("registry_tags", "tag"),
+}
+_KINDS: dict[str, Kind] = {column: kind for kind, (_, column) in PLACES.items()}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from ..errors import CloudError, shortened
 from ..reference import valid_digest, valid_repository
 from ..request_values import parse_float, parse_number
 from ..threads import Threads
-from .access import Registry
+from .access import CATALOG, Registry
 from .authentication import authorize
 from .catalog import Catalog
 from .listings import Page, Window
@@ -71,10 +71,13 @@ class Exchange:
         others = (READ,) if self.registry.has_quarantine else ()
         return self.authorize(action, *others)
 
-    def authorize_registry(self, action: str = "") -> None:
-        """Raise 401 unless the caller is known and, with ``*``, may list repositories."""
+    def authorize_registry(self, action: str = "", listing: str = CATALOG) -> None:
+        """Raise 401 unless the caller is known and, with ``*``, may list repositories.
+
+        ``listing``: those that are there, or the deleted ones.
+        """
         header = self.request.headers.get("authorization")
-        authorize(self.cloud, self.registry, header, "", action)
+        authorize(self.cloud, self.registry, header, "", action, listing=listing)
 
     def window(self) -> Window:
         """The part of a listing that ``n``, ``last`` and ``orderby`` ask for."""

@@ -1,11 +1,43 @@
-"""What a registry does with its images by itself, as its policies say.
+"""What a registry does with its content by itself, as its policies say.
 
 Source: REST reference of Microsoft.ContainerRegistry, "Registries - Update", Policies.
 """
 
 from __future__ import annotations
 
-from ..store import Resource
+from dataclasses import dataclass
+from typing import Any
+
+from ..reference import AZURE
+from ..resource_types import REGISTRY_TYPE
+from ..store import Resource, Store
+
+DAY = 24 * 3600.0  # seconds
+KEPT = 7  # days, of both policies, where none are set
+
+
+@dataclass(frozen=True)
+class Policies:
+    """Those that are enabled; ``kept_days`` count for what was soft-deleted before, too."""
+
+    keeps_deleted: bool = False
+    kept_days: int = KEPT
+    deletes_untagged: bool = False
+    untagged_days: int = KEPT
+
+
+def policies_of(store: Store, registry: str) -> Policies:
+    """The policies of a login server now; Docker Hub has none."""
+    name = registry.removesuffix(AZURE)
+    found = store.find(type=REGISTRY_TYPE, name=name) if name != registry else []
+    policies: dict[str, Any] = found[0].properties.get("policies", {}) if found else {}
+    kept, untagged = policies.get("softDeletePolicy", {}), policies.get("retentionPolicy", {})
+    return Policies(
+        kept.get("status") == "enabled",
+        kept.get("retentionDays", KEPT),
+        untagged.get("status") == "enabled",
+        untagged.get("days", KEPT),
+    )
 
 
 def has_quarantine(registry: Resource) -> bool:

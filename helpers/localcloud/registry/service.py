@@ -22,7 +22,7 @@ from ..reference import DOCKER_HUB, DOCKER_HUB_HOSTS
 from ..request_body import read_body
 from ..store import READING
 from ..threads import Threads
-from . import acr, blobs, manifests, oauth, origin
+from . import acr, blobs, deleted, manifests, oauth, origin
 from .access import check_there, registry_of
 from .catalog import Catalog
 from .exchange import Exchange
@@ -58,6 +58,10 @@ _BLOCKING: list[tuple[str, str, Handler]] = [
     ("POST", r"/oauth2/exchange", oauth.exchange_token),
     ("GET", r"/oauth2/token|/token|/v2/token", oauth.get_token),
     ("POST", r"/oauth2/token|/token", oauth.post_token),
+    ("GET", r"/acr/v1/_deleted/_catalog", deleted.list_repositories),
+    ("GET", rf"/acr/v1/_deleted/{_ACR_NAME}/_manifests", deleted.list_manifests),
+    ("GET", rf"/acr/v1/_deleted/{_ACR_NAME}/_tags", deleted.list_tags),
+    ("POST", rf"/acr/v1/_deleted/{_ACR_NAME}/_manifests/(?P<digest>[^/]+)", deleted.restore),
 ]
 _STREAMING: list[tuple[str, str, AsyncHandler]] = [
     ("GET", rf"/v2/{_NAME}/manifests/(?P<reference>[^/]+)", manifests.get),

@@ -19,6 +19,8 @@ from ..principals import MANAGEMENT, REGISTRY, Principal, TokenError
 from ..store import Resource
 from .access import (
     AGENT,
+    CATALOG,
+    DELETED_CATALOG,
     IDENTITY_USER,
     UNAUTHORIZED,
     Caller,
@@ -102,8 +104,9 @@ def granted(cloud: Cloud, registry: Registry, caller: Caller, scopes: Iterable[s
             may = allowed(cloud, registry, caller, name)
             wanted = dict.fromkeys([*asked, *(_WITH[one] for one in asked if one in _WITH)])
             actions = sorted(may) if "*" in asked else [one for one in wanted if one in may]
-        elif kind == "registry" and name == "catalog" and may_list(cloud, registry, caller):
-            actions = [one for one in asked if one == "*"]
+        elif kind == "registry" and name in (CATALOG, DELETED_CATALOG):
+            listed = may_list(cloud, registry, caller, name)
+            actions = [one for one in asked if one == "*" and listed]
         access.append({"type": kind, "name": name, "actions": actions})
     return access
 

@@ -23,3 +23,13 @@ def unknown_manifest(repository: str, reference: str) -> CloudError:
         else f'manifest tagged by "{reference}" is not found',
         detail={"Name": repository, "Revision" if by_digest else "Tag": reference},
     )
+
+
+def unknown_tag(repository: str, tag: str) -> CloudError:
+    """404 for a tag that the repository does not hold, of ACR's own API."""
+    return CloudError(
+        404,
+        "TAG_UNKNOWN",
+        f"the specified tag {tag} does not exist",
+        detail={"Name": repository, "Tag": tag},
+    )

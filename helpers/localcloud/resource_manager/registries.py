@@ -11,7 +11,7 @@ from ..errors import CloudError
 from ..passwords import new_password
 from ..reference import login_server
 from ..registry.modes import LEGACY
-from ..registry.policies import has_quarantine
+from ..registry.policies import KEPT
 from ..resource_types import REGISTRY_TYPE, SCOPE_MAP_TYPE
 from ..store import Resource
 from .deletion import delete
@@ -19,6 +19,7 @@ from .locations import keep_location, location_of
 from .models import patch_tags
 from .pages import page
 from .registry_models import NameCheck, RegenerateCredential, Registry, RegistryProperties, Sku
+from .registry_policies import set_policies
 from .routing import Call, Reply, Router, invalid, readable
 
 _SUBSCRIPTION = "/subscriptions/{subscription}/providers/Microsoft.ContainerRegistry"
@@ -180,10 +181,14 @@ def _complete(registry: Resource) -> Resource:
     policies = {
         "quarantinePolicy": {"status": "disabled"},
         "trustPolicy": {"type": "Notary", "status": "disabled"},
-        "retentionPolicy": {"days": 7, "lastUpdatedTime": created, "status": "disabled"},
+        "retentionPolicy": {"days": KEPT, "lastUpdatedTime": created, "status": "disabled"},
         "exportPolicy": {"status": "enabled"},
         "azureADAuthenticationAsArmPolicy": {"status": "enabled"},
-        "softDeletePolicy": {"retentionDays": 7, "lastUpdatedTime": created, "status": "disabled"},
+        "softDeletePolicy": {
+            "retentionDays": KEPT,
+            "lastUpdatedTime": created,
+            "status": "disabled",
+        },
     }
     registry.body["properties"] = {
         **_SETTINGS,
@@ -198,25 +203,11 @@ def _complete(registry: Resource) -> Resource:
 
 
 def _set(registry: Resource, given: RegistryProperties | None) -> None:
-    """Change what is given of a registry's settings beside its admin user, and see that its SKU has them.
-
-    The text of the refusal: Azure/bicep-registry-modules issue 1316; that an SKU is not given up while
-    a policy is on that it alone has, is our reading of it.
-    """
+    """Change what is given of a registry's settings beside its admin user."""
     _complete(registry)
     if given is not None and given.role_assignment_mode is not None:
         registry.properties["roleAssignmentMode"] = given.role_assignment_mode
-    policies = given.policies if given is not None else None
-    quarantine = policies.quarantine_policy if policies is not None else None
-    if quarantine is not None and quarantine.status is not None:
-        registry.properties["policies"]["quarantinePolicy"] = {"status": quarantine.status}
-    sku = registry.body["sku"]["name"]
-    if has_quarantine(registry) and sku != "Premium":
-        raise invalid(
-            f"The SKU {sku} is not supported. Enabled policies.quarantinePolicy needs Premium: choose "
-            "that SKU, or disable the policy.",
-            "SkuNotSupported",
-        )
+    set_policies(registry, given.policies if given is not None else None)
 
 
 def _add_scope_maps(cloud: Cloud, registry: Resource) -> None:
@@ -253,7 +244,7 @@ def get(call: Call) -> Reply:
 
 @router.operation("PATCH", REGISTRY, f"{REGISTRY_TYPE}/write", Registry)
 def update(call: Call, given: Registry) -> Reply:
-    """Registries_Update: tags, SKU, the admin user, what roles count and the quarantine policy."""
+    """Registries_Update: tags, SKU, the admin user, what roles count and the policies."""
     registry = of(call)
     keep_location(registry, given.location)
     patch_tags(registry.body, given.tags)

@@ -17,6 +17,7 @@ from .models import Choice, Lacking, Model, ResourceModel, Tags, Unused
 _Off: TypeAlias = Annotated[str | None, Unused("Disabled", ("Enabled",))]
 _Disabled: TypeAlias = Annotated[str | None, Unused("disabled", ("enabled",))]
 _Enabled: TypeAlias = Annotated[str | None, Unused("enabled", ("disabled",))]
+_Status: TypeAlias = Annotated[str | None, Choice("enabled", "disabled")]
 _No: TypeAlias = Annotated[bool | None, Unused(False)]
 _None: TypeAlias = Annotated[list[dict[str, Any]] | None, Unused([])]
 
@@ -46,16 +47,16 @@ class RetentionPolicy(Model):
     """Whether untagged manifests go by themselves."""
 
     READ_ONLY: ClassVar[tuple[str, ...]] = ("lastUpdatedTime",)
-    days: Annotated[int | None, Unused(7)] = None
-    status: _Disabled = None
+    days: int | None = None
+    status: _Status = None
 
 
 class SoftDeletePolicy(Model):
     """Whether what is deleted can be restored."""
 
     READ_ONLY: ClassVar[tuple[str, ...]] = ("lastUpdatedTime",)
-    retention_days: Annotated[int | None, Unused(7)] = None
-    status: _Disabled = None
+    retention_days: int | None = None
+    status: _Status = None
 
 
 class ExportPolicy(Model):

@@ -1,0 +1,123 @@
+"""The retention policy: untagged manifests are deleted by themselves, and nothing else is.
+
+Source: learn.microsoft.com, "Set a retention policy for untagged manifests in Azure Container Registry".
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.az import Az
+from tests.conftest import LocalCloud
+
+from .locking import lock, with_subject
+from .places import Place, digest
+from .policies import live, pass_days, retention, until, wake
+from .test_acr import acr
+from .test_soft_delete import delete, put_index
+
+
+@pytest.fixture(scope="module")
+def place(local_cloud: LocalCloud) -> Place:
+    made = Place(local_cloud)
+    retention(made, days=30)
+    return made
+
+
+def untag(place: Place, repository: str, tag: str) -> None:
+    assert acr(place, "DELETE", f"{repository}/_tags/{tag}").status_code == 202
+
+
+def test_a_manifest_goes_that_many_days_after_its_last_tag_and_no_other_does(
+    place: Place, app: str
+) -> None:
+    earlier = Place(place.cloud)
+    before = earlier.push(app, "v1", b"before")
+    untag(earlier, app, "v1")
+    retention(earlier, days=0)  # which is not for what was untagged before
+    moved = place.push(app, "latest", b"moved")
+    place.push(app, "latest")
+    untagged = place.push(app, "untagged", b"untagged")
+    untag(place, app, "untagged")
+    again = place.push(app, "again", b"again")
+    untag(place, app, "again")
+    assert place.push(app, "again", b"again") == again
+    twice = place.push(app, "one", b"twice")
+    assert place.push(app, "two", b"twice") == twice
+    untag(place, app, "one")
+    locked = place.push(app, "locked", b"locked")
+    lock(place, f"{app}/_manifests/{locked}", deleteEnabled=False)
+    untag(place, app, "locked")
+    never = place.manifest(app, b"never")
+    assert place.put(app, digest(never), never).status_code == 201
+    pass_days(place, 29)
+    wake(place)
+    wake(place)
+    assert live(place, app, moved)
+    assert live(place, app, untagged)
+    pass_days(place, 2)
+    wake(place)
+    until(lambda: not live(place, app, moved) and not live(place, app, untagged))
+    for one in ("latest", again, twice, locked, digest(never)):
+        assert live(place, app, one)
+    assert live(earlier, app, before)
+
+
+def test_with_no_days_it_goes_at_once_and_the_last_takes_its_repository(
+    local_cloud: LocalCloud, app: str
+) -> None:
+    place = Place(local_cloud)
+    retention(place, days=0)
+    pushed = place.push(app, "v1")
+    data = with_subject(place, app, pushed)
+    assert place.put(app, digest(data), data).status_code == 201
+    assert live(place, app, digest(data))
+    untag(place, app, "v1")
+    until(lambda: acr(place, "GET", app).status_code == 404)
+    assert not live(place, app, digest(data))  # what refers to it has gone with it
+
+
+def test_what_an_index_names_stays_as_long_as_that(local_cloud: LocalCloud, app: str) -> None:
+    place = Place(local_cloud)
+    retention(place, days=0)
+    child, other = place.push(app, "child"), place.push(app, "other", b"other")
+    index = put_index(place, app, "all", child, other)
+    put_index(place, app, "some", other)
+    untag(place, app, "child")
+    untag(place, app, "other")
+    gone = place.push(app, "gone", b"gone")
+    untag(place, app, "gone")
+    until(lambda: not live(place, app, gone))
+    assert live(place, app, child)
+    assert live(place, app, other)
+    untag(place, app, "all")
+    until(lambda: not live(place, app, index) and not live(place, app, child))
+    assert live(place, app, other)
+    delete(place, app, place.push(app, "last", b"last"))
+    assert live(place, app, "some")
+
+
+def test_a_policy_that_is_no_more_deletes_nothing(local_cloud: LocalCloud, app: str) -> None:
+    place = Place(local_cloud)
+    retention(place, days=5)
+    one = place.push(app, "v1")
+    place.push(app, "v1", b"two")
+    retention(place, "disabled")
+    pass_days(place, 6)
+    wake(place)
+    retention(place, days=0)
+    three = place.push(app, "v1", b"three")
+    place.push(app, "v1", b"four")
+    until(lambda: not live(place, app, three))
+    assert live(place, app, one)
+
+
+def test_az_untags_and_the_manifest_goes(az: Az, local_cloud: LocalCloud) -> None:
+    place = Place(local_cloud)
+    retaining = ("--registry", place.name, "--status", "enabled", "--days", "0")
+    az.ok("acr", "config", "retention", "update", *retaining, "--type", "UntaggedManifests")
+    shown = az.json("acr", "config", "retention", "show", "--registry", place.name)
+    assert (shown["status"], shown["days"]) == ("enabled", 0)
+    pushed = place.push("app", "v1")
+    az.ok("acr", "repository", "untag", "--name", place.name, "--image", "app:v1")
+    until(lambda: not live(place, "app", pushed))
