@@ -180,6 +180,16 @@ def az(local_cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Any
     return made
 
 
+@pytest.fixture(params=["synchronous", "asynchronous"])
+def sdk(request: pytest.FixtureRequest, local_cloud: LocalCloud) -> Iterator[Any]:
+    """Makes clients of the Azure SDK, in one form and then in the other: an ``Sdk`` of tests/sdk.py."""
+    from tests.sdk import Sdk
+
+    made = Sdk(local_cloud, request.param)
+    yield made
+    made.close()
+
+
 @pytest.fixture
 def cloud(tmp_path: Path) -> Iterator[Cloud]:
     """A state of its own, as the local cloud's code has it; no daemon."""

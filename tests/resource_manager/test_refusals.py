@@ -213,7 +213,6 @@ def test_no_password_is_made_for_a_wrong_request(
         ),
         ("PUT", "{r}", {"sku": {"name": "Premium"}}, 400, "LocationRequired", "location property"),
         ("PATCH", "{r}", {"sku": {"name": "Gold"}}, 400, "InvalidSku", "SKU name 'Gold'"),
-        ("GET", "{r}/listUsages", None, 501, "NotImplemented", "registries/listUsages"),
         (
             "PUT",
             "resourceGroups/dot.",

@@ -277,13 +277,6 @@ def list_all(call: Call) -> Reply:
     return page(call, found, lambda one: _complete(one).body)
 
 
-@router.operation("GET", REGISTRY + "/listUsages", f"{REGISTRY_TYPE}/listUsages/read")
-def list_usages(call: Call) -> Reply:
-    """Registries_ListUsages is not counted here."""
-    of(call)
-    raise CloudError.not_implemented("GET registries/listUsages")
-
-
 @router.operation("POST", REGISTRY + "/listCredentials", f"{REGISTRY_TYPE}/listCredentials/action")
 def list_credentials(call: Call) -> Reply:
     """Registries_ListCredentials: the admin user's name and passwords."""

@@ -29,7 +29,7 @@ from .routing import Call, Reply, Router, invalid
 _WEBHOOKS = REGISTRY + "/webhooks"
 _WEBHOOK = _WEBHOOKS + "/{name}"
 # Documentation, "Azure Container Registry SKU features and limits".
-_QUOTAS = {"Basic": 2, "Standard": 10, "Premium": 500}
+QUOTAS = {"Basic": 2, "Standard": 10, "Premium": 500}
 _STATUSES = ("enabled", "disabled")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _VALUE = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")
@@ -179,7 +179,7 @@ def list_events(call: Call) -> Reply:
 
 def _check_quota(call: Call, registry: Resource) -> None:
     sku = registry.body["sku"]["name"]
-    if len(call.cloud.store.find(type=WEBHOOK_TYPE, parent=registry.key)) >= _QUOTAS[sku]:
+    if len(call.cloud.store.find(type=WEBHOOK_TYPE, parent=registry.key)) >= QUOTAS[sku]:
         raise CloudError(
             403,
             "QuotaExceeded",
