@@ -97,3 +97,8 @@ def asynchronous(kind: Any) -> Any:
     """The class of the same name in the ``aio`` of its package."""
     package = kind.__module__.rpartition("._")[0]
     return getattr(importlib.import_module(f"{package}.aio"), kind.__name__)
+
+
+def error_of(caught: Any) -> Any:
+    """The error that an exception of the SDK has read: its code, its message and what it is about."""
+    return caught.value.error

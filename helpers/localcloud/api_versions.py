@@ -10,6 +10,7 @@ from __future__ import annotations
 from .resource_types import (
     CACHE_RULE_TYPE,
     CREDENTIAL_SET_TYPE,
+    DEPLOYMENT_TYPE,
     LOCK_TYPE,
     REGISTRY_TYPE,
     RUN_TYPE,
@@ -76,6 +77,7 @@ _RESOURCES = (
     *("2022-12-01", "2023-03-01-preview", "2023-07-01", "2023-07-01-preview", "2024-03-01"),
     *("2024-07-01", "2024-08-01", "2024-11-01", "2025-03-01", "2025-04-01"),
 )
+_DEPLOYMENTS = (*_RESOURCES, "2026-06-01", "2026-09-01")
 _LOCKS = ("2015-01-01", "2016-09-01", "2017-04-01", "2020-05-01")
 _BY_PROVIDER = {
     "Microsoft.Authorization": _AUTHORIZATION,
@@ -95,6 +97,7 @@ _BY_TYPE = {
     TASK_RUN_TYPE: _TASKS[2:],
     f"{REGISTRY_TYPE}/agentPools": _TASKS[2:],
     LOCK_TYPE: _LOCKS,
+    DEPLOYMENT_TYPE: _DEPLOYMENTS,
 }
 _VERSIONS = {name.lower(): versions for name, versions in {**_BY_PROVIDER, **_BY_TYPE}.items()}
 _KNOWN = {one.lower() for one in (*TYPES, *_BY_TYPE)}
@@ -117,7 +120,8 @@ def type_of(path: str) -> str:
     _, provider, rest = path.rpartition("/providers/")
     words = rest.strip("/").split("/")
     if not provider or len(words) == 1 or words[1] == "register":  # ARM's own, about a provider
-        return "Microsoft.Resources"
+        own = "/deployments/" in path.lower()  # as the operations of a deployment are asked for
+        return DEPLOYMENT_TYPE if own else "Microsoft.Resources"
     found = "/".join([words[0], *words[1::2]])
     while found.count("/") > 1 and found.lower() not in _KNOWN:
         found = found.rpartition("/")[0]

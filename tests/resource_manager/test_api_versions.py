@@ -26,6 +26,9 @@ _PACKAGES = {
     "containerregistry": "Microsoft.ContainerRegistry",
     "containerregistrytasks": "Microsoft.ContainerRegistry",
     "keyvault": "Microsoft.KeyVault",
+    "msi": "Microsoft.ManagedIdentity",
+    "resource/deployments": "Microsoft.Resources/deployments",
+    "resource/locks": "Microsoft.Authorization/locks",
     "resource/resources": "Microsoft.Resources",
     "resource/subscriptions": "Microsoft.Resources",
 }
@@ -160,6 +163,8 @@ def test_every_type_has_versions_and_every_path_a_type() -> None:
     assert (
         type_of(registry + "/tasks/t/listDetails") == "Microsoft.ContainerRegistry/registries/tasks"
     )
+    operations = "/subscriptions/s/resourceGroups/g/deployments/d/operations"
+    assert type_of(operations) == "Microsoft.Resources/deployments"
     assert type_of(registry + "/scheduleRun") == "Microsoft.ContainerRegistry/registries"
     assert type_of("/subscriptions/s/resourceGroups/g") == "Microsoft.Resources"
     assert (

@@ -7,12 +7,18 @@ from typing import Any
 
 import pytest
 import requests
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.mgmt.containerregistrytasks import ContainerRegistryTasksMgmtClient
+from azure.mgmt.resource.locks import ManagementLockClient
+from azure.mgmt.resource.locks.models import ManagementLockObject, ManagementLockOwner
+from azure.mgmt.resource.resources import ResourceManagementClient
 
 from tests.az import Az
 from tests.conftest import LocalCloud
 from tests.deployments.planning import REGISTRIES, template
 from tests.resource_manager.deploying import DEPLOYMENTS, Target, target, unique
 from tests.resource_manager.test_requests import send
+from tests.sdk import Sdk, error_of
 
 __all__ = ["target"]
 LOCKS = "providers/Microsoft.Authorization/locks"
@@ -126,6 +132,74 @@ def test_locks_are_listed(locked: Target, local_cloud: LocalCloud) -> None:
     assert locked.send("GET", f"{LOCKS}/around").json()["name"] == "around"
     missing = locked.send("GET", f"{LOCKS}/nothing")
     assert (missing.status_code, missing.json()["error"]["code"]) == (404, "LockNotFound")
+
+
+def _task(target: Target) -> tuple[str, str]:
+    """A registry with a task: the name of the registry, and the id of the task."""
+    path, _ = _registry(target)
+    step = {"type": "EncodedTask", "encodedTaskContent": "c3RlcHM6IFtdCg=="}
+    given = {"location": "eastus", "properties": {"platform": {"os": "linux"}, "step": step}}
+    made = target.send("PUT", f"{path}/tasks/build", given)
+    assert made.ok, made.text
+    return path.rpartition("/")[2], f"{target.id}/{path}/tasks/build"
+
+
+def test_the_sdk_locks_a_subscription_and_a_group(sdk: Sdk, locked: Target) -> None:
+    """Nothing of them can be deleted, or nothing at all be done, until the lock is lifted."""
+    locks = sdk.manager(ManagementLockClient).management_locks
+    groups = sdk.manager(ResourceManagementClient).resource_groups
+    given = ManagementLockObject(level="CanNotDelete", notes="for the audit")
+    name = unique("lock")
+    made = locks.create_or_update_at_subscription_level(name, given)
+    try:
+        assert made.id == f"{locked.cloud.subscription}/{LOCKS}/{name}"
+        shown = locks.get_at_subscription_level(name)
+        assert (shown.level, shown.notes) == ("CanNotDelete", "for the audit")
+        with pytest.raises(HttpResponseError, match=r"following scope\(s\) are locked") as refused:
+            groups.begin_delete(locked.group)
+        assert (refused.value.status_code, error_of(refused).code) == (409, "ScopeLocked")
+        assert name in {one.name for one in locks.list_at_subscription_level()}
+    finally:
+        locks.delete_at_subscription_level(name)
+    with pytest.raises(ResourceNotFoundError, match="LockNotFound"):
+        locks.get_at_subscription_level(name)
+    owners = [ManagementLockOwner(application_id=locked.cloud.account.client_id)]
+    frozen = ManagementLockObject(level="ReadOnly", owners=owners)
+    locks.create_or_update_at_resource_group_level(locked.group, "frozen", frozen)
+    shown = locks.get_at_resource_group_level(locked.group, "frozen")
+    assert [one.application_id for one in shown.owners] == [locked.cloud.account.client_id]
+    listed = locks.list_at_resource_group_level(locked.group, filter="atScope()")
+    assert [one.name for one in listed] == ["frozen"]
+    with pytest.raises(HttpResponseError, match="ScopeLocked"):
+        groups.update(locked.group, {"tags": {"a": "b"}})
+    locks.delete_at_resource_group_level(locked.group, "frozen")
+    assert groups.update(locked.group, {"tags": {"a": "b"}}).tags == {"a": "b"}
+
+
+def test_the_sdk_locks_a_registry_and_a_task(sdk: Sdk, locked: Target) -> None:
+    """By the names of all parts, or by the scope; the lock of a task leaves its registry alone."""
+    locks = sdk.manager(ManagementLockClient).management_locks
+    tasks = sdk.manager(ContainerRegistryTasksMgmtClient).tasks
+    registry, scope = _task(locked)
+    given = ManagementLockObject(level="CanNotDelete")
+    top = (locked.group, "Microsoft.ContainerRegistry", "", "registries", registry)
+    locks.create_or_update_at_resource_level(*top, "outer", given)
+    assert locks.get_at_resource_level(*top, "outer").level == "CanNotDelete"
+    made = locks.create_or_update_by_scope(scope, "inner", given)
+    assert made.id == f"{scope}/{LOCKS}/inner"
+    assert locks.get_by_scope(scope, "inner").id == made.id
+    assert [one.name for one in locks.list_by_scope(scope)] == ["inner"]
+    above = {one.name for one in locks.list_by_scope(scope, filter="atScope()")}
+    assert above == {"inner", "outer"}
+    assert {one.name for one in locks.list_at_resource_level(*top)} == {"inner", "outer"}
+    locks.delete_at_resource_level(*top, "outer")
+    with pytest.raises(HttpResponseError, match="ScopeLocked"):
+        tasks.delete(locked.group, registry, "build")
+    locks.delete_by_scope(scope, "inner")
+    assert list(locks.list_by_scope(scope)) == []
+    tasks.delete(locked.group, registry, "build")
+    with pytest.raises(ResourceNotFoundError):
+        tasks.get(locked.group, registry, "build")
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def archive(files: dict[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-def upload(sdk: Sdk, url: str, data: bytes, **sizes: int) -> None:
+def upload(sdk: Sdk, url: str, data: bytes, **sizes: Any) -> None:
     """Put a source where Azure says, as one blob or, when it is large, in blocks."""
     if sdk.form == "synchronous":
         with BlobClient.from_blob_url(url, **sdk.cloud.options, **sizes) as blob:

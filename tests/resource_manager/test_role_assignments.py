@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.mgmt.authorization import AuthorizationManagementClient
+from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
 
 from helpers.localcloud.store import Resource
 from tests.conftest import LocalCloud
+from tests.sdk import Sdk, error_of
 
 from .assigning import (
     ADMINISTRATOR,
@@ -63,6 +66,44 @@ def test_an_assignment_at_every_scope_and_who_has_changed_it(world: World) -> No
     for one in found["value"]:
         assert world.send("DELETE", one["id"]).json()["id"] == one["id"]
         assert world.send("DELETE", one["id"]).status_code == 204
+
+
+@pytest.mark.parametrize("place", ["subscription", "group", "registry", "task"])
+def test_the_sdk_assigns_at_every_scope(world: World, sdk: Sdk, place: str) -> None:
+    """What is assigned is found by name, by id and in listings, allows, and is taken back."""
+    task = f"{world.registry}/tasks/one"
+    places = {"group": world.group, "registry": world.registry, "task": task}
+    scope = places.get(place, world.cloud.subscription)
+    assignments = sdk.manager(AuthorizationManagementClient).role_assignments
+    who, name = world.somebody(), str(uuid.uuid4())
+    given = RoleAssignmentCreateParameters(
+        role_definition_id=world.definition(READER),
+        principal_id=who.object_id,
+        principal_type="ServicePrincipal",
+        description="for a while",
+    )
+    assert world.send("GET", f"{world.registry}/tasks/one", who=who).status_code == 403
+    made = assignments.create(scope, name, given)
+    assert made.id == f"{scope}/{AUTHORIZATION}/roleAssignments/{name}"
+    assert (made.scope, made.principal_type) == (scope, "ServicePrincipal")
+    assert made.created_on == made.updated_on
+    assert made.created_by == world.cloud.account.object_id
+    for shown in (assignments.get(scope, name), assignments.get_by_id(made.id)):
+        assert shown.as_dict() == made.as_dict()
+    assert world.send("GET", f"{world.registry}/tasks/one", who=who).status_code == 404
+    where = f"principalId eq '{who.object_id}'"
+    assert [one.id for one in assignments.list_for_scope(scope, filter=where)] == [made.id]
+    again = RoleAssignmentCreateParameters(
+        role_definition_id=given.role_definition_id, principal_id=who.object_id
+    )
+    with pytest.raises(HttpResponseError, match="The role assignment already exists") as refused:
+        assignments.create(scope, str(uuid.uuid4()), again)
+    assert (refused.value.status_code, error_of(refused).code) == (409, "RoleAssignmentExists")
+    assert assignments.delete(scope, name).id == made.id
+    assert assignments.delete(scope, name) is None
+    with pytest.raises(ResourceNotFoundError, match="RoleAssignmentNotFound"):
+        assignments.get(scope, name)
+    assert list(assignments.list_for_scope(scope, filter=where)) == []
 
 
 @pytest.mark.parametrize(

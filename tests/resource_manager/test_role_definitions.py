@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.mgmt.authorization import AuthorizationManagementClient
+from azure.mgmt.authorization.models import Permission, RoleDefinition
 
 from tests.conftest import LocalCloud
+from tests.sdk import Sdk
 
 from .assigning import (
     AUTHORIZATION,
@@ -100,6 +104,54 @@ def test_a_role_is_listed_where_it_may_be_assigned(world: World) -> None:
         "GET", f"{world.cloud.subscription}/{AUTHORIZATION}/roleDefinitions/" + role["name"].upper()
     )
     assert one.json() == role
+
+
+@pytest.mark.parametrize("place", ["subscription", "group", "registry", "task"])
+def test_the_sdk_defines_a_role_at_every_scope(world: World, sdk: Sdk, place: str) -> None:
+    """Asked for at a scope, it is the same role, wherever it may be assigned."""
+    task = f"{world.registry}/tasks/one"
+    places = {"group": world.group, "registry": world.registry, "task": task}
+    scope = places.get(place, world.cloud.subscription)
+    definitions = sdk.manager(AuthorizationManagementClient).role_definitions
+    guid, name = str(uuid.uuid4()), f"reads {uuid.uuid4().hex[:8]}"
+    given = RoleDefinition(
+        role_name=name,
+        description="reads tasks",
+        role_type="CustomRole",
+        permissions=[Permission(actions=[f"{REGISTRY}/tasks/read"], not_actions=[])],
+        assignable_scopes=[world.group],
+    )
+    made = definitions.create_or_update(scope, guid, given)
+    assert (made.role_name, made.role_type, made.name) == (name, "CustomRole", guid)
+    assert made.permissions[0].actions == [f"{REGISTRY}/tasks/read"]
+    assert made.created_by == world.cloud.account.object_id
+    found = definitions.get(scope, guid)
+    assert found.as_dict() == made.as_dict() == definitions.get_by_id(made.id).as_dict()
+    listed = list(definitions.list(scope, filter=f"roleName eq '{name}'"))
+    # A role is listed where it may be assigned: at its group and below.
+    assert [one.id for one in listed] == ([] if place == "subscription" else [made.id])
+    given.permissions = [Permission(actions=[f"{REGISTRY}/tasks/*"])]
+    changed = definitions.create_or_update(scope, guid, given)
+    assert changed.permissions[0].actions == [f"{REGISTRY}/tasks/*"]
+    assert changed.created_on == made.created_on < changed.updated_on
+    given.assignable_scopes = []
+    with pytest.raises(HttpResponseError) as refused:
+        definitions.create_or_update(scope, guid, given)
+    assert refused.value.status_code == 400
+    assert definitions.delete(scope, guid).role_name == name
+    assert definitions.delete(scope, guid) is None
+    with pytest.raises(ResourceNotFoundError, match="RoleDefinitionDoesNotExist"):
+        definitions.get(scope, guid)
+
+
+def test_the_sdk_finds_a_built_in_role_of_the_whole_tenant(world: World, sdk: Sdk) -> None:
+    definitions = sdk.manager(AuthorizationManagementClient).role_definitions
+    found = definitions.get_by_id(f"/{AUTHORIZATION}/roleDefinitions/{READER}")
+    assert (found.role_name, found.role_type) == ("Reader", "BuiltInRole")
+    assert found.assignable_scopes == ["/"]
+    assert found.permissions[0].actions == ["*/read"]
+    built_in = definitions.list(world.registry, filter="type eq 'BuiltInRole'")
+    assert {"Owner", "Contributor", "Reader", "AcrPull"} <= {one.role_name for one in built_in}
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from azure.core.exceptions import HttpResponseError
+from azure.mgmt.containerregistrytasks import ContainerRegistryTasksMgmtClient
+from azure.mgmt.resource.resources import ResourceManagementClient
+from azure.mgmt.resource.resources.models import Tags, TagsPatchResource, TagsResource
+from azure.mgmt.resource.subscriptions import SubscriptionClient
 
 from tests.az import Az
 from tests.conftest import LocalCloud
@@ -12,6 +17,7 @@ from tests.deployments.planning import REGISTRIES
 from tests.resource_manager.deploying import Target, target, unique
 from tests.resource_manager.refusing import READ
 from tests.resource_manager.test_requests import send
+from tests.sdk import Sdk, error_of
 
 __all__ = ["target"]
 TAGS = "providers/Microsoft.Resources/tags/default"
@@ -72,6 +78,67 @@ def test_tags_of_a_group_and_of_the_subscription(target: Target, local_cloud: Lo
     assert send(local_cloud, "GET", "", None).json()["tags"] == {name: "s"}
     assert send(local_cloud, "DELETE", TAGS, None).ok
     assert "tags" not in send(local_cloud, "GET", "", None).json()
+
+
+def _changed(tags: Any, scope: str, operation: str, values: dict[str, str]) -> dict[str, str]:
+    patch = TagsPatchResource(operation=operation, properties=Tags(tags=values))
+    return dict(tags.begin_update_at_scope(scope, patch).result().properties.tags)
+
+
+def test_the_sdk_tags_a_subscription_and_a_group(sdk: Sdk, target: Target) -> None:
+    """What is tagged shows it, and can be found by it."""
+    manager, name = sdk.manager(ResourceManagementClient), unique("t")
+    scope, tags = target.cloud.subscription, manager.tags
+    given = TagsResource(properties=Tags(tags={name: "everything"}))
+    try:
+        made = tags.begin_create_or_update_at_scope(scope, given).result()
+        assert made.id == f"{scope}/{TAGS}"
+        assert _changed(tags, scope, "Merge", {"b": "2"}) == {name: "everything", "b": "2"}
+        assert tags.get_at_scope(scope).properties.tags == {name: "everything", "b": "2"}
+        shown = sdk.client(SubscriptionClient).subscriptions.get(
+            target.cloud.account.subscription_id
+        )
+        assert shown.tags == {name: "everything", "b": "2"}
+    finally:
+        tags.begin_delete_at_scope(scope).result()
+    assert tags.get_at_scope(scope).properties.tags == {}
+    given = TagsResource(properties=Tags(tags={name: "mine"}))
+    tags.begin_create_or_update_at_scope(target.id, given).result()
+    found = manager.resource_groups.list(filter=f"tagName eq '{name}' and tagValue eq 'mine'")
+    assert [one.name for one in found] == [target.group]
+    assert _changed(tags, target.id, "Replace", {"b": "2"}) == {"b": "2"}
+    assert list(manager.resource_groups.list(filter=f"tagName eq '{name}'")) == []
+    assert (
+        manager.resource_groups.get(target.group).tags
+        == tags.get_at_scope(target.id).properties.tags
+    )
+    tags.begin_delete_at_scope(target.id).result()
+    assert manager.resource_groups.get(target.group).tags is None
+
+
+def test_the_sdk_tags_what_is_within_a_resource(sdk: Sdk, target: Target) -> None:
+    """A task has tags of its own; a scope map has none."""
+    tags = sdk.manager(ResourceManagementClient).tags
+    tasks = sdk.manager(ContainerRegistryTasksMgmtClient).tasks
+    path = registry(target)
+    where, scope = (target.group, path.rpartition("/")[2]), f"{target.id}/{path}/tasks/build"
+    step = {"type": "EncodedTask", "encodedTaskContent": "c3RlcHM6IFtdCg=="}
+    given = {"platform": {"os": "Linux"}, "step": step}
+    tasks.create(*where, "build", {"location": "eastus", "properties": given})
+    wanted = TagsResource(properties=Tags(tags={"team": "one", "cost": "two"}))
+    tags.begin_create_or_update_at_scope(scope, wanted).result()
+    assert tasks.get(*where, "build").tags == {"team": "one", "cost": "two"}
+    assert _changed(tags, scope, "Delete", {"cost": "two"}) == {"team": "one"}
+    assert tags.get_at_scope(scope).properties.tags == tasks.get(*where, "build").tags
+    tags.begin_delete_at_scope(scope).result()
+    assert not tasks.get(*where, "build").tags
+    assert target.send("GET", path).json()["tags"] == {"Team": "one"}
+    actions = {"properties": {"actions": READ}}
+    assert target.send("PUT", f"{path}/scopeMaps/mine01", actions).ok
+    within = f"{target.id}/{path}/scopeMaps/mine01"
+    with pytest.raises(HttpResponseError, match="does not support tags") as refused:
+        tags.begin_create_or_update_at_scope(within, wanted)
+    assert error_of(refused).code == "ResourceTypeDoesNotSupportTags"
 
 
 def test_names_and_values_that_are_predefined(target: Target, local_cloud: LocalCloud) -> None:

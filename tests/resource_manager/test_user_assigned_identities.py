@@ -1,4 +1,4 @@
-"""User-assigned identities: as resources, on tasks, and who may assign them. The client is az."""
+"""User-assigned identities: as resources, on tasks, and who may assign them. Clients: az, the SDK."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from azure.core.exceptions import HttpResponseError
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.identity import ClientSecretCredential
 from azure.mgmt.containerregistrytasks import ContainerRegistryTasksMgmtClient
+from azure.mgmt.msi import ManagedServiceIdentityClient
 
 from tests.az import Az
 from tests.conftest import LocalCloud
@@ -18,6 +19,7 @@ from tests.identity.test_identity import directory
 from tests.resource_manager.refusing import assert_refused
 from tests.resource_manager.test_requests import send
 from tests.resource_manager.test_resource_manager import make_group, make_registry
+from tests.sdk import Sdk
 
 TYPE = "Microsoft.ManagedIdentity/userAssignedIdentities"
 STEP = {"type": "EncodedTask", "encodedTaskContent": "c3RlcHM6IFtd"}
@@ -66,6 +68,33 @@ def bench(local_cloud: LocalCloud) -> Bench:
 @pytest.fixture
 def name() -> str:
     return f"identity-{uuid.uuid4().hex[:8]}"
+
+
+def test_the_sdk_makes_an_identity_that_a_task_has(sdk: Sdk, bench: Bench, name: str) -> None:
+    client = sdk.manager(ManagedServiceIdentityClient)
+    identities, where = client.user_assigned_identities, (bench.group, name)
+    made = identities.create_or_update(*where, {"location": "East US", "tags": {"a": "b"}})
+    assert made.id.lower() == bench.id(name).lower()
+    assert (made.name, made.location, made.type) == (name, "eastus", TYPE)
+    assert made.tenant_id == bench.cloud.account.tenant_id
+    assert made.principal_id != made.client_id
+    assert identities.get(*where).as_dict() == made.as_dict()
+    assert identities.update(*where, {"tags": {"c": "d"}}).tags == {"c": "d"}
+    assert name in [one.name for one in identities.list_by_resource_group(bench.group)]
+    assert made.id in [one.id for one in identities.list_by_subscription()]
+    tasks = sdk.manager(ContainerRegistryTasksMgmtClient).tasks
+    identity = {"type": "UserAssigned", "userAssignedIdentities": {made.id: {}}}
+    body = {"location": "eastus", "identity": identity, "properties": {"step": STEP}}
+    task = tasks.create(bench.group, bench.registry, name, body)
+    [held] = task.identity.user_assigned_identities.values()
+    assert (held.client_id, held.principal_id) == (made.client_id, made.principal_id)
+    identities.delete(*where)
+    with pytest.raises(ResourceNotFoundError):
+        identities.get(*where)
+    with pytest.raises(HttpResponseError, match=name):
+        tasks.create(bench.group, bench.registry, f"{name}-b", body)
+    told = {one.name for one in client.operations.list()}
+    assert f"{TYPE}/assign/action" in told
 
 
 def test_az_creates_shows_lists_tags_and_deletes_an_identity(

@@ -16,7 +16,7 @@ from .deleted_vaults import soft_delete
 from .deletion import delete
 from .locations import location_of
 from .models import Model, ResourceModel, Tags, patch_tags
-from .operations import accepted, carries_out
+from .operations import RETRY, accepted, carries_out
 from .pages import body_of, page, top
 from .path_checks import DELETING, check_not_deleting, group_not_found
 from .routing import Call, Reply, Router, readable
@@ -123,7 +123,8 @@ def list_groups(call: Call) -> Reply:
 def remove(call: Call) -> Reply:
     """ResourceGroups_Delete: vaults are kept as soft-deleted, everything else is gone.
 
-    Answers 202 with a Location, as ARM does (azure-wire: a 204 is an error for the clients).
+    Answers 202 with a Location and no Azure-AsyncOperation, as ARM does: a client asks there how it
+    goes on. A 204 is an error for the clients.
     """
     group = _find(call)
     group.properties["provisioningState"] = DELETING
@@ -131,8 +132,9 @@ def remove(call: Call) -> Reply:
     operation = call.cloud.operations.begin(_DELETE, group.id)
     reply = accepted(call, operation, Reply(202), Reply(202))
     assert reply.deferred is not None
-    done = replace(reply.deferred.done, headers=reply.headers)
-    return replace(reply, deferred=replace(reply.deferred, done=done))
+    headers = {name: reply.headers[name] for name in ("Location", *RETRY)}
+    done = replace(reply.deferred.done, headers=headers)
+    return replace(reply, headers=headers, deferred=replace(reply.deferred, done=done))
 
 
 @carries_out(_DELETE)

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ..cloud import Cloud
-from ..regions import LOCATIONS
+from ..regions import GEOGRAPHY_GROUPS, LOCATIONS, category
 from ..resource_types import TAGS_TYPE
 from ..store import Resource
 from .filters import conditions
@@ -39,6 +39,7 @@ def render(call: Call) -> dict[str, Any]:
         "displayName": DISPLAY_NAME,
         "state": "Enabled",
         **({"tags": tags} if (tags := subscription_tags(call.cloud).body.get("tags")) else {}),
+        "managedByTenants": [],
         "subscriptionPolicies": {
             "locationPlacementId": "Public_2014-09-01",
             "quotaId": "PayAsYouGo_2014-09-01",
@@ -65,9 +66,18 @@ def get_subscription(call: Call) -> Reply:
 def list_tenants(call: Call) -> Reply:
     """Tenants_List."""
     tenant = call.cloud.account.tenant_id
-    return Reply(
-        200, {"value": [{"id": f"/tenants/{tenant}", "tenantId": tenant, "countryCode": "US"}]}
-    )
+    domain = f"{tenant}.onmicrosoft.com"
+    shown = {
+        "id": f"/tenants/{tenant}",
+        "tenantId": tenant,
+        "countryCode": "US",
+        "displayName": DISPLAY_NAME,
+        "domains": [domain],
+        "defaultDomain": domain,
+        "tenantCategory": "Home",
+        "tenantType": "AAD",
+    }
+    return Reply(200, {"value": [shown]})
 
 
 @router.operation("GET", "/subscriptions/{subscription}/locations", "")
@@ -81,8 +91,13 @@ def list_locations(call: Call) -> Reply:
                     "id": f"{call.cloud.subscription}/locations/{name}",
                     "name": name,
                     "displayName": display,
-                    "regionalDisplayName": display,
+                    "regionalDisplayName": f"({GEOGRAPHY_GROUPS[name]}) {display}",
                     "type": "Region",
+                    "metadata": {
+                        "regionType": "Physical",
+                        "regionCategory": category(name),
+                        "geographyGroup": GEOGRAPHY_GROUPS[name],
+                    },
                 }
                 for name, display in LOCATIONS.items()
             ]
