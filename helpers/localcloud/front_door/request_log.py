@@ -11,7 +11,8 @@ from starlette.types import Scope
 
 VARIABLE = "LOCALCLOUD_REQUEST_LOG"  # names the file
 _LONGEST = 1000  # characters of a path or a header: a line is written at once, or not at all
-_HEADERS = {b"host": "host", b"user-agent": "agent"}
+# The clients of Graph tell in a header of their own what they are.
+_HEADERS = {b"host": "host", b"user-agent": "agent", b"sdkversion": "sdk"}
 
 
 class RequestLog:

@@ -222,7 +222,10 @@ def damaged(repository: Repository, how: str) -> CloudError:
 
 
 def branches(repository: Repository) -> dict[str, str]:
-    """Commit id by branch name. Raises :class:`CloudError` (503) where they cannot be read."""
+    """Commit id by branch name, in the order of names.
+
+    Raises :class:`CloudError` (503) where they cannot be read.
+    """
     with opened(repository) as repo:
         try:
             references = repo.get_refs()
@@ -230,7 +233,7 @@ def branches(repository: Repository) -> dict[str, str]:
             raise damaged(repository, f"damaged ({error})") from None
     found = {
         ref.removeprefix(b"refs/heads/").decode(): commit.decode(errors="replace")
-        for ref, commit in references.items()
+        for ref, commit in sorted(references.items())
         if ref.startswith(b"refs/heads/")
     }
     for name, commit in found.items():

@@ -16,12 +16,14 @@ from .. import timestamps
 from ..cloud import Cloud
 from ..errors import CloudError, failure_of
 from ..request_body import parse_json, read_body
+from ..request_values import parse_number
 from ..threads import Threads
 from . import access
 from .authentication import BadCredentialsError, authenticate
 from .repositories import Repositories, Repository, branches
 
 _ORGANIZATION = re.compile(r"(?i)[a-z0-9](?:-?[a-z0-9]){0,38}")
+_PAGE, _LARGEST_PAGE = 30, 100  # entries
 _SCOPES = {"X-OAuth-Scopes": "repo, admin:repo_hook, delete_repo"}
 
 
@@ -79,7 +81,7 @@ def rest(cloud: Cloud, repositories: Repositories, threads: Threads) -> ASGIApp:
 
     def list_mine(request: Request) -> Response:
         caller = required(request)
-        return JSONResponse([_render(one, caller) for one in repositories.of(caller)])
+        return _paged(request, [_render(one, caller) for one in repositories.of(caller)])
 
     def create_for(owner: str, caller: str, body: dict[str, Any]) -> Response:
         name = str(body.get("name", ""))
@@ -120,7 +122,7 @@ def rest(cloud: Cloud, repositories: Repositories, threads: Threads) -> ASGIApp:
 
     def list_branches(request: Request) -> Response:
         found = visible(request)
-        return JSONResponse([_branch(found, n, c) for n, c in branches(found).items()])
+        return _paged(request, [_branch(found, n, c) for n, c in branches(found).items()])
 
     def get_branch(request: Request) -> Response:
         found = visible(request)
@@ -161,6 +163,27 @@ def rest(cloud: Cloud, repositories: Repositories, threads: Threads) -> ASGIApp:
         ],
         exception_handlers={_Refused: refuse, CloudError: refuse, Exception: refuse},
     )
+
+
+def _paged(request: Request, found: list[Any]) -> JSONResponse:
+    """A page of a list, and in ``Link`` where the others are.
+
+    Source: docs.github.com, "Using pagination in the REST API".
+    """
+    size = min(_positive(request, "per_page", _PAGE), _LARGEST_PAGE)
+    page = _positive(request, "page", 1)
+    last = max(-(-len(found) // size), 1)
+    here = request.url.replace(scheme="https")
+    around = {"prev": page - 1, "next": page + 1, "last": last, "first": 1}
+    wanted = (("next", "last") if page < last else ()) + (("prev", "first") if page > 1 else ())
+    links = (f'<{here.include_query_params(page=around[name])}>; rel="{name}"' for name in wanted)
+    headers = {"Link": ", ".join(links)} if wanted else {}
+    return JSONResponse(found[(page - 1) * size : page * size], headers=headers)
+
+
+def _positive(request: Request, name: str, default: int) -> int:
+    """A number of the query; what is none, or below 1, counts as not given."""
+    return parse_number(request.query_params.get(name, "")) or default
 
 
 def _object(content: bytes) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from .graph_call import (
     bad_request,
     directory_objects,
     entity,
+    identifier,
     listing,
     not_found,
     route,
@@ -172,10 +173,9 @@ def remove_password(call: Call) -> tuple[int, Any]:
 
 
 def _find(call: Call) -> Application:
-    wanted = call.params["id"]
-    found = call.cloud.directory.application(object_id=wanted)
+    found = call.cloud.directory.application(**identifier(call))
     if found is None:
-        raise not_found(wanted)
+        raise not_found(*identifier(call).values())
     return found
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp
@@ -14,7 +15,7 @@ from ..cloud import Cloud
 from ..errors import CloudError, failure_of
 from ..threads import Threads
 from . import applications, service_principals
-from .graph_call import Call, Collection, listing, route
+from .graph_call import AlternateKeys, Call, Collection, listing, route
 
 
 def graph(cloud: Cloud, threads: Threads) -> ASGIApp:
@@ -57,5 +58,6 @@ def graph(cloud: Cloud, threads: Threads) -> ASGIApp:
                 "/{path:path}", missing, methods=["GET", "POST", "PATCH", "PUT", "DELETE"]
             ),
         ],
+        middleware=[Middleware(AlternateKeys)],
         exception_handlers={CloudError: refuse, HTTPException: refuse, Exception: refuse},
     )

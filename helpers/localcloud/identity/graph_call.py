@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -11,6 +12,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..cloud import Cloud
 from ..errors import CloudError, shortened
@@ -25,6 +27,10 @@ _BASE = "https://graph.microsoft.com/v1.0"
 CONTEXT = f"{_BASE}/$metadata#"
 _PAGE, _LARGEST = 100, 999  # objects of a page
 _IDS = {"appid": "app_id", "serviceprincipalnames/any": "app_id", "id": "object_id"}
+_APPLICATION = re.compile(r"(?i)appId='([^'/]*)'")
+_ALTERNATE = re.compile(
+    r"(?i)(/v1\.0/(?:applications|servicePrincipals))\((appId='[^'/]*')\)((?:/.*)?)"
+)
 _Keys = Mapping[str, tuple[str, ...]]
 _Condition = tuple[str, str, str]  # name, operator, value
 _Found = TypeVar("_Found")
@@ -110,6 +116,30 @@ def authenticate(cloud: Cloud, authorization: str) -> Principal:
         return cloud.principals.verify(token, GRAPH)
     except TokenError as error:
         raise CloudError(401, "InvalidAuthenticationToken", error.message) from None
+
+
+class AlternateKeys:
+    """Has ``/servicePrincipals(appId='…')`` answered where ``/servicePrincipals/{id}`` is.
+
+    What it names is found by what :func:`identifier` makes of it. Source: Microsoft Graph, "Get
+    servicePrincipal" and "Get application", HTTP request.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = _ALTERNATE.fullmatch(scope["path"]) if scope["type"] == "http" else None
+        if found is not None:
+            scope = {**scope, "path": f"{found[1]}/{found[2]}{found[3]}"}
+        await self._app(scope, receive, send)
+
+
+def identifier(call: Call) -> dict[str, str]:
+    """What the object that a path names is found by: its ``object_id``, or its ``app_id``."""
+    wanted = call.params["id"]
+    found = _APPLICATION.fullmatch(wanted)
+    return {"app_id": found[1]} if found is not None else {"object_id": wanted}
 
 
 def route(cloud: Cloud, threads: Threads, method: str, path: str, operation: Operation) -> Route:

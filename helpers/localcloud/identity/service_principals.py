@@ -24,6 +24,7 @@ from .graph_call import (
     denied,
     directory_objects,
     entity,
+    identifier,
     listing,
     not_found,
     route,
@@ -141,10 +142,9 @@ def get_by_ids(call: Call) -> tuple[int, Any]:
 
 
 def _find(call: Call) -> Principal:
-    wanted = call.params["id"]
-    found = call.cloud.principals.find(object_id=wanted)
+    found = call.cloud.principals.find(**identifier(call))
     if found is None:
-        raise not_found(wanted)
+        raise not_found(*identifier(call).values())
     return found
 
 
