@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -101,15 +102,22 @@ class Browser:
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """A Chromium of the module's own, with an empty profile."""
+    with opened(tmp_path_factory.mktemp("chromium")) as made:
+        yield made
+
+
+@contextmanager
+def opened(profile: Path, *flags: str) -> Iterator[Browser]:
+    """A Chromium with a profile of its own, and more ``flags``."""
     if CHROMIUM is None or DRIVER is None:
         pytest.skip("Chromium and its driver are not installed: apt-get install chromium-driver")
     options = Options()
     options.binary_location = CHROMIUM
-    for flag in _QUIET:
+    for flag in (*_QUIET, *flags):
         options.add_argument(flag)
     if os.geteuid() == 0:
         options.add_argument("--no-sandbox")  # Chromium refuses to run as root with it
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('chromium')}")
+    options.add_argument(f"--user-data-dir={profile}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(DRIVER))
     driver.set_script_timeout(60)

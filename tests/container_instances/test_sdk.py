@@ -17,6 +17,7 @@ from azure.mgmt.resource.resources import ResourceManagementClient
 from helpers.localcloud import daemon
 
 from ..conftest import LocalCloud, start
+from ..sdk import Sdk
 
 PROGRAM = (
     "require('http').createServer((q, r) => { console.log(q.url); r.end('colour: ' + "
@@ -98,6 +99,34 @@ def test_from_nothing_to_a_page(local_cloud: LocalCloud) -> None:
             groups.get("aci-sdk", "web")
     finally:
         resources.resource_groups.begin_delete("aci-sdk").result()
+
+
+def test_groups_of_a_subscription_are_listed_and_tagged(sdk: Sdk) -> None:
+    """Tags change nothing else: what runs goes on, and the location stays."""
+    resources = sdk.manager(ResourceManagementClient).resource_groups
+    groups, name = (
+        sdk.manager(ContainerInstanceManagementClient).container_groups,
+        f"aci-{sdk.form}",
+    )
+    resources.create_or_update(name, {"location": "eastus"})
+    try:
+        wanted = _group("blue")
+        wanted["properties"]["containers"][0]["properties"]["command"] = ["sleep", "600"]
+        created = groups.begin_create_or_update(name, "web", wanted).result()
+        changed = groups.update(name, "web", {"tags": {"team": "one"}})
+        assert (changed.tags, changed.location) == ({"team": "one"}, "eastus")
+        shown = groups.get(name, "web")
+        assert shown.tags == {"team": "one"}
+        states = [one.containers[0].instance_view.current_state for one in (created, shown)]
+        assert [one.state for one in states] == ["Running", "Running"]
+        assert states[0].start_time == states[1].start_time
+        [listed] = [one for one in groups.list() if one.id == created.id]
+        assert (listed.name, listed.tags) == ("web", {"team": "one"})
+        with pytest.raises(ResourceNotFoundError):
+            groups.update(name, "nothing", {"tags": {}})
+    finally:
+        resources.begin_delete(name).result()
+    assert created.id not in [one.id for one in groups.list()]
 
 
 def test_an_image_that_does_not_exist(local_cloud: LocalCloud) -> None:

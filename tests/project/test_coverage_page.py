@@ -17,6 +17,7 @@ from tests.proofs.__main__ import PAGE, written
 from tests.proofs.clients import client
 from tests.proofs.commands import Outcome, Result, command_of, outcome, scenario
 from tests.proofs.operations import MANAGER, REGISTRY, SERVICES, VAULT, Operation, Operations
+from tests.proofs.reasons import REASONS, unexplained
 from tests.proofs.recording import PROVEN, add, dump, load, lost
 
 REGISTRIES = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/r"
@@ -79,9 +80,24 @@ def test_a_client_is_known_by_what_it_sends_and_a_test_s_own_is_none() -> None:
     assert client("azsdk-python-mgmt-keyvault/14 Python/3") == "azure-mgmt-keyvault"
     assert client("azsdk-python-azure-mgmt-authorization/4") == "azure-mgmt-authorization"
     assert client("azsdk-js-keyvault-secrets/4.8 core-rest") == "@azure/keyvault-secrets"
+    assert client("python/3.11.7 (Linux-6.1) AZURECLI/2.84.0 (PIP)") == "az"
+    assert client("node", "graph-js/3.0.7 (featureUsage=6)") == "@microsoft/microsoft-graph-client"
+    assert client("octokit-rest.js/22.0.1 octokit-core.js/7.0.8 Node.js/24") == "@octokit/rest"
     assert client("git/2.39.5") == "git"
     assert client("python-requests/2.32") is None
     assert client("") is None
+
+
+def test_what_no_client_shows_has_a_reason(operations: Operations) -> None:
+    proven = load(json.loads(PROVEN.read_text())["operations"])
+    assert set(REASONS) <= set(operations)
+    assert not set(REASONS) & {one for one, clients in proven.items() if clients}
+    one, other = Operation(VAULT, "GET", "/secrets"), Operation(VAULT, "PUT", "/secrets/{name}")
+    excused = next(iter(REASONS))
+    assert list(unexplained([one, other, excused], {one: {"az": "a.py"}, other: {}})) == [other]
+    text = PAGE.read_text()
+    for one, why in REASONS.items():
+        assert f"| {one.service}: `{one.method} {one.path}` | {why} |" in text
 
 
 def test_what_is_shown_no_more_is_named_but_of_a_client_that_is_not_there() -> None:

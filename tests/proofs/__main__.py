@@ -19,6 +19,7 @@ from tests.deployments.planning import group, registry, template
 from . import commands
 from .operations import Operations
 from .page import page
+from .reasons import unexplained
 from .recording import PROVEN, SEEN, load
 
 PAGE = PROVEN.with_name("coverage.md")
@@ -42,6 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
         print("There is no run of the suite to read from: make test", file=sys.stderr)
         return 1
     PAGE.write_text(written())
+    for one in unexplained(Operations(), load(json.loads(PROVEN.read_text())["operations"])):
+        print(f"No client, and no reason (reasons.py): {one.service}: {one.method} {one.path}")
     print(f"{PAGE.name}: written")
     return 0
 

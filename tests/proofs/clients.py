@@ -1,4 +1,4 @@
-"""Which program a request came from, by the ``User-Agent`` that it sends."""
+"""Which program a request came from, by what it sends: ``User-Agent``, and ``SdkVersion`` of Graph's."""
 
 from __future__ import annotations
 
@@ -17,18 +17,21 @@ _PROGRAMS = {  # the beginning of what it sends, and its name
     "git/": "git",
     "Helm/": "Helm",
     "oras-py": "oras-py",
+    "octokit-rest.js/": "@octokit/rest",
     "curl/": "curl",
     "Mozilla/": "a browser",
 }
 
 
-def client(agent: str) -> str | None:
+def client(agent: str, sdk: str = "") -> str | None:
     """The name of a client that is not ours: az, a package of an SDK, a program; None for others.
 
     Plain HTTP of a test (``python-requests``) is none: it proves nothing of a client's behaviour.
     """
-    if agent.startswith("AZURECLI/"):
+    if "AZURECLI/" in agent:  # what it asks of Graph begins with its Python
         return "az"
+    if sdk.startswith("graph-js/"):
+        return "@microsoft/microsoft-graph-client"
     if match := _PYTHON_SDK.search(agent):
         return f"azure-{match['name']}"
     if match := _NODE_SDK.search(agent):

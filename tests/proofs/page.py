@@ -9,6 +9,7 @@ from typing import Any
 
 from .commands import Outcome, Result, groups
 from .operations import MANAGER, SERVICES, Operation
+from .reasons import REASONS
 from .recording import Proofs
 
 _SCOPE = re.compile(r"/subscriptions/\{subscription\}(?:/resourceGroups/\{group\})?/providers/")
@@ -17,8 +18,8 @@ _INTRODUCTION = """\
 
 Every operation of every service, found where it is registered. A client stands beside an operation when a
 test called it with that client, over a socket, and was answered with success; the link leads to the test (the
-first one, where several do). `none` means that tests call the operation by plain HTTP only. The suite is red
-when it no longer shows what stands here.
+first one, where several do). `none` means that tests call the operation by plain HTTP only; the last table
+tells why. The suite is red when it no longer shows what stands here.
 
 This page tells what is answered; what of an answer differs from Azure's, and what is refused, is in
 [README](../README.md#how-local-differs). {azure}
@@ -41,6 +42,7 @@ def page(operations: Iterable[Operation], proofs: Proofs, az: dict[str, Any], az
     parts = [_INTRODUCTION.format(azure=verified), *_commands(az)]
     for service in SERVICES:
         parts += [f"## {service}", *_tables(service, by_service.get(service, []), proofs)]
+    parts += ["## Operations without a client", _reasons()]
     return "\n\n".join(parts) + "\n"
 
 
@@ -60,6 +62,13 @@ def _table(operations: list[Operation], proofs: Proofs) -> str:
         shown = ", ".join(f"[{name}](../{test})" for name, test in sorted(clients.items()))
         path = _SCOPE.sub("…/", one.path, count=1)
         rows.append(f"| `{one.method} {path}` | {shown or 'none'} |")
+    return "\n".join(rows)
+
+
+def _reasons() -> str:
+    rows = ["| Operation | Why no client shows it |", "|---|---|"]
+    for one, why in sorted(REASONS.items()):
+        rows.append(f"| {one.service}: `{one.method} {one.path}` | {why} |")
     return "\n".join(rows)
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from azure.containerregistry.aio import ContainerRegistryClient
+from azure.containerregistry import ContainerRegistryClient
+from azure.containerregistry.aio import ContainerRegistryClient as AioClient
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.core.pipeline.transport import AsyncioRequestsTransport
 from azure.identity.aio import ClientSecretCredential
@@ -22,6 +23,7 @@ from azure.identity.aio import ClientSecretCredential
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers.images.images import ImageStore
 from tests.registry.places import INDEX, MANIFEST, Place, digest
+from tests.sdk import Sdk
 
 DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
@@ -145,6 +147,14 @@ def test_podman_pulls_pushes_and_makes_a_list(place: Place, podman: Client, buil
     assert {"oci", "docker", "podman"} <= set(listed)
 
 
+def test_podman_finds_repositories_by_a_part_of_the_name(
+    place: Place, podman: Client, built: str
+) -> None:
+    found = podman("search", "--format", "{{.Name}}", f"{place.server}/clients/buil").split()
+    assert found == [built]
+    assert podman("search", "--format", "{{.Name}}", f"{place.server}/nothing-of-it").split() == []
+
+
 def docker_manifest(place: Place, repository: str) -> bytes:
     """As Docker writes them: its client makes the text anew, and must come to the same digest."""
     config = json.dumps({"architecture": "amd64", "os": "linux"}).encode()
@@ -201,6 +211,25 @@ def test_docker_makes_a_manifest_list(place: Place, tmp_path: Path) -> None:
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (404, "MANIFEST_UNKNOWN")
 
 
+# -- the SDK -------------------------------------------------------------------------------------
+
+
+def test_the_sdk_deletes_a_blob_that_no_manifest_needs(sdk: Sdk, place: Place) -> None:
+    client = sdk.client(ContainerRegistryClient, f"https://{place.server}")
+    repository = f"blobs/{sdk.form}"
+    pushed = place.push(repository, "v1", sdk.form.encode())
+    [needed] = client.get_manifest(repository, "v1").manifest["layers"]
+    alone, size = client.upload_blob(repository, io.BytesIO(b"nobody needs it"))
+    assert size == 15
+    client.delete_blob(repository, alone)
+    assert place.http.head(place.url(f"{repository}/blobs/{alone}")).status_code == 404
+    with pytest.raises(HttpResponseError) as refused:
+        client.delete_blob(repository, needed["digest"])
+    assert refused.value.status_code == 405
+    assert client.get_manifest(repository, "v1").digest == pushed
+    client.delete_repository(repository)
+
+
 # -- the SDK's asynchronous client ---------------------------------------------------------------
 
 
@@ -218,7 +247,7 @@ async def _asynchronously(place: Place) -> None:
     data = bytes(range(256)) * 20_000  # more than the 4 MiB of a chunk
     async with (
         ClientSecretCredential(*who, **options) as credential,
-        ContainerRegistryClient(f"https://{place.server}", credential, **options) as client,
+        AioClient(f"https://{place.server}", credential, **options) as client,
     ):
         layer = await client.upload_blob(repository, io.BytesIO(data))
         config = await client.upload_blob(repository, io.BytesIO(b"{}"))

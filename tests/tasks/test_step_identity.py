@@ -160,6 +160,17 @@ def test_what_is_wrong_with_a_request_is_told_as_azure_does(registry: Registry) 
     assert codes == ["400"] * 6 + ["401", "400"]
 
 
+def test_a_step_asks_where_it_runs(registry: Registry) -> None:
+    where = "http://169.254.169.254/metadata/instance?api-version=2021-02-01"
+    task(registry, "where", step(f"curl -s -H Metadata:true '{where}'; echo"))
+    [found] = answers(ended(registry, "where"))
+    subscription = registry.cloud.account.subscription_id
+    assert found["compute"]["subscriptionId"] == subscription
+    assert (found["compute"]["azEnvironment"], found["compute"]["location"]) == (
+        *("AzurePublicCloud", "eastus"),
+    )
+
+
 def test_a_run_without_an_identity_reaches_nobody(registry: Registry) -> None:
     """As is whoever asks the proxy itself, inside of a container with an identity, too."""
     direct = ASK.replace("curl", "curl -x http://127.0.0.1:47128 --noproxy ''")
