@@ -15,6 +15,8 @@ from tests.rights.people import People
 
 ACCEPT = {"Accept": f"{MANIFEST}, {INDEX}"}
 PASSED: dict[str, Any] = {"quarantineState": "Passed"}
+UNKNOWN = (404, "MANIFEST_UNKNOWN")  # what a pull by tag is told, and below by digest
+QUARANTINED = (403, "IMAGE_QUARANTINED")
 FAILED: dict[str, Any] = {"quarantineState": "Failed"}
 
 
@@ -90,7 +92,7 @@ class World(People):
         made.rule(source, repository, made.healthy_set("upstream"))
         return made.place, digest
 
-    def index(self, repository: str, tag: str, *children: str) -> str:
+    def index(self, repository: str, tag: str, *children: str, kind: str = INDEX) -> str:
         listed = [
             {
                 "mediaType": MANIFEST,
@@ -100,7 +102,7 @@ class World(People):
             }
             for child, architecture in zip(children, ("amd64", "arm64"), strict=True)
         ]
-        data = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed}).encode()
-        answer = self.place.put(repository, tag, data, INDEX)
+        data = json.dumps({"schemaVersion": 2, "mediaType": kind, "manifests": listed}).encode()
+        answer = self.place.put(repository, tag, data, kind)
         assert answer.status_code == 201, answer.text
         return str(answer.headers["Docker-Content-Digest"])

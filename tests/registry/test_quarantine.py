@@ -12,18 +12,15 @@ from typing import Any
 
 import pytest
 from azure.containerregistry import ContainerRegistryClient
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError
 from azure.identity import ClientSecretCredential
-from azure.mgmt.containerregistry import ContainerRegistryManagementClient
 
+from helpers.localcloud.media_types import DOCKER_LIST
 from tests.conftest import LocalCloud
 from tests.registry.locking import lock, with_subject
-from tests.registry.places import Place, digest, skopeo
-from tests.registry.quarantining import FAILED, PASSED, World
+from tests.registry.places import MANIFEST, digest, skopeo
+from tests.registry.quarantining import FAILED, PASSED, QUARANTINED, UNKNOWN, World
 from tests.registry.test_acr import acr
-
-UNKNOWN = (404, "MANIFEST_UNKNOWN")
-QUARANTINED = (403, "IMAGE_QUARANTINED")
 
 
 @pytest.fixture(scope="module")
@@ -185,8 +182,18 @@ def test_each_manifest_of_an_index_waits_by_itself(world: World, app: str) -> No
     world.passes(app, whole)
     assert world.pull(app, "v1") == (200, whole)
     assert world.pull(app, children[0]) == QUARANTINED
+    listed = world.index(app, "v2", *children, kind=DOCKER_LIST)
+    world.passes(app, listed)
+
+    def plain() -> int:
+        """The status of a pull by who knows no lists, and gets that of its platform."""
+        url, user = world.place.url(f"{app}/manifests/v2"), world.user("AcrPull")
+        return world.ask("GET", url, auth=user, headers={"Accept": MANIFEST}).status_code
+
+    assert plain() == 403
     world.passes(app, children[0])
     assert world.pull(app, children[0]) == (200, children[0])
+    assert plain() == 200
     assert world.pull(app, children[1]) == QUARANTINED
 
 
@@ -262,137 +269,3 @@ def test_images_pass_while_they_are_pushed_again(world: World, app: str) -> None
     for data in manifests:
         shown = acr(world.place, "GET", f"{app}/_manifests/{digest(data)}").json()["manifest"]
         assert "quarantineTag" not in shown
-
-
-# -- what else brings images -----------------------------------------------------------------------
-
-
-def test_an_import_waits_and_what_waits_is_imported_by_who_may_see_it(
-    world: World, app: str
-) -> None:
-    other = Place(world.cloud)
-    pushed = other.push(app, "v1")
-    client = world.cloud.client(ContainerRegistryManagementClient)
-
-    def imported(source: Place, target: Place, tag: str, role: str = "") -> None:
-        user, password = world.user(role) if role else ("", "")
-        credentials = {"credentials": {"username": user, "password": password}} if role else {}
-        body = {
-            "source": {"registryUri": source.server, "sourceImage": f"{app}:{tag}", **credentials},
-            "targetTags": [f"{app}:{tag}"],
-        }
-        if not role:
-            body["source"] = {"resourceId": source.id, "sourceImage": f"{app}:{tag}"}
-        client.registries.begin_import_image(target.group, target.name, body).result()
-
-    imported(other, world.place, "v1")
-    assert world.pull(app, "v1") == UNKNOWN
-    target = Place(world.cloud)
-    with pytest.raises(HttpResponseError, match="Unable to find manifest digest"):
-        imported(world.place, target, "v1", "AcrPull")
-    world.passes(app, pushed)
-    imported(world.place, target, "v1", "AcrPull")
-    assert world.pull(app, "v1", place=target) == (200, pushed)
-    world.mark(app, pushed, FAILED)
-    with pytest.raises(HttpResponseError, match="Unable to find manifest digest"):
-        imported(world.place, Place(world.cloud), "v1", "AcrPull")
-    imported(world.place, last := Place(world.cloud), "v1")
-    assert world.pull(app, "v1", place=last) == (200, pushed)
-
-
-def test_what_a_cache_rule_brings_waits(world: World, app: str) -> None:
-    place, pushed = world.cached(app, "cached")
-    assert world.pull("cached", "v1", "AcrQuarantineReader", place) == UNKNOWN  # it brings nothing
-    assert world.pull("cached", pushed, "Reader", place) == UNKNOWN
-    for _ in range(2):
-        assert world.pull("cached", "v1", place=place) == UNKNOWN
-    assert world.pull("cached", pushed, place=place) == QUARANTINED
-    world.passes("cached", pushed, place)
-    assert world.pull("cached", "v1", place=place) == (200, pushed)
-
-
-# -- the policy itself -----------------------------------------------------------------------------
-
-
-def test_images_that_were_there_wait_too_unless_they_were_marked_before(
-    world: World, app: str
-) -> None:
-    place = world.registry("disabled")
-    unmarked, marked = place.push(app, "v1", b"1"), place.push(app, "v2", b"2")
-    assert world.pull(app, "v1", place=place) == (200, unmarked)
-    assert world.pull(app, unmarked, "AcrQuarantineReader", place) == (401, "UNAUTHORIZED")
-    world.passes(app, marked, place)
-    world.switch(place, "enabled")
-    assert world.pull(app, "v1", place=place) == UNKNOWN
-    assert world.pull(app, unmarked, place=place) == QUARANTINED
-    assert world.pull(app, "v1", "Reader", place) == (200, unmarked)
-    assert world.pull(app, "v2", place=place) == (200, marked)
-    waits = place.push(app, "v3", b"3")
-    world.switch(place, "disabled")
-    assert world.pull(app, "v1", place=place) == (200, unmarked)
-    assert world.pull(app, waits, place=place) == (200, waits)
-    assert world.pull(app, "v3", place=place) == UNKNOWN  # its tag waits on
-    world.passes(app, waits, place)
-    assert world.pull(app, "v3", place=place) == (200, waits)
-
-
-@pytest.mark.parametrize("sku", ["Basic", "Standard"])
-def test_premium_alone_has_the_policy(world: World, sku: str) -> None:
-    client = world.cloud.client(ContainerRegistryManagementClient)
-    where = (world.place.group, f"other{sku.lower()}")
-    enabled = {"policies": {"quarantinePolicy": {"status": "Enabled"}}}
-    disabled = {"policies": {"quarantinePolicy": {"status": "disabled"}}}
-    body = {"location": "eastus", "sku": {"name": sku}}
-    with pytest.raises(HttpResponseError, match=f"The SKU {sku} is not supported") as caught:
-        client.registries.begin_create(*where, {**body, "properties": enabled})
-    assert caught.value.status_code == 400
-    assert "SkuNotSupported" in str(caught.value)
-    with pytest.raises(ResourceNotFoundError):
-        client.registries.get(*where)
-    client.registries.begin_create(*where, {**body, "properties": disabled}).result()
-    with pytest.raises(HttpResponseError, match=f"The SKU {sku} is not supported"):
-        client.registries.begin_update(*where, {"properties": enabled})
-    premium = {"sku": {"name": "Premium"}, "properties": enabled}
-    made = client.registries.begin_update(*where, premium).result()
-    assert made.policies.quarantine_policy.status == "enabled"
-    with pytest.raises(HttpResponseError, match=f"The SKU {sku} is not supported"):
-        client.registries.begin_update(*where, {"sku": {"name": sku}})
-    assert client.registries.get(*where).sku.name == "Premium"
-    client.registries.begin_update(*where, {"tags": {"a": "b"}}).result()
-    assert client.registries.get(*where).policies.quarantine_policy.status == "enabled"
-    down = {"sku": {"name": sku}, "properties": disabled}
-    assert client.registries.begin_update(*where, down).result().sku.name == sku
-    wrong = {"policies": {"quarantinePolicy": {"status": "on"}}}
-    with pytest.raises(HttpResponseError, match="must be one of enabled, disabled"):
-        client.registries.begin_update(*where, {"properties": wrong})
-
-
-def test_details_that_are_too_long_are_refused(world: World, app: str) -> None:
-    pushed = world.place.push(app, "v1")
-    long = json.dumps({"result": "x" * 70_000})
-    answer = world.mark(app, pushed, {**PASSED, "quarantineDetails": long})
-    assert answer.status_code == 400
-    assert "at most 65536 are kept" in answer.json()["errors"][0]["message"]
-    assert world.pull(app, pushed) == QUARANTINED
-
-
-@pytest.mark.timeout(300)
-def test_az_switches_it_on_and_shows_the_marks(world: World, app: str, az: Any) -> None:
-    place, run = Place(world.cloud), az.json
-    policy = "properties.policies.quarantinePolicy.status"
-    made = run("resource", "update", "--ids", place.id, "--set", f"{policy}=enabled")
-    assert made["properties"]["policies"]["quarantinePolicy"] == {"status": "enabled"}
-    pushed = place.push(app, "v1")
-    where = ("--registry", place.name, "--name")
-    assert run("acr", "repository", "show-tags", "--name", place.name, "--repository", app) == []
-    [listed] = run("acr", "manifest", "list-metadata", *where, app)
-    assert (listed["digest"], listed["quarantineTag"]) == (pushed, "v1")
-    world.mark(app, pushed, {**PASSED, "quarantineDetails": '{"state":"ok"}'}, place=place)
-    assert run("acr", "repository", "show-tags", "--name", place.name, "--repository", app) == [
-        "v1"
-    ]
-    shown = run("acr", "manifest", "show-metadata", *where, f"{app}@{pushed}")
-    assert shown["changeableAttributes"]["quarantineState"] == "Passed"
-    assert shown["changeableAttributes"]["quarantineDetails"] == '{"state":"ok"}'
-    shown = run("acr", "show", "--name", place.name, "--query", "policies.quarantinePolicy")
-    assert shown == {"status": "enabled"}

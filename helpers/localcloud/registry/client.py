@@ -58,25 +58,18 @@ class RegistryClient:
         self._catalog = Catalog(cloud)
 
     def resolve(self, reference: Reference, credential: Credential | None = None) -> str | None:
-        """The digest that a reference names, or None. Raises :class:`CloudError` on refusal."""
+        """The digest that a reference names, or None, also for a tag of what is in quarantine.
+
+        Raises :class:`CloudError` on refusal.
+        """
         registry = self._registry(reference)
         puller = self._check(registry, reference, credential, "pull", READ)
         digest = self._digest(registry, reference)
-        if digest is not None and registry.has_quarantine:
-            return self._shown(puller, reference, digest)
-        return digest
-
-    def _shown(self, puller: _Client, reference: Reference, digest: str) -> str | None:
-        """The digest, or None where it is in quarantine for who asks by a tag."""
-        entry = self._catalog.manifest(reference.registry, reference.repository, digest)
-        try:
-            if entry is not None:
-                self._check_quarantine(puller, reference, entry, reference.version)
-        except CloudError as error:
-            if error.status == 404:
-                return None
-            raise
-        return digest
+        if digest is None or reference.digest or not registry.has_quarantine:
+            return digest
+        entry = self._catalog.manifest(registry.server, reference.repository, digest)
+        assert entry is not None
+        return digest if needed(registry, entry) in puller.actions else None
 
     def pull(
         self,
@@ -185,7 +178,7 @@ class RegistryClient:
         """Check one manifest and its blobs; returns the manifests that an index names."""
         if puller.registry.has_quarantine:
             entry = self._catalog.manifest(reference.registry, reference.repository, digest)
-            if entry is not None:
+            if entry is not None:  # of an index that has lost it, its content may be there still
                 self._check_quarantine(puller, reference, entry, digest)
         with _told_of(reference):
             self._catalog.check_pull(reference.registry, reference.repository, digest, digest)
