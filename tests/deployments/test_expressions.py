@@ -42,6 +42,13 @@ SCOPE = planned(
 
 VALUES: list[tuple[Any, Any]] = [
     ("plain", "plain"),
+    ("[parseCidr('10.0.0.0/31').firstUsable]", "10.0.0.0"),
+    ("[parseCidr('10.0.0.0/31').lastUsable]", "10.0.0.1"),
+    ("[resourceId('Microsoft.Resources/resourceGroups', 'a')]", f"{SUBSCRIPTION}/resourceGroups/a"),
+    (
+        "[subscriptionResourceId('s', 'Microsoft.Resources/resourceGroups', 'a')]",
+        "/subscriptions/s/resourceGroups/a",
+    ),
     ("[[text]", "[text]"),
     ("[text]x", "[text]x"),
     ("[concat('it''s', 1, true())]", "it's1True"),
@@ -227,6 +234,13 @@ REFUSED: list[tuple[Any, str]] = [
     ("[concat('a'))]", "expected token 'EndOfData' and actual 'RightParenthesis'"),
     ("[concat('a)]", "the string character ''' at position '7' is not expected"),
     ("[a§b()]", "is not expected"),
+    ("[parseCidr('10.0.0.0')]", "'10.0.0.0' is no range of addresses in CIDR notation"),
+    ("[parseCidr('10.0.0.0/33')]", "'10.0.0.0/33' is no range"),
+    ("[cidrSubnet('10.0.0.0/24', 23, 0)]", "'10.0.0.0/24' cannot be split into ranges of /23"),
+    ("[cidrSubnet('10.0.0.0/24', 26, 4)]", "no range of /26 with the index 4"),
+    ("[cidrHost('10.0.0.0/30', 2)]", "'10.0.0.0/30' has no host with the index 2"),
+    ("[fail('no')]", "no"),
+    ("[fail(1)]", "to be of type 'String'"),
     ("[nothing('a')]", "The template function 'nothing' is not valid"),
     ("[toLower()]", "requires exactly 1 argument(s) while 0 were provided"),
     ("[concat()]", "requires at least 1 argument(s)"),

@@ -154,11 +154,11 @@ def test_types_that_a_template_defines(places: Any, expected: str) -> None:
     [
         ("circle", "in a circle"),
         ("nothing", "is not found"),
-        ("union", "'discriminator' in the definition"),
+        ("union", "The discriminator of the template parameter 'a' needs a propertyName"),
     ],
 )
 def test_types_that_cannot_be(name: str, expected: str) -> None:
-    """A definition that names itself, or nothing, or what the local cloud lacks."""
+    """A definition that names itself, or nothing, or is incomplete."""
     parameter = {"a": {"$ref": f"#/definitions/{name}", "defaultValue": {}}}
     with pytest.raises((TemplateError, CloudError), match=re.escape(expected)):
         planned(**{**TYPES, "parameters": parameter})

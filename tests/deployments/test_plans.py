@@ -154,7 +154,10 @@ def test_symbolic_names() -> None:
     }
     assert found.resources[0].existing
     check_outputs(found)
-    assert outputs(found, found.scope)["id"] == {"type": "String", "value": found.resources[0].id}
+    assert outputs(found, found.scope).shown["id"] == {
+        "type": "String",
+        "value": found.resources[0].id,
+    }
 
 
 MANY = [registry(f"registry{n}") for n in range(801)]
@@ -302,7 +305,7 @@ def test_outputs() -> None:
             "nothing": {"type": "string", "nullable": True, "value": "[null()]"},
         },
     )
-    assert outputs(found, found.scope) == {
+    assert outputs(found, found.scope).shown == {
         "text": {"type": "String", "value": "ab"},
         "secret": {"type": "SecureString"},
         "each": {"type": "Array", "value": [0, 1]},

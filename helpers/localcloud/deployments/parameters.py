@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from ..errors import CloudError
 from ..lenient_json import Path
 from .errors import ExpressionError, TemplateError, UnreadableError
 from .evaluation import resolve
@@ -21,7 +20,6 @@ TYPES = {  # of the types of definitions, in lower case, those of their values
 }
 SECURE = ("securestring", "secureobject")
 _DETAILS = "Please see https://aka.ms/arm-create-parameter-file for usage details"
-_LACKING = ("discriminator", "prefixItems")
 _DEEPEST = 20  # definitions that name one another
 
 
@@ -49,11 +47,6 @@ def complete(definition: Any, definitions: Mapping[str, Any]) -> dict[str, Any]:
         found = {**definitions[name], **found}
     else:
         raise validation("The definitions of the template name one another in a circle")
-    for lacking in _LACKING:
-        if lacking in found:
-            raise CloudError.not_implemented(
-                f"'{lacking}' in the definition of a template parameter"
-            )
     return found
 
 
@@ -227,16 +220,86 @@ def _check_inside(
                     f" is not provided. {_DETAILS}",
                 )
             check(f"{name}.{one}", whole, definitions, value[key])
-        if definition.get("additionalProperties") is False:
-            more = [key for key in value if key_of(properties, key) is None]
-            if more:
-                raise validation(f"The property '{name}.{more[0]}' is not permitted. {_DETAILS}")
-    items = definition.get("items")
-    if isinstance(value, list) and isinstance(items, dict):
-        whole = complete(items, definitions)
-        for index, one in enumerate(value):
-            if not (one is None and whole.get("nullable")):
-                check(f"{name}[{index}]", whole, definitions, one)
+    if isinstance(value, dict):
+        _check_further(name, definition, definitions, value)
+        _check_discriminated(name, definition, definitions, value)
+    if isinstance(value, list):
+        _check_items(name, definition, definitions, value)
+
+
+def _check_further(
+    name: str, definition: Mapping[str, Any], definitions: Mapping[str, Any], value: dict[str, Any]
+) -> None:
+    """The properties that the definition does not name."""
+    properties, further = definition.get("properties"), definition.get("additionalProperties")
+    known = properties if isinstance(properties, dict) else {}
+    for key, one in value.items():
+        if key_of(known, key) is not None:
+            continue
+        if further is False:
+            raise validation(f"The property '{name}.{key}' is not permitted. {_DETAILS}")
+        if isinstance(further, dict):
+            _check_one(f"{name}.{key}", further, definitions, one)
+
+
+def _check_one(name: str, written: Any, definitions: Mapping[str, Any], value: Any) -> None:
+    whole = complete(written, definitions)
+    if not (value is None and whole.get("nullable")):
+        check(name, whole, definitions, value)
+
+
+def _check_items(
+    name: str, definition: Mapping[str, Any], definitions: Mapping[str, Any], value: list[Any]
+) -> None:
+    """The items: the first ones may have definitions of their own (a tuple)."""
+    first, items = definition.get("prefixItems") or [], definition.get("items")
+    for index, one in enumerate(value):
+        place = f"{name}[{index}]"
+        if index < len(first):
+            _check_one(place, first[index], definitions, one)
+        elif items is False:
+            raise validation(f"The item '{place}' is not permitted. {_DETAILS}")
+        elif isinstance(items, dict):
+            _check_one(place, items, definitions, one)
+    for index in range(len(value), len(first)):
+        if not complete(first[index], definitions).get("nullable"):
+            raise validation(
+                f"The value for the template parameter '{name}[{index}]'",
+                f" is not provided. {_DETAILS}",
+            )
+
+
+def _check_discriminated(
+    name: str, definition: Mapping[str, Any], definitions: Mapping[str, Any], value: dict[str, Any]
+) -> None:
+    """An object of one of several types: a property of it says of which."""
+    told = definition.get("discriminator")
+    if told is None:
+        return
+    property_name = told.get("propertyName") if isinstance(told, dict) else None
+    known = told.get("mapping") if isinstance(told, dict) else None
+    if not isinstance(property_name, str) or not isinstance(known, dict):
+        raise validation(
+            f"The discriminator of the template parameter '{name}' needs a propertyName and a mapping"
+        )
+    key = key_of(value, property_name)
+    if key is None:
+        raise validation(
+            f"The value for the template parameter '{name}.{property_name}'",
+            f" is not provided. {_DETAILS}",
+        )
+    if not isinstance(value[key], str) or value[key] not in known:
+        raise validation(
+            f"The provided value '{text_of(value[key])[:200]}' for the template parameter "
+            f"'{name}.{property_name}'",
+            " is not valid. The parameter value is not part of the allowed value(s): "
+            f"'{','.join(known)}'",
+        )
+    whole = complete(known[value[key]], definitions)
+    if whole.get("additionalProperties") is False:  # what says of which type it is, is permitted
+        own = {property_name: {"type": "string"}}
+        whole = {**whole, "properties": {**own, **(whole.get("properties") or {})}}
+    check(name, whole, definitions, value)
 
 
 def shown(

@@ -106,21 +106,29 @@ def planned(found: Template, values: dict[str, Any], scope: Scope, base: str) ->
     return Plan(found, scope, values, Graph(declared))
 
 
-def outputs(found: Plan, scope: Scope) -> dict[str, Any]:
-    """The outputs, as the deployment shows them: no secure value. Raises :class:`TemplateError`."""
-    shown: dict[str, Any] = {}
+@dataclass
+class Outputs:
+    """The outputs of a deployment: as it shows them, without secure values, and all values."""
+
+    shown: dict[str, Any] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+def outputs(found: Plan, scope: Scope) -> Outputs:
+    """The outputs of a template. Raises :class:`TemplateError`."""
+    told = Outputs()
     for name, written in found.template.outputs.items():
         try:
             with _bounded():
-                _add_output(found, scope, shown, name, written)
+                _add_output(found, scope, told, name, written)
         except ExpressionError as error:
             path = (*found.template.at, "outputs", name)
             raise invalid(f"The template output '{name}'", str(error), path) from None
-    return shown
+    return told
 
 
 def _add_output(
-    found: Plan, scope: Scope, shown: dict[str, Any], name: str, written: dict[str, Any]
+    found: Plan, scope: Scope, told: Outputs, name: str, written: dict[str, Any]
 ) -> None:
     definition = parameters.complete(written, found.template.definitions)
     kind = parameters.kind_of(definition)
@@ -133,7 +141,8 @@ def _add_output(
         value: Any = repeated({"name": name, **copy}, scope)
     else:
         value = resolve(definition.get("value"), scope)
-    shown[name] = {"type": parameters.shown_type(kind)}
+    told.shown[name] = {"type": parameters.shown_type(kind)}
+    told.values[name] = value
     if value is None and definition.get("nullable"):
         return
     if type_name(value) != parameters.TYPES[kind]:
@@ -143,7 +152,7 @@ def _add_output(
             "usage details"
         )
     if kind not in parameters.SECURE:
-        shown[name]["value"] = value
+        told.shown[name]["value"] = value
 
 
 def check_outputs(found: Plan) -> None:

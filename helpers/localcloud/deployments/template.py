@@ -28,10 +28,12 @@ _LACKING = ("apiProfile", "imports", "extensions", "rules")
 _RESOURCE = {
     *("type", "apiVersion", "name", "location", "tags", "sku", "kind", "identity", "properties"),
     *("dependsOn", "condition", "copy", "scope", "resources", "comments", "zones", "existing"),
-    *("resourceGroup", "subscriptionId", "metadata"),
+    *("resourceGroup", "subscriptionId", "metadata", "@options"),
 }
+_OPTIONS = "@options"  # of the decorators of Bicep
+_ONLY_NEW = "onlyIfNotExists"
 _LACKING_RESOURCE = ("plan", "managedBy", "extendedLocation", "asserts", "import", "extension")
-_KINDS = (("dependsOn", list), ("copy", dict))
+_KINDS = (("dependsOn", list), ("copy", dict), (_OPTIONS, dict))
 Written = Mapping[str, Any]
 _FUNCTIONS = "https://aka.ms/arm-functions"
 ROOT: Path = ("properties", "template")  # where the template of a deployment is in the body
@@ -124,6 +126,14 @@ def _check_resource(resource: Any, at: Path) -> None:
         if value is not None and (not isinstance(value, kind) or value == ""):
             why = f"The property '{name}' of a resource has another type than it must have"
             raise unreadable(why, (*at, name))
+    for option in resource.get(_OPTIONS) or {}:
+        if option != _ONLY_NEW:
+            raise CloudError.not_implemented(f"the option '{option}' of a template's resource")
+
+
+def only_new(resource: Written) -> bool:
+    """Whether a resource is left alone where it is there already (``@onlyIfNotExists()``)."""
+    return _ONLY_NEW in (resource.get(_OPTIONS) or {})
 
 
 def children(resource: Written) -> list[tuple[str, Any]]:

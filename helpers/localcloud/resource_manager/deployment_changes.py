@@ -46,6 +46,12 @@ class _Preview(Execution):
         self.changes.append(_change(one, before, after, body))
         return Reply(200)
 
+    def leave(self, one: Declared) -> None:
+        """Note that it stays as it is."""
+        stored = self.caller.cloud.store.get(one.id)
+        body = copy.deepcopy(stored.body) if stored is not None else {}
+        self.changes.append(_change(one, body, body, {}))
+
     def evaluate_outputs(self) -> None:
         """Nothing: what they ask for may not be there yet."""
 

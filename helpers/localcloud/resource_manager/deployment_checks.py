@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from ..deployments.declared import Declared
 from ..deployments.errors import ExpressionError, TemplateError
 from ..deployments.plan import Plan, check_outputs
+from ..deployments.template import only_new
 from ..errors import CloudError
 from ..resource_types import REGISTRY_TYPE
 from . import composition
@@ -67,6 +68,8 @@ def _all(caller: Caller, found: Plan) -> Iterator[Declared]:
 def _tried(caller: Caller, one: Declared) -> CloudError | None:
     """Why a registry cannot be made. Other providers say so when the deployment goes on."""
     if one.type.lower() != REGISTRY_TYPE.lower():
+        return None
+    if only_new(one.written) and caller.cloud.store.get(one.id) is not None:
         return None
     try:
         body = body_of(one)

@@ -17,6 +17,7 @@ from ..deployments.declared import Declared
 from ..deployments.errors import ExpressionError, TemplateError
 from ..deployments.plan import Plan, outputs
 from ..deployments.scope import Runtime
+from ..deployments.template import only_new
 from ..errors import CloudError
 from ..operations import IN_PROGRESS
 from ..resource_types import CONTAINER_GROUP_TYPE, REGISTRY_TYPE, TASK_TYPE, VAULT_TYPE
@@ -26,6 +27,7 @@ from .deployment_inputs import WRITE, Caller, body_of, invalid_template, nested_
 from .routing import Reply, authorize, group_of
 
 _DELETED = {one.lower() for one in (CONTAINER_GROUP_TYPE, REGISTRY_TYPE, TASK_TYPE, VAULT_TYPE)}
+_SECURE_OUTPUTS = "listoutputswithsecurevalues"
 _PATIENCE = 1.0  # seconds after which a deployment looks whether it is to go on
 
 
@@ -191,7 +193,9 @@ class Execution:
 
     def evaluate_outputs(self) -> dict[str, Any] | None:
         """The outputs as they are shown. Raises :class:`TemplateError`, :class:`CloudError`."""
-        return outputs(self.plan, self.scope)
+        told = outputs(self.plan, self.scope)
+        self.record.private["outputs"] = told.values
+        return told.shown
 
     def delete_surplus(self) -> list[dict[str, Any]]:
         """In mode Complete, delete what the template does not declare; returns what has failed."""
@@ -211,6 +215,9 @@ class Execution:
     def _make(self, one: Declared, began: float) -> _Going:
         if one.nested:
             return _Going(began, 201, inner=self._nested(one))
+        if only_new(one.written) and self.caller.cloud.store.get(one.id) is not None:
+            self.leave(one)
+            return _Going(began, 200)
         reply = self.put(one, body_of(one))
         going = _Going(began, reply.status)
         state = ((reply.body or {}).get("properties") or {}).get("provisioningState")
@@ -225,6 +232,9 @@ class Execution:
             going.operation = reply.deferred.operation
             going.coming = self.caller.cloud.operations.ending(going.operation)
         return going
+
+    def leave(self, one: Declared) -> None:
+        """What is there already and only to be made where it is not."""
 
     def put(self, one: Declared, body: dict[str, Any]) -> Reply:
         """Put one resource as the caller. Raises :class:`CloudError`."""
@@ -266,6 +276,16 @@ class Execution:
             )
         return one.id if one is not None else word, wanted
 
+    def _outputs(self, word: str) -> dict[str, Any]:
+        """The outputs of a deployment of this template, the secure ones, too."""
+        one = self._resource(word)
+        record = self.caller.cloud.store.get(one.id) if one is not None and one.nested else None
+        if record is None:
+            raise CloudError.not_implemented(
+                "listOutputsWithSecureValues of a deployment that is not in the template"
+            )
+        return dict(record.private.get("outputs") or {})
+
     def _reference(self, word: str, version: str | None, full: bool) -> Any:
         resource_id, wanted = self._asked(word, version)
         body = self.caller.send("GET", resource_id, wanted).body or {}
@@ -280,6 +300,8 @@ class Execution:
         }
 
     def _invoke(self, action: str, word: str, version: str, body: Any) -> Any:
+        if action.lower() == _SECURE_OUTPUTS:
+            return self._outputs(word)
         resource_id, wanted = self._asked(word, version)
         return self.caller.send("POST", f"{resource_id}/{action}", wanted, body or {}).body
 

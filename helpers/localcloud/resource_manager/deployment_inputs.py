@@ -31,7 +31,7 @@ LINKS = ("templateLink", "parametersLink")
 WRITE = "Microsoft.Resources/deployments/write"
 _NOT_SENT = {
     *("type", "apiVersion", "name", "dependsOn", "condition", "copy", "scope", "resources"),
-    *("comments", "existing", "resourceGroup", "subscriptionId", "metadata"),
+    *("comments", "existing", "resourceGroup", "subscriptionId", "metadata", "@options"),
 }
 _LACKING = ("onErrorDeployment", "extensionConfigs")
 
@@ -97,7 +97,13 @@ def nested_plan(caller: Caller, one: Declared) -> tuple[Plan, Any]:
     if "parametersLink" not in parts.links:
         parts = replace(parts, given=resolve(parts.given or {}, scope))
     name = one.id.rpartition("/")[2]
-    place = place_of(caller, one.base, name, parts.document, links=parts.links, depth=depth)
+    location = resolve(one.written.get("location"), scope)
+    place = place_of(
+        *(caller, one.base, name, parts.document),
+        location=location,
+        links=parts.links,
+        depth=depth,
+    )
     return parts.planned(place, scope.budget, at), parts.given
 
 
@@ -157,10 +163,11 @@ def place_of(
     name: str,
     document: Any,
     *,
+    location: str | None = None,
     links: Mapping[str, Any] | None = None,
     depth: int = 0,
 ) -> Place:
-    """What expressions may know of a deployment to a group or the subscription.
+    """What expressions may know of a deployment to a group or the subscription, which has a location.
 
     ``links`` are those of its template and parameters, ``depth`` how many deployments are around it.
     """
@@ -188,6 +195,7 @@ def place_of(
         secret=functools.partial(secret_of, cloud, caller.principal),
         deployment={
             "name": name,
+            **({"location": location} if location else {}),
             "properties": {
                 "template": document,
                 "mode": "Incremental",

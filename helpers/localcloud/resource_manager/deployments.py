@@ -90,7 +90,10 @@ def _planned(call: Call, properties: dict[str, Any]) -> tuple[Plan, str]:
     budget = Budget()
     try:
         parts = parts_of(call.cloud, properties, "", budget)
-        place = place_of(_caller(call), base, name, parts.document, links=parts.links)
+        location = call.body.get("location")
+        place = place_of(
+            *(_caller(call), base, name, parts.document), location=location, links=parts.links
+        )
         return parts.planned(place, budget), mode
     except TemplateError as error:
         raise invalid_template(error, _text(call)) from None
@@ -220,7 +223,8 @@ def carry_out(cloud: Cloud, operation: Operation) -> None:
 
     try:
         document, links = record.private["template"], record.private.get("links") or {}
-        place = place_of(caller, base, record.name, document, links=links)
+        location = record.body.get("location")
+        place = place_of(caller, base, record.name, document, location=location, links=links)
         parts = Parts(document, given, links, text if "templateLink" in links else None)
         going = Execution(caller, record, parts.planned(place, Budget()), goes_on)
         going.run()

@@ -154,7 +154,7 @@ def create_or_update(call: Call, body: Definition) -> Reply:
     given = body.properties or DefinitionProperties()
     existing = cloud.store.get(_id(cloud, guid))
     name = _named(call, guid, given, existing)
-    if given.type not in (None, "CustomRole"):
+    if given.type is not None and given.type.lower() != "customrole":
         raise invalid(f"The type '{given.type}' of a role that is defined is CustomRole.")
     if len(given.description or "") > _DESCRIPTION:
         raise invalid(f"The description has more than {_DESCRIPTION} characters.")

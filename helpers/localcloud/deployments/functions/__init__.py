@@ -7,17 +7,31 @@ from __future__ import annotations
 
 from ...errors import CloudError
 from ..errors import ExpressionError
-from . import arrays, dates, lambdas, logic, numbers, objects, resources, scopes, strings
+from . import (
+    addresses,
+    arrays,
+    dates,
+    lambdas,
+    logic,
+    numbers,
+    objects,
+    resources,
+    scopes,
+    strings,
+)
 from .function import Function
 
-_GROUPS = (arrays, dates, lambdas, logic, numbers, objects, resources, scopes, strings)
+_GROUPS = (
+    *(addresses, arrays, dates, lambdas, logic, numbers, objects, resources, scopes, strings),
+)
 FUNCTIONS: dict[str, Function] = {
     name: function for group in _GROUPS for name, function in group.FUNCTIONS.items()
 }
 _LIST = "list"  # begins the name of every function that is an action
 # That Azure has, and that nothing here could answer.
 _LACKING = {
-    *("cidrhost", "cidrsubnet", "externalinput", "managementgroup", "parsecidr", "pickzones"),
+    *("builduri", "externalinput", "managementgroup", "managementgroupresourceid", "parseuri"),
+    *("pickzones",),
     *("providers", "tologicalzone", "tologicalzones", "tophysicalzone", "tophysicalzones"),
 }
 

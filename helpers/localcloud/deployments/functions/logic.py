@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..errors import ExpressionError
 from ..scope import Scope
 from ..values import same, text_of
 from .function import Functions, check, refuse
@@ -63,6 +64,12 @@ def false(_arguments: list[Any]) -> bool:
 @FUNCTIONS.add("null", 0)
 def null(_arguments: list[Any]) -> None:
     """Null."""
+
+
+@FUNCTIONS.add("fail", 1)
+def fail(arguments: list[Any]) -> None:
+    """Ends the deployment with a message of the template's author."""
+    raise ExpressionError(check("fail", 1, arguments[0], "String"))
 
 
 @FUNCTIONS.add("bool", 1)

@@ -12,6 +12,7 @@ from ..scope import Runtime, Scope
 from .function import Function, Functions, check, misplaced, refuse
 
 FUNCTIONS = Functions()
+_GROUP = "microsoft.resources/resourcegroups"
 
 
 def interleaved(kind: str, names: list[str]) -> str:
@@ -58,6 +59,13 @@ def resource_id(scope: Scope, arguments: list[Any]) -> str:
         )
         if len(before) == 2 or in_group:
             base += f"/resourceGroups/{before[-1]}"
+    return _joined(base, kind, names)
+
+
+def _joined(base: str, kind: str, names: list[str]) -> str:
+    """The id of a resource below another; a resource group is below its subscription, whatever is."""
+    if kind.lower() == _GROUP and base:
+        return f"{'/'.join(base.split('/')[:3])}/resourceGroups/{names[0]}"
     return f"{base}/{interleaved(kind, names)}"
 
 
@@ -66,7 +74,7 @@ def subscription_resource_id(scope: Scope, arguments: list[Any]) -> str:
     """The id of a resource of a subscription."""
     before, kind, names = _split("subscriptionResourceId", arguments)
     base = f"/subscriptions/{before[0]}" if before else str(scope.place.subscription["id"])
-    return f"{base}/{interleaved(kind, names)}"
+    return _joined(base, kind, names)
 
 
 @FUNCTIONS.add("tenantResourceId", 2, None)
