@@ -78,6 +78,26 @@ def test_what_a_cache_rule_brings_waits(world: World, app: str) -> None:
     assert world.pull("cached", "v1", place=place) == (200, pushed)
 
 
+def test_what_is_restored_is_marked_as_it_was(world: World, app: str) -> None:
+    place = world.registry()
+    client = world.cloud.client(ContainerRegistryManagementClient)
+    policies = {"softDeletePolicy": {"status": "enabled"}}
+    body = {"properties": {"policies": policies}}
+    made = client.registries.begin_update(place.group, place.name, body).result()
+    assert made.policies.quarantine_policy.status == "enabled"
+    passed, waits = place.push(app, "v1", b"1"), place.push(app, "v2", b"2")
+    world.passes(app, passed, place)
+    for one in (passed, waits):
+        assert place.http.delete(place.url(f"{app}/manifests/{one}")).status_code == 202
+    for one, tag in ((passed, "v1"), (waits, None)):
+        url = f"https://{place.server}/acr/v1/_deleted/{app}/_manifests/{one}"
+        restored = place.http.post(url, json={"tag": tag} if tag else {})
+        assert restored.status_code == 200, restored.text
+    assert world.pull(app, "v1", place=place) == (200, passed)
+    assert world.pull(app, waits, place=place) == QUARANTINED
+    assert world.passes(app, waits, place)["tags"] == []  # the tag that waited has not come back
+
+
 def test_who_pulls_for_tasks_and_container_groups_is_told_the_same(world: World, app: str) -> None:
     place = world.place
     images = [place.push(app, f"p{number}", b"%d" % number) for number in range(2)]
