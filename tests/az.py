@@ -22,6 +22,7 @@ from tests.conftest import LocalCloud
 _OWN = ROOT / ".venv-az" / "bin"
 AZ = shutil.which("az", path=f"{_OWN}{os.pathsep}{os.environ['PATH']}")
 _INDEX = "commandIndex.json"
+USER = "az"  # whom tests/proofs takes what az asks for
 _FORKS = Path(__file__).with_name("az_forks.py")
 
 
@@ -97,9 +98,15 @@ class Az:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What az is run with: no account but the one that signs in."""
+        """What az is run with: no account but the one that signs in.
+
+        At the proxy it is known by its name: to registries it does not say what it is.
+        """
+        proxy = self.cloud.proxy_url.replace("//", f"//{USER}:@")
         return {
             **{k: v for k, v in self.cloud.env.items() if not k.startswith("AZURE_")},
+            "HTTPS_PROXY": proxy,
+            "https_proxy": proxy,
             "AZURE_CONFIG_DIR": str(self.folder),
             "AZURE_CORE_NO_COLOR": "true",
             "AZURE_CORE_COLLECT_TELEMETRY": "false",

@@ -85,6 +85,8 @@ def test_a_client_is_known_by_what_it_sends_and_a_test_s_own_is_none() -> None:
     assert client("octokit-rest.js/22.0.1 octokit-core.js/7.0.8 Node.js/24") == "@octokit/rest"
     assert client("git/2.39.5") == "git"
     assert client("python-requests/2.32") is None
+    assert client("python-requests/2.32", "", "az") == "az"
+    assert client("git/2.39.5", "", "az") == "git"
     assert client("") is None
 
 
@@ -121,15 +123,20 @@ def test_the_log_of_requests_tells_who_called_what_and_no_secret(
     try:
         with cloud.http() as http:
             http.get("https://management.azure.com/subscriptions?sig=hidden", timeout=30)
+            http.proxies = {"https": cloud.proxy_url.replace("//", "//somebody:else@")}
+            http.get("https://management.azure.com/tenants", timeout=30)
         cloud.token()
     finally:
         daemon.down(cloud.home)
     assert file.stat().st_mode & 0o777 == 0o600
     text = file.read_text()
-    first = json.loads(text.splitlines()[0])
+    first, second = map(json.loads, text.splitlines()[:2])
     assert first["agent"].startswith("python-requests/")
     assert (first["method"], first["path"], first["status"]) == ("GET", "/subscriptions", 401)
+    assert "user" not in first
+    assert (second["path"], second["user"]) == ("/tenants", "somebody")
     assert "hidden" not in text
+    assert "else" not in text
     assert cloud.account.client_secret not in text
 
 

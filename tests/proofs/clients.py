@@ -23,10 +23,11 @@ _PROGRAMS = {  # the beginning of what it sends, and its name
 }
 
 
-def client(agent: str, sdk: str = "") -> str | None:
+def client(agent: str, sdk: str = "", user: str = "") -> str | None:
     """The name of a client that is not ours: az, a package of an SDK, a program; None for others.
 
-    Plain HTTP of a test (``python-requests``) is none: it proves nothing of a client's behaviour.
+    Plain HTTP of a test (``python-requests``) is none: it proves nothing of a client's behaviour. What az
+    asks of registries is as plain: tests have it sign in to the proxy, as the ``user`` of its name.
     """
     if "AZURECLI/" in agent:  # what it asks of Graph begins with its Python
         return "az"
@@ -39,4 +40,4 @@ def client(agent: str, sdk: str = "") -> str | None:
     for beginning, name in _PROGRAMS.items():
         if agent.startswith(beginning):
             return name
-    return None
+    return user if user == "az" else None

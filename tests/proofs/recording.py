@@ -65,7 +65,7 @@ class Recording:
         return lines
 
     def _add(self, request: dict[str, Any], module: str) -> None:
-        name = client(request.get("agent", ""), request.get("sdk", ""))
+        name = client(*(request.get(one, "") for one in ("agent", "sdk", "user")))
         if name is None or request["status"] >= 400:
             return
         operation = self._operations.of(request)

@@ -94,7 +94,9 @@ def test_the_sdk_assigns_at_every_scope(world: World, sdk: Sdk, place: str) -> N
     where = f"principalId eq '{who.object_id}'"
     assert [one.id for one in assignments.list_for_scope(scope, filter=where)] == [made.id]
     again = RoleAssignmentCreateParameters(
-        role_definition_id=given.role_definition_id, principal_id=who.object_id
+        role_definition_id=given.role_definition_id,
+        principal_id=who.object_id,
+        principal_type="ServicePrincipal",
     )
     with pytest.raises(HttpResponseError, match="The role assignment already exists") as refused:
         assignments.create(scope, str(uuid.uuid4()), again)

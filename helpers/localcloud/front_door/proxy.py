@@ -124,7 +124,8 @@ class ProxyConnection(asyncio.Protocol):
         self.waits_since = None
         transport.pause_reading()  # the next bytes belong to TLS
         transport.write(_ESTABLISHED)
-        self._upgrade = asyncio.get_running_loop().create_task(self._start_tls(transport, host))
+        upgrading = self._start_tls(transport, host, _field(head[:end], _PROOF))
+        self._upgrade = asyncio.get_running_loop().create_task(upgrading)
 
     def _reach(
         self,
@@ -177,8 +178,8 @@ class ProxyConnection(asyncio.Protocol):
         if data:
             connection.data_received(data)
 
-    async def _start_tls(self, transport: asyncio.Transport, host: str) -> None:
-        connection = self._secure.open()
+    async def _start_tls(self, transport: asyncio.Transport, host: str, proof: bytes) -> None:
+        connection = self._secure.open((_PROOF, proof) if proof else None)
         loop: Any = (
             asyncio.get_running_loop()
         )  # uvloop's start_tls has what asyncio's has since 3.11

@@ -9,6 +9,8 @@ from urllib.parse import parse_qs
 
 from starlette.types import Scope
 
+from ..request_values import basic_credentials
+
 VARIABLE = "LOCALCLOUD_REQUEST_LOG"  # names the file
 _LONGEST = 1000  # characters of a path or a header: a line is written at once, or not at all
 # The clients of Graph tell in a header of their own what they are.
@@ -18,7 +20,8 @@ _HEADERS = {b"host": "host", b"user-agent": "agent", b"sdkversion": "sdk"}
 class RequestLog:
     """Appends to a file, owner-only, that several local clouds may share.
 
-    Of a query only ``comp`` is kept, which tells what is done with a blob; the others may be secrets.
+    Of a query only ``comp`` is kept, which tells what is done with a blob; the others may be secrets. Of
+    who signs in to the proxy, the name is kept.
     """
 
     def __init__(self, file: Path) -> None:
@@ -35,6 +38,9 @@ class RequestLog:
         for name, value in scope["headers"]:
             if name in _HEADERS:
                 line[_HEADERS[name]] = value.decode("latin-1")[:_LONGEST]
+            elif name == b"proxy-authorization":
+                user, _ = basic_credentials(value.decode("latin-1")) or ("", "")
+                line["user"] = user[:_LONGEST]
         os.write(self._file, f"{json.dumps(line)}\n".encode())
 
     def close(self) -> None:
