@@ -9,19 +9,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 _TOKEN = re.compile(
-    r'(?P<text>"(?:[^"\\]|\\.)*"?)|(?P<single>\'(?:[^\'\\]|\\.)*\'?)'
+    r'(?P<text>"(?:[^"\\]+|\\.)*"?)|(?P<single>\'(?:[^\'\\]+|\\.)*\'?)'
     r"|(?P<comment>//[^\r\n]*|/\*.*?(?:\*/|\Z))|(?P<space>\s+)|(?P<name>[A-Za-z_$][\w$]*)"
     r"|(?P<sign>[,:\]}])|(?P<other>[^\"'/\sA-Za-z_$,:\]}]+|.)",
     re.DOTALL,
 )
 # The same, with every bracket on its own, and no space.
 _PLACED = re.compile(
-    r'(?P<text>"(?:[^"\\]|\\.)*"?)|(?P<single>\'(?:[^\'\\]|\\.)*\'?)'
+    r'(?P<text>"(?:[^"\\]+|\\.)*"?)|(?P<single>\'(?:[^\'\\]+|\\.)*\'?)'
     r"|(?P<comment>//[^\r\n]*|/\*.*?(?:\*/|\Z))|(?P<sign>[][{},:])|(?P<bare>[^][{},:\"'/\s]+|/)",
+    re.DOTALL,
+)
+# The same, of what only has to come to its end: brackets, and what may hold some that are none.
+_PASSED = re.compile(
+    r'"(?:[^"\\]+|\\.)*"?|\'(?:[^\'\\]+|\\.)*\'?|//[^\r\n]*|/\*.*?(?:\*/|\Z)|(?P<sign>[][{}])',
     re.DOTALL,
 )
 _CONTROL = re.compile(r"[\x00-\x1f]")
@@ -84,52 +89,77 @@ def position(text: str, path: Sequence[str | int], part: Part = "value") -> Posi
     Newtonsoft.Json counts, and Azure Resource Manager with it. Takes linear time; of a name that is
     given twice, the last counts.
     """
-    found = None
-    for end, here, what in _read(text, path):
-        if what == part and here == len(path):
-            found = end
+    found, reader = None, _Reader(text, path)
+    while (read := reader.read()) is not None:
+        if read == (len(path), part):
+            found = reader.offset
     return None if found is None else _counted(text, found)
 
 
-def _read(text: str, path: Sequence[str | int]) -> Iterator[tuple[int, int, Part]]:
-    """What is read on the way along ``path``: where it ends, how many steps lead there, and what it is."""
-    # Of each open bracket: how many steps of the path lead to it (-1: it is elsewhere), and the place
-    # that comes next, which is unknown while a name is read.
-    steps: list[int] = []
-    places: list[str | int | None] = []
-    name = ""
+class _Reader:
+    """Reads along a path; what is not on the way is passed over."""
 
-    def reached() -> int:
-        if not steps:
-            return 0
-        on = steps[-1]
-        return on + 1 if 0 <= on < len(path) and path[on] == places[-1] else -1
+    def __init__(self, text: str, path: Sequence[str | int]) -> None:
+        self.offset = 0  # how far it has read
+        self._text, self._path = text, path
+        # Of each open bracket the place that comes next, which is unknown while a name is read. The
+        # path leads to all of them.
+        self._places: list[str | int | None] = []
+        self._name = ""
 
-    for match in _PLACED.finditer(text):
-        kind, word = match.lastgroup, match[0]
-        if kind == "comment":
-            continue
-        if kind != "sign":
-            if steps and places[-1] is None:
-                name = _name(str(kind), word) if steps[-1] >= 0 else ""
-            else:
-                yield match.end(), reached(), "value"
-        elif word in "{[":
-            here = reached()
-            yield match.end(), here, "value"
-            steps.append(here)
-            places.append(0 if word == "[" else None)
-        elif not steps:
-            return
-        elif word == ":":
-            places[-1] = name
-            yield match.end(), reached(), "name"
-        elif word == ",":
+    def read(self) -> tuple[int, Part | None] | None:
+        """How many steps of the path lead to what comes next, and what that is; None at the end."""
+        match = _PLACED.search(self._text, self.offset)
+        if match is None:
+            return None
+        self.offset = match.end()
+        places, word = self._places, match[0]
+        if match.lastgroup == "sign":
+            return self._sign(word)
+        if match.lastgroup != "comment" and places and places[-1] is None:
+            self._name = _name(str(match.lastgroup), word)
+        elif match.lastgroup != "comment" and self._on():
+            return len(places), "value"
+        return 0, None
+
+    def _on(self) -> bool:
+        """Whether the path leads to the place that comes next."""
+        depth = len(self._places)
+        return not depth or (depth <= len(self._path) and self._path[depth - 1] == self._places[-1])
+
+    def _sign(self, sign: str) -> tuple[int, Part | None] | None:
+        places, depth = self._places, len(self._places)
+        if sign in "{[":
+            if self._on():
+                places.append(0 if sign == "[" else None)
+                return depth, "value"
+            self.offset = _end(self._text, self.offset)
+        elif not places:
+            return None
+        elif sign == ":":
+            places[-1] = self._name
+            return (depth, "name") if self._on() else (0, None)
+        elif sign == ",":
             place = places[-1]
             places[-1] = place + 1 if isinstance(place, int) else None
+            if isinstance(place, int) and (
+                depth > len(self._path) or place == self._path[depth - 1]
+            ):
+                self.offset = _end(self._text, self.offset) - 1  # nothing on the way comes after it
         else:
             places.pop()
-            yield match.end(), steps.pop(), "end"
+            return depth - 1, "end"
+        return 0, None
+
+
+def _end(text: str, offset: int) -> int:
+    """Where what begins before ``offset``, with a bracket, has ended; after the text where it has not."""
+    depth = 1
+    while depth and (match := _PASSED.search(text, offset)):
+        offset = match.end()
+        if match["sign"]:
+            depth += 1 if match["sign"] in "{[" else -1
+    return len(text) + 1 if depth else offset
 
 
 def _name(kind: str, word: str) -> str:
@@ -146,5 +176,4 @@ def _counted(text: str, offset: int) -> Position:
     line, start = 1, 0
     for match in _LINE.finditer(text, 0, offset):
         line, start = line + 1, match.end()
-    wide = sum(one > "\uffff" for one in text[start:offset])
-    return Position(line, offset - start + wide)
+    return Position(line, len(text[start:offset].encode("utf-16-le", "surrogatepass")) // 2)

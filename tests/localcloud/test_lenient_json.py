@@ -109,6 +109,12 @@ def test_what_is_no_json_is_nowhere(text: str) -> None:
     assert position(text, ("a", "b")) is None
 
 
+@pytest.mark.parametrize("text", ["[1,2,", "[1,[2,", "[1,", "[1}"])
+def test_what_is_not_closed_comes_to_an_end(text: str) -> None:
+    assert position(text, (0,), "end") is None
+    assert position(text, (1, 0), "end") is None
+
+
 def test_of_a_name_that_is_given_twice_the_last_counts() -> None:
     assert position('{"a": {"b": 1}, "a": {"b": 2}}', ("a", "b")) == (1, 28)
 
