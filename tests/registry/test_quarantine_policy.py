@@ -134,6 +134,10 @@ def test_who_pulls_for_tasks_and_container_groups_is_told_the_same(world: World,
         assert client.resolve(tag, asks("AcrPull")) is None
         assert client.resolve(tag, asks("Reader")) == whole
         assert client.resolve(by_digest, asks("AcrPull")) == whole
+        world.passes(app, whole)
+        place.http.delete(place.url(f"{app}/manifests/{images[0]}"))
+        status, message = refused(tag)
+        assert (status, f"manifest {images[0]} is not found" in message) == (404, True)
 
 
 def test_a_container_group_is_refused_what_waits(world: World, app: str) -> None:

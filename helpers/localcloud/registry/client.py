@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..cloud import Cloud
@@ -178,8 +178,9 @@ class RegistryClient:
         """Check one manifest and its blobs; returns the manifests that an index names."""
         if puller.registry.has_quarantine:
             entry = self._catalog.manifest(reference.registry, reference.repository, digest)
-            if entry is not None:  # of an index that has lost it, its content may be there still
-                self._check_quarantine(puller, reference, entry, digest)
+            if entry is None:  # an index has lost it, whose content may be there still
+                raise _missing(replace(reference, digest=digest))
+            self._check_quarantine(puller, reference, entry, digest)
         with _told_of(reference):
             self._catalog.check_pull(reference.registry, reference.repository, digest, digest)
         manifest = self._manifest(reference, digest)
