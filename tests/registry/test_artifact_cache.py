@@ -16,6 +16,9 @@ from helpers.localcloud.registry.client import Credential, RegistryClient
 from tests.registry.places import INDEX, MANIFEST, digest
 
 from .caching import World
+from .locking import refused
+from .policies import restore, soft_delete
+from .test_acr import acr
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -40,6 +43,17 @@ def test_a_tag_is_cached_at_its_first_pull_and_stays(world: World, method: str) 
     lost = world.pull("copy", "v2")
     assert (lost.status_code, lost.json()["errors"][0]["code"]) == (404, "MANIFEST_UNKNOWN")
     assert source in lost.json()["errors"][0]["message"]
+
+
+def test_what_is_soft_deleted_is_not_cached_again_before_it_is_restored(world: World) -> None:
+    pushed = world.upstream.push("kept", "v1")
+    soft_delete(world.place)
+    world.rule(f"{world.upstream.server}/kept", "copy", world.healthy_set("upstream"))
+    assert world.pull("copy", "v1").status_code == 200
+    assert acr(world.place, "DELETE", "copy").status_code == 202
+    refused(world.pull("copy", "v1"), f"copy@{pushed} is soft-deleted", "az acr manifest restore")
+    assert restore(world.place, "copy", pushed, "v1").status_code == 200
+    assert world.pull("copy", "v1").headers["Docker-Content-Digest"] == pushed
 
 
 def test_every_platform_of_an_index_is_cached(world: World) -> None:

@@ -153,15 +153,16 @@ class Catalog:
         """Have a tag name a manifest; that it moves is an event if it is ``told``."""
         there = self.tag(registry, repository, tag)
         previous = there.digest if there is not None else None
-        if there is not None and previous != digest:
-            self.removal.untag(registry, repository, [there])
+        if digest != previous:
+            if there is not None:
+                self.removal.untag(registry, repository, [there])
+            self.retention.cancel(registry, repository, digest)
         self._store.execute(
             "INSERT INTO registry_tags (registry, repository, tag, digest, created, updated)"
             " VALUES (?,?,?,?,?,?)"
             " ON CONFLICT DO UPDATE SET digest=excluded.digest, updated=excluded.updated",
             (registry, repository, tag, digest, now, now),
         )
-        self.retention.cancel(registry, repository, digest)
         if told and digest != previous:
             moved = ManifestPushed(registry, repository, tag, digest, previous)
             self._cloud.outbox.add(moved)

