@@ -1,10 +1,14 @@
-"""The tokens of a registry that no client has asked for: those of the agents of tasks."""
+"""How long the tokens of a registry are good, and those that no client asks for: of tasks' agents."""
 
 from __future__ import annotations
 
 import time
+from datetime import datetime, timedelta, timezone
+from typing import Any
 
+import jwt
 import pytest
+from azure.mgmt.containerregistry import ContainerRegistryManagementClient
 
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.registry import tokens
@@ -12,6 +16,7 @@ from helpers.localcloud.registry.access import AGENT, Caller
 from helpers.localcloud.registry.credentials import ProvenCredential
 from helpers.localcloud.resource_types import REGISTRY_TYPE
 from helpers.localcloud.store import Resource
+from tests.registry.places import Place
 
 
 def registry(cloud: Cloud, name: str) -> Resource:
@@ -50,3 +55,36 @@ def test_a_token_of_an_agent_is_sent_for_an_agent_alone(cloud: Cloud) -> None:
     sent = tokens.sendable(cloud, principal, "its token")
     assert sent.password not in ("", "its token")
     assert tokens.sendable(cloud, sent, "its token") is sent
+
+
+def _claims(token: str) -> dict[str, Any]:
+    found: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    return found
+
+
+def test_no_token_outlives_the_password_that_it_was_given_for(place: Place) -> None:
+    """Neither that of a scope, nor the one that gets others of them."""
+    client = place.cloud.client(ContainerRegistryManagementClient)
+    scope_map = f"{place.id}/scopeMaps/_repositories_pull"
+    made = client.tokens.begin_create(
+        place.group, place.name, "shortlived", {"properties": {"scopeMapId": scope_map}}
+    ).result()
+    expiry = datetime.now(timezone.utc) + timedelta(hours=1)
+    given = {"tokenId": made.id, "name": "password1", "expiry": expiry.isoformat()}
+    password = client.registries.begin_generate_credentials(place.group, place.name, given)
+    http = place.cloud.http()
+    http.auth = ("shortlived", password.result().passwords[0].value)
+    url = f"https://{place.server}/oauth2/token"
+    query = {"service": place.server, "scope": "repository:a:pull", "offline_token": "true"}
+    first = http.get(url, params=query).json()
+    form = {"grant_type": "refresh_token", "service": place.server, "scope": query["scope"]}
+    refreshed = place.cloud.http().post(
+        url, data={**form, "refresh_token": first["refresh_token"], "access_type": "offline"}
+    )
+    for told in (first, refreshed.json()):
+        assert 0 < told["expires_in"] <= 3600
+        for name in ("access_token", "refresh_token"):
+            assert _claims(told[name])["exp"] <= expiry.timestamp()
+    own = place.http.get(url, params=query).json()
+    assert own["expires_in"] == tokens.ACCESS_LIFETIME
+    assert _claims(own["refresh_token"])["exp"] > expiry.timestamp()

@@ -116,6 +116,7 @@ class Caller:
 
     kind: str  # "anonymous" | "principal" | "token" | "admin" | "agent" | "account"
     name: str = ""  # object id, token name, user name
+    until: float | None = None  # seconds since 1970: when the password expires that has proven it
 
 
 ANONYMOUS = Caller("anonymous")

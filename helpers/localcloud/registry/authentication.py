@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from datetime import datetime, timezone
+import time
 from typing import Any
 
 from .. import timestamps
@@ -36,7 +36,7 @@ def login(cloud: Cloud, registry: Registry, user: str, password: str) -> Caller 
         return caller_of_refresh_token(cloud, registry.server, password)
     token = cloud.store.get(f"{registry.resource.id}/tokens/{user}")
     if token is not None:
-        return Caller("token", token.name) if _token_password(token, password) else None
+        return _token_caller(token, password)
     if user.lower() == registry.resource.name.lower():
         enabled = registry.resource.properties.get("adminUserEnabled")
         good = any(
@@ -56,18 +56,17 @@ def enter(cloud: Cloud, registry: Registry, user: str, password: str) -> Caller 
     return caller if caller is not None and admitted(cloud, registry, caller) else None
 
 
-def _token_password(token: Resource, password: str) -> bool:
+def _token_caller(token: Resource, password: str) -> Caller | None:
+    """Who a token's password proves, as long as it is good; None when it is not."""
     if token.properties["status"] != "enabled":
-        return False
+        return None
     given = hashed(password)
     for stored in token.private["passwords"].values():
         if hmac.compare_digest(stored["sha256"], given):
-            return not stored["expiry"] or _later_than_now(stored["expiry"])
-    return False
-
-
-def _later_than_now(moment: str) -> bool:
-    return timestamps.parse(moment) > datetime.now(timezone.utc)
+            until = timestamps.parse(stored["expiry"]).timestamp() if stored["expiry"] else None
+            good = until is None or until > time.time()
+            return Caller("token", token.name, until) if good else None
+    return None
 
 
 def caller_of(cloud: Cloud, registry: Registry, authorization: str | None) -> Caller:

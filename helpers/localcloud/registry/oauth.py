@@ -17,6 +17,7 @@ from .tokens import (
     access_token,
     caller_of_refresh_token,
     exchange,
+    lifetime,
     refresh_token,
 )
 
@@ -53,7 +54,7 @@ def _answer(request: Exchange, caller: Caller, scopes: Iterable[str], *, offline
     body: dict[str, object] = {
         "access_token": token,
         "token": token,
-        "expires_in": ACCESS_LIFETIME,
+        "expires_in": lifetime(caller, ACCESS_LIFETIME),
         "issued_at": timestamps.seconds(),
     }
     if offline:

@@ -45,19 +45,26 @@ _WITH = {
 }
 
 
+def lifetime(caller: Caller, most: int) -> int:
+    """Seconds that a token is good: it does not outlive the password that its caller has shown."""
+    return most if caller.until is None else max(min(most, int(caller.until - time.time())), 0)
+
+
 def _issue(cloud: Cloud, server: str, caller: Caller, claims: dict[str, Any], life: int) -> str:
     now = int(time.time())
+    until = {} if caller.until is None else {"until": caller.until}
     return cloud.principals.sign(
         {
             "jti": str(uuid.uuid4()),
             "sub": caller.name or "anonymous",
             "nbf": now - 60,
-            "exp": now + life,
+            "exp": now + lifetime(caller, life),
             "iat": now - 60,
             "iss": ISSUER,
             "aud": server,
             "version": "2.0",
             "caller": caller.kind,
+            **until,
             **claims,
         }
     )
@@ -83,7 +90,7 @@ def caller_of_refresh_token(cloud: Cloud, server: str, token: str) -> Caller | N
     claims = _decode(cloud, server, token, "refresh_token")
     if claims is None:
         return None
-    caller = Caller(claims["caller"], claims["sub"])
+    caller = Caller(claims["caller"], claims["sub"], claims.get("until"))
     return caller if still_there(cloud, registry_of(cloud, server), caller) else None
 
 
