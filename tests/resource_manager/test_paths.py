@@ -154,6 +154,25 @@ def test_an_option_without_effect_is_refused(place: Place, path: str, option: st
     assert_refused(answer, 501, "NotImplemented", f"{option.lower()} of GET ")
 
 
+@pytest.mark.parametrize("kind", ["", "text/plain", "application/xml", "application/jsonx", "json"])
+def test_a_body_that_is_not_sent_as_json(place: Place, kind: str) -> None:
+    url = f"{MANAGEMENT}{place.id('{r}/scopeMaps/known')}"
+    more: dict[str, Any] = {
+        "params": {"api-version": newest(url)},
+        "headers": {"Content-Type": kind},
+    }
+    answer = ask(place.cloud, "PATCH", url, data=b'{"properties": {}}', **more)
+    told = f"The content media type '{kind or '<null>'}' is not supported. Only 'application/json'"
+    assert_refused(answer, 415, "UnsupportedMediaType", told)
+    for good in ("application/json", "Application/JSON; charset=utf-8", "text/json"):
+        more["headers"]["Content-Type"] = good
+        assert ask(place.cloud, "PATCH", url, data=b'{"properties": {}}', **more).ok
+    more["headers"]["Content-Type"] = kind
+    assert ask(
+        place.cloud, "POST", f"{MANAGEMENT}{place.id('{r}/listBuildSourceUploadUrl')}", **more
+    ).ok
+
+
 def test_an_operation_is_told_of_below_its_provider(place: Place) -> None:
     group = make_group(place.cloud)
     begun = place.send("DELETE", f"resourceGroups/{group}")

@@ -26,6 +26,7 @@ from ..threads import Threads
 from .authentication import authenticate
 from .composition import all_operations
 from .operations import Worker, start
+from .request_content import check_type
 from .routing import Deferred, Found, Reply, Router
 
 __all__ = ["Worker", "app", "start"]
@@ -50,6 +51,7 @@ def app(cloud: Cloud) -> ASGIApp:
                 principal = await threads.read(authenticate, cloud, authorization)
                 found = router.find(request.method, _path(request), _query(request))
                 content = await read_body(request)
+                check_type(request.headers.get("content-type"), content)
                 call = functools.partial(_answer, cloud, router, request, content, principal, found)
                 why = "the router makes a transaction of each operation that says no reason against"
                 reply = await threads.outside(why, call)

@@ -23,6 +23,20 @@ def parse(content: bytes) -> dict[str, Any]:
     return parsed
 
 
+def check_type(given: str | None, content: bytes) -> None:
+    """Raise 415 UnsupportedMediaType for a body that is sent as anything but JSON."""
+    if given is None:  # nobody says what it is: it is looked at
+        return
+    media_type = given.partition(";")[0].strip().lower()
+    if content.strip() and not media_type.endswith(("/json", "+json")):
+        raise CloudError(
+            415,
+            "UnsupportedMediaType",
+            f"The content media type '{shortened(media_type) or '<null>'}' is not supported. Only "
+            "'application/json' is supported.",
+        )
+
+
 def check_identity(body: Mapping[str, Any], path: str, type: str) -> None:
     """Raise 400 where ``id``, ``name`` or ``type`` of a body are not those of the resource at ``path``.
 
