@@ -140,7 +140,7 @@ def test_a_repository_that_lets_nothing_in_is_left_alone(world: World) -> None:
     sdk.update_repository_properties(repository, can_write=False)
     world.image(repository)
     body = world.body(f"{repository}:1", f"{repository}-other:1", f"{repository}:1")
-    status, code, told = world.failure({**body, "mode": "Force"})
+    status, code, told = world.failure({**body, "mode": "force"})
     assert (status, code) == (400, "REGISTRY_DISALLOWED_OPERATION")
     assert "The operation is disallowed on this registry, repository or image" in told
     assert f"The repository {repository} is locked: writeEnabled is false." in told

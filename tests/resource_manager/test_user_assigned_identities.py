@@ -350,3 +350,16 @@ def test_only_who_may_assign_an_identity_gives_it_to_a_task(
     created = contributor.tasks.create(bench.group, bench.registry, "linked", body)
     assert created.identity is not None
     assert list(created.identity.user_assigned_identities or {}) == [made["id"]]
+
+
+def test_an_identity_that_names_nothing_changes_nothing(bench: Bench, name: str) -> None:
+    made = bench.identity(name)
+    user = {"type": "UserAssigned", "userAssignedIdentities": {made["id"]: {}}}
+    shown = bench.put("kept-as-it-is", user).json()["identity"]
+    path = bench.task("kept-as-it-is").partition(f"/{bench.group}/")[2]
+    for nothing in (None, {}, {"userAssignedIdentities": {}}):
+        answer = bench.send("PATCH", path, {"identity": nothing})
+        assert (answer.status_code, answer.json()["identity"]) == (200, shown), nothing
+    gone = {"type": "UserAssigned", "userAssignedIdentities": {made["id"]: None}}
+    assert_refused(bench.put("kept-as-it-is", gone), 400, "MissingIdentityIds", "must not be null")
+    assert bench.send("GET", path).json()["identity"] == shown

@@ -46,6 +46,8 @@ def assign(
     not assign.
     """
     given = given or ResourceIdentity()
+    if call.method == "PATCH" and given.type is None and not given.user_assigned_identities:
+        return  # it names nothing that would change
     kinds = _kinds(given.type)
     wanted = given.user_assigned_identities or {}
     _check_ids(wanted)
@@ -105,7 +107,7 @@ def _assigned(
     """The user-assigned identities that ``resource`` has from now on, by their ids."""
     before = (resource.body.get("identity") or {}).get("userAssignedIdentities") or {}
     merged = call.method == "PATCH"
-    if not wanted and not (merged and before):
+    if not (any(value is not None for value in wanted.values()) or (merged and before)):
         raise invalid(
             "The identity ids must not be null or empty for 'UserAssigned' identity type.",
             "MissingIdentityIds",

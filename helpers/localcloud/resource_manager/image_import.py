@@ -88,9 +88,10 @@ def import_image(call: Call, parameters: ImportImageParameters) -> Reply:
     """
     registry = of(call)
     source = parameters.source or ImportSource()
-    mode = parameters.mode or _MODES[0]
-    if mode not in _MODES:
-        raise invalid(f"The mode '{mode}' is not one of {', '.join(_MODES)}.")
+    modes = {one.lower(): one for one in _MODES}
+    mode = modes.get((parameters.mode or _MODES[0]).lower())
+    if mode is None:
+        raise invalid(f"The mode '{parameters.mode}' is not one of {', '.join(_MODES)}.")
     if not source.source_image:
         raise invalid("The parameter source.sourceImage is required.", "InvalidSourceImage")
     image = f"{_source_server(call, source, registry.id)}/{source.source_image}"
