@@ -106,9 +106,10 @@ def failure_of(method: str, path: str, error: BaseException) -> CloudError:
     """What the client of a request is told whose handling has raised ``error``."""
     if isinstance(error, CloudError):
         return error
-    if getattr(error, "status_code", None) == HTTPStatus.METHOD_NOT_ALLOWED:  # as a router says it
+    status = getattr(error, "status_code", None)  # as a router says it
+    if status in (HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_FOUND):
         return CloudError(
-            405,
+            int(HTTPStatus.METHOD_NOT_ALLOWED),
             "MethodNotAllowed",
             f"The requested resource does not support http method '{method}'.",
             headers=getattr(error, "headers", None),

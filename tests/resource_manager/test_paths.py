@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from http.client import HTTPSConnection
+from ssl import create_default_context
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -113,6 +116,22 @@ def test_a_method_that_no_service_has(
     assert told == ("UNSUPPORTED" if "azurecr" in url else "MethodNotAllowed")
 
 
+@pytest.mark.parametrize("host", ["management.azure.com", "{registry}.azurecr.io"])
+def test_a_request_to_no_resource_at_all(place: Place, host: str) -> None:
+    """``OPTIONS *``, which is about the server (RFC 9110, section 9.3.7)."""
+    proxy = urlsplit(place.cloud.proxy_url)
+    name = host.format(registry=place.registry)
+    connection = HTTPSConnection(
+        str(proxy.hostname), proxy.port, context=create_default_context(cafile=place.cloud.ca_file)
+    )
+    connection.set_tunnel(name, 443)
+    connection.request("OPTIONS", "*")
+    answer = connection.getresponse()
+    assert answer.status == 405
+    assert "does not support http method 'OPTIONS'" in answer.read().decode()
+    connection.close()
+
+
 def test_by_what_a_request_is_found_again(place: Place) -> None:
     url = f"{MANAGEMENT}/subscriptions?api-version=2022-12-01"
     plain = ask(place.cloud, "GET", url).headers
@@ -174,11 +193,12 @@ def test_a_body_that_is_not_sent_as_json(place: Place, kind: str) -> None:
 
 
 def test_an_operation_is_told_of_below_its_provider(place: Place) -> None:
-    group = make_group(place.cloud)
-    begun = place.send("DELETE", f"resourceGroups/{group}")
-    there = begun.headers["Azure-AsyncOperation"]
-    assert ask(place.cloud, "GET", there).status_code == 200
-    other = f"{MANAGEMENT}{there.removeprefix(MANAGEMENT).partition('?')[0]}"
-    other = other.replace("Microsoft.Resources", "Microsoft.KeyVault")
-    other = f"{other}?api-version={newest(other)}"
-    assert_refused(ask(place.cloud, "GET", other), 404, "OperationNotFound", "is not found")
+    begun = place.send("DELETE", f"resourceGroups/{make_group(place.cloud)}")
+    assert begun.status_code == 202, begun.text
+    name = urlsplit(begun.headers["Location"]).path.rpartition("/")[2]
+
+    def status(provider: str) -> requests.Response:
+        return place.send("GET", f"providers/{provider}/operations/{name}")
+
+    assert status("microsoft.resources").json()["name"] == name
+    assert_refused(status("Microsoft.KeyVault"), 404, "OperationNotFound", "is not found")

@@ -357,7 +357,8 @@ def test_an_identity_that_names_nothing_changes_nothing(bench: Bench, name: str)
     user = {"type": "UserAssigned", "userAssignedIdentities": {made["id"]: {}}}
     shown = bench.put("kept-as-it-is", user).json()["identity"]
     path = bench.task("kept-as-it-is").partition(f"/{bench.group}/")[2]
-    for nothing in (None, {}, {"userAssignedIdentities": {}}):
+    empty: list[Any] = [None, {}, {"userAssignedIdentities": {}}]
+    for nothing in empty:
         answer = bench.send("PATCH", path, {"identity": nothing})
         assert (answer.status_code, answer.json()["identity"]) == (200, shown), nothing
     gone = {"type": "UserAssigned", "userAssignedIdentities": {made["id"]: None}}
