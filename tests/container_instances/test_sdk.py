@@ -114,6 +114,9 @@ def test_groups_of_a_subscription_are_listed_and_tagged(sdk: Sdk) -> None:
         wanted["properties"]["containers"][0]["properties"]["command"] = ["sleep", "600"]
         created = groups.begin_create_or_update(name, "web", wanted).result()
         changed = groups.update(name, "web", {"tags": {"team": "one"}})
+        assert groups.update(name, "web", {"location": "East US"}).tags == {"team": "one"}
+        with pytest.raises(HttpResponseError, match="InvalidResourceLocation"):
+            groups.update(name, "web", {"location": "westus"})
         assert (changed.tags, changed.location) == ({"team": "one"}, "eastus")
         shown = groups.get(name, "web")
         assert shown.tags == {"team": "one"}

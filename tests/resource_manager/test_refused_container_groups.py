@@ -132,6 +132,14 @@ def address(*ports: Any, **more: Any) -> dict[str, Any]:
         (address({"port": 0}), 400, "InvalidPort", "The port '0'"),
         (address({"port": 65536}), 400, "InvalidPort", "The port '65536'"),
         (address({"port": 80, "protocol": "UDP"}), 501, "NotImplemented", "UDP ports"),
+        (
+            {"containers": [container(ports=[{"port": 80, "protocol": "udp"}])]},
+            *(501, "NotImplemented", "UDP ports"),
+        ),
+        (
+            {"containers": [container(ports=[{"port": 80, "protocol": "SCTP"}])]},
+            *(400, "InvalidRequestContent", "'SCTP' of the port '80' of the container 'one'"),
+        ),
         (address({"port": 81}), 400, "PortNotExposed", "The port '81'"),
         (address({"port": 80}, {"port": 80}), 400, "DuplicateIpAddressPorts", "not unique"),
     ],

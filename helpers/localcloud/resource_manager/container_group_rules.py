@@ -22,7 +22,7 @@ from .container_group_models import (
     Resources,
     Volume,
 )
-from .container_rules import NAME, ContainerRules
+from .container_rules import NAME, ContainerRules, check_protocol
 from .routing import invalid
 
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
@@ -298,14 +298,7 @@ def _check_address(group: str, given: IpAddress, properties: ContainerGroupPrope
                 f"The port '{port}' of container group '{group}' is not between 1 and 65535.",
                 "InvalidPort",
             )
-        protocol = (item.protocol or "TCP").upper()
-        if protocol == "UDP":
-            raise CloudError.not_implemented("UDP ports of container groups")
-        if protocol != "TCP":
-            raise invalid(
-                f"The protocol '{item.protocol}' of the port '{port}' of container group '{group}' "
-                "is none of 'TCP,UDP'."
-            )
+        check_protocol(item, f"container group '{group}'")
         if port not in inside:
             raise invalid(
                 f"The port '{port}' in the 'ipAddress' of container group '{group}' is not exposed "

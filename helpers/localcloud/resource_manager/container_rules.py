@@ -15,6 +15,7 @@ from .container_group_models import (
     EnvironmentVariable,
     InitContainer,
     InitContainerProperties,
+    Port,
     ResourceRequirements,
     SecurityContext,
     VolumeMount,
@@ -24,6 +25,17 @@ from .routing import invalid
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # learn.microsoft.com, naming rules
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LARGEST_ID = 2**31 - 1  # a user's or a group's
+
+
+def check_protocol(port: Port, place: str) -> None:
+    """Raise 400 for a port of a protocol that there is not, 501 for one of UDP."""
+    protocol = (port.protocol or "TCP").upper()
+    if protocol == "UDP":
+        raise CloudError.not_implemented("UDP ports of container groups")
+    if protocol != "TCP":
+        raise invalid(
+            f"The protocol '{port.protocol}' of the port '{port.port}' of {place} is none of 'TCP,UDP'."
+        )
 
 
 class ContainerRules:
@@ -45,6 +57,8 @@ class ContainerRules:
                 "1 and 65535.",
                 "InvalidPort",
             )
+        for port in properties.ports or []:
+            check_protocol(port, f"the container '{name}' in container group '{self._group}'")
         for kind, probe in (
             ("livenessProbe", properties.liveness_probe),
             ("readinessProbe", properties.readiness_probe),
