@@ -311,15 +311,20 @@ def test_outputs() -> None:
         "each": {"type": "Array", "value": [0, 1]},
         "nothing": {"type": "String"},
     }
-    for value, expected in (
-        (1, "the value is of type 'Integer'"),
-        ("[div(1,0)]", "the divisor is zero"),
-    ):
-        wrong = planned(outputs={"x": {"type": "string", "value": value}})
-        with pytest.raises(TemplateError, match=expected):
-            outputs(wrong, wrong.scope)
-    wrong = planned(outputs={"x": {"type": "array", "copy": {"count": 1}}})
-    with pytest.raises(TemplateError, match="the copy of an output needs a count and an input"):
-        outputs(wrong, wrong.scope)
+    wrong = planned(
+        outputs={
+            "one": {"type": "string", "value": 1},
+            "two": {"type": "string", "value": "[div(1,0)]"},
+            "right": {"type": "int", "value": 1},
+            "three": {"type": "array", "copy": {"count": 1}},
+        }
+    )
+    told = outputs(wrong, wrong.scope)
+    assert {name: str(error)[:52] for name, error in told.failed.items()} == {
+        "one": "Template output JToken type is not valid. Expected '",
+        "two": "Unable to evaluate template language function 'div':",
+        "three": "the copy of an output needs a count and an input",
+    }
+    assert told.shown["right"] == {"type": "Int", "value": 1}
     with pytest.raises(TemplateError, match="The template output 'x' is not valid"):
         check_outputs(planned(outputs={"x": {"type": "string", "value": "[nothing()]"}}))

@@ -238,8 +238,13 @@ def test_what_fails_when_it_is_made(target: Target) -> None:
     )
     assert done["error"]["details"][0]["code"] == "AdminUserDisabled"
     done = target.deploy(template(registry(name), outputs={"x": {"type": "int", "value": "a"}}))
-    assert (
-        "The template output 'x' at line '1' and column" in done["error"]["details"][0]["message"]
+    assert done["error"]["code"] == "DeploymentOutputEvaluationFailed"
+    assert "Unable to evaluate template outputs: 'x'. Please see" in done["error"]["message"]
+    [detail] = done["error"]["details"]
+    assert detail["target"] == "x"
+    assert detail["message"].startswith(
+        "The template output 'x' is not valid: Template output JToken type is not valid. Expected "
+        "'Integer'. Actual 'String'."
     )
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..errors import CloudError
 from ..lenient_json import Path
 from . import parameters, template
 from .declared import Declared, declare
@@ -26,7 +27,7 @@ from .template import (
     validation,
     without_template,
 )
-from .values import text_of, type_name
+from .values import type_name
 from .variables import Variables
 
 
@@ -108,10 +109,14 @@ def planned(found: Template, values: dict[str, Any], scope: Scope, base: str) ->
 
 @dataclass
 class Outputs:
-    """The outputs of a deployment: as it shows them, without secure values, and all values."""
+    """The outputs of a deployment: as it shows them, without secure values, and all values.
+
+    ``failed`` are those that cannot be evaluated, with what is wrong.
+    """
 
     shown: dict[str, Any] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict, repr=False)
+    failed: dict[str, ExpressionError | CloudError] = field(default_factory=dict)
 
 
 def outputs(found: Plan, scope: Scope) -> Outputs:
@@ -121,9 +126,8 @@ def outputs(found: Plan, scope: Scope) -> Outputs:
         try:
             with _bounded():
                 _add_output(found, scope, told, name, written)
-        except ExpressionError as error:
-            path = (*found.template.at, "outputs", name)
-            raise invalid(f"The template output '{name}'", str(error), path) from None
+        except (ExpressionError, CloudError) as error:
+            told.failed[name] = error
     return told
 
 
@@ -147,9 +151,9 @@ def _add_output(
         return
     if type_name(value) != parameters.TYPES[kind]:
         raise ExpressionError(
-            f"the value is of type '{type_name(value)}', and the output of type "
-            f"'{text_of(definition['type'])}'. Please see https://aka.ms/arm-template/#outputs for "
-            "usage details"
+            "Template output JToken type is not valid. Expected "
+            f"'{parameters.TYPES[kind]}'. Actual '{type_name(value)}'. Please see "
+            "https://aka.ms/arm-syntax-outputs for usage details."
         )
     if kind not in parameters.SECURE:
         told.shown[name]["value"] = value

@@ -15,7 +15,7 @@ from typing import Any
 from ..api_versions import newest
 from ..deployments.declared import Declared
 from ..deployments.errors import ExpressionError, TemplateError
-from ..deployments.plan import Plan, outputs
+from ..deployments.plan import Outputs, Plan, outputs
 from ..deployments.scope import Runtime
 from ..deployments.template import only_new
 from ..errors import CloudError
@@ -166,18 +166,8 @@ class Execution:
         shown: dict[str, Any] | None = None
         details = [error.body() for error in self.failed]
         if not details:
-            began = time.time()
-            try:
-                shown = self.evaluate_outputs()
-                if shown:
-                    records.done(self.caller.cloud, self.record, None, began, 200)
-            except (TemplateError, CloudError) as error:
-                refusal = (
-                    error if isinstance(error, CloudError) else invalid_template(error, self.text)
-                )
-                details = [refusal.body()]
-                records.done(self.caller.cloud, self.record, None, began, 400, refusal)
-            else:
+            shown = self._shown_outputs()
+            if self.error is None:
                 details = self.delete_surplus()
         if details:
             self.error = failure(self.record, details)
@@ -191,11 +181,28 @@ class Execution:
             error=self.error,
         )
 
-    def evaluate_outputs(self) -> dict[str, Any] | None:
-        """The outputs as they are shown. Raises :class:`TemplateError`, :class:`CloudError`."""
-        told = outputs(self.plan, self.scope)
+    def _shown_outputs(self) -> dict[str, Any] | None:
+        """The outputs as they are shown; None where the deployment has failed with them."""
+        began = time.time()
+        told: Outputs | None = None
+        try:
+            told = self.evaluate_outputs()
+        except TemplateError as refusal:
+            self.error = failure(self.record, [invalid_template(refusal, self.text).body()])
+        if told is not None and told.failed:
+            self.error = _failed_outputs(self.record, told)
+        if self.error is None and (told is None or not told.shown):
+            return {}
+        status = 200 if self.error is None else 400
+        records.done(self.caller.cloud, self.record, None, began, status, self.error)
+        if told is None or self.error is not None:
+            return None
         self.record.private["outputs"] = told.values
         return told.shown
+
+    def evaluate_outputs(self) -> Outputs | None:
+        """The outputs. Raises :class:`TemplateError` for what cannot be one."""
+        return outputs(self.plan, self.scope)
 
     def delete_surplus(self) -> list[dict[str, Any]]:
         """In mode Complete, delete what the template does not declare; returns what has failed."""
@@ -324,6 +331,29 @@ def _refused(one: Declared, error: TemplateError, text: str) -> CloudError:
         return invalid_template(error, text)
     what = f"Unable to process template language expressions for resource '{one.id}'"
     return invalid_template(TemplateError(what, f". '{error}'", path=one.path), text, named=False)
+
+
+def _failed_outputs(record: Resource, told: Outputs) -> CloudError:
+    """The error of a deployment that has made everything, and cannot tell all of its outputs."""
+    code = "DeploymentOutputEvaluationFailed"
+    details = [
+        {**error.body(), "target": name}
+        if isinstance(error, CloudError)
+        else {
+            "code": code,
+            "target": name,
+            "message": f"The template output '{name}' is not valid: {error}.",
+        }
+        for name, error in told.failed.items()
+    ]
+    return CloudError(
+        409,
+        code,
+        f"Unable to evaluate template outputs: '{','.join(told.failed)}'. Please see error details "
+        "and deployment operations. Please see https://aka.ms/arm-common-errors for usage details.",
+        target=record.id,
+        details=details,
+    )
 
 
 def failure(record: Resource, details: list[dict[str, Any]]) -> CloudError:
