@@ -35,6 +35,7 @@ REGISTRY = ("https://containerregistry.azure.net",)
 GRAPH = ("https://graph.microsoft.com",)
 AUDIENCES = (*MANAGEMENT, *VAULT, *REGISTRY, *GRAPH)
 
+_DECODED = 1024  # tokens that are known to be good
 LIFETIME = 3599  # seconds; what Entra ID gives an app-only token by default, less one
 
 
@@ -72,6 +73,7 @@ class Principals:
         self._store = store
         self.tenant_id = tenant_id
         self._key_file = key_file
+        self._decoded: dict[bytes, dict[str, Any]] = {}  # the claims of good tokens
         self.issuer = f"https://sts.windows.net/{tenant_id}/"
         # Told of a session before there is one; :meth:`end_session` takes what it is told.
         self.opened: Callable[[str], None] = lambda key: None  # noqa: ARG005
@@ -225,6 +227,7 @@ class Principals:
             _make_key(self._key_file)
             for known in ("_key", "key_id"):
                 self.__dict__.pop(known, None)
+            self._decoded.clear()
 
     def key_problem(self) -> str:
         """What is wrong with the file of the key, in words; "" when it is whole, or not there yet."""
@@ -260,12 +263,21 @@ class Principals:
     def decode(self, token: str, **rules: Any) -> dict[str, Any]:
         """The claims of a token that :meth:`sign` signed. Raises :class:`jwt.PyJWTError`.
 
-        ``rules`` are those of :func:`jwt.decode`: issuer, audience, options.
+        ``rules`` are those of :func:`jwt.decode`: issuer, audience, options. A client sends its token
+        again and again: one that was good by them is good until it expires.
         """
+        key = hashlib.sha256(f"{rules} {token}".encode(errors="replace")).digest()
+        known = self._decoded.get(key)
+        if known is not None and known.get("exp", 0) > time.time():
+            return dict(known)
         try:
-            return jwt.decode(token, self.public_key, algorithms=["RS256"], **rules)
+            claims = jwt.decode(token, self.public_key, algorithms=["RS256"], **rules)
         except (RecursionError, ValueError) as error:  # in a header that nobody has signed
             raise jwt.DecodeError(str(error)) from None
+        if len(self._decoded) >= _DECODED:
+            self._decoded.clear()
+        self._decoded[key] = claims
+        return dict(claims)
 
     def verify(self, token: str, audiences: Collection[str]) -> Principal:
         """The principal that a bearer ``token`` proves. Raises :class:`TokenError`."""

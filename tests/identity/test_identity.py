@@ -9,7 +9,8 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import ClientSecretCredential
 
-from helpers.localcloud.principals import Principals
+from helpers.localcloud.cloud import Cloud
+from helpers.localcloud.principals import Principals, TokenError
 from helpers.localcloud.store import Store
 from tests.conftest import LocalCloud
 
@@ -103,6 +104,33 @@ def test_expired_foreign_and_forged_tokens_are_refused(local_cloud: LocalCloud) 
     answer = local_cloud.http().get(f"{MANAGEMENT}/subscriptions")
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
+
+
+def test_a_token_that_was_good_expires(cloud: Cloud) -> None:
+    principals = cloud.principals
+    short, long = (principals.issue(cloud.owner, MANAGEMENT, lifetime) for lifetime in (1, 60))
+    for token in (short, long, short, long):
+        assert principals.verify(token, (MANAGEMENT,)) == cloud.owner
+    with pytest.raises(TokenError, match="wrong audience"):
+        principals.verify(long, ("https://vault.azure.net",))
+    ends = jwt.decode(short, options={"verify_signature": False})["exp"]
+    time.sleep(max(0.0, ends - time.time()) + 0.01)
+    with pytest.raises(TokenError, match="in the past"):
+        principals.verify(short, (MANAGEMENT,))
+    assert principals.verify(long, (MANAGEMENT,)) == cloud.owner
+    cloud.home.joinpath("signing-key.pem").write_text("damaged")
+    principals.make_key()
+    with pytest.raises(TokenError, match="invalid"):
+        principals.verify(long, (MANAGEMENT,))
+
+
+def test_no_more_good_tokens_are_known_than_so_many(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("helpers.localcloud.principals._DECODED", 2)
+    tokens = [cloud.principals.issue(cloud.owner, MANAGEMENT, life) for life in range(60, 65)]
+    for token in (*tokens, *tokens):
+        assert cloud.principals.verify(token, (MANAGEMENT,)) == cloud.owner
 
 
 def test_claims_that_do_not_hold_are_refused(local_cloud: LocalCloud) -> None:
