@@ -102,6 +102,7 @@ class Store:
         self._free: list[sqlite3.Connection] = []
         self._closed = False
         self._lock = threading.Lock()
+        self._turn = threading.Lock()  # to write: SQLite's own waiting is to sleep and to ask again
         # Called after a commit that others may want to see, as long as somebody wants to.
         self.changed: Callable[[], None] | None = None
         self._last_change = 0
@@ -182,15 +183,16 @@ class Store:
                 return
             actions: list[Callable[[], None]] = []
             self._local.actions = actions
-            # IMMEDIATE: what is read in it still holds when it writes.
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:  # not where SQLite itself has rolled back
-                    connection.execute("ROLLBACK")
-                raise
+            with self._turn:
+                # IMMEDIATE: what is read in it still holds when it writes.
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield connection
+                    connection.execute("COMMIT")
+                except BaseException:
+                    if connection.in_transaction:  # not where SQLite itself has rolled back
+                        connection.execute("ROLLBACK")
+                    raise
             _act(functools.partial(self._tell, connection))
         for action in actions:
             _act(action)
