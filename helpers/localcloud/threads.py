@@ -1,8 +1,9 @@
 """The threads of one service: no service waits for another in a pool that they share.
 
 Requests that read have threads of their own beside those that write, since SQLite has one writer
-and any number of readers: what waits to write keeps no reader waiting. What answers a request that
-is no GET is one transaction, begun when its body has been read; what is none says why.
+and any number of readers: what waits to write keeps no reader waiting. So have files that are
+written: they wait for the disk, which takes what comes at once as one. What answers a request that is
+no GET is one transaction, begun when its body has been read; what is none says why.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from starlette.routing import Route
 from .errors import CloudError
 from .store import READING, Store
 
-READERS, WRITERS = 8, 4  # threads of one service
+READERS, WRITERS, FILES = 8, 4, 16  # threads of one service
 QUEUE = 1000  # requests that may wait for a thread
 PATIENCE = 30.0  # seconds that one of them may wait
 RETRY_AFTER = "1"  # seconds
@@ -37,11 +38,13 @@ class Threads:
         *,
         readers: int = READERS,
         writers: int = WRITERS,
+        files: int = FILES,
         queue: int = QUEUE,
     ) -> None:
         self._store = store
         self._readers = _Pool(readers, queue)
         self._writers = _Pool(writers, queue)
+        self._files = _Pool(files, queue)
 
     async def read(
         self,
@@ -79,6 +82,18 @@ class Threads:
         of its own. Raises 503.
         """
         return await self._writers.run(functools.partial(function, *arguments, **more))
+
+    async def file(
+        self,
+        function: Callable[Parameters, Result],
+        *arguments: Parameters.args,
+        **more: Parameters.kwargs,
+    ) -> Result:
+        """Call a function that writes a file, which no transaction can be. Raises 503.
+
+        What it records, it records in transactions of its own.
+        """
+        return await self._files.run(functools.partial(function, *arguments, **more))
 
     async def answer(
         self,

@@ -23,15 +23,13 @@ from .exchange import Exchange, checked_digest
 from .locks import Operation, check
 from .uploads import Upload
 
-_UPLOAD = "a file is written"  # why an upload is no transaction
 _CHUNK = re.compile(r"(?:bytes )?([0-9]+)-([0-9]+)")  # Content-Range, OCI distribution spec
 _BLOCK = 2 * 1024 * 1024  # bytes; fewer, bigger hops to the disk's thread
 _READ = 256 * 1024  # bytes; encrypted while the processor's cache has them
 
 
-async def start(exchange: Exchange) -> Response:
+async def start(exchange: Exchange, _: None) -> Response:
     """POST uploads/: mount from another repository, take a whole blob, or begin an upload."""
-    await exchange.threads.read(_may_push, exchange)
     query = exchange.request.query_params
     digest = checked_digest(query["mount"]) if "mount" in query else ""
     if digest and (source := query.get("from")):
@@ -50,10 +48,15 @@ async def start(exchange: Exchange) -> Response:
     return Response(status_code=202, headers=headers)
 
 
-def _may_push(exchange: Exchange) -> None:
+def may_push(exchange: Exchange) -> None:
     """Raise 401 or 405 unless the caller may add content to a repository that takes any."""
     exchange.authorize("push")
     check(Operation.PUSH, exchange.catalog.repository(exchange.server, exchange.name))
+
+
+def may_upload(exchange: Exchange) -> None:
+    """Raise 401 unless the caller may ask for an upload, or give it up."""
+    exchange.authorize("push")
 
 
 def _mount(exchange: Exchange, source: str, digest: str) -> bool:
@@ -83,9 +86,8 @@ def _upload(exchange: Exchange) -> Upload:
     return exchange.uploads.get(exchange.params["upload"], registry, exchange.name)
 
 
-async def progress(exchange: Exchange) -> Response:
+async def progress(exchange: Exchange, _: None) -> Response:
     """GET an upload: how far it is."""
-    await exchange.threads.read(exchange.authorize, "push")
     return _accepted(_upload(exchange), 204)
 
 
@@ -98,40 +100,44 @@ def _accepted(upload: Upload, status: int) -> Response:
     return Response(status_code=status, headers=headers)
 
 
-async def append(exchange: Exchange) -> Response:
+async def append(exchange: Exchange, _: None) -> Response:
     """PATCH an upload: the next chunk; one out of order, or of another size, is refused with 416."""
-    await exchange.threads.read(_may_push, exchange)
     upload = _upload(exchange)
     async with upload.lock:
         exchange.uploads.check(upload)
         try:
-            fits = await _receive_chunk(exchange, upload)
+            rest = await _receive_chunk(exchange, upload)
+            if rest:
+                await exchange.threads.file(upload.writer.write, *rest)
         except OSError:  # of what was to be written, nobody knows how much was
             exchange.uploads.end(upload)
             raise
         finally:
             upload.writer.rest()
-    return _accepted(upload, 202 if fits else 416)
+    return _accepted(upload, 416 if rest is None else 202)
 
 
-async def _receive_chunk(exchange: Exchange, upload: Upload) -> bool:
-    """Append the request's body, unless its Content-Range is of other bytes: then append nothing."""
+async def _receive_chunk(exchange: Exchange, upload: Upload) -> list[bytes] | None:
+    """Append the request's body; the end of it that has still to be written.
+
+    None where its Content-Range is of other bytes: then nothing is appended.
+    """
     stated = exchange.request.headers.get("content-range", "")
     before = upload.writer.size
     chunk = _CHUNK.fullmatch(stated)
     if stated and (chunk is None or parse_number(chunk[1]) != before):
-        return False
+        return None
     mark = upload.writer.mark()
-    await _receive(exchange, upload)
-    if chunk is None or parse_number(chunk[2]) == upload.writer.size - 1:
-        return True
-    await exchange.threads.outside(_UPLOAD, upload.writer.rewind, mark)
-    return False
+    rest = await _receive(exchange, upload)
+    size = upload.writer.size + sum(map(len, rest))
+    if chunk is None or parse_number(chunk[2]) == size - 1:
+        return rest
+    await exchange.threads.file(upload.writer.rewind, mark)
+    return None
 
 
-async def finish(exchange: Exchange) -> Response:
+async def finish(exchange: Exchange, _: None) -> Response:
     """PUT an upload: the rest, and the digest of the whole."""
-    await exchange.threads.read(_may_push, exchange)
     upload = _upload(exchange)
     wanted = exchange.request.query_params.get("digest", "")
     return await _complete(exchange, upload, checked_digest(wanted))
@@ -142,11 +148,12 @@ async def _complete(exchange: Exchange, upload: Upload, digest: str) -> Response
     try:
         async with upload.lock:
             exchange.uploads.check(upload)
-            if not await _receive_chunk(exchange, upload):
+            rest = await _receive_chunk(exchange, upload)
+            if rest is None:
                 ended = False  # the client asks how far it is, and goes on from there
                 upload.writer.rest()
                 return _accepted(upload, 416)
-            await exchange.threads.outside(_UPLOAD, _store, exchange, upload, digest)
+            await exchange.threads.file(_store, exchange, upload, digest, rest)
     except ClientDisconnect:
         ended = False
         upload.writer.rest()
@@ -161,17 +168,19 @@ async def _complete(exchange: Exchange, upload: Upload, digest: str) -> Response
     return _created(exchange, digest)
 
 
-def _store(exchange: Exchange, upload: Upload, digest: str) -> None:
-    """Keep what was uploaded, and let the repository give it out."""
+def _store(exchange: Exchange, upload: Upload, digest: str, rest: list[bytes]) -> None:
+    """Keep what was uploaded, with the rest of it, and let the repository give it out."""
+    upload.writer.write(*rest)
     upload.writer.commit(digest)
     with exchange.cloud.store.transaction():
         exchange.catalog.link_blob(exchange.server, exchange.name, digest)
 
 
-async def _receive(exchange: Exchange, upload: Upload) -> None:
-    """Write the request's body as it comes, hashing and writing off the event loop.
+async def _receive(exchange: Exchange, upload: Upload) -> list[bytes]:
+    """Write the request's body as it comes, hashing and writing off the event loop; the end of it.
 
-    Of a body that breaks off, what has come is kept: its client may go on after it.
+    That is less than a block: who stores it may write it in the same thread. Of a body that breaks
+    off, what has come is kept, since its client may go on after it.
     """
     waiting: list[bytes] = []
     size = 0
@@ -185,7 +194,7 @@ async def _receive(exchange: Exchange, upload: Upload) -> None:
                 if writing is not None:
                     await writing
                 writing = asyncio.ensure_future(
-                    exchange.threads.outside(_UPLOAD, upload.writer.write, *waiting)
+                    exchange.threads.file(upload.writer.write, *waiting)
                 )
                 waiting, size = [], 0
     except ClientDisconnect as error:
@@ -193,15 +202,15 @@ async def _receive(exchange: Exchange, upload: Upload) -> None:
     finally:  # also when the client has gone: nobody closes the file while it is written
         if writing is not None:
             await writing
-    if size:
-        await exchange.threads.outside(_UPLOAD, upload.writer.write, *waiting)
     if gone is not None:
+        if waiting:
+            await exchange.threads.file(upload.writer.write, *waiting)
         raise gone
+    return waiting
 
 
-async def cancel(exchange: Exchange) -> Response:
+async def cancel(exchange: Exchange, _: None) -> Response:
     """DELETE an upload."""
-    await exchange.threads.read(exchange.authorize, "push")
     upload = _upload(exchange)
     async with upload.lock:
         exchange.uploads.end(upload)
@@ -211,19 +220,20 @@ async def cancel(exchange: Exchange) -> Response:
 # -- downloads -----------------------------------------------------------------------------------
 
 
-async def get(exchange: Exchange) -> Response:
-    """GET or HEAD a blob, whole or one range of it."""
+def find(exchange: Exchange) -> int:
+    """Bytes of the blob, which the caller may pull. Raises 401, 404, 405."""
     digest = checked_digest(exchange.params["digest"])
+    exchange.authorize_reading("pull")
+    check(Operation.PULL, exchange.catalog.repository(exchange.server, exchange.name))
+    if not exchange.catalog.has_blob(exchange.server, exchange.name, digest):
+        raise CloudError(404, "BLOB_UNKNOWN", f"blob unknown to registry: {digest}")
+    exchange.cloud.content.touch(digest)  # whoever pushes asks first, and then relies on it
+    return exchange.cloud.content.check(digest)
 
-    def find() -> int:
-        exchange.authorize_reading("pull")
-        check(Operation.PULL, exchange.catalog.repository(exchange.server, exchange.name))
-        if not exchange.catalog.has_blob(exchange.server, exchange.name, digest):
-            raise CloudError(404, "BLOB_UNKNOWN", f"blob unknown to registry: {digest}")
-        exchange.cloud.content.touch(digest)  # whoever pushes asks first, and then relies on it
-        return exchange.cloud.content.check(digest)
 
-    size = await exchange.threads.read(find)
+async def get(exchange: Exchange, size: int) -> Response:
+    """GET or HEAD a blob of that size, whole or one range of it."""
+    digest = exchange.params["digest"]
     headers = {
         "Docker-Content-Digest": digest,
         "ETag": f'"{digest}"',

@@ -55,26 +55,26 @@ def tags(exchange: Exchange) -> Response:
     return JSONResponse({"name": exchange.name, "tags": names}, headers=exchange.link(page))
 
 
-async def get(exchange: Exchange) -> Response:
-    """GET or HEAD a manifest by tag or digest.
+async def get(exchange: Exchange, found: Response | Future[str]) -> Response:
+    """GET or HEAD a manifest by tag or digest, with what :func:`find` has found.
 
     What stands in for a public image may have to be assembled first, what a cache rule is for comes
     from its upstream: nobody holds a thread then.
     """
-    found = await exchange.threads.read(_get, exchange)
     if isinstance(found, Future):
         coming = asyncio.wrap_future(found)
         await asyncio.wait({coming}, timeout=supply.PATIENCE)
         if not coming.done():
             raise supply.late()
         coming.result()
-        found = await exchange.threads.read(_get, exchange)
+        found = await exchange.threads.read(find, exchange)
     if isinstance(found, Future):  # it was deleted at once
         raise unknown_manifest(exchange.name, exchange.params["reference"])
     return found
 
 
-def _get(exchange: Exchange) -> Response | Future[str]:
+def find(exchange: Exchange) -> Response | Future[str]:
+    """The manifest as it is answered, or what will bring it."""
     may = exchange.authorize_reading("pull")
     server, name, reference = exchange.server, exchange.name, _reference(exchange)
     digest = exchange.catalog.resolve(server, name, reference)

@@ -7,6 +7,8 @@ import re
 import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -33,7 +35,9 @@ _NAME = r"(?P<name>.+?)"
 # Of ACR's own API, what begins with an underscore is an operation: _catalog, _deleted, a/_streaming.
 _ACR_NAME = r"(?P<name>[^_].*?)"
 Handler = Callable[[Exchange], Response]
-AsyncHandler = Callable[[Exchange], Awaitable[Response]]
+# What is looked up and allowed first, in the thread that finds the registry; then the rest with that.
+First = Callable[[Exchange], Any]
+AsyncHandler = Callable[[Exchange, Any], Awaitable[Response]]
 
 _BLOCKING: list[tuple[str, str, Handler]] = [
     ("GET", r"/v2/?", manifests.version),
@@ -63,20 +67,28 @@ _BLOCKING: list[tuple[str, str, Handler]] = [
     ("GET", rf"/acr/v1/_deleted/{_ACR_NAME}/_tags", deleted.list_tags),
     ("POST", rf"/acr/v1/_deleted/{_ACR_NAME}/_manifests/(?P<digest>[^/]+)", deleted.restore),
 ]
-_STREAMING: list[tuple[str, str, AsyncHandler]] = [
-    ("GET", rf"/v2/{_NAME}/manifests/(?P<reference>[^/]+)", manifests.get),
-    ("HEAD", rf"/v2/{_NAME}/manifests/(?P<reference>[^/]+)", manifests.get),
-    ("POST", rf"/v2/{_NAME}/blobs/uploads/?", blobs.start),
-    ("GET", rf"/v2/{_NAME}/blobs/uploads/(?P<upload>[^/]+)", blobs.progress),
-    ("PATCH", rf"/v2/{_NAME}/blobs/uploads/(?P<upload>[^/]+)", blobs.append),
-    ("PUT", rf"/v2/{_NAME}/blobs/uploads/(?P<upload>[^/]+)", blobs.finish),
-    ("DELETE", rf"/v2/{_NAME}/blobs/uploads/(?P<upload>[^/]+)", blobs.cancel),
-    ("GET", rf"/v2/{_NAME}/blobs/(?P<digest>[^/]+)", blobs.get),
-    ("HEAD", rf"/v2/{_NAME}/blobs/(?P<digest>[^/]+)", blobs.get),
+_MANIFEST = rf"/v2/{_NAME}/manifests/(?P<reference>[^/]+)"
+_UPLOAD = rf"/v2/{_NAME}/blobs/uploads/(?P<upload>[^/]+)"
+_BLOB = rf"/v2/{_NAME}/blobs/(?P<digest>[^/]+)"
+_STREAMING: list[tuple[str, str, First, AsyncHandler]] = [
+    ("GET", _MANIFEST, manifests.find, manifests.get),
+    ("HEAD", _MANIFEST, manifests.find, manifests.get),
+    ("POST", rf"/v2/{_NAME}/blobs/uploads/?", blobs.may_push, blobs.start),
+    ("GET", _UPLOAD, blobs.may_upload, blobs.progress),
+    ("PATCH", _UPLOAD, blobs.may_push, blobs.append),
+    ("PUT", _UPLOAD, blobs.may_push, blobs.finish),
+    ("DELETE", _UPLOAD, blobs.may_upload, blobs.cancel),
+    ("GET", _BLOB, blobs.find, blobs.get),
+    ("HEAD", _BLOB, blobs.find, blobs.get),
 ]
-OPERATIONS = [(method, pattern) for method, pattern, _ in (*_STREAMING, *_BLOCKING)]
+OPERATIONS = [
+    *((method, pattern) for method, pattern, _, _ in _STREAMING),
+    *((method, pattern) for method, pattern, _ in _BLOCKING),
+]
 _blocking = [(method, re.compile(pattern), handler) for method, pattern, handler in _BLOCKING]
-_streaming = [(method, re.compile(pattern), handler) for method, pattern, handler in _STREAMING]
+_streaming = [
+    (method, re.compile(pattern), first, handler) for method, pattern, first, handler in _STREAMING
+]
 
 
 def service(cloud: Cloud, catalog: Catalog) -> ASGIApp:
@@ -117,17 +129,22 @@ async def _answer(
     cloud: Cloud, catalog: Catalog, uploads: Uploads, threads: Threads, request: Request
 ) -> Response:
     host = request.headers["host"].split(":")[0].lower()
-    registry = await threads.read(
-        registry_of, cloud, DOCKER_HUB if host in DOCKER_HUB_HOSTS else host
-    )
+    server = DOCKER_HUB if host in DOCKER_HUB_HOSTS else host
     path: str = request.scope["path"]
-    for method, pattern, handler in _streaming:
+    for method, pattern, first, handler in _streaming:
         match = pattern.fullmatch(path)
         if match and method == request.method:
-            exchange = Exchange(
-                cloud, catalog, uploads, threads, registry, request, match.groupdict()
+            made = partial(
+                Exchange,
+                cloud,
+                catalog,
+                uploads,
+                threads,
+                request=request,
+                params=match.groupdict(),
             )
-            return await handler(exchange)
+            return await handler(*await threads.read(_begun, made, cloud, server, first))
+    registry = await threads.read(registry_of, cloud, server)
     # Whatever has a GET has a HEAD, whose content is not sent (RFC 9110, section 9.3.2).
     wanted = "GET" if request.method == "HEAD" and path.startswith("/v2/") else request.method
     for method, pattern, blocking in _blocking:
@@ -142,6 +159,13 @@ async def _answer(
     if path.startswith("/acr/"):  # az asks for what is 501 again and again, for 15 s
         raise CloudError(405, "UNSUPPORTED", what, headers={"Allow": ""})
     raise CloudError(501 if path.startswith("/v2/") else 404, "UNSUPPORTED", what)
+
+
+def _begun(
+    made: Callable[..., Exchange], cloud: Cloud, server: str, first: First
+) -> tuple[Exchange, Any]:
+    exchange = made(registry=registry_of(cloud, server))
+    return exchange, first(exchange)
 
 
 def _lacks(path: str, match: re.Match[str]) -> bool:
