@@ -118,6 +118,7 @@ def measure_puts(folder: Path, sides: Sequence[Side]) -> list[Figure]:
 def _puts(started: Started) -> tuple[int, float]:
     running = started.running
     manages, group = manager(running)
+    started.settle()
     url = registry(manages, group, "flooded")
     account = running.account
     plain = client(running)

@@ -100,6 +100,7 @@ def _ours(started: Started) -> Peer:
         headers = {"Authorization": str(token["Authorization"])}
         return Server("https://benchmarks.azurecr.io", context, running.proxy_url, headers)
 
+    started.settle()
     servers = {repository: server(repository) for repository in (_BIG, *_MANY)}
     return Peer(servers.__getitem__, lambda: started.processor_seconds)
 

@@ -20,6 +20,7 @@ HERE = Path(__file__).resolve().parents[1]
 _TICKS = os.sysconf("SC_CLK_TCK")
 _READY_WITHIN = 60.0  # seconds
 _ENDS_WITHIN = 20.0  # seconds
+_SETTLES_WITHIN = 30.0  # seconds
 
 # Starts the daemon, and is the parent of whatever loses its own: so all of them can be counted.
 _REAPER = """
@@ -61,6 +62,14 @@ class Started:
     def processor_seconds(self) -> float:
         """What all its processes have used, those that have ended included."""
         return processor_seconds([self.reaper.pid, *self.processes])
+
+    def settle(self) -> None:
+        """Wait until it has nothing left to do of its start: until it has used nothing for a second."""
+        ends = time.monotonic() + _SETTLES_WITHIN
+        before = -1.0
+        while (used := self.processor_seconds) != before and time.monotonic() < ends:
+            before = used
+            time.sleep(1)
 
     @property
     def memory(self) -> float:
