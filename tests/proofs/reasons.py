@@ -16,9 +16,6 @@ _USER = (
 REASONS = {
     Operation(REGISTRY, "DELETE", _UPLOADS): _UPLOAD,
     Operation(REGISTRY, "GET", _UPLOADS): _UPLOAD,
-    Operation(REGISTRY, "GET", "/v2/{name}/referrers/{digest}"): (
-        "`az acr manifest list-referrers` (above) asks for it, and does not say that it is az."
-    ),
     Operation(REGISTRY, "HEAD", "/v2"): "Every client asks with GET.",
     Operation(LOGIN, "GET", "/{tenant}/.well-known/openid-configuration"): (
         "Of the endpoint of version 1, which no client that is still supported asks for."

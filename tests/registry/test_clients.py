@@ -22,6 +22,7 @@ from azure.identity.aio import ClientSecretCredential
 
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.containers.images.images import ImageStore
+from tests.az import Az
 from tests.registry.places import INDEX, MANIFEST, Place, digest
 from tests.sdk import Sdk
 
@@ -209,6 +210,22 @@ def test_docker_makes_a_manifest_list(place: Place, tmp_path: Path) -> None:
     assert place.put("clients/list", "v2", json.dumps(other).encode(), DOCKER_LIST).ok
     answer = place.http.get(place.url("clients/list/manifests/v2"), headers={"Accept": DOCKER})
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (404, "MANIFEST_UNKNOWN")
+
+
+def test_az_lists_what_refers_to_an_image(az: Az, place: Place) -> None:
+    repository, kind = "clients/referred", "application/vnd.example.signature"
+    image = place.push(repository, "v1")
+    subject = place.http.get(place.url(f"{repository}/manifests/v1"))
+    described = {"mediaType": MANIFEST, "digest": image, "size": len(subject.content)}
+    signature = json.loads(place.manifest(repository, b"signature"))
+    data = json.dumps({**signature, "artifactType": kind, "subject": described}).encode()
+    assert place.put(repository, digest(data), data).status_code == 201
+    which = ("--registry", place.name, "--name", f"{repository}:v1")
+    found = az.json("acr", "manifest", "list-referrers", *which)["manifests"]
+    assert [(one["digest"], one["artifactType"]) for one in found] == [(digest(data), kind)]
+    assert az.json("acr", "manifest", "list-referrers", *which, "--recursive")
+    az.ok("acr", "manifest", "delete", *which, "-y")
+    assert "is not found" in az.refused("acr", "manifest", "show", *which)
 
 
 # -- the SDK -------------------------------------------------------------------------------------

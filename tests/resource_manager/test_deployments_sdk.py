@@ -55,7 +55,10 @@ def test_a_group_is_previewed_checked_and_made(sdk: Sdk, target: Target) -> None
     assert properties.outputs == {"server": {"type": "String", "value": f"{name}.azurecr.io"}}
     assert properties.parameters == {"name": {"type": "String", "value": name}}
     assert [one.id for one in properties.output_resources] == [change.resource_id]
-    assert [one.namespace for one in properties.providers] == ["Microsoft.ContainerRegistry"]
+    [provider] = properties.providers
+    [kind] = provider.resource_types
+    assert (provider.namespace, kind.resource_type) == ("Microsoft.ContainerRegistry", "registries")
+    assert kind.locations == ["eastus"]
     assert isinstance(properties.timestamp, datetime)
     assert deployments.check_existence(*where)
     assert deployments.get(*where).as_dict() == made.as_dict()
@@ -125,6 +128,22 @@ def test_a_deployment_that_fails_raises_what_failed(sdk: Sdk, target: Target) ->
         target.group, filter="provisioningState eq 'Failed'"
     )
     assert [one.name for one in failed_ones] == ["failing"]
+
+
+def test_where_the_types_of_a_template_go(sdk: Sdk, target: Target) -> None:
+    """To the regions that are named; to none where only what is made will tell."""
+    deployments, first = sdk.manager(DeploymentsMgmtClient).deployments, unique()
+    later = f"[reference(resourceId('{REGISTRIES}', '{first}'), '2023-07-01', 'Full').location]"
+    document = template(
+        registry(first, location="West US"),
+        registry(unique(), location="[resourceGroup().location]"),
+        registry(unique(), location=later, dependsOn=[first]),
+    )
+    made = deployments.begin_create_or_update(target.group, "places", given(document)).result()
+    [kind] = made.properties.providers[0].resource_types
+    assert kind.locations == [None, "eastus", "westus"]
+    found = sdk.manager(ResourceManagementClient).resources.list_by_resource_group(target.group)
+    assert sorted(one.location for one in found) == ["eastus", "westus", "westus"]
 
 
 def test_a_history_is_listed_page_by_page_and_forgotten(sdk: Sdk, target: Target) -> None:

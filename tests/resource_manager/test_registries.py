@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import tarfile
 import time
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from azure.core.exceptions import HttpResponseError
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.mgmt.containerregistry import ContainerRegistryManagementClient
 from azure.mgmt.containerregistrytasks import ContainerRegistryTasksMgmtClient
 from azure.storage.blob import BlobClient
@@ -17,8 +18,10 @@ from azure.storage.blob.aio import BlobClient as AsynchronousBlobClient
 from helpers.localcloud.run_statuses import FINAL
 from tests.az import Az
 from tests.registry.places import Place
-from tests.sdk import Sdk
+from tests.sdk import Sdk, error_of
 
+from .assigning import REGISTRY as TYPE
+from .deploying import unique
 from .test_resource_manager import make_registry
 
 
@@ -93,6 +96,56 @@ def test_a_password_is_made_anew_and_the_old_one_is_refused(sdk: Sdk, filled: Pl
     with pytest.raises(HttpResponseError, match="Admin user is disabled"):
         registries.regenerate_credential(*where, {"name": "password"})
     assert not signs_in(first)
+
+
+def test_a_registry_from_its_creation_to_its_deletion(sdk: Sdk, filled: Place) -> None:
+    """With an image from another one, and a token that may pull it for an hour, until it is disabled."""
+    client, where = sdk.manager(ContainerRegistryManagementClient), (filled.group, unique("made"))
+    registries, asked = client.registries, {"name": where[1], "type": TYPE}
+    assert registries.check_name_availability(asked).name_available
+    wanted = {"location": "West Europe", "sku": {"name": "Standard"}, "tags": {"a": "b"}}
+    made = registries.begin_create(*where, wanted).result()
+    assert (made.location, made.sku.tier, made.tags) == ("westeurope", "Standard", {"a": "b"})
+    assert (made.login_server, made.provisioning_state) == (f"{where[1]}.azurecr.io", "Succeeded")
+    taken = registries.check_name_availability(asked)
+    assert (taken.name_available, taken.reason) == (False, "AlreadyExists")
+    assert registries.get(*where).as_dict() == made.as_dict()
+    premium = {"sku": {"name": "Premium"}, "properties": {"adminUserEnabled": True}}
+    changed = registries.begin_update(*where, premium).result()
+    assert (changed.sku.name, changed.admin_user_enabled) == ("Premium", True)
+    assert changed.network_rule_set.default_action == "Allow"
+    assert where[1] in [one.name for one in registries.list_by_resource_group(filled.group)]
+    assert made.id in [one.id for one in registries.list()]
+    filled.push("shared/one", "v1", sdk.form.encode())
+    source = {"resourceId": filled.id, "sourceImage": "shared/one:v1"}
+    wanted = {"source": source, "targetTags": ["copied:v1"], "mode": "NoForce"}
+    registries.begin_import_image(*where, wanted).result()
+    with pytest.raises(HttpResponseError) as refused:
+        registries.begin_import_image(*where, wanted).result()
+    assert (refused.value.status_code, error_of(refused).code) == (409, "Conflict")
+    actions = {"properties": {"actions": ["repositories/copied/content/read"]}}
+    scope_map = client.scope_maps.begin_create(*where, "pulls", actions).result()
+    given = {"properties": {"scopeMapId": scope_map.id, "status": "enabled"}}
+    token = client.tokens.begin_create(*where, "puller", given).result()
+    expiry = datetime.now(timezone.utc) + timedelta(hours=1)
+    asked = {"tokenId": token.id, "name": "password1", "expiry": expiry.isoformat()}
+    [password] = registries.begin_generate_credentials(*where, asked).result().passwords
+    assert abs(password.expiry - expiry) < timedelta(seconds=1)
+
+    def pulls() -> int:
+        url = f"https://{made.login_server}/v2/copied/manifests/v1"
+        return filled.as_user(("puller", password.value)).get(url).status_code
+
+    assert pulls() == 200
+    disabled = {"properties": {"status": "disabled"}}
+    assert client.tokens.begin_update(*where, "puller", disabled).result().status == "disabled"
+    assert pulls() == 401
+    client.tokens.begin_delete(*where, "puller").result()
+    client.scope_maps.begin_delete(*where, "pulls").result()
+    assert list(client.tokens.list(*where)) == []
+    registries.begin_delete(*where).result()
+    with pytest.raises(ResourceNotFoundError):
+        registries.get(*where)
 
 
 def archive(files: dict[str, str]) -> bytes:

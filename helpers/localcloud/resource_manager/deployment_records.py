@@ -14,6 +14,8 @@ from typing import Any
 from .. import timestamps
 from ..cloud import Cloud
 from ..deployments.declared import Declared
+from ..deployments.errors import ExpressionError
+from ..deployments.evaluation import resolve
 from ..deployments.plan import Plan
 from ..errors import CloudError, status_name
 from ..resource_types import DEPLOYMENT_TYPE
@@ -157,15 +159,30 @@ def duration(began: float | None) -> str:
 
 
 def providers(found: Plan) -> list[dict[str, Any]]:
-    """The types of the template, by their providers."""
-    kinds: dict[str, set[str]] = {}
+    """The types of the template with the regions that they go to, by their providers."""
+    known: dict[str, dict[str, set[str | None]]] = {}
     for one in found.resources:
         namespace, _, kind = one.type.partition("/")
-        kinds.setdefault(namespace, set()).add(kind)
+        known.setdefault(namespace, {}).setdefault(kind, set()).add(_location(one))
     return [
-        {"namespace": namespace, "resourceTypes": [{"resourceType": one} for one in sorted(found)]}
-        for namespace, found in kinds.items()
+        {
+            "namespace": namespace,
+            "resourceTypes": [
+                {"resourceType": kind, "locations": sorted(kinds[kind], key=str)}
+                for kind in sorted(kinds)
+            ],
+        }
+        for namespace, kinds in known.items()
     ]
+
+
+def _location(one: Declared) -> str | None:
+    """The region that a resource names; None without one, and where only the deployment will know."""
+    try:
+        named = resolve(one.written.get("location"), one.scope)
+    except ExpressionError:
+        return None
+    return named.replace(" ", "").lower() if isinstance(named, str) else None
 
 
 def dependencies(found: Plan) -> list[dict[str, Any]]:
