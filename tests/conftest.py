@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +49,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files whose tests may take long come first, so that no worker ends with one of them alone."""
+    """Files whose tests may take long come first, so that no worker ends with one of them alone.
+
+    The others of each folder are spread over the rest: some wait and some compute, and workers do both
+    at any time.
+    """
     longest: dict[Path, float] = {}
     for item in items:
         marker = item.get_closest_marker("timeout")
         seconds = float(marker.args[0]) if marker is not None else 0.0
         longest[item.path] = max(longest.get(item.path, 0.0), seconds)
-    items.sort(key=lambda item: -longest[item.path])
+    places: dict[Path, float] = {}
+    for _, some in groupby(longest, lambda path: path.parent):
+        files = list(some)
+        places |= {path: (number + 0.5) / len(files) for number, path in enumerate(files)}
+    items.sort(key=lambda item: (-longest[item.path], places[item.path]))
 
 
 @dataclass
