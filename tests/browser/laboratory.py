@@ -21,17 +21,19 @@ _PANEL = """
 const shell = window.jupyterapp.shell;
 const panel = shell.currentWidget ?? shell.widgets("main").next().value;
 """
-# JupyterLab draws only the cells in sight; all of them are in its model.
+# JupyterLab draws only the cells in sight; all of them are in its model. They are told when the kernel has
+# nothing to do: a test looks ten times a second, and pictures are long.
 _CELLS = (
     _PANEL
     + """
+const status = panel.sessionContext.session?.kernel?.status ?? "none";
 const found = [];
-for (const cell of panel.content.model.cells) {
+for (const cell of status === "idle" ? panel.content.model.cells : []) {
   const one = cell.toJSON();
   if (one.cell_type === "code")
     found.push({id: one.id, count: one.execution_count, outputs: one.outputs});
 }
-return {cells: found, status: panel.sessionContext.session?.kernel?.status ?? "none"};
+return {cells: found, status};
 """
 )
 _SCROLL = (
@@ -120,7 +122,7 @@ class Laboratory:
         return outputs
 
     def look(self) -> dict[str, Any]:
-        """The code cells of the open notebook, and the status of its kernel."""
+        """The status of the kernel of the open notebook and, when that is idle, the code cells."""
         found: dict[str, Any] = self.browser.script(_CELLS)
         return found
 
