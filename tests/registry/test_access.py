@@ -331,8 +331,8 @@ def test_an_access_token_names_every_action_for_a_star_and_the_catalog_for_who_m
         return [one["actions"] for one in claims["access"]]
 
     account = place.cloud.account
-    every = ["delete", "metadata_read", "metadata_write", "pull", "push"]
-    every += ["quarantine_read", "quarantine_write"]
+    every = ["delete", "deleted_read", "deleted_restore", "metadata_read", "metadata_write", "pull"]
+    every += ["push", "quarantine_read", "quarantine_write"]
     assert granted((account.client_id, account.client_secret)) == [every, ["*"]]
     token = place.token("starred", "repositories/node/content/read")
     assert granted(token) == [["pull"], []]
