@@ -324,6 +324,13 @@ _APPLICATIONS = """
 CREATE INDEX applications_created ON applications (created, object_id);
 """
 
+_DELETED_ORDERS = """
+-- what is over, and a page of deleted repositories, without what else is kept
+CREATE INDEX registry_deleted_time ON registry_deleted (registry, deleted);
+CREATE INDEX registry_deleted_repositories ON registry_deleted (registry, sequence)
+    WHERE kind='repository';
+"""
+
 STEPS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     _TABLES,
     _SUBSCRIBERS,
@@ -339,6 +346,7 @@ STEPS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     _DELETED,
     _REFERENCES,
     _APPLICATIONS,
+    _DELETED_ORDERS,
 )
 VERSION = len(STEPS)
 
