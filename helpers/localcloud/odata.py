@@ -19,6 +19,7 @@ _OPERATORS = ("eq", "ne", "gt", "ge", "lt", "le")
 _FUNCTIONS: dict[str, tuple[str, ...]] = {  # and the kinds of their arguments
     "contains": ("word", "string"),
     "startswith": ("word", "string"),
+    "substringof": ("string", "word"),
     "assignedto": ("string",),
     "atscope": (),
     "atscopeandbelow": (),
@@ -55,6 +56,16 @@ def parse_filter(text: str) -> list[Comparison]:
     return _Parser(text).parse() if text.strip() else []
 
 
+def parse_alternatives(text: str) -> list[list[Comparison]]:
+    """The comparisons of which all of one list must hold, none of an empty filter.
+
+    ``or`` stands between whole lists, and not within parentheses. Raises :class:`FilterError`.
+    """
+    if len(text) > LONGEST:
+        raise FilterError(f"it has more than {LONGEST} characters", text)
+    return _Parser(text).alternatives() if text.strip() else []
+
+
 class _Parser(TokenReader):
     """Recursive descent: filter = term *( "and" term ); term = "(" filter ")" / comparison / call."""
 
@@ -63,11 +74,22 @@ class _Parser(TokenReader):
 
     def parse(self) -> list[Comparison]:
         found = self._filter(0)
-        if self._peek().kind != "end":
-            raise self._error("'and' or the end is expected")
-        if len(found) > _MOST:
-            raise FilterError(f"it has more than {_MOST} comparisons", self._text)
+        self._end([found], "'and'")
         return found
+
+    def alternatives(self) -> list[list[Comparison]]:
+        found = [self._filter(0)]
+        while self._is("or"):
+            self._take()
+            found.append(self._filter(0))
+        self._end(found, "'and', 'or'")
+        return found
+
+    def _end(self, found: list[list[Comparison]], others: str) -> None:
+        if self._peek().kind != "end":
+            raise self._error(f"{others} or the end is expected")
+        if sum(map(len, found)) > _MOST:
+            raise FilterError(f"it has more than {_MOST} comparisons", self._text)
 
     def _filter(self, depth: int) -> list[Comparison]:
         found = self._term(depth)

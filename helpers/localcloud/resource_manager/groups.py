@@ -19,8 +19,9 @@ from .models import Model, ResourceModel, Tags, patch_tags
 from .operations import RETRY, accepted, carries_out
 from .pages import body_of, page, top
 from .path_checks import DELETING, check_not_deleting, group_not_found
+from .resource_filters import tagged
 from .routing import Call, Reply, Router, readable
-from .subscriptions import tag_conditions, tagged
+from .subscriptions import tag_conditions
 
 router = Router()
 _GROUPS = "/subscriptions/{subscription}/resourceGroups"

@@ -13,6 +13,7 @@ from ..resource_types import TAGS_TYPE
 from ..store import Resource
 from .filters import conditions
 from .pages import page, top
+from .resource_filters import ResourceFilter
 from .routing import Call, Reply, Router, readable
 
 router = Router()
@@ -135,15 +136,6 @@ def tag_conditions(call: Call) -> dict[str, str]:
     return conditions(call, _TAG)
 
 
-def tagged(resource: Resource, wanted: dict[str, str]) -> bool:
-    """Whether a resource has the tag of ``tagName eq`` (any case) and ``tagValue eq``."""
-    tags = {name.lower(): value for name, value in (resource.body.get("tags") or {}).items()}
-    if "tagname" not in wanted:
-        return "tagvalue" not in wanted or wanted["tagvalue"] in tags.values()
-    value = tags.get(wanted["tagname"].lower())
-    return value is not None and wanted.get("tagvalue", value) == value
-
-
 def _listed(resource: Resource) -> bool:
     kind = resource.type.lower()
     return not kind.startswith(_HIDDEN) and kind.count("/") == 1
@@ -151,18 +143,14 @@ def _listed(resource: Resource) -> bool:
 
 def _listing(call: Call, group: str | None) -> Reply:
     """A page of the top-level resources, in the generic form that ARM lists them in."""
-    wanted = conditions(call, {"resourceType", "name", "resourceGroup", "location", *_TAG})
+    wanted = ResourceFilter(call)
     found = call.cloud.store.find(
-        type=wanted.get("resourcetype"),
-        name=wanted.get("name"),
-        resource_group=group or wanted.get("resourcegroup"),
+        type=wanted.only.get("resourcetype"),
+        name=wanted.only.get("name"),
+        resource_group=group or wanted.only.get("resourcegroup"),
     )
-    location = wanted["location"].replace(" ", "").lower() if "location" in wanted else None
-    fitting = (
-        one
-        for one in readable(call, (one for one in found if _listed(one)))
-        if location in (None, str(one.body.get("location", ""))) and tagged(one, wanted)
-    )
+    listed = readable(call, (one for one in found if _listed(one)))
+    fitting = (one for one in listed if wanted.fits(one))
     expanded = call.query.get("$expand", "").lower().replace(" ", "").split(",")
     return page(call, fitting, functools.partial(_generic, expanded), top(call))
 

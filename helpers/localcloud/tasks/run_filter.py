@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from ..errors import CloudError, shortened
 from ..odata import FilterError, parse_filter
 
+_OPERATORS = ("eq", "ne", "gt", "ge", "lt", "le", "contains")
+
 
 @dataclass(frozen=True)
 class Clause:
@@ -50,6 +52,8 @@ def parse(text: str, fields: Sequence[str]) -> list[Clause]:
         for one in found:
             if not one.name or one.name.lower().endswith("/any"):
                 raise FilterError("a run has no such thing", one.name or one.operator)
+            if one.operator not in _OPERATORS:
+                raise FilterError("of runs this is not known", f"{one.operator}(")
     except FilterError as error:
         raise CloudError(
             400,
