@@ -42,6 +42,8 @@ SCOPE = planned(
 
 VALUES: list[tuple[Any, Any]] = [
     ("plain", "plain"),
+    ("[lastIndexOf(createArray('a', 'b', 'a', 1), 'a')]", 2),
+    ("[lastIndexOf(createArray('a'), 'b')]", -1),
     ("[parseCidr('10.0.0.0/31').firstUsable]", "10.0.0.0"),
     ("[parseCidr('10.0.0.0/31').lastUsable]", "10.0.0.1"),
     ("[resourceId('Microsoft.Resources/resourceGroups', 'a')]", f"{SUBSCRIPTION}/resourceGroups/a"),

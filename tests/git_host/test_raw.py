@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from helpers.localcloud.cloud import Cloud
+from helpers.localcloud.errors import CloudError
 from helpers.localcloud.git_host import files
 from helpers.localcloud.git_host.repositories import Repositories
 from tests.conftest import LocalCloud
@@ -41,11 +42,12 @@ def pushed(local_cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) ->
     git(work, "commit", "-q", "-m", "first")
     first = git(work, "rev-parse", "HEAD")
     git(work, "tag", "-a", "v1", "-m", "v1")
+    git(work, "tag", "-a", "again", "-m", "again", "v1")
     (work / "folder/a file.txt").write_text("second\n")
     git(work, "commit", "-q", "-a", "-m", "second")
     git(work, "branch", "feature/one")
     url = f"https://x-access-token:{token}@github.com/{owner}/{name}"
-    git(work, "push", "-q", url, "main", "feature/one", "v1", env=local_cloud.env)
+    git(work, "push", "-q", url, "main", "feature/one", "v1", "again", env=local_cloud.env)
     return f"{owner}/{name}", first
 
 
@@ -59,6 +61,7 @@ def pushed(local_cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) ->
         ("refs/heads/feature/one/folder/a%20file.txt", "second\n"),
         ("v1/folder/a%20file.txt", "first\n"),
         ("refs/tags/v1/folder/a%20file.txt", "first\n"),
+        ("again/folder/a%20file.txt", "first\n"),
         ("FIRST/folder/a%20file.txt", "first\n"),
     ],
 )
@@ -136,6 +139,16 @@ def test_within_the_cloud(cloud: Cloud) -> None:
     assert (
         files.fetch(cloud, "https://RAW.githubusercontent.com:443/someone/open/main/a.txt") == b"a"
     )
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_damaged_one_says_so(cloud: Cloud) -> None:
+    found = Repositories(cloud).find("someone", "open")
+    assert found is not None
+    (found.path / "packed-refs").write_text("nonsense\n")
+    with pytest.raises(CloudError, match="damaged") as refused:
+        files.fetch(cloud, f"{RAW}/someone/open/main/a.txt")
+    assert refused.value.status == 503
 
 
 @pytest.mark.usefixtures("repository")

@@ -90,7 +90,9 @@ def test_what_bicep_says(
         assert told in refused.json()["error"]["message"]
 
 
-@pytest.mark.parametrize("name", ["identity-that-pulls", "loops", "own-functions", "types"])
+@pytest.mark.parametrize(
+    "name", ["identity-that-pulls", "loops", "only-once", "own-functions", "types"]
+)
 def test_az_deploys_it(az: Az, groups: tuple[Target, Target], tmp_path: Path, name: str) -> None:
     case = json.loads(next(path for path in CASES if path.stem == name).read_text())
     file, parameters = tmp_path / "main.json", tmp_path / "main.parameters.json"

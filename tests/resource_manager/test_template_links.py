@@ -64,6 +64,7 @@ FILES: dict[str, Any] = {
         linked("again", {"relativePath": "itself.json"}),
         linked("and-again", {"relativePath": "itself.json"}),
     ),
+    "wild.json": template(linked("wild", {"relativePath": "//["})),
     "parameters.json": {"$schema": SCHEMA, "contentVersion": "2.0.0.0", "parameters": {}},
 }
 
@@ -175,6 +176,7 @@ def test_what_cannot_be_downloaded(target: Target, folder: str, path: str, told:
         ({"templateLink": {"uri": 5}}, 400, "'properties.templateLink.uri' must be a string"),
         ({"templateLink": {"uri": "a", "relativePath": "b"}}, 400, "needs one of"),
         ({"templateLink": {"relativePath": "b"}}, 400, "has nothing that it is relative to"),
+        ({"templateLink": {"uri": "FOLDER/wild.json"}}, 400, "Unable to download deployment"),
         ({"templateLink": {"id": "/subscriptions/a"}}, 501, "template specs"),
         ({"template": template(), "templateLink": {"uri": "a"}}, 400, "has both 'template' and"),
         ({"template": template(), "parametersLink": {}}, 400, "needs a 'uri'"),

@@ -66,12 +66,11 @@ def content_of(repository: Repository, where: str) -> bytes:
 
 def _tip(references: dict[Ref, ObjectID], name: str) -> ObjectID | None:
     """What a name of a reference, or of a commit, stands for. A branch may have slashes in its name."""
-    encoded = name.encode()
-    for prefix in (b"refs/heads/", b"refs/tags/", b"refs/" if b"/" in encoded else b"", b""):
-        full = encoded if encoded.startswith(b"refs/") or not prefix else prefix + encoded
-        if Ref(full) in references:
-            return references[Ref(full)]
-    return ObjectID(encoded) if _COMMIT.fullmatch(name) else None
+    for full in (name, f"refs/heads/{name}", f"refs/tags/{name}"):
+        found = references.get(Ref(full.encode()))
+        if found is not None:
+            return found
+    return ObjectID(name.encode()) if _COMMIT.fullmatch(name) else None
 
 
 def _file(repo: Repo, tip: ObjectID, path: str) -> bytes | None:

@@ -58,6 +58,17 @@ def index_of(arguments: list[Any]) -> int:
     return int(text.lower().find(check("indexOf", 2, wanted, "String").lower()))
 
 
+@FUNCTIONS.add("lastIndexOf", 2)
+def last_index_of(arguments: list[Any]) -> int:
+    """Where the last such item, or text (in any case), is; -1 where there is none."""
+    where, wanted = arguments
+    if isinstance(where, list):
+        places = (index for index in reversed(range(len(where))) if same(where[index], wanted))
+        return next(places, -1)
+    text = check("lastIndexOf", 1, where, "String", "Array")
+    return int(text.lower().rfind(check("lastIndexOf", 2, wanted, "String").lower()))
+
+
 def _end(name: str, index: int) -> None:
     @FUNCTIONS.add(name, 1)
     def end(arguments: list[Any]) -> Any:

@@ -144,7 +144,6 @@ def _searched(name: str, work: Any) -> None:
 
 _searched("startsWith", str.startswith)
 _searched("endsWith", str.endswith)
-_searched("lastIndexOf", str.rfind)
 
 
 @FUNCTIONS.add("string", 1)
