@@ -204,6 +204,12 @@ def test_az_prints_the_identity_of_a_new_task(az: Az, place: Place) -> None:
     assert "Role 'Data Reader and Writer' doesn't exist" in wrong
 
 
+def test_az_asks_whether_a_name_is_free(az: Az, place: Place) -> None:
+    assert az.json("acr", "check-name", "--name", "nobodyhasit")["nameAvailable"] is True
+    taken = az.json("acr", "check-name", "--name", place.registry)
+    assert (taken["nameAvailable"], taken["reason"]) == (False, "AlreadyExists")
+
+
 def test_az_shows_settings_of_a_premium_registry(az: Az, place: Place) -> None:
     here = ("--name", place.registry)
     rules = az.json("acr", "network-rule", "list", *here)

@@ -102,6 +102,8 @@ def test_a_type_has_versions_of_its_own(place: Place) -> None:
     ):
         assert send(place.cloud, "GET", place.full(path), None, version).status_code == 400
         assert send(place.cloud, "GET", place.full(path), None).status_code == 200
+    spelled = send(place.cloud, "GET", place.full("{r}/tasks"), None, "2025-03-01-PREVIEW")
+    assert spelled.status_code == 200
     known = send(place.cloud, "GET", place.full("{r}"), None, "2017-10-01")
     assert known.status_code == 200
 

@@ -19,6 +19,10 @@ _Disabled: TypeAlias = Annotated[str | None, Unused("disabled", ("enabled",))]
 _Enabled: TypeAlias = Annotated[str | None, Unused("enabled", ("disabled",))]
 _Status: TypeAlias = Annotated[str | None, Choice("enabled", "disabled")]
 _No: TypeAlias = Annotated[bool | None, Unused(False)]
+_LabelScope: TypeAlias = Annotated[
+    str | None,
+    Unused("Unsecure", ("TenantReuse", "SubscriptionReuse", "ResourceGroupReuse", "NoReuse")),
+]
 _None: TypeAlias = Annotated[list[dict[str, Any]] | None, Unused([])]
 
 
@@ -113,10 +117,7 @@ class RegistryProperties(Model):
     metadata_search: _Off = None
     writable_cache_repos: Lacking | None = None
     role_assignment_mode: Annotated[str | None, Choice(*MODES)] = None
-    auto_generated_domain_name_label_scope: Annotated[
-        str | None,
-        Unused("Unsecure", ("TenantReuse", "SubscriptionReuse", "ResourceGroupReuse", "NoReuse")),
-    ] = None
+    auto_generated_domain_name_label_scope: _LabelScope = None
 
 
 class Sku(Model):
@@ -150,8 +151,11 @@ class Registry(ResourceModel):
 class NameCheck(Model):
     """The body of Registries_CheckNameAvailability."""
 
+    # It tells names apart whose scope is the group, which the local cloud does not have.
+    READ_ONLY: ClassVar[tuple[str, ...]] = ("resourceGroupName",)
     name: str | None = None
     type: Annotated[str | None, Choice(REGISTRY_TYPE)] = None
+    auto_generated_domain_name_label_scope: _LabelScope = None
     tenant_reuse: Lacking | None = None
 
 

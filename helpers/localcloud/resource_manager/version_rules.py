@@ -44,7 +44,7 @@ def check(
     namespace, _, kind = type.partition("/")
     namespace = params.get(namespace.strip("{}"), namespace)  # an operation of any provider
     versions = versions_of(f"{namespace}/{kind}")
-    if given in versions or not versions:
+    if given.lower() in versions or not versions:
         return
     shown = shortened(given, 40)
     if namespace.lower() == "microsoft.resources":
