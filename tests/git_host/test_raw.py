@@ -107,6 +107,7 @@ def test_what_is_no_file(local_cloud: LocalCloud, pushed: tuple[str, str], path:
         answer = client.get(f"{RAW}/{pushed[0]}/{path}")
         assert (answer.status_code, answer.text) == (404, "404: Not Found")
         assert client.get(f"{RAW}/nobody/nothing/main/a").status_code == 404
+        assert client.get(f"{RAW}/nobody").text == "404: Not Found"
 
 
 def test_a_private_one_wants_the_token(local_cloud: LocalCloud) -> None:

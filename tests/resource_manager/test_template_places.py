@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from tests.az import Az
-from tests.deployments.planning import REGISTRIES, SCHEMA, template
+from tests.deployments.planning import REGISTRIES, SCHEMA, nested, template
 from tests.resource_manager.deploying import DEPLOYMENTS, Target, body_of, target, unique
 
 __all__ = ["target"]
@@ -51,6 +51,27 @@ KINDS = {
         "Deployment template language expression evaluation failed: 'Unable to parse language "
         "expression 'concat('a'",
         "properties.template.resources[0].tags.a[1]",
+    ),
+    "unreadable name": (
+        """
+  "resources": [
+    {REGISTRY, "name": "first",
+     "tags": {"[concat('a']" : "b"}}
+  ]""",
+        "Deployment template language expression evaluation failed: 'Unable to parse language "
+        "expression 'concat('a'",
+        "properties.template.resources[0].tags['[concat('a']']",
+    ),
+    "unreadable default": (
+        """
+  "parameters": {
+    "name": { "type": "string",
+      "defaultValue": "[concat('a']" }
+  },
+  "resources": []""",
+        "Deployment template language expression evaluation failed: 'Unable to parse language "
+        "expression 'concat('a'",
+        "properties.template.parameters.name.defaultValue",
     ),
     "segments": (
         """
@@ -189,6 +210,7 @@ KINDS = {
     ),
 }
 LINES = {
+    **{"unreadable name": (6, 34), "unreadable default": (6, 36)},
     **{"unreadable": (7, 39), "type": (5, 13), "variable": (6, 22), "dependency": (6, 20)},
 }
 
@@ -323,6 +345,15 @@ def test_in_a_nested_template(target: Target, scope: str, told: str, path: str) 
     error = sent(target, f"{HEAD}{text}\n}}").json()["error"]
     assert told in error["message"]
     assert error["additionalInfo"][0]["info"]["path"] == path
+
+
+def test_an_unreadable_expression_in_a_nested_template(target: Target) -> None:
+    resource = {"type": REGISTRIES, "apiVersion": "2023-07-01", "name": "[concat('a']"}
+    error = target.ask("validate", template(nested("in", template(resource), "outer"))).json()
+    message = error["error"]["message"]
+    assert message.startswith("Deployment template language expression evaluation failed: 'Unable")
+    path = "properties.template.resources[0].properties.template.resources[0]"
+    assert error["error"]["additionalInfo"][0]["info"]["path"] == path
 
 
 def test_what_fails_while_it_goes_on_has_its_place(target: Target) -> None:

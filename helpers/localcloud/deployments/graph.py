@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import CloudError
 from .declared import Declared
-from .errors import ExpressionError
+from .errors import ExpressionError, UnreadableError
 from .evaluation import evaluate
 from .functions import needs_runtime
 from .syntax import Call, calls, parse
@@ -82,9 +82,7 @@ def _references(one: Declared) -> Iterator[str]:
     asked: dict[str, list[Call]] = {}
     for text in expressions(_own(one)):
         if text not in asked:
-            asked[text] = [
-                call for call in calls(parse(text)) if call.arguments and needs_runtime(call.name)
-            ]
+            asked[text] = _asking(text)
         for call in asked[text]:
             try:
                 word = evaluate(call.arguments[0], one.scope)
@@ -92,6 +90,15 @@ def _references(one: Declared) -> Iterator[str]:
                 continue  # it depends on what is known later only: it is asked for then
             if isinstance(word, str):
                 yield word
+
+
+def _asking(text: str) -> list[Call]:
+    """The calls of an expression that ask for a resource."""
+    try:
+        found = calls(parse(text))
+    except UnreadableError:
+        return []  # within a nested template, which says so when it is read
+    return [call for call in found if call.arguments and needs_runtime(call.name)]
 
 
 def _own(one: Declared) -> Any:
