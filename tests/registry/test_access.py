@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import jwt
 import pytest
@@ -18,8 +19,9 @@ from azure.mgmt.containerregistry import ContainerRegistryManagementClient
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.errors import CloudError
 from helpers.localcloud.principals import Principal, Principals
+from helpers.localcloud.registry.access import IDENTITY_USER
 from helpers.localcloud.registry.client import Credential, RegistryClient
-from helpers.localcloud.registry.tokens import exchange_credential
+from helpers.localcloud.registry.tokens import ACCESS_LIFETIME, exchange_credential
 from helpers.localcloud.store import Store
 from tests.conftest import LocalCloud
 from tests.registry.places import Place, digest
@@ -268,6 +270,47 @@ def test_wrong_credentials_get_no_access_token(place: Place) -> None:
     for given, status in ((password, 200), ("wrong", 401)):
         form = {**query, "grant_type": "password", "username": name, "password": given}
         assert place.cloud.http().post(endpoint, data=form).status_code == status
+
+
+def test_an_access_token_as_the_password_of_an_identity_gives_a_part_of_itself(
+    place: Place,
+) -> None:
+    """What az acr artifact-streaming create sends, and what a registry of Azure answered it."""
+    name, password = place.token(
+        "narrowing", "repositories/node/content/read", "repositories/node/content/write"
+    )
+    endpoint = f"https://{place.server}/oauth2/token"
+
+    def ask(user: str, secret: str, *scopes: str, url: str = endpoint) -> requests.Response:
+        form = {"service": place.server, "grant_type": "password", "username": user}
+        body = {**form, "password": secret, "scope": " ".join(scopes)}
+        return place.cloud.http().post(url, data=body, timeout=30)
+
+    def claims(token: str) -> dict[str, Any]:
+        return jwt.decode(token, options={"verify_signature": False})  # type: ignore[no-any-return]
+
+    given = ask(name, password, "repository:node:push,delete").json()["access_token"]
+    answer = ask(IDENTITY_USER, given, "repository:node:pull,push", "repository:other:pull")
+    assert answer.status_code == 200, answer.text
+    token = answer.json()["access_token"]
+    assert [one["actions"] for one in claims(token)["access"]] == [["push"], []]
+    assert claims(given)["exp"] - 5 < claims(token)["exp"] <= claims(given)["exp"]
+    assert 0 < answer.json()["expires_in"] <= ACCESS_LIFETIME
+    assert "refresh_token" not in answer.json()
+    again = ask(IDENTITY_USER, token, "repository:node:*").json()["access_token"]
+    assert [one["actions"] for one in claims(again)["access"]] == [["push"]]
+    elsewhere = Place(place.cloud)
+    wrong = (
+        (IDENTITY_USER, "nothing"),
+        (name, given),
+        (IDENTITY_USER, bearer(elsewhere, "repository:node:pull").headers["Authorization"][7:]),
+    )
+    assert [ask(*one, "repository:node:pull").status_code for one in wrong] == [401] * 3
+    assert ask(IDENTITY_USER, given, url="https://auth.docker.io/token").status_code == 401
+    registries(place).tokens.begin_update(
+        place.group, place.name, name, {"properties": {"status": "disabled"}}
+    ).result()
+    assert ask(IDENTITY_USER, given, "repository:node:push").status_code == 401
 
 
 def test_the_name_of_a_token_gives_it_no_rights(place: Place) -> None:

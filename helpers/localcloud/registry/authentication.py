@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import time
-from typing import Any
 
 from .. import timestamps
 from ..cloud import Cloud
@@ -23,7 +22,7 @@ from .access import (
     allowed,
     may_list,
 )
-from .tokens import access_of, caller_of_refresh_token, parts_of
+from .tokens import access_of, actions_of, caller_of_refresh_token, parts_of
 
 
 def login(cloud: Cloud, registry: Registry, user: str, password: str) -> Caller | None:
@@ -116,7 +115,7 @@ def authorize(
         if access is None:
             raise _refuse(registry, scope, "invalid_token")
         kind = "repository" if name else "registry"
-        may = _actions(access, kind, name or listing)
+        may = actions_of(access, kind, name or listing)
         if not action or "*" in may or not may.isdisjoint((action, *others)):
             return may
         raise _refuse(registry, scope, "insufficient_scope")
@@ -135,16 +134,6 @@ def authorize(
     if may.isdisjoint((action, *others)):
         raise _refuse(registry, scope, "insufficient_scope")
     return may
-
-
-def _actions(access: list[dict[str, Any]], kind: str, name: str) -> set[str]:
-    """What the claim of a token allows with something."""
-    return {
-        action
-        for one in access
-        if (one["type"], one["name"]) == (kind, name)
-        for action in one["actions"]
-    }
 
 
 def _refuse(registry: Registry, scope: str, error: str) -> CloudError:

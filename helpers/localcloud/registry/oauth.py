@@ -9,12 +9,14 @@ from starlette.responses import JSONResponse, Response
 from .. import timestamps
 from ..errors import CloudError
 from ..request_values import parse_form
-from .access import UNAUTHORIZED, Caller
+from .access import IDENTITY_USER, UNAUTHORIZED, Caller
 from .authentication import caller_of, enter
 from .exchange import Exchange
 from .tokens import (
     ACCESS_LIFETIME,
+    Access,
     access_token,
+    caller_of_access_token,
     caller_of_refresh_token,
     exchange,
     lifetime,
@@ -49,8 +51,15 @@ def exchange_token(request: Exchange) -> Response:
     return JSONResponse({"refresh_token": token})
 
 
-def _answer(request: Exchange, caller: Caller, scopes: Iterable[str], *, offline: bool) -> Response:
-    token = access_token(request.cloud, request.registry, caller, scopes)
+def _answer(
+    request: Exchange,
+    caller: Caller,
+    scopes: Iterable[str],
+    *,
+    offline: bool,
+    within: Access | None = None,
+) -> Response:
+    token = access_token(request.cloud, request.registry, caller, scopes, within)
     body: dict[str, object] = {
         "access_token": token,
         "token": token,
@@ -77,16 +86,23 @@ def get_token(request: Exchange) -> Response:
 
 
 def post_token(request: Exchange) -> Response:
-    """POST /oauth2/token: grant types refresh_token and password."""
+    """POST /oauth2/token: grant types refresh_token and password.
+
+    The password of an identity may be an access token, too, as az sends it for artifact streaming.
+    """
     form = _form(request)
     _check_service(request, form.get("service", ""))
-    grant = form.get("grant_type", "")
+    grant, scopes = form.get("grant_type", ""), form.get("scope", "").split()
     caller: Caller | None
     if grant == "refresh_token":
         given = form.get("refresh_token", "")
         caller = caller_of_refresh_token(request.cloud, request.server, given)
     elif grant == "password":
         user, password = form.get("username", ""), form.get("password", "")
+        if user == IDENTITY_USER and not request.registry.is_hub:
+            found = caller_of_access_token(request.cloud, request.registry, password)
+            if found is not None:
+                return _answer(request, found[0], scopes, offline=False, within=found[1])
         caller = enter(request.cloud, request.registry, user, password)
     else:
         raise CloudError(
@@ -95,4 +111,4 @@ def post_token(request: Exchange) -> Response:
     if caller is None:
         raise CloudError(401, "UNAUTHORIZED", UNAUTHORIZED)
     offline = form.get("access_type") == "offline"
-    return _answer(request, caller, form.get("scope", "").split(), offline=offline)
+    return _answer(request, caller, scopes, offline=offline)

@@ -110,7 +110,8 @@ def check_name_availability(call: Call, given: NameCheck) -> Reply:
     if call.cloud.store.find(type=REGISTRY_TYPE, name=name):
         message = f"The registry {name} is already in use."
         return Reply(200, {"nameAvailable": False, "reason": "AlreadyExists", "message": message})
-    return Reply(200, {"nameAvailable": True})
+    available = {"availableLoginServerName": login_server(name), "nameAvailable": True}
+    return Reply(200, available)
 
 
 @router.operation("PUT", REGISTRY, f"{REGISTRY_TYPE}/write", Registry)

@@ -157,6 +157,7 @@ class NameCheck(Model):
     type: Annotated[str | None, Choice(REGISTRY_TYPE)] = None
     auto_generated_domain_name_label_scope: _LabelScope = None
     tenant_reuse: Lacking | None = None
+    resource_group_name: str | None = None  # of the scope ResourceGroupReuse alone
 
 
 class RegenerateCredential(Model):
