@@ -41,7 +41,7 @@ _AUTHORIZATION = (
     *("2020-08-01-preview", "2020-10-01", "2020-10-01-preview", "2021-01-01-preview"),
     *("2021-03-01-preview", "2021-07-01-preview", "2021-12-01-preview", "2022-04-01"),
     *("2022-04-01-preview", "2022-05-01-preview", "2022-08-01-preview", "2024-07-01-preview"),
-    *("2024-09-01-preview",),
+    *("2024-09-01-preview", "2025-12-01-preview"),
 )
 _INSTANCES = (
     *("2017-08-01-preview", "2017-10-01-preview", "2017-12-01-preview", "2018-02-01-preview"),

@@ -408,6 +408,14 @@ def test_an_operation_that_is_missing_names_itself(
     assert f"POST /{path} of Key Vault" in answer.json()["error"]["message"]
 
 
+def test_a_managed_hsm_says_what_it_is_before_anybody_is_known(local_cloud: LocalCloud) -> None:
+    """az would ask three times for a host that is refused, and name the proxy."""
+    for method in ("GET", "PUT"):
+        answer = local_cloud.http().request(method, "https://mine.managedhsm.azure.net/keys/one")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (501, "NotImplemented")
+        assert "Managed HSM, which mine.managedhsm.azure.net is" in answer.text
+
+
 def test_the_challenge_names_tenant_and_resource(local_cloud: LocalCloud, vault: str) -> None:
     answer = local_cloud.http().get(f"https://{vault}.vault.azure.net/secrets?api-version=7.4")
     assert answer.status_code == 401

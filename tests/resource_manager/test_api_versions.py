@@ -12,7 +12,7 @@ from azure.mgmt.resource.resources import ResourceManagementClient
 from helpers.localcloud.api_versions import newest, type_of, versions_of
 from helpers.localcloud.resource_manager.composition import all_operations
 from helpers.localcloud.resource_types import NAMESPACES, TYPES
-from tests.az import AZ
+from tests.az import AZ, NEWEST
 from tests.conftest import LocalCloud
 
 from .refusing import Place, assert_refused
@@ -113,6 +113,21 @@ def test_of_an_operation_that_is_not_there_the_version_is_not_asked(place: Place
     assert_refused(answer, 501, "NotImplemented", "registries/webbhooks")
 
 
+@pytest.mark.parametrize("path", ["", "nowhere", "nowhere/providers/Microsoft.Authorization/locks"])
+def test_a_path_that_is_nowhere_is_refused_in_arm_s_words(
+    local_cloud: LocalCloud, path: str
+) -> None:
+    """As of a scope that somebody has mistyped."""
+    http = local_cloud.http()
+    http.headers["Authorization"] = f"Bearer {local_cloud.token()}"
+    assert_refused(
+        http.get(f"https://management.azure.com/{path}", params={"api-version": "2022-04-01"}),
+        404,
+        "MissingSubscription",
+        "did not have a subscription or a valid tenant level resource provider",
+    )
+
+
 def test_a_body_is_read_when_its_operation_is_known(place: Place) -> None:
     """az sends templates as ARM reads them: with names that have no quotes."""
     http = place.cloud.http()
@@ -135,8 +150,9 @@ def test_what_a_client_is_told_to_ask_for_it_may_ask_for(local_cloud: LocalCloud
 
 def _sites() -> list[Path]:
     found = [Path(sysconfig.get_path("purelib"))]
-    if AZ is not None:
-        found += Path(AZ).parent.parent.glob("lib/python*/site-packages")
+    for program in (AZ, NEWEST):
+        if program is not None:
+            found += Path(program).parent.parent.glob("lib/python*/site-packages")
     return found
 
 

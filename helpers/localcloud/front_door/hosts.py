@@ -22,6 +22,7 @@ _EXACT = {
 _SUFFIX = {
     AZURE: "registry",
     ".vault.azure.net": "key_vault",
+    ".managedhsm.azure.net": "key_vault",  # which says that there are none
     ".blob.core.windows.net": "blobs",
 }
 # Where exec and attach lead to, in each region.

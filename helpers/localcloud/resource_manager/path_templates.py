@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
+from ..errors import CloudError
+
+_ROOTS = ("subscriptions", "providers", "tenants")  # what every path of ARM begins with
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
@@ -49,3 +52,18 @@ def operation_name(path: str) -> str:
         start = len(lowered) - lowered[::-1].index("providers")
         return "/".join([words[start], *words[start + 1 :: 2]]) if words[start:] else path
     return "/".join(["", *words[:1], *words[2::2]])
+
+
+def no_operation(method: str, path: str, others: Collection[str]) -> CloudError:
+    """What is said where there is no operation: 501, or 404 of a path that is nowhere, in ARM's words.
+
+    ``others`` are the methods that the path has.
+    """
+    if path.strip("/").split("/")[0].lower() not in _ROOTS:
+        return CloudError(
+            404,
+            "MissingSubscription",
+            "The request did not have a subscription or a valid tenant level resource provider.",
+        )
+    has = f" (of this resource it has {', '.join(sorted(others))})" if others else ""
+    return CloudError.not_implemented(f"{method} {operation_name(path)}{has}")

@@ -16,7 +16,7 @@ from ..store import READING, Resource
 from . import lock_rules, path_checks, request_content, system_data, version_rules
 from .models import M, Model, read
 from .options import Query
-from .path_templates import is_of_resource, operation_name, pattern_of
+from .path_templates import is_of_resource, no_operation, operation_name, pattern_of
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ class Router:
     def find(self, method: str, path: str, query: Mapping[str, str]) -> Found:
         """The operation of a request, before its body is read.
 
-        Raises 501 for what there is no operation for, 400 MissingApiVersionParameter.
+        Raises what :func:`no_operation` says, 400 MissingApiVersionParameter.
         """
         others, there = set(), None
         for route in self._by_length.get(path.count("/"), ()):
@@ -207,10 +207,7 @@ class Router:
         if there is not None:
             version_rules.check_given(query)
             return there
-        raise CloudError.not_implemented(
-            f"{method} {operation_name(path)}"
-            + (f" (of this resource it has {', '.join(sorted(others))})" if others else "")
-        )
+        raise no_operation(method, path, others)
 
     def handle(
         self,

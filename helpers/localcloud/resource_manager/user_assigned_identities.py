@@ -95,7 +95,7 @@ def create(call: Call, given: Identity) -> Reply:
             "clientId": principal.app_id,
         },
     }
-    return Reply(201, call.cloud.store.put(resource).body, {"Location": spelled})
+    return Reply(201, call.cloud.store.put(resource).body)
 
 
 @router.operation("PATCH", _IDENTITY, _WRITE, Identity)
