@@ -5,7 +5,6 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/installed
 TESTS  := $(VENV)/installed-test
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-AZ     := .venv-az
 ARGS   ?=
 # Tests wait a lot, for daemons and kernels: one more worker than the machine has processors, each with
 # clouds of its own. WORKERS=0 runs them in one process, where -s and --pdb work.
@@ -28,10 +27,10 @@ seconds=0; while kill -0 $$pip 2>/dev/null; do \
 done; [ -t 1 ] && printf '\r\033[K'; rm -f $$log; wait $$pip
 endef
 
-.PHONY: help env develop tutorial test coverage clients az node notebooks lab site lint fuzz bench clean lock
+.PHONY: help env develop tutorial test coverage clients az az-newest node notebooks lab site lint fuzz bench clean lock
 
 help:  ## show the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 env: $(STAMP)  ## make the environment in .venv: what learners need
 
@@ -74,13 +73,15 @@ clients: $(TESTS)
 	@$(MAKE) --no-print-directory az || echo "Without the Azure CLI the tests that call it are skipped."
 	@$(MAKE) --no-print-directory node || echo "Without Node's SDK of Azure its tests are skipped."
 
-# A venv of its own: the Azure CLI pins older versions of the SDK than the notebooks use.
-az: $(AZ)/installed  ## install the Azure CLI that the tests run, in .venv-az
+# Venvs of their own: the Azure CLI pins other versions of the SDK than the notebooks use.
+az: .venv-az/installed  ## install the Azure CLI that the tests run, in .venv-az
 
-$(AZ)/installed: requirements-az.lock
-	@echo "Azure CLI: making $(AZ) with $$(grep -c '^[a-z]' requirements-az.lock) packages (about a minute and 730 MB, once)"
-	@$(PYTHON) -m venv --clear $(AZ)
-	@$(AZ)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-az.lock \
+az-newest: .venv-az-newest/installed  ## install the newest Azure CLI beside it, in .venv-az-newest
+
+.venv-%/installed: requirements-%.lock
+	@echo "Azure CLI: making $(@D) with $$(grep -c '^[a-z]' $<) packages (about a minute and 730 MB, once)"
+	@$(PYTHON) -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $< \
 	  || { echo "The Azure CLI could not be installed: the package index was not reached, or refused. See above."; exit 1; }
 	@touch $@
 	@echo "Azure CLI: ready"
@@ -119,13 +120,14 @@ bench: $(STAMP)  ## measure speed and memory, side by side with peers
 LOCK := --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-annotate --no-header
 UP   ?= --upgrade
 
-lock: $(TESTS)  ## renew the three locks from pyproject.toml; with UP= only what has to change
+lock: $(TESTS)  ## renew the locks from pyproject.toml; with UP= only what has to change
 	@$(BIN)/python -m uv pip compile pyproject.toml $(LOCK) $(UP) -o requirements.lock
 	@$(BIN)/python -m uv pip compile pyproject.toml --extra test --extra policy $(LOCK) $(UP) \
 	  --constraint requirements.lock -o requirements-test.lock
 	@echo "regopy>=1.5,<2; sys_platform == 'linux' and platform_machine == 'x86_64'" | $(BIN)/python -m uv pip compile - $(LOCK) $(UP) \
 	  --constraint requirements-test.lock -o requirements-policy.lock
 	@echo "azure-cli==2.84.0" | $(BIN)/python -m uv pip compile - $(LOCK) $(UP) -o requirements-az.lock
+	@echo "azure-cli" | $(BIN)/python -m uv pip compile - $(LOCK) $(UP) -o requirements-az-newest.lock
 
 clean:  ## stop the local cloud; remove its state and everything that was built, but the environment
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m helpers down || true; fi

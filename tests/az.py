@@ -21,19 +21,19 @@ from tests.conftest import LocalCloud
 
 _OWN = ROOT / ".venv-az" / "bin"
 AZ = shutil.which("az", path=f"{_OWN}{os.pathsep}{os.environ['PATH']}")
+NEWEST = shutil.which("az", path=ROOT / ".venv-az-newest" / "bin")
 _INDEX = "commandIndex.json"
 USER = "az"  # whom tests/proofs takes what az asks for
 _FORKS = Path(__file__).with_name("az_forks.py")
 
 
 @cache
-def _index() -> bytes:
+def _index(program: str) -> bytes:
     """Which module each command of az is in.
 
     The first az of a configuration folder finds it out, by threads that import one another's packages. On
     a busy machine some of them fail, and az takes the commands of those modules for unknown.
     """
-    assert AZ is not None
     for _ in range(5):
         with tempfile.TemporaryDirectory(prefix="az-") as folder:
             env = {
@@ -42,7 +42,12 @@ def _index() -> bytes:
                 "AZURE_CORE_COLLECT_TELEMETRY": "false",
             }
             done = subprocess.run(
-                [AZ, "version"], env=env, capture_output=True, text=True, check=True, timeout=300
+                [program, "version"],
+                env=env,
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=300,
             )
             if "Error loading command module" not in done.stderr:
                 return Path(folder, _INDEX).read_bytes()
@@ -79,10 +84,11 @@ def forking(program: str) -> Path:
     return folder
 
 
-def prepare(folder: Path) -> None:
+def prepare(folder: Path, program: str | None = AZ) -> None:
     """Make a configuration folder for az in which it knows its commands."""
+    assert program is not None
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (folder / _INDEX).write_bytes(_index())
+    (folder / _INDEX).write_bytes(_index(program))
 
 
 @dataclass
@@ -91,10 +97,11 @@ class Az:
 
     cloud: LocalCloud
     folder: Path
+    program: str | None = AZ
 
     def __post_init__(self) -> None:
-        if AZ is not None:
-            prepare(self.folder)
+        if self.program is not None:
+            prepare(self.folder, self.program)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -120,9 +127,9 @@ class Az:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """What az answers, whatever it is."""
-        assert AZ is not None
+        assert self.program is not None
         return subprocess.run(
-            [forking(AZ) / "az", *arguments],
+            [forking(self.program) / "az", *arguments],
             env=self.environment,
             capture_output=True,
             text=True,
@@ -165,11 +172,11 @@ class AzProcess:
     """The real az for many commands: each is a fork of a process that has imported it (az_process.py)."""
 
     def __init__(self, az: Az, modules: Sequence[str], cwd: Path | None = None) -> None:
-        assert AZ is not None, "make az"
+        assert az.program is not None, "make az"
         script = Path(__file__).with_name("az_process.py")
         self._process = subprocess.Popen(
             # -I: tests/ is not searched, which has a package azure of its own.
-            [Path(AZ).with_name("python"), "-I", "-W", "ignore", script, *modules],
+            [Path(az.program).with_name("python"), "-I", "-W", "ignore", script, *modules],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

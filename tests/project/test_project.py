@@ -11,6 +11,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -63,6 +64,10 @@ def test_the_locks_meet_every_requirement() -> None:
     assert policy["regopy"] == developers["regopy"]
     assert not unmet(project()["dependencies"] + extra["test"] + extra["policy"], developers)
     assert not unmet(extra["az"], locked("requirements-az.lock"))
+    [pinned], [newest] = (
+        locked(f"requirements-{one}.lock")["azure-cli"] for one in ("az", "az-newest")
+    )
+    assert Version(pinned) < Version(newest)
     assert {name for name in learners if learners[name] != developers[name]} == set()
     for tool in ("pytest", "mypy", "ruff", "coverage", "hypothesis", "selenium", "uv"):
         assert tool not in learners, "learners need no tools of developers"
@@ -74,6 +79,7 @@ def test_the_locks_meet_every_requirement() -> None:
         ("requirements", 100),
         ("requirements-test", 100),
         ("requirements-az", 100),
+        ("requirements-az-newest", 100),
         ("requirements-policy", 1),
     ],
 )

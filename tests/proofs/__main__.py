@@ -6,15 +6,13 @@ import argparse
 import json
 import sys
 import tempfile
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-
-import trustme
+from typing import Any
 
 from helpers.localcloud import daemon
-from tests.az import Az, AzProcess
+from tests.az import AZ, NEWEST
 from tests.conftest import start
-from tests.deployments.planning import group, registry, template
 
 from . import commands
 from .operations import Operations
@@ -23,10 +21,6 @@ from .reasons import unexplained
 from .recording import PROVEN, SEEN, load
 
 PAGE = PROVEN.with_name("coverage.md")
-_TEMPLATES = {
-    "template": template(registry("commandsfour", location="westeurope")),
-    "group": template(group("two", "westeurope")),
-}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -54,27 +48,31 @@ def written() -> str:
     stored = json.loads(PROVEN.read_text())
     operations = list(Operations())
     proofs = {one: found for one, found in load(stored["operations"]).items() if one in operations}
-    return page(operations, proofs, json.loads(commands.RESULTS.read_text()), stored["azure"])
+    return page(operations, proofs, commands.stored(), stored["azure"])
 
 
 def ask_az() -> None:
-    """Run the scenario of az in a cloud of its own, and store the outcomes."""
+    """Run the scenario with each version of az, in a cloud of its own, and store the outcomes."""
+    programs = {"az": AZ, "az-newest": NEWEST}
+    for target, program in programs.items():
+        if program is None:
+            sys.exit(f"An Azure CLI is not installed; do it with: make {target}")
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(_asked, programs.values()))
+    commands.RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def _asked(program: str | None) -> dict[str, Any]:
+    """What became of the commands of one version."""
     with tempfile.TemporaryDirectory(prefix="proofs-") as folder:
         work = Path(folder)
-        for name, document in _TEMPLATES.items():
-            (work / f"{name}.json").write_text(json.dumps(document))
-        authority = trustme.CA()
-        (work / "key.pem").write_bytes(authority.private_key_pem.bytes())
-        (work / "certificate.pem").write_bytes(authority.cert_pem.bytes())
         cloud = start(work / "home")
         try:
-            az = Az(cloud, work / "azure")
-            with closing(AzProcess(az, commands.MODULES, work)) as process:
+            with commands.asking(cloud, work, program) as az:
                 steps = commands.scenario(commands.SCENARIO.read_text())
-                found = commands.results(process, steps, commands.names(cloud))
+                return commands.results(az, steps, commands.names(cloud))
         finally:
             daemon.down(cloud.home)
-    commands.RESULTS.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

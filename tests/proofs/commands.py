@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import Enum
-from itertools import groupby
 from pathlib import Path
 from string import Template
 from typing import Any
 
-from tests.az import Answer, AzProcess
+import trustme
+
+from tests.az import Answer, Az, AzProcess
 from tests.conftest import LocalCloud
+from tests.deployments.planning import group, registry, template
 
 GROUPS = (
     *("account", "acr", "ad", "container", "deployment", "group", "identity"),
@@ -24,7 +28,7 @@ GROUPS = (
 MODULES = ("acr", "container", "keyvault", "role", "identity", "resource", "profile")
 SCENARIO = Path(__file__).with_name("commands.txt")
 RESULTS = Path(__file__).with_name("commands.json")
-_EXPECTING, _REFUSED = " => ", "!"
+_EXPECTING, _REFUSED, _MAIN = " => ", "!", "* "
 _NAMED = re.compile(r"(?P<name>\w+) = (?P<command>.*)")
 _LACKING = (
     "ocal cloud does not implement",
@@ -32,6 +36,11 @@ _LACKING = (
     "The local cloud has ",
     "The local cloud issues tokens for",
 )
+_TEMPLATES = {
+    "template": template(registry("commandsfour", location="westeurope")),
+    "group": template(group("two", "westeurope")),
+}
+_USAGE = 2  # the exit status of az for words that it does not know
 _SHOWN = 300  # characters of what a command has said
 
 
@@ -52,6 +61,7 @@ class Step:
     expected: str
     refused: bool
     name: str  # of what it prints, for the steps after it
+    main: bool  # whether it is of the walk that the suite goes with each az
 
     def words(self, names: dict[str, str]) -> list[str]:
         """The command, with the names replaced."""
@@ -84,11 +94,13 @@ def scenario(text: str) -> list[Step]:
 
 
 def _step(line: str) -> Step:
+    main = line.startswith(_MAIN)
+    line = line.removeprefix(_MAIN)
     match = _NAMED.fullmatch(line)
     name, line = match.groups() if match else ("", line)
     text, _, expected = line.partition(_EXPECTING)
     refused = expected.startswith(_REFUSED)
-    return Step(text, expected.removeprefix(_REFUSED).strip(), refused, name)
+    return Step(text, expected.removeprefix(_REFUSED).strip(), refused, name, main)
 
 
 def command_of(words: Sequence[str], commands: Iterable[str]) -> str:
@@ -98,16 +110,46 @@ def command_of(words: Sequence[str], commands: Iterable[str]) -> str:
 
 
 def outcome(step: Step, answer: Answer, names: dict[str, str]) -> Outcome:
-    """What an answer of az means."""
+    """What an answer of az means. A step with words that this version does not know tries nothing."""
     expected = Template(step.expected).substitute(names)
     said = f"{answer.output}\n{answer.error}"
     if answer.status and any(one in said for one in _LACKING):
         return Outcome.LACKING
+    if answer.status == _USAGE and not step.refused:
+        return Outcome.UNTRIED
     right = bool(answer.status) == step.refused and expected in said
     return Outcome.WORKS if right and "Traceback" not in said else Outcome.WRONG
 
 
-def results(az: AzProcess, steps: Sequence[Step], names: dict[str, str]) -> dict[str, Any]:
+@contextmanager
+def asking(cloud: LocalCloud, folder: Path, program: str | None) -> Iterator[AzProcess]:
+    """An az for steps of the scenario, in a folder with the files that they name."""
+    for name, document in _TEMPLATES.items():
+        (folder / f"{name}.json").write_text(json.dumps(document))
+    (folder / "source").mkdir()
+    (folder / "source" / "one.txt").write_text("one")
+    authority = trustme.CA(key_type=trustme.KeyType.RSA)  # as security domains need
+    (folder / "key.pem").write_bytes(authority.private_key_pem.bytes())
+    (folder / "certificate.pem").write_bytes(authority.cert_pem.bytes())
+    az = Az(cloud, folder / "azure", program)
+    with closing(AzProcess(az, MODULES, folder)) as process:
+        yield process
+
+
+def run(
+    az: AzProcess, steps: Iterable[Step], names: dict[str, str]
+) -> Iterator[tuple[Step, Outcome, str]]:
+    """Run steps one after the other: what became of each, and what az said where that is wrong."""
+    for step in steps:
+        answer = az.run(step.words(names))
+        now = outcome(step, answer, names)
+        wrong = now == Outcome.WRONG
+        yield step, now, (answer.error or answer.output).strip() if wrong else ""
+        if step.name:
+            names = {**names, step.name: answer.output.strip()}
+
+
+def results(az: AzProcess, steps: Iterable[Step], names: dict[str, str]) -> dict[str, Any]:
     """Run the scenario; the version of az, and the outcome of every command of its groups.
 
     A command that several steps call works when all of them do.
@@ -115,33 +157,45 @@ def results(az: AzProcess, steps: Sequence[Step], names: dict[str, str]) -> dict
     table = az.table(GROUPS)
     order = list(Outcome)
     found: dict[str, Result] = {one: Result(one, Outcome.UNTRIED) for one in table["commands"]}
-    for step in steps:
-        words = step.words(names)
-        answer = az.run(words)
-        now = outcome(step, answer, names)
-        print(f"{now.value:9}{step.text}", flush=True)
-        said = ""
-        if now == Outcome.WRONG:
-            said = (answer.error or answer.output).strip()
-            last = "\n".join(line[:_SHOWN] for line in said.splitlines()[-4:])
-            print(textwrap.indent(last, " " * 9), flush=True)
-            said = f"{step.text}: {said}"[:_SHOWN]
-        if step.name:
-            names = {**names, step.name: answer.output.strip()}
-        command = command_of(words, found)
-        if not command:
-            continue
-        before = found[command].outcome
-        if before == Outcome.UNTRIED or order.index(now) > order.index(before):
-            found[command] = Result(command, now, said)
+    for step, now, said in run(az, steps, names):
+        last = "\n".join(line[:_SHOWN] for line in said.splitlines()[-4:])
+        told = f"{table['version']} {now.value:9}{step.text}\n{textwrap.indent(last, ' ' * 9)}"
+        print(told.strip(), flush=True)
+        command = command_of(shlex.split(step.text), found)
+        before = found[command].outcome if command else now
+        worse = before == Outcome.UNTRIED or order.index(now) > order.index(before)
+        if worse and now != Outcome.UNTRIED:
+            found[command] = Result(command, now, said and f"{step.text}: {said}"[:_SHOWN])
     stored = [one.stored() for one in found.values()]
     return {"version": table["version"], "results": stored}
 
 
-def groups(found: Iterable[Result]) -> Iterator[tuple[str, list[Result]]]:
-    """Results by the group of az that the command belongs to."""
-    for group, some in groupby(found, lambda one: one.command.split()[0]):
-        yield group, list(some)
+@dataclass(frozen=True)
+class Version:
+    """A version of az, and the outcomes of its commands by their names."""
+
+    name: str
+    outcomes: dict[str, Outcome]
+
+    def counts(self, group: str = "") -> list[int]:
+        """How many commands of a group of az, or of all, had each outcome."""
+        found = [
+            one
+            for command, one in self.outcomes.items()
+            if not group or command.split()[0] == group
+        ]
+        return [found.count(one) for one in Outcome]
+
+
+def stored() -> list[Version]:
+    """What was found out of each version, the oldest first."""
+    return [
+        Version(
+            one["version"],
+            {found.command: found.outcome for found in map(Result.of, one["results"])},
+        )
+        for one in json.loads(RESULTS.read_text())
+    ]
 
 
 def names(cloud: LocalCloud) -> dict[str, str]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Any
 
-from .commands import Outcome, Result, groups
+from .commands import GROUPS, Outcome, Version
 from .operations import MANAGER, SERVICES, Operation
 from .reasons import REASONS
 from .recording import Proofs
@@ -35,7 +34,7 @@ _WORDS = {
 }
 
 
-def page(operations: Iterable[Operation], proofs: Proofs, az: dict[str, Any], azure: str) -> str:
+def page(operations: Iterable[Operation], proofs: Proofs, az: Sequence[Version], azure: str) -> str:
     """The whole page; ``azure`` is the date on which it was verified there, '' for never."""
     verified = f"Verified on a real Azure subscription on {azure}." if azure else _NEVER
     by_service = {one: list(found) for one, found in groupby(operations, lambda o: o.service)}
@@ -84,15 +83,22 @@ def _by_kind(operation: Operation) -> tuple[str, str, str]:
     return _kind(operation), operation.path, operation.method
 
 
-def _commands(az: dict[str, Any]) -> Iterator[str]:
-    results = [Result.of(one) for one in az["results"]]
-    yield f"## Commands of az {az['version']}"
-    rows = ["| Group | " + " | ".join(_WORDS[one] for one in Outcome) + " |", "|---|" + "---|" * 4]
-    for group, found in groups(results):
-        counts = [sum(one.outcome == kind for one in found) for kind in Outcome]
-        rows.append(f"| `az {group}` | " + " | ".join(str(count) for count in counts) + " |")
+def _commands(az: Sequence[Version]) -> Iterator[str]:
+    yield "## Commands of az"
+    words = ", ".join(_WORDS.values())
+    yield f"How many commands of each group, by version of az: {words}."
+    rows = [f"| Group | {' | '.join(one.name for one in az)} |", "|---|" + "---|" * len(az)]
+    for group in (*GROUPS, ""):
+        counts = [" / ".join(map(str, one.counts(group))) for one in az]
+        rows.append(f"| {f'`az {group}`' if group else 'all'} | {' | '.join(counts)} |")
     yield "\n".join(rows)
+    commands = sorted({command for one in az for command in one.outcomes})
     for kind in (Outcome.LACKING, Outcome.WRONG, Outcome.UNTRIED):
-        named = [f"`{one.command}`" for one in results if one.outcome == kind]
+        named = []
+        for command in commands:
+            versions = [one.name for one in az if one.outcomes.get(command) == kind]
+            if versions:
+                alone = f" ({', '.join(versions)})" if len(versions) < len(az) else ""
+                named.append(f"`{command}`{alone}")
         if named:
             yield f"{_WORDS[kind].capitalize()}: {', '.join(named)}."
