@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import subprocess
 import sys
 import tarfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +193,29 @@ def test_a_missing_program_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assembly, "SEARCH_PATH", "/nowhere")
     with pytest.raises(SandboxError, match="no program 'sh'"):
         Layer().programs((), needed=("sh",))
+
+
+def test_libraries_are_those_that_ldd_finds(tmp_path: Path) -> None:
+    """Of a program, a library and a script; what is no program of this machine needs nothing here."""
+    script, other = tmp_path / "script", tmp_path / "other"
+    script.write_text("#!/bin/sh\n")
+    # A program of 32 bits, big-endian, with one header: its loader's name, which is nobody's here.
+    name = b"/lib/ld-of-nobody.so.1\0"
+    head = b"\x7fELF\1\2\1".ljust(28, b"\0") + (52).to_bytes(4, "big")
+    head = head.ljust(42, b"\0") + (32).to_bytes(2, "big") + (1).to_bytes(2, "big")
+    place = (3).to_bytes(4, "big") + (84).to_bytes(4, "big")
+    place = place.ljust(16, b"\0") + len(name).to_bytes(4, "big")
+    other.write_bytes(head.ljust(52, b"\0") + place.ljust(32, b"\0") + name)
+    module = find_spec("msgspec._core")
+    assert module is not None
+    programs = [assembly.program(one) for one in ("sh", "git", "tar")]
+    programs += [Path(str(module.origin)), script]
+    found = assembly.libraries([*filter(None, programs), other])
+    listed = subprocess.run(
+        ["ldd", *map(str, programs)], capture_output=True, text=True, check=False
+    ).stdout
+    assert found == {Path(one) for one in re.findall(r"(/\S+) \(0x", listed)}
+    assert len(found) > 3
 
 
 def test_a_public_image_without_stand_in(cloud: Cloud) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import stat
+import struct
 import subprocess
 import tarfile
 from collections.abc import Iterable
@@ -30,6 +31,7 @@ MERGED = (
 _LIBRARY = re.compile(r"^\s+(?:\S+ => )?(/\S+) \(0x[0-9a-f]+\)$")
 _MISSING = re.compile(r"^\s+(\S+) => not found$")
 CHUNK = 1 << 20  # bytes
+_PT_INTERP = 3  # the type of a program header, elf(5)
 
 
 def program(name: str) -> Path | None:
@@ -39,30 +41,58 @@ def program(name: str) -> Path | None:
 
 
 def libraries(programs: Iterable[Path], *, complete: bool = True) -> set[Path]:
-    """The shared libraries and the loader that ``programs`` need, as ldd(1) finds them.
+    """The shared libraries and the loader that ``programs`` need, as their loaders list them (ld.so(8)).
 
-    Raises :class:`SandboxError` naming a library that this machine lacks, where they have to be
-    ``complete``.
+    ldd(1) asks them, too, in a sixfold time. Raises :class:`SandboxError` naming a library that this
+    machine lacks, where they have to be ``complete``.
     """
-    listing = subprocess.run(
-        ["ldd", *map(str, programs)],
-        capture_output=True,
-        text=True,
-        check=False,  # a static program is an error to it
-        env={"LC_ALL": "C", "PATH": SEARCH_PATH},
-    ).stdout
+    usual = _loader(Path("/bin/sh"))  # of what is a library itself
     found = set()
-    for line in listing.splitlines():
-        missing = _MISSING.match(line)
-        if missing and complete:
-            raise SandboxError(
-                f"this machine lacks the shared library {missing[1]} that a program of the "
-                "stand-in image needs; install it with the system's package manager"
-            )
-        library = _LIBRARY.match(line)
-        if library:
-            found.add(Path(library[1]))
+    for one in programs:
+        loader = _loader(one) or usual
+        if loader is None or not Path(loader).exists():
+            continue
+        listing = subprocess.run(
+            [loader, "--list", one],
+            capture_output=True,
+            text=True,
+            check=False,  # a static program is an error to it
+            env={"LC_ALL": "C", "PATH": SEARCH_PATH},
+        ).stdout
+        for line in listing.splitlines():
+            missing = _MISSING.match(line)
+            if missing and complete:
+                raise SandboxError(
+                    f"this machine lacks the shared library {missing[1]} that a program of the "
+                    "stand-in image needs; install it with the system's package manager"
+                )
+            library = _LIBRARY.match(line)
+            if library:
+                found.add(Path(library[1]))
     return found
+
+
+def _loader(program: Path) -> str | None:
+    """What a program names as its loader (elf(5), PT_INTERP); None for one that needs none."""
+    with program.open("rb") as file:
+        head = file.read(64)
+        if head[:4] != b"\x7fELF":
+            return None
+        order = "<" if head[5] == 1 else ">"
+        wide = head[4] == 2  # 64 bits
+        [table] = struct.unpack_from(f"{order}Q" if wide else f"{order}I", head, 32 if wide else 28)
+        size, count = struct.unpack_from(f"{order}HH", head, 54 if wide else 42)
+        for number in range(count):
+            file.seek(table + number * size)
+            entry = file.read(size)
+            if struct.unpack_from(f"{order}I", entry)[0] == _PT_INTERP:
+                place, length = (
+                    struct.unpack_from(f"{order}{'Q' if wide else 'I'}", entry, one)[0]
+                    for one in ((8, 32) if wide else (4, 16))
+                )
+                file.seek(place)
+                return os.fsdecode(file.read(length).rstrip(b"\0"))
+    return None
 
 
 @dataclass
