@@ -33,9 +33,18 @@ for (const cell of status === "idle" ? panel.content.model.cells : []) {
   if (one.cell_type === "code")
     found.push({id: one.id, count: one.execution_count, outputs: one.outputs});
 }
-return {cells: found, status};
+return {cells: found, status, path: panel.context.path};
 """
 )
+# What is changed is saved, as nobody is there to answer whether it shall be.
+_OPEN = """
+const [path, done] = arguments;
+const {commands} = window.jupyterapp;
+commands.execute("docmanager:save")
+  .then(() => commands.execute("application:close-all"))
+  .then(() => commands.execute("docmanager:open", {path}))
+  .then(() => done(""), error => done(String(error)));
+"""
 _SCROLL = (
     _PANEL
     + """
@@ -65,6 +74,17 @@ class Laboratory:
         self.browser.open(f"{place}/tree/{path}?reset&token={self.token}")
         self.until(lambda: self.look()["status"] == "idle")
         self.browser.script(_THEME, "JupyterLab Dark" if dark else "JupyterLab Light")
+
+    def open_next(self, path: str) -> None:
+        """Save and close what is open and open that notebook, in a page that is loaded already.
+
+        Loading JupyterLab takes longer than most notebooks. Where it is not loaded, it is.
+        """
+        if not self.browser.driver.current_url.startswith(f"{self.url}/lab/workspaces/"):
+            self.open(path)
+            return
+        assert self.browser.driver.execute_async_script(_OPEN, path) == ""
+        self.until(lambda: (found := self.look())["path"] == path and found["status"] == "idle")
 
     def load_again(self) -> None:
         """Load the page of the browser again, and wait for the kernel of its notebook."""

@@ -186,7 +186,7 @@ def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def _run_all(walk: Walk, name: str) -> None:
-    walk.lab.open(f"{name}.ipynb")
+    walk.lab.open_next(f"{name}.ipynb")
     outputs = walk.lab.run_all(timeout=240)
     walk.photograph(name)
     assert not [out for found in outputs.values() for out in found if is_error(out)]
