@@ -23,6 +23,9 @@ from helpers.localcloud.media_types import OCI_INDEX, OCI_MANIFEST
 from helpers.localcloud.registry.catalog import Catalog, forget_registry
 from helpers.localcloud.registry.expiry import Expiry
 from helpers.localcloud.registry.policies import DAY
+from helpers.localcloud.registry.restoration import restore
+from helpers.localcloud.resource_types import REGISTRY_TYPE
+from helpers.localcloud.store import Resource
 from tests.conftest import LocalCloud
 from tests.registry.places import Place
 
@@ -265,19 +268,40 @@ def test_a_daemon_collects_what_deletions_leave(local_cloud: LocalCloud) -> None
         time.sleep(0.1)
 
 
-def test_what_is_soft_deleted_keeps_its_blobs_until_it_is_over(bench: Bench) -> None:
-    layer = bench.blob("layer")
-    gone = bench.push("1", layer)
-    for kind, name in (("tag", "1"), ("manifest", gone), ("repository", "app")):
-        bench.catalog.soft_delete.keep(kind, SERVER, "app", [name])  # type: ignore[arg-type]
-    bench.catalog.delete_repository(SERVER, "app")
-    bench.later()
-    assert bench.collect() == set()
-    expiry = Expiry(bench.cloud)
+@pytest.fixture
+def keeping(bench: Bench) -> Bench:
+    """A bench whose registry has the soft delete policy."""
+    cloud = bench.cloud
+    path = f"{cloud.subscription}/resourceGroups/team/providers/{REGISTRY_TYPE}/team"
+    kept = {"softDeletePolicy": {"status": "enabled", "retentionDays": 7}}
+    body = {"properties": {"loginServer": SERVER, "policies": kept}}
+    cloud.store.put(Resource(path, REGISTRY_TYPE, "team", "team", body))
+    return bench
+
+
+def test_what_is_soft_deleted_keeps_its_blobs_until_it_is_over(keeping: Bench) -> None:
+    layer = keeping.blob("layer")
+    gone = keeping.push("1", layer)
+    keeping.catalog.delete_repository(SERVER, "app")
+    keeping.later()
+    assert keeping.collect() == set()
+    expiry = Expiry(keeping.cloud)
     now = time.time()
     over = expiry.run(now)
     assert over is not None
-    assert over == pytest.approx(now + 7 * DAY, abs=60)  # a registry that is no more has 7 days
-    assert bench.collect() == set()
+    assert over == pytest.approx(now + 7 * DAY, abs=60)
+    assert keeping.collect() == set()
     assert expiry.run(over + 1) is None
-    assert bench.collect() == {gone, layer}
+    assert keeping.collect() == {gone, layer}
+
+
+def test_what_was_restored_is_not_over(keeping: Bench) -> None:
+    layer = keeping.blob("layer")
+    pushed = keeping.push("1", layer)
+    keeping.catalog.delete_repository(SERVER, "app")
+    restore(keeping.cloud, keeping.catalog, SERVER, "app", pushed, "1", force=False)
+    assert Expiry(keeping.cloud).run(time.time() + 8 * DAY) is None
+    keeping.later()
+    assert keeping.collect() == set()
+    assert keeping.catalog.resolve(SERVER, "app", "1") == pushed
+    assert keeping.catalog.has_blob(SERVER, "app", layer)

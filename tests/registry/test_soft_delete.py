@@ -285,6 +285,28 @@ def test_a_tag_is_restored_only_with_the_manifest_that_it_named(place: Place, ap
     assert acr(place, "GET", "_deleted/A/_tags").status_code == 400
 
 
+def test_what_is_damaged_is_told_and_nothing_of_it_is_restored(place: Place, app: str) -> None:
+    text = app.encode()
+    data = place.manifest(app, text)
+    one = digest(data)
+    assert place.put(app, "v1", data).status_code == 201
+    delete(place, app, one)
+    path = stored(place.cloud, data)
+    path.unlink()
+    answer = restore(place, app, one, "v1")
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (404, "MANIFEST_UNKNOWN")
+    path.write_bytes(data)
+    change = (
+        "UPDATE registry_deleted SET record=? WHERE registry=? AND repository=? AND kind='manifest'"
+    )
+    for record, status in (('{"created": 1, "unheard": 2}', 409), ('{"created": "?"}', 404)):
+        execute(place, change, record, place.server, app)
+        assert restore(place, app, one, "v1").status_code == status
+    assert deleted(place, f"{app}/_manifests") == []  # it was set aside
+    assert not live(place, app, one)
+    assert acr(place, "GET", app).status_code == 404
+
+
 # -- by time -------------------------------------------------------------------------------------
 
 
