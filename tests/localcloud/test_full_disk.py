@@ -73,7 +73,8 @@ def test_a_full_disk_is_named_and_nothing_is_lost(small_cloud: LocalCloud) -> No
     http.auth = None
     filler = small_cloud.home / "filler"
     fill(filler)
-    refused = [put(f"full-{number}", tags={"a": "x" * 60_000}) for number in range(3)]
+    tags = {f"{number:0512}": "x" * 256 for number in range(50)}  # as many as a group may have
+    refused = [put(f"full-{number}", tags=tags) for number in range(3)]
     assert [one.status_code for one in refused] == [507] * 3
     assert refused[0].json()["error"]["code"] == "InsufficientStorage"
     assert "Free some space" in refused[0].json()["error"]["message"]
