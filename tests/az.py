@@ -16,6 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from helpers.localcloud import atomic
+from helpers.localcloud.file_lock import locked
 from helpers.tutorial import ROOT
 from tests.conftest import LocalCloud
 
@@ -29,10 +31,19 @@ _FORKS = Path(__file__).with_name("az_forks.py")
 
 @cache
 def _index(program: str) -> bytes:
-    """Which module each command of az is in.
+    """Which module each command of az is in: kept for all workers, and for the next time."""
+    kept = ROOT / "build" / f"commands-of{program.replace(os.sep, '-')}.json"
+    kept.parent.mkdir(exist_ok=True)
+    with locked(kept.with_suffix(".lock")):
+        if not kept.exists() or kept.stat().st_mtime < Path(program).stat().st_mtime:
+            atomic.write(kept, _made_index(program))
+        return kept.read_bytes()
 
-    The first az of a configuration folder finds it out, by threads that import one another's packages. On
-    a busy machine some of them fail, and az takes the commands of those modules for unknown.
+
+def _made_index(program: str) -> bytes:
+    """As the first az of a configuration folder finds it out, by threads that import one another's packages.
+
+    On a busy machine some of them fail, and az takes the commands of those modules for unknown.
     """
     for _ in range(5):
         with tempfile.TemporaryDirectory(prefix="az-") as folder:
@@ -58,8 +69,12 @@ def _index(program: str) -> bytes:
 def forking(program: str) -> Path:
     """A folder with an ``az`` for PATH: that ``program``, forked from a process that has imported it.
 
-    Each command takes a quarter of the processor time that it takes when it is started.
+    Each command takes a quarter of the processor time that it takes when it is started. One that is not
+    in an environment of Python is left as it is.
     """
+    environment = Path(program).parent.parent
+    if not any(environment.glob("lib/python*/site-packages/azure/cli")):
+        return Path(program).parent
     folder = Path(tempfile.mkdtemp(prefix="az-"))
     client = folder / "az"
     source = Path(__file__).with_name("az_client.py").read_text()
