@@ -89,8 +89,7 @@ def of(call: Call) -> Resource:
 
 
 def child(call: Call, type: str) -> Resource:
-    """The resource below a registry that the path names. Raises 404 ResourceNotFound for either."""
-    of(call)
+    """The resource that the path names, below a registry that is there. Raises 404 ResourceNotFound."""
     return call.get(type)
 
 

@@ -42,7 +42,8 @@ def check_identity(body: Mapping[str, Any], path: str, type: str) -> None:
 
     A client may send back what it has read of a resource, and not what it has read of another one.
     """
-    told = {name.lower(): str(value) for name, value in body.items() if value}
+    words = ("id", "name", "type")
+    told = {key.lower(): str(body[key]) for key in body if key.lower() in words and body[key]}
     given = {name: value.lower() for name, value in told.items()}
     place = path.lower()
     name = place.rpartition("/")[2]
