@@ -54,6 +54,13 @@ def execute(place: Place, sql: str, *values: object) -> None:
         state.commit()
 
 
+def queued(place: Place) -> int:
+    """How many untagged manifests of the registry are to be deleted some day."""
+    with closing(sqlite3.connect(place.cloud.home / "state.db", timeout=30)) as state:
+        sql = "SELECT count(*) FROM registry_untagged WHERE registry=?"
+        return int(state.execute(sql, (place.server,)).fetchone()[0])
+
+
 def pass_days(place: Place, days: float) -> None:
     """Have everything that goes by time in the registry be that much older."""
     for table, column in (("registry_deleted", "deleted"), ("registry_untagged", "due")):

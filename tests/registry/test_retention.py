@@ -12,7 +12,7 @@ from tests.conftest import LocalCloud
 
 from .locking import lock, with_subject
 from .places import Place, digest
-from .policies import live, pass_days, retention, until, wake
+from .policies import live, pass_days, queued, retention, until, wake
 from .test_acr import acr
 from .test_soft_delete import delete, put_index
 
@@ -57,7 +57,9 @@ def test_a_manifest_goes_that_many_days_after_its_last_tag_and_no_other_does(
     assert live(place, app, untagged)
     pass_days(place, 2)
     wake(place)
-    until(lambda: not live(place, app, moved) and not live(place, app, untagged))
+    until(lambda: not queued(place))
+    assert not live(place, app, moved)
+    assert not live(place, app, untagged)
     for one in ("latest", again, twice, locked, digest(never)):
         assert live(place, app, one)
     assert live(earlier, app, before)
@@ -105,6 +107,7 @@ def test_a_policy_that_is_no_more_deletes_nothing(local_cloud: LocalCloud, app: 
     retention(place, "disabled")
     pass_days(place, 6)
     wake(place)
+    until(lambda: not queued(place))
     retention(place, days=0)
     three = place.push(app, "v1", b"three")
     place.push(app, "v1", b"four")
