@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 GRACE = 3600.0  # seconds
 CACHE = 30 * 24 * 3600.0  # seconds that what builds keep for others is kept unused
 _FIRST, _AGAIN = 10.0, 60.0  # seconds after the start, and after one that had to wait
-_GLANCE = 3600.0  # seconds that it sleeps at most until something is over: days, and clocks, change
+_GLANCE = 3600.0  # seconds that it sleeps at most: what is over in days is known by then
 _BATCH = 100  # blobs that are deleted in one transaction
 _MANIFESTS = (  # those that can be restored as well
     "SELECT digest FROM registry_manifests"
@@ -101,8 +101,8 @@ class Collector:
             if self._stopping:
                 return
             try:
-                over = self._expiry.run(time.time())
-                if self._wanted or time.monotonic() >= collection:
+                removed, over = self._expiry.run(time.time())
+                if removed or self._wanted or time.monotonic() >= collection:
                     self._wanted = False
                     collection = time.monotonic() + self._collected()
             except Exception:  # a disk that is full, for example: it goes on later
@@ -267,12 +267,11 @@ class Collector:
             remove_tree(path)
 
 
-def _pause(collection: float, over: float | None) -> float | None:
-    """How many seconds to sleep until a collection, or something being over; None: for ever."""
-    pauses = [collection - time.monotonic()]
-    pauses += [min(over - time.time(), _GLANCE)] if over is not None else []
-    shortest = max(0.0, min(pauses))
-    return None if math.isinf(shortest) else shortest
+def _pause(collection: float, over: float | None) -> float:
+    """How many seconds to sleep until a collection, or something being over; or to look for that."""
+    pauses = [collection - time.monotonic(), _GLANCE]
+    pauses += [over - time.time()] if over is not None else []
+    return max(0.0, min(pauses))
 
 
 def _is_kept(kind: str) -> bool:

@@ -91,7 +91,7 @@ class ManifestsDeleted(Event):
 
 @dataclass(frozen=True)
 class ExpiryRecorded(Event):
-    """Some content of a registry goes by itself, at a time that the store knows."""
+    """Some content of a registry goes by itself, now."""
 
     registry: str
 

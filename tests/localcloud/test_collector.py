@@ -287,11 +287,12 @@ def test_what_is_soft_deleted_keeps_its_blobs_until_it_is_over(keeping: Bench) -
     assert keeping.collect() == set()
     expiry = Expiry(keeping.cloud)
     now = time.time()
-    over = expiry.run(now)
+    removed, over = expiry.run(now)
+    assert not removed
     assert over is not None
     assert over == pytest.approx(now + 7 * DAY, abs=60)
     assert keeping.collect() == set()
-    assert expiry.run(over + 1) is None
+    assert expiry.run(over + 1) == (True, None)
     assert keeping.collect() == {gone, layer}
 
 
@@ -300,7 +301,7 @@ def test_what_was_restored_is_not_over(keeping: Bench) -> None:
     pushed = keeping.push("1", layer)
     keeping.catalog.delete_repository(SERVER, "app")
     restore(keeping.cloud, keeping.catalog, SERVER, "app", pushed, "1", force=False)
-    assert Expiry(keeping.cloud).run(time.time() + 8 * DAY) is None
+    assert Expiry(keeping.cloud).run(time.time() + 8 * DAY) == (False, None)
     keeping.later()
     assert keeping.collect() == set()
     assert keeping.catalog.resolve(SERVER, "app", "1") == pushed

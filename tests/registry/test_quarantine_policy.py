@@ -20,7 +20,9 @@ from helpers.localcloud.registry.client import Credential, RegistryClient
 from helpers.localcloud.registry.tokens import exchange_credential
 from tests.conftest import LocalCloud
 from tests.registry.places import Place
+from tests.registry.policies import pass_days, retention, until, wake
 from tests.registry.quarantining import FAILED, PASSED, QUARANTINED, UNKNOWN, World
+from tests.registry.test_acr import acr
 
 UNKNOWN_TAG = 'manifest unknown: manifest tagged by "v1" is not found'
 
@@ -29,6 +31,21 @@ UNKNOWN_TAG = 'manifest unknown: manifest tagged by "v1" is not found'
 def world(local_cloud: LocalCloud) -> Iterator[World]:
     with closing(World(local_cloud)) as made:
         yield made
+
+
+def test_an_image_that_waits_for_its_tag_is_not_untagged(world: World, app: str) -> None:
+    place = world.registry("disabled")
+    retention(place, days=5)
+    pushed = place.push(app, "v1")
+    gone = place.push(app, "v2", b"gone")
+    for tag in ("v1", "v2"):
+        assert acr(place, "DELETE", f"{app}/_tags/{tag}").status_code == 202
+    world.switch(place, "enabled")
+    assert place.push(app, "v1") == pushed
+    pass_days(place, 6)
+    wake(place)
+    until(lambda: acr(place, "GET", f"{app}/_manifests/{gone}").status_code == 404)
+    assert world.passes(app, pushed, place)["tags"] == ["v1"]
 
 
 # -- what else brings images -----------------------------------------------------------------------

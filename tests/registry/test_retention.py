@@ -5,13 +5,22 @@ Source: learn.microsoft.com, "Set a retention policy for untagged manifests in A
 
 from __future__ import annotations
 
+import json
+import time
+from typing import Any
+
 import pytest
 
+from helpers.localcloud.cloud import Cloud
+from helpers.localcloud.registry.catalog import Catalog
+from helpers.localcloud.registry.expiry import Expiry
+from helpers.localcloud.resource_types import REGISTRY_TYPE
+from helpers.localcloud.store import Resource
 from tests.az import Az
 from tests.conftest import LocalCloud
 
 from .locking import lock, with_subject
-from .places import Place, digest
+from .places import INDEX, MANIFEST, Place, digest
 from .policies import live, pass_days, queued, retention, until, wake
 from .test_acr import acr
 from .test_soft_delete import delete, put_index
@@ -48,6 +57,13 @@ def test_a_manifest_goes_that_many_days_after_its_last_tag_and_no_other_does(
     locked = place.push(app, "locked", b"locked")
     lock(place, f"{app}/_manifests/{locked}", deleteEnabled=False)
     untag(place, app, "locked")
+    unlocked = place.push(app, "unlocked", b"unlocked")
+    lock(place, f"{app}/_manifests/{unlocked}", deleteEnabled=False)
+    untag(place, app, "unlocked")
+    lock(place, f"{app}/_manifests/{unlocked}", deleteEnabled=True)
+    late = place.push(app, "late", b"late")
+    untag(place, app, "late")
+    lock(place, f"{app}/_manifests/{late}", writeEnabled=False)
     never = place.manifest(app, b"never")
     assert place.put(app, digest(never), never).status_code == 201
     pass_days(place, 29)
@@ -60,7 +76,7 @@ def test_a_manifest_goes_that_many_days_after_its_last_tag_and_no_other_does(
     until(lambda: not queued(place))
     assert not live(place, app, moved)
     assert not live(place, app, untagged)
-    for one in ("latest", again, twice, locked, digest(never)):
+    for one in ("latest", again, twice, locked, unlocked, late, digest(never)):
         assert live(place, app, one)
     assert live(earlier, app, before)
 
@@ -97,6 +113,43 @@ def test_what_an_index_names_stays_as_long_as_that(local_cloud: LocalCloud, app:
     assert live(place, app, other)
     delete(place, app, place.push(app, "last", b"last"))
     assert live(place, app, "some")
+
+
+def test_many_are_deleted_beside_many_indexes(cloud: Cloud) -> None:
+    properties = {"policies": {"retentionPolicy": {"status": "enabled", "days": 0}}}
+    cloud.store.put(Resource("/r", REGISTRY_TYPE, "r", "g", {"properties": properties}))
+    catalog = Catalog(cloud)
+    cloud.content.put(b"{}", digest(b"{}"))
+
+    def put(tag: str, body: dict[str, Any], kind: str) -> str:
+        data = json.dumps({"schemaVersion": 2, "mediaType": kind, **body}).encode()
+        return catalog.put("r.azurecr.io", "app", tag, data, kind)
+
+    def image(number: int) -> str:
+        config = {"digest": digest(b"{}"), "size": 2, "mediaType": "m"}
+        return put(
+            str(number),
+            {"config": config, "layers": [], "annotations": {"n": f"{number}"}},
+            MANIFEST,
+        )
+
+    images = [image(number) for number in range(60)]
+    for number, one in enumerate(images[:30]):
+        put(
+            f"all{number}",
+            {"manifests": [{"digest": one, "size": 1, "mediaType": MANIFEST}]},
+            INDEX,
+        )
+    for number in range(60):
+        catalog.delete_tag("r.azurecr.io", "app", str(number))
+    asked: list[str] = []
+    with cloud.store.transaction() as connection:
+        connection.set_trace_callback(asked.append)
+        Expiry(cloud).run(time.time())
+        connection.set_trace_callback(None)
+    assert catalog.listings.counts("r.azurecr.io", "app") == (60, 30)
+    reading = sum("registry_descriptions" in one for one in asked)
+    assert reading == 30  # for each that is deleted, and none for each that might be in an index
 
 
 def test_a_policy_that_is_no_more_deletes_nothing(local_cloud: LocalCloud, app: str) -> None:

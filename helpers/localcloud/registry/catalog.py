@@ -125,6 +125,7 @@ class Catalog:
                     self.link_blob(registry, repository, child)
             if tag and waits:
                 self.quarantined_tags.add(registry, repository, QuarantinedTag(tag, digest, now))
+                self.retention.cancel(registry, repository, digest)
             elif tag:
                 self._set_tag(registry, repository, tag, digest, now, told=told)
             if (told or (waits and before is None)) and self._notices.wanted():

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 
 from ..cloud import Cloud
 from ..errors import CloudError
-from ..media_types import INDEXES
 from .catalog import Catalog
+from .manifest_references import ManifestReferences
 from .policies import policies_of
 
 log = logging.getLogger(__name__)
@@ -20,14 +19,19 @@ class Expiry:
     def __init__(self, cloud: Cloud) -> None:
         self._store = cloud.store
         self._catalog = Catalog(cloud)
+        self._references = ManifestReferences(cloud.store, cloud.content)
 
-    def run(self, now: float) -> float | None:
-        """Delete what is over at ``now`` (seconds since 1970); when there is more to do, or None."""
+    def run(self, now: float) -> tuple[bool, float | None]:
+        """Delete what is over at ``now`` (seconds since 1970): whether soft-deleted content was.
+
+        And when there is more to do, or None.
+        """
         retention = self._catalog.retention
         for (registry, repository), digests in retention.due(now).items():
             self._delete_untagged(registry, repository, digests)
-        following = (self._catalog.soft_delete.purge(now), retention.following())
-        return min((one for one in following if one is not None), default=None)
+        removed, first = self._catalog.soft_delete.purge(now)
+        following = (first, retention.following())
+        return removed > 0, min((one for one in following if one is not None), default=None)
 
     def _delete_untagged(self, registry: str, repository: str, digests: list[str]) -> None:
         """Delete those that have no tag, are in no index and are not locked, nor what refers to them.
@@ -41,19 +45,10 @@ class Expiry:
                 if (
                     not policies_of(self._store, registry).deletes_untagged
                     or self._catalog.listings.tagged(registry, repository, [digest])
-                    or digest in self._in_indexes(registry, repository)
+                    or self._references.holder(registry, repository, digest)
                 ):
                     continue
                 try:
                     self._catalog.delete_manifest(registry, repository, digest)
                 except CloudError as error:
                     log.info("the retention policy leaves %s@%s: %s", repository, digest, error)
-
-    def _in_indexes(self, registry: str, repository: str) -> set[str]:
-        """The manifests that the indexes of a repository name."""
-        rows = self._store.query(
-            "SELECT digest FROM registry_manifests WHERE registry=? AND repository=?"
-            " AND media_type IN (SELECT value FROM json_each(?))",
-            (registry, repository, json.dumps(INDEXES)),
-        )
-        return self._catalog.descriptions.children([row["digest"] for row in rows])

@@ -20,7 +20,7 @@ class Removal:
     def __init__(self, store: Store, outbox: Outbox, descriptions: Descriptions) -> None:
         self._store = store
         self._descriptions = descriptions
-        self.soft_delete = SoftDelete(store, outbox)
+        self.soft_delete = SoftDelete(store)
         self.retention = Retention(store, outbox)
 
     def untag(self, registry: str, repository: str, tags: Sequence[Entry]) -> None:

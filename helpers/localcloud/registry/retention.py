@@ -1,12 +1,13 @@
 """Untagged manifests that the retention policy deletes: when each is due.
 
 Source: learn.microsoft.com, "Set a retention policy for untagged manifests": when a manifest is untagged
-the policy is looked at, and its deletion is queued for a certain day. A tag in between cancels that
-(Azure/acr issue 520). One that was never tagged is never untagged.
+the policy is looked at and, unless its deleteEnabled is false, its deletion is queued for a certain day. A
+tag in between cancels that (Azure/acr issue 520). One that was never tagged is never untagged.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 
@@ -16,6 +17,9 @@ from ..store import Store
 from .policies import DAY
 
 Place = tuple[str, str]  # registry and repository
+_DELETABLE = (
+    "iif(json_valid(attributes), coalesce(json_extract(attributes, '$.deleteEnabled'), 1), 1)"
+)
 
 
 class Retention:
@@ -26,14 +30,14 @@ class Retention:
         self._outbox = outbox
 
     def queue(self, registry: str, repository: str, digests: Sequence[str], days: int) -> None:
-        """Have manifests deleted in ``days``, unless they have a tag by then."""
-        due = time.time() + days * DAY
-        with self._store.transaction() as connection:
-            connection.executemany(
-                "INSERT OR REPLACE INTO registry_untagged VALUES (?,?,?,?)",
-                [(registry, repository, digest, due) for digest in digests],
-            )
-        if digests:
+        """Have manifests that may be deleted go in ``days``, unless they have a tag by then."""
+        queued = self._store.execute(
+            "INSERT OR REPLACE INTO registry_untagged SELECT registry, repository, digest, ?"  # noqa: S608
+            " FROM registry_manifests WHERE registry=? AND repository=?"
+            f" AND digest IN (SELECT value FROM json_each(?)) AND {_DELETABLE}",
+            (time.time() + days * DAY, registry, repository, json.dumps(list(digests))),
+        )
+        if queued and not days:  # who looks every hour sees any other in time
             self._outbox.add(ExpiryRecorded(registry))
 
     def cancel(self, registry: str, repository: str, digest: str) -> None:

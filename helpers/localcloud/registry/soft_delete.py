@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import CloudError
-from ..events import ExpiryRecorded
-from ..outbox import Outbox
 from ..reference import AZURE
 from ..store import Store, decoded, readable
 from .entries import PLACES, Kind
@@ -45,9 +43,8 @@ class Deleted:
 class SoftDelete:
     """The soft-deleted content of all registries; ``registry`` is a login server's name."""
 
-    def __init__(self, store: Store, outbox: Outbox) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._outbox = outbox
 
     def keep(self, kind: Kind, registry: str, repository: str, names: Sequence[str]) -> None:
         """Keep the rows of what is about to be deleted, or, of tags, to be moved."""
@@ -76,8 +73,6 @@ class SoftDelete:
                     for row in rows
                 ],
             )
-        if rows:
-            self._outbox.add(ExpiryRecorded(registry))
 
     def listed(
         self,
@@ -180,23 +175,28 @@ class SoftDelete:
             (registry, repository, json.dumps(list(digests))),
         )
 
-    def purge(self, now: float) -> float | None:
-        """Remove what is over at ``now``; when the next is over, by the days of today, or None."""
+    def purge(self, now: float) -> tuple[int, float | None]:
+        """Remove what is over at ``now``: how much that was.
+
+        And when the next is over, by the days of today, or None.
+        """
+        removed = 0
         following: list[float] = []
-        for row in self._store.query("SELECT DISTINCT registry FROM registry_deleted"):
-            days = policies_of(self._store, row["registry"]).kept_days
-            with self._store.transaction() as connection:
-                connection.execute(
-                    "DELETE FROM registry_deleted WHERE registry=? AND deleted<=?",
-                    (row["registry"], now - days * DAY),
+        for registry, first in self._store.query(
+            "SELECT registry, min(deleted) FROM registry_deleted GROUP BY registry"
+        ):
+            days = policies_of(self._store, registry).kept_days
+            last = now - days * DAY
+            if first <= last:
+                removed += self._store.execute(
+                    "DELETE FROM registry_deleted WHERE registry=? AND deleted<=?", (registry, last)
                 )
-                [left] = connection.execute(
-                    "SELECT min(deleted) AS first FROM registry_deleted WHERE registry=?",
-                    (row["registry"],),
-                ).fetchall()
-            if left["first"] is not None:
-                following.append(left["first"] + days * DAY)
-        return min(following, default=None)
+                [[first]] = self._store.query(  # noqa: PLW2901 - of those that are left
+                    "SELECT min(deleted) FROM registry_deleted WHERE registry=?", (registry,)
+                )
+            if first is not None:
+                following.append(first + days * DAY)
+        return removed, min(following, default=None)
 
     def _since(self, registry: str) -> float:
         return time.time() - policies_of(self._store, registry).kept_days * DAY
