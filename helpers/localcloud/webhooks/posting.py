@@ -13,7 +13,8 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from http.client import HTTPException
+from http import HTTPStatus
+from http.client import HTTPException, HTTPResponse
 from typing import Any
 
 import urllib3
@@ -94,6 +95,7 @@ class Posting:
         context: ssl.SSLContext | None,
     ) -> Outcome:
         connection = _connection(receiver, place, context)
+        connection.response_class = _FinalResponse
         try:
             with self._lock:
                 self._connection = connection
@@ -114,6 +116,15 @@ class Posting:
             with self._lock:
                 self._connection = None
             connection.close()
+
+
+class _FinalResponse(HTTPResponse):
+    """The answer that comes after any interim ones (RFC 9110, section 15.2): Python skips 100 alone."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        version, status, reason = super()._read_status()  # type: ignore[misc]
+        interim = 100 <= status < 200 and status != HTTPStatus.SWITCHING_PROTOCOLS
+        return version, int(HTTPStatus.CONTINUE) if interim else status, reason
 
 
 def absent(wanted: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, str]:
