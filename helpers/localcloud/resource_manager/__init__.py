@@ -48,7 +48,10 @@ def app(cloud: Cloud) -> ASGIApp:
             else:
                 # Of whom nobody knows who it is, nothing is read; nor for what nobody does.
                 authorization = request.headers.get("authorization")
-                principal = await threads.read(authenticate, cloud, authorization)
+                # In their threads: of many that come at once, none is asked before who only reads.
+                principal = await threads.outside(
+                    "it writes nothing", authenticate, cloud, authorization
+                )
                 found = router.find(request.method, _path(request), _query(request))
                 content = await read_body(request)
                 check_type(request.headers.get("content-type"), content)
