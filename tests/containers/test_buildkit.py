@@ -23,6 +23,11 @@ SECRET = "the-secret-value-4711"
 LLB = "failed to solve with frontend dockerfile.v0: failed to create LLB definition: "
 
 
+@pytest.fixture(scope="module")
+def cloud(shared_cloud: Cloud) -> Cloud:
+    return shared_cloud
+
+
 def built(context: Context, text: str, frontend: Frontend = BUILDKIT, **options: Any) -> None:
     context.build(f"FROM {BASE}\n{text}", frontend=frontend, **options)
 
