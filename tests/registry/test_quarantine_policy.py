@@ -20,7 +20,7 @@ from helpers.localcloud.registry.client import Credential, RegistryClient
 from helpers.localcloud.registry.tokens import exchange_credential
 from tests.conftest import LocalCloud
 from tests.registry.places import Place
-from tests.registry.policies import pass_days, retention, until, wake
+from tests.registry.policies import pass_days, restore, retention, soft_delete, until, wake
 from tests.registry.quarantining import FAILED, PASSED, QUARANTINED, UNKNOWN, World
 from tests.registry.test_acr import acr
 
@@ -113,6 +113,27 @@ def test_what_is_restored_is_marked_as_it_was(world: World, app: str) -> None:
     assert world.pull(app, "v1", place=place) == (200, passed)
     assert world.pull(app, waits, place=place) == QUARANTINED
     assert world.passes(app, waits, place)["tags"] == []  # the tag that waited has not come back
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_tag_that_is_restored_stays_where_it_is_when_an_older_push_passes(
+    world: World, app: str, there: bool
+) -> None:
+    place = world.registry()
+    soft_delete(place)
+    old, new, waits = (place.push(app, "v1", text) for text in (b"old", b"new", b"waits"))
+    for one, tag in ((old, "v1"), (new, "v2")):
+        world.passes(app, one, place)
+        assert place.put(app, tag, place.manifest(app, b"old" if one == old else b"new")).ok
+    assert acr(place, "DELETE", f"{app}/_tags/v1").status_code == 202
+    if there:
+        assert place.put(app, "v1", place.manifest(app, b"new")).ok
+    assert place.put(app, "v1", place.manifest(app, b"waits")).ok
+    assert restore(place, app, old, "v1", force=there).status_code == 200
+    assert world.passes(app, waits, place)["tags"] == []
+    assert world.pull(app, "v1", place=place) == (200, old)
+    assert place.put(app, "v1", place.manifest(app, b"waits")).ok
+    assert world.pull(app, "v1", place=place) == (200, waits)
 
 
 def test_who_pulls_for_tasks_and_container_groups_is_told_the_same(world: World, app: str) -> None:

@@ -91,6 +91,13 @@ class QuarantinedTags:
         )
         return [QuarantinedTag(*row) for row in rows]
 
+    def supersede(self, registry: str, repository: str, name: str) -> None:
+        """Have no manifest wait for a tag any more: it is put to another one."""
+        self._store.execute(
+            "DELETE FROM registry_quarantined_tags WHERE registry=? AND repository=? AND tag=?",
+            (registry, repository, name),
+        )
+
     def forget(self, registry: str, repository: str, digest: str) -> None:
         """Have no tag wait for a manifest any more."""
         self._store.execute(

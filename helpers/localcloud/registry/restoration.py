@@ -74,6 +74,7 @@ def restore(
                 (digest, time.time(), registry, repository, tag),
             )
             deleted.forget(named)
+        catalog.quarantined_tags.supersede(registry, repository, tag)
         catalog.retention.cancel(registry, repository, digest)
 
 
