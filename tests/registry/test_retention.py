@@ -115,6 +115,24 @@ def test_what_an_index_names_stays_as_long_as_that(local_cloud: LocalCloud, app:
     assert live(place, app, "some")
 
 
+def test_what_refers_to_a_manifest_stays_as_long_as_that(local_cloud: LocalCloud, app: str) -> None:
+    place = Place(local_cloud)
+    retention(place, days=0)
+    image = place.push(app, "v1")
+    data = with_subject(place, app, image)
+    assert place.put(app, "signature", data).status_code == 201
+    lost = with_subject(place, app, digest(b"nowhere"), b"lost")
+    assert place.put(app, "lost", lost).status_code == 201
+    untag(place, app, "signature")
+    untag(place, app, "lost")
+    until(lambda: not queued(place))
+    assert live(place, app, digest(data))
+    assert not live(place, app, digest(lost))
+    untag(place, app, "v1")
+    until(lambda: not queued(place))
+    assert not live(place, app, digest(data))
+
+
 def test_many_are_deleted_beside_many_indexes(cloud: Cloud) -> None:
     properties = {"policies": {"retentionPolicy": {"status": "enabled", "days": 0}}}
     cloud.store.put(Resource("/r", REGISTRY_TYPE, "r", "g", {"properties": properties}))

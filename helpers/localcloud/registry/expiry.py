@@ -36,8 +36,9 @@ class Expiry:
     def _delete_untagged(self, registry: str, repository: str, digests: list[str]) -> None:
         """Delete those that have no tag, are in no index and are not locked, nor what refers to them.
 
-        The policy must be in effect still. What is not deleted now is forgotten: when its last tag, or
-        the last index that it is in, goes, it is untagged anew.
+        The policy must be in effect still. What refers to a manifest that is there goes with that (as
+        ``acr purge`` has it: Azure/acr-cli issue 133). What is not deleted now is forgotten: when its
+        last tag, or the last index that it is in, goes, it is untagged anew.
         """
         for digest in digests:
             with self._store.transaction():
@@ -46,9 +47,16 @@ class Expiry:
                     not policies_of(self._store, registry).deletes_untagged
                     or self._catalog.listings.tagged(registry, repository, [digest])
                     or self._references.holder(registry, repository, digest)
+                    or self._has_subject(registry, repository, digest)
                 ):
                     continue
                 try:
                     self._catalog.delete_manifest(registry, repository, digest)
                 except CloudError as error:
                     log.info("the retention policy leaves %s@%s: %s", repository, digest, error)
+
+    def _has_subject(self, registry: str, repository: str, digest: str) -> bool:
+        """Whether a manifest refers to another one that is there."""
+        entry = self._catalog.manifest(registry, repository, digest)
+        subject = entry.subject if entry is not None else ""
+        return self._catalog.manifest(registry, repository, subject) is not None
