@@ -15,7 +15,7 @@ from tests.project.test_project import ROOT
 from tests.proofs import commands
 from tests.proofs.__main__ import PAGE, written
 from tests.proofs.clients import client
-from tests.proofs.commands import Outcome, Result, command_of, outcome, scenario
+from tests.proofs.commands import Outcome, Result, command_of, is_of, outcome, scenario
 from tests.proofs.operations import MANAGER, REGISTRY, SERVICES, VAULT, Operation, Operations
 from tests.proofs.reasons import REASONS, unexplained
 from tests.proofs.recording import PROVEN, add, dump, load, lost
@@ -167,6 +167,12 @@ def test_a_scenario_tells_what_az_must_say() -> None:
     assert outcome(found[1], refused, names) == Outcome.WORKS
     assert outcome(found[1], right, names) == Outcome.WRONG
     assert command_of(("acra",), ["acr"]) == ""
+    [new, other] = scenario("acr new --name a\nlogin --identity")
+    assert [is_of(new, ["acr new"]), is_of(new, ["acr old"]), is_of(other, [])] == [
+        True,
+        False,
+        True,
+    ]
 
 
 @pytest.mark.parametrize(("place", "lock"), [(0, "az"), (1, "az-newest")])
