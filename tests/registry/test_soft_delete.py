@@ -287,6 +287,12 @@ def test_a_tag_is_restored_only_with_the_manifest_that_it_named(place: Place, ap
     answer = restore(place, app, one, "v2")
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (404, "TAG_UNKNOWN")
     assert not live(place, app, one)
+    assert restore(place, app, one, "v1").status_code == 200
+    again = restore(place, app, one, "v1")
+    assert (again.status_code, again.json()["errors"][0]["message"]) == (
+        409,
+        f"The tag {app}:v1 is not deleted",
+    )
     assert acr(place, "GET", f"_deleted/{app}/_other").status_code == 405
     assert acr(place, "GET", "_deleted/A/_tags").status_code == 400
 

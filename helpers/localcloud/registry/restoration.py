@@ -43,9 +43,11 @@ def restore(
     if kept is None and not tag:
         raise CloudError(409, "UNSUPPORTED", f"{repository}@{digest} is not deleted")
     named = deleted.find("tag", registry, repository, tag, digest) if tag else None
-    if tag and named is None:
-        raise unknown_tag(repository, tag)
     moved = catalog.tag(registry, repository, tag) if tag else None
+    if tag and named is None:
+        if moved is not None and moved.digest == digest:
+            raise CloudError(409, "UNSUPPORTED", f"The tag {repository}:{tag} is not deleted")
+        raise unknown_tag(repository, tag)
     if moved is not None and not force:
         raise CloudError(
             409,
