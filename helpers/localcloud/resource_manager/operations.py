@@ -30,6 +30,7 @@ PATIENCE = 2.0  # seconds for an operation to end when the daemon stops; the nex
 RETRY = {"retry-after-ms": "100"}
 _ID = 36  # characters of a UUID
 _SUBSCRIPTION = "/subscriptions/{subscription}"
+_ARM = "Microsoft.Resources"
 Work = Callable[[Cloud, Operation], None]
 router = Router()
 _works: dict[str, Work] = {}
@@ -75,7 +76,7 @@ def accepted(
 def _provider(operation: Operation) -> str:
     """The provider of the resource that an operation is about; ARM itself of a group."""
     _, there, rest = operation.resource_id.rpartition("/providers/")
-    return rest.split("/")[0] if there else "Microsoft.Resources"
+    return rest.split("/")[0] if there else _ARM
 
 
 def address(path: str) -> str:
@@ -121,8 +122,8 @@ def operation_of(call: Call) -> Operation:
     """The operation that the path names. Raises 404 OperationNotFound."""
     name = call.params["operation"]
     found = call.cloud.operations.get(name[-_ID:])  # a registry's begin with a type: cacherules-…
-    of = call.params.get("provider")
-    if found is None or (of is not None and of.lower() != _provider(found).lower()):
+    of = call.params.get("provider", _ARM).lower()
+    if found is None or of not in (_ARM.lower(), _provider(found).lower()):
         raise CloudError(
             404,
             "OperationNotFound",
