@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import requests
 
 from helpers.localcloud.api_versions import newest
-from tests.registry.places import Place
+from tests.conftest import LocalCloud
+from tests.registry.places import INDEX, Place, digest
 from tests.registry.test_acr import acr
 
 DAY = 24 * 3600.0  # seconds
+UNKNOWN = "sha256:" + "0" * 64
 
 
 def manage(place: Place, method: str, body: Any = None) -> requests.Response:
@@ -109,3 +115,27 @@ def live(place: Place, repository: str, reference: str) -> bool:
     answer = place.http.get(place.url(f"{repository}/manifests/{reference}"))
     assert answer.status_code in (200, 404), answer.text
     return answer.status_code == 200
+
+
+def delete(place: Place, repository: str, reference: str) -> None:
+    """Delete a manifest or a tag's."""
+    answer = place.http.delete(place.url(f"{repository}/manifests/{reference}"))
+    assert answer.status_code == 202, answer.text
+
+
+def put_index(place: Place, repository: str, tag: str, *children: str) -> str:
+    """Push an index of manifests; its digest."""
+    named = [{"digest": one, "mediaType": "m", "size": 1} for one in children]
+    data = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": named}).encode()
+    answer = place.put(repository, tag, data, INDEX)
+    assert answer.status_code == 201, answer.text
+    return digest(data)
+
+
+def stored(cloud: LocalCloud, text: bytes) -> Path:
+    """Where a blob is; two hours old from now on, so that it may be collected."""
+    name = hashlib.sha256(text).hexdigest()
+    path = cloud.home / "content" / "sha256" / name[:2] / name
+    past = time.time() - 7200
+    os.utime(path, (past, past))
+    return path

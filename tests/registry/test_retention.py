@@ -21,9 +21,17 @@ from tests.conftest import LocalCloud
 
 from .locking import lock, with_subject
 from .places import INDEX, MANIFEST, Place, digest
-from .policies import live, pass_days, queued, retention, until, wake
+from .policies import (
+    delete,
+    live,
+    pass_days,
+    put_index,
+    queued,
+    retention,
+    until,
+    wake,
+)
 from .test_acr import acr
-from .test_soft_delete import delete, put_index
 
 
 @pytest.fixture(scope="module")
