@@ -11,11 +11,12 @@ ARGS   ?=
 WORKERS ?= $(shell expr $$(nproc) + 1)
 SPREAD := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-# $(call install,FILE): install what FILE lists, and tell how far that is; pip itself says nothing for most of a
+# $(call install,FILE): install what FILE lists (a lock is complete, and pip would look for newer versions of what
+# somebody asks for with extras), and tell how far that is; pip itself says nothing for most of a
 # minute, first while it fetches, then while it unpacks. On a terminal in one line, else in one every ten seconds.
 define install
 @log=$$(mktemp); all=$$(grep -c '^[a-z]' $(1)); there=$$(ls -d $(VENV)/lib/python*/site-packages/*.dist-info | wc -l); \
-$(PIP) --progress-bar off --log $$log --require-hashes --requirement $(1) & pip=$$!; \
+$(PIP) --progress-bar off --log $$log --no-deps --require-hashes --requirement $(1) & pip=$$!; \
 trap 'kill $$pip 2>/dev/null; rm -f $$log; exit 130' INT TERM; \
 seconds=0; while kill -0 $$pip 2>/dev/null; do \
   if grep -q ' Installing collected packages' $$log; then \
@@ -42,7 +43,7 @@ $(STAMP): requirements.lock requirements-policy.lock pyproject.toml
 	  || { echo "This Python has no venv module. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 	@echo "Environment: installing $$(grep -c '^[a-z]' requirements.lock) packages, each checked against its hash"
 	$(call install,requirements.lock)
-	@$(PIP) --require-hashes --only-binary :all: --requirement requirements-policy.lock 2>/dev/null \
+	@$(PIP) --no-deps --require-hashes --only-binary :all: --requirement requirements-policy.lock 2>/dev/null \
 	  || echo "Environment: regopy has no wheel for this machine (it needs glibc 2.34). Notebook 13 says what it leaves out."
 	@$(PIP) --no-deps --editable .
 	@$(BIN)/python -m compileall -q helpers
@@ -81,7 +82,7 @@ az-newest: .venv-az-newest/installed  ## install the newest Azure CLI beside it,
 .venv-%/installed: requirements-%.lock
 	@echo "Azure CLI: making $(@D) with $$(grep -c '^[a-z]' $<) packages (about a minute and 730 MB, once)"
 	@$(PYTHON) -m venv --clear $(@D)
-	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $< \
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $< \
 	  || { echo "The Azure CLI could not be installed: the package index was not reached, or refused. See above."; exit 1; }
 	@touch $@
 	@echo "Azure CLI: ready"

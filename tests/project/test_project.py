@@ -73,6 +73,17 @@ def test_the_locks_meet_every_requirement() -> None:
         assert tool not in learners, "learners need no tools of developers"
 
 
+def test_nothing_is_missing_in_what_the_lock_has_brought() -> None:
+    """Locks are installed as they are, without what their packages ask for."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "check", "--disable-pip-version-check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "No broken requirements found.")
+
+
 @pytest.mark.parametrize(
     ("name", "packages"),
     [
