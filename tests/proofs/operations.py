@@ -22,13 +22,15 @@ from helpers.localcloud.resource_manager.composition import all_operations
 
 MANAGER, REGISTRY, VAULT = "Azure Resource Manager", "Container Registry", "Key Vault"
 GRAPH, LOGIN, IDENTITY = "Microsoft Graph", "Entra ID", "Managed identity"
-GIT, GITHUB, BLOBS = "GitHub, git", "GitHub, REST API", "Blob Storage"
-SERVICES = (MANAGER, REGISTRY, VAULT, LOGIN, GRAPH, IDENTITY, BLOBS, GITHUB, GIT)
+GIT, GITHUB, RAW = "GitHub, git", "GitHub, REST API", "GitHub, raw files"
+BLOBS = "Blob Storage"
+SERVICES = (MANAGER, REGISTRY, VAULT, LOGIN, GRAPH, IDENTITY, BLOBS, GITHUB, GIT, RAW)
 _HOSTS = {
     "graph.microsoft.com": GRAPH,
     METADATA_HOST: IDENTITY,
     "api.github.com": GITHUB,
     "github.com": GIT,
+    "raw.githubusercontent.com": RAW,
 }
 _SERVICES = {
     "resource_manager": MANAGER,
