@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
 
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.operations import FAILED, IN_PROGRESS, SUCCEEDED
@@ -12,6 +17,13 @@ from helpers.localcloud.tasks import outcomes
 from helpers.localcloud.tasks.runs import Runs
 
 TEXT = base64.b64encode(b"version: v1.1.0\nsteps:\n  - cmd: bash true\n").decode()
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    """A state of its own: what is put here is no registry that others could list."""
+    with closing(Cloud(tmp_path / "home")) as made:
+        yield made
 
 
 def test_each_ends_as_its_run_does(cloud: Cloud) -> None:

@@ -223,7 +223,7 @@ def test_labels_network_and_memory_of_a_build(registry: Registry) -> None:
     files = {
         "Dockerfile": dockerfile,
         "reach": f"FROM {BASE}\nRUN node -e 'fetch(\"https://management.azure.com\")'\n",
-        "use": f"FROM {BASE}\nRUN node -e 'Buffer.alloc(2**28, 1); setTimeout(() => 1, 2000)'\n",
+        "use": f"FROM {BASE}\nRUN node -e 'Buffer.alloc(2**28, 1); setTimeout(() => 1, 30000)'\n",
         "task.yaml": HEAD
         + f"  - build: -t x:1 --target one {quoted} .\n"
         + "  - cmd: docker inspect x:1\n"
