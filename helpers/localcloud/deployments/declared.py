@@ -14,14 +14,7 @@ from .errors import ExpressionError, UnreadableError
 from .evaluation import copy_count, resolve
 from .functions.resources import interleaved
 from .scope import Scope
-from .template import (
-    Template,
-    child_path,
-    children,
-    invalid,
-    unreadable_expression,
-    validation,
-)
+from .template import Template, children, invalid, unreadable_expression, validation
 from .values import text_of, type_name
 
 DEPLOYMENT = "microsoft.resources/deployments"
@@ -67,8 +60,7 @@ class Declared:
 def declare(template: Template, scope: Scope, base: str) -> list[Declared]:
     """All resources of a template that is deployed to ``base``. Raises :class:`TemplateError`."""
     found = []
-    for number, (symbol, written) in enumerate(template.resources):
-        path = child_path(template.at, number, symbol)
+    for symbol, written, path in template.resources:
         for one in _turns(symbol, written, scope, base, None, path):
             found.append(one)
             if len(found) > limits.RESOURCES:
@@ -147,8 +139,7 @@ def _family(
     with _named(written, path):
         one = _declared(symbol, written, scope, base, parent, path)
     yield one
-    for number, (inner, child) in enumerate(children(written)):
-        below = child_path(path, number, inner)
+    for inner, child, below in children(written, path):
         for made in _turns(inner, child, scope, base, one, below):
             made.wanted = made.wanted and one.wanted
             yield made

@@ -64,9 +64,8 @@ def plan(
     """
     with _bounded():
         found = template.read(document, at)
-        for number, (symbol, resource) in enumerate(found.resources):
+        for _, resource, path in found.resources:
             what = f"The template resource '{resource['name'][:200]}'"
-            path = template.child_path(at, number, symbol)
             check_expressions(found, without_template(resource), what, path, told=True)
         values: dict[str, Any] = {}
 

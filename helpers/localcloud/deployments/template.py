@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import CloudError
 from ..lenient_json import Part, Path
@@ -39,14 +39,22 @@ _FUNCTIONS = "https://aka.ms/arm-functions"
 ROOT: Path = ("properties", "template")  # where the template of a deployment is in the body
 
 
+class Child(NamedTuple):
+    """A resource within another, or a template: its symbolic name, "" without one, and its place."""
+
+    symbol: str
+    written: Any
+    path: Path
+
+
 @dataclass(frozen=True)
 class Template:
-    """The sections of a template; ``resources`` with their symbolic names, "" where there are none."""
+    """The sections of a template."""
 
     parameters: dict[str, Any]
     variables: dict[str, Any]
     functions: dict[str, Any]  # by their full names, in lower case
-    resources: list[tuple[str, dict[str, Any]]]
+    resources: list[Child]
     outputs: dict[str, Any]
     definitions: dict[str, Any]
     document: dict[str, Any]
@@ -82,16 +90,15 @@ def read(document: Any, at: Path = ROOT) -> Template:
             + ("a list, of one of languageVersion 2.0 an object" if symbolic else "an object"),
             (*at, "resources"),
         )
-    resources = children(document)
     template = Template(
         **sections,
         functions=_functions(document.get("functions"), (*at, "functions")),
-        resources=resources,
+        resources=children(document, at),
         definitions=_section(document, "definitions", None, at),
         document=document,
         at=at,
     )
-    for resource, path in _all(document, at):
+    for _, resource, path in _all(template.resources):
         _check_resource(resource, path)
     _check_variables(template)
     return template
@@ -136,30 +143,23 @@ def only_new(resource: Written) -> bool:
     return _ONLY_NEW in (resource.get(_OPTIONS) or {})
 
 
-def children(resource: Written) -> list[tuple[str, Any]]:
-    """The resources that are written within another, or a template, with their symbolic names."""
+def children(resource: Written, at: Path) -> list[Child]:
+    """The resources that are written within another, or a template, which is ``at`` that place."""
     given = resource.get("resources")
     if isinstance(given, dict):
-        return list(given.items())
-    return [("", one) for one in given] if isinstance(given, list) else []
+        return [Child(name, one, (*at, "resources", name)) for name, one in given.items()]
+    listed = given if isinstance(given, list) else []
+    return [Child("", one, (*at, "resources", n)) for n, one in enumerate(listed)]
 
 
-def child_path(at: Path, number: int, symbol: str) -> Path:
-    """Where a resource is that is written within another, or a template, which is ``at`` its place."""
-    return (*at, "resources", symbol or number)
-
-
-def _all(document: Written, at: Path) -> Iterator[tuple[Any, Path]]:
-    """Every resource of a template, with those that are written within one, and their places."""
-    pending: list[tuple[Any, Path]] = [(document, at)]
+def _all(resources: list[Child]) -> Iterator[Child]:
+    """Every resource of a template, with those that are written within one."""
+    pending = resources[::-1]
     while pending:
-        one, path = pending.pop()
-        if path != at:
-            yield one, path
-        if isinstance(one, dict):
-            below = enumerate(children(one))
-            found = [(inner, child_path(path, n, symbol)) for n, (symbol, inner) in below]
-            pending.extend(reversed(found))
+        one = pending.pop()
+        yield one
+        if isinstance(one.written, dict):
+            pending.extend(reversed(children(one.written, one.path)))
 
 
 def _section(document: Written, name: str, most: int | None, at: Path) -> dict[str, Any]:
