@@ -85,8 +85,6 @@ def read(
     inside = replace(scope, parameter=parameter, defaults=True)
     for name, definition in whole.items():
         value = parameter(name)
-        if value is None and definition.get("nullable"):
-            continue
         with located((*at, name)):
             check(name, definition, definitions, value)
     return values
@@ -136,11 +134,7 @@ def _default(
     if "defaultValue" not in definition:
         if definition.get("nullable"):
             return values.setdefault(name.lower(), None)
-        raise validation(
-            f"The value for the template parameter '{key}'",
-            f" is not provided. {_DETAILS}",
-            path=(*at, key),
-        )
+        raise _not_provided(key, (*at, key))
     try:
         value = resolve(definition["defaultValue"], scope)
     except UnreadableError as error:
@@ -159,10 +153,20 @@ def not_found(name: str) -> ExpressionError:
     )
 
 
+def _not_provided(name: str, at: Path | None = None) -> TemplateError:
+    return validation(
+        f"The value for the template parameter '{name}'",
+        f" is not provided. {_DETAILS}",
+        path=at,
+    )
+
+
 def check(
     name: str, definition: Mapping[str, Any], definitions: Mapping[str, Any], value: Any
 ) -> None:
     """Raise :class:`TemplateError` unless ``value`` is what the definition allows."""
+    if value is None and definition.get("nullable"):
+        return
     kind = kind_of(definition)
     if type_name(value) != TYPES[kind]:
         raise validation(
@@ -215,10 +219,7 @@ def _check_inside(
             if key is None or value[key] is None:
                 if whole.get("nullable"):
                     continue
-                raise validation(
-                    f"The value for the template parameter '{name}.{one}'",
-                    f" is not provided. {_DETAILS}",
-                )
+                raise _not_provided(f"{name}.{one}")
             check(f"{name}.{one}", whole, definitions, value[key])
     if isinstance(value, dict):
         _check_further(name, definition, definitions, value)
@@ -239,13 +240,7 @@ def _check_further(
         if further is False:
             raise validation(f"The property '{name}.{key}' is not permitted. {_DETAILS}")
         if isinstance(further, dict):
-            _check_one(f"{name}.{key}", further, definitions, one)
-
-
-def _check_one(name: str, written: Any, definitions: Mapping[str, Any], value: Any) -> None:
-    whole = complete(written, definitions)
-    if not (value is None and whole.get("nullable")):
-        check(name, whole, definitions, value)
+            check(f"{name}.{key}", complete(further, definitions), definitions, one)
 
 
 def _check_items(
@@ -256,17 +251,14 @@ def _check_items(
     for index, one in enumerate(value):
         place = f"{name}[{index}]"
         if index < len(first):
-            _check_one(place, first[index], definitions, one)
+            check(place, complete(first[index], definitions), definitions, one)
         elif items is False:
             raise validation(f"The item '{place}' is not permitted. {_DETAILS}")
         elif isinstance(items, dict):
-            _check_one(place, items, definitions, one)
+            check(place, complete(items, definitions), definitions, one)
     for index in range(len(value), len(first)):
         if not complete(first[index], definitions).get("nullable"):
-            raise validation(
-                f"The value for the template parameter '{name}[{index}]'",
-                f" is not provided. {_DETAILS}",
-            )
+            raise _not_provided(f"{name}[{index}]")
 
 
 def _check_discriminated(
@@ -284,10 +276,7 @@ def _check_discriminated(
         )
     key = key_of(value, property_name)
     if key is None:
-        raise validation(
-            f"The value for the template parameter '{name}.{property_name}'",
-            f" is not provided. {_DETAILS}",
-        )
+        raise _not_provided(f"{name}.{property_name}")
     if not isinstance(value[key], str) or value[key] not in known:
         raise validation(
             f"The provided value '{text_of(value[key])[:200]}' for the template parameter "
