@@ -9,16 +9,16 @@ from typing import Any
 
 from ..errors import CloudError
 from ..lenient_json import Path
+from ..resource_types import DEPLOYMENT_TYPE
 from . import limits
 from .errors import ExpressionError, UnreadableError
 from .evaluation import copy_count, resolve
-from .functions.resources import interleaved
+from .functions.resources import GROUP, interleaved
 from .scope import Scope
 from .template import Template, children, invalid, unreadable_expression, validation
 from .values import text_of, type_name
 
-DEPLOYMENT = "microsoft.resources/deployments"
-GROUP = "microsoft.resources/resourcegroups"
+_DEPLOYMENT = DEPLOYMENT_TYPE.lower()
 _USAGE = "Please see https://aka.ms/arm-syntax-resources for usage details"
 
 
@@ -49,7 +49,7 @@ class Declared:
     @property
     def nested(self) -> bool:
         """Whether it is a deployment within the deployment."""
-        return self.type.lower() == DEPLOYMENT
+        return self.type.lower() == _DEPLOYMENT
 
     @property
     def base(self) -> str:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...resource_types import RESOURCE_GROUP_TYPE
 from ..errors import ExpressionError
 from ..scope import Runtime, Scope
 from .function import Function, Functions, check, misplaced, refuse
 
 FUNCTIONS = Functions()
-_GROUP = "microsoft.resources/resourcegroups"
+GROUP = RESOURCE_GROUP_TYPE.lower()
 
 
 def interleaved(kind: str, names: list[str]) -> str:
@@ -64,7 +65,7 @@ def resource_id(scope: Scope, arguments: list[Any]) -> str:
 
 def _joined(base: str, kind: str, names: list[str]) -> str:
     """The id of a resource below another; a resource group is below its subscription, whatever is."""
-    if kind.lower() == _GROUP and base:
+    if kind.lower() == GROUP and base:
         return f"{'/'.join(base.split('/')[:3])}/resourceGroups/{names[0]}"
     return f"{base}/{interleaved(kind, names)}"
 
