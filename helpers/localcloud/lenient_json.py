@@ -12,23 +12,22 @@ import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+_TEXT = r'"(?:[^"\\]+|\\.)*"?'
+_SINGLE = r"'(?:[^'\\]+|\\.)*'?"
+_COMMENT = r"//[^\r\n]*|/\*.*?(?:\*/|\Z)"
+_WORDS = rf"(?P<text>{_TEXT})|(?P<single>{_SINGLE})|(?P<comment>{_COMMENT})"
 _TOKEN = re.compile(
-    r'(?P<text>"(?:[^"\\]+|\\.)*"?)|(?P<single>\'(?:[^\'\\]+|\\.)*\'?)'
-    r"|(?P<comment>//[^\r\n]*|/\*.*?(?:\*/|\Z))|(?P<space>\s+)|(?P<name>[A-Za-z_$][\w$]*)"
+    _WORDS + r"|(?P<space>\s+)|(?P<name>[A-Za-z_$][\w$]*)"
     r"|(?P<sign>[,:\]}])|(?P<other>[^\"'/\sA-Za-z_$,:\]}]+|.)",
     re.DOTALL,
 )
 # The same, with every bracket on its own, and no space.
 _PLACED = re.compile(
-    r'(?P<text>"(?:[^"\\]+|\\.)*"?)|(?P<single>\'(?:[^\'\\]+|\\.)*\'?)'
-    r"|(?P<comment>//[^\r\n]*|/\*.*?(?:\*/|\Z))|(?P<sign>[][{},:])|(?P<bare>[^][{},:\"'/\s]+|/)",
+    _WORDS + r"|(?P<sign>[][{},:])|(?P<bare>[^][{},:\"'/\s]+|/)",
     re.DOTALL,
 )
 # The same, of what only has to come to its end: brackets, and what may hold some that are none.
-_PASSED = re.compile(
-    r'"(?:[^"\\]+|\\.)*"?|\'(?:[^\'\\]+|\\.)*\'?|//[^\r\n]*|/\*.*?(?:\*/|\Z)|(?P<sign>[][{}])',
-    re.DOTALL,
-)
+_PASSED = re.compile(rf"{_TEXT}|{_SINGLE}|{_COMMENT}|(?P<sign>[][{{}}])", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _LINE = re.compile(r"\r\n|\n|\r")
 Part = Literal["value", "name", "end"]
