@@ -9,7 +9,7 @@ import copy
 from typing import Any
 
 from ..deployments.declared import Declared
-from ..deployments.plan import Plan
+from ..deployments.plan import Outputs, Plan
 from ..store import Resource
 from . import composition
 from .deployment_execution import Execution, surplus
@@ -52,8 +52,9 @@ class _Preview(Execution):
         body = copy.deepcopy(stored.body) if stored is not None else {}
         self.changes.append(_change(one, body, body, {}))
 
-    def evaluate_outputs(self) -> None:
-        """Nothing: what they ask for may not be there yet."""
+    def evaluate_outputs(self) -> Outputs:
+        """None: what they ask for may not be there yet."""
+        return Outputs()
 
     def delete_surplus(self) -> list[dict[str, Any]]:
         """Nothing: it is told beside the changes."""

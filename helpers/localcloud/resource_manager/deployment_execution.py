@@ -183,24 +183,22 @@ class Execution:
 
     def _shown_outputs(self) -> dict[str, Any] | None:
         """The outputs as they are shown; None where the deployment has failed with them."""
-        began = time.time()
-        told: Outputs | None = None
+        began, told = time.time(), Outputs()
         try:
             told = self.evaluate_outputs()
         except TemplateError as refusal:
             self.error = failure(self.record, [invalid_template(refusal, self.text).body()])
-        if told is not None and told.failed:
+        if told.failed:
             self.error = _failed_outputs(self.record, told)
-        if self.error is None and (told is None or not told.shown):
+        if self.error is None and not told.shown:
             return {}
-        status = 200 if self.error is None else 400
-        records.done(self.caller.cloud, self.record, None, began, status, self.error)
-        if told is None or self.error is not None:
+        records.done(self.caller.cloud, self.record, None, began, 200, self.error)
+        if self.error is not None:
             return None
         self.record.private["outputs"] = told.values
         return told.shown
 
-    def evaluate_outputs(self) -> Outputs | None:
+    def evaluate_outputs(self) -> Outputs:
         """The outputs. Raises :class:`TemplateError` for what cannot be one."""
         return outputs(self.plan, self.scope)
 

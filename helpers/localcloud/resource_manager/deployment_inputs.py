@@ -213,8 +213,7 @@ def invalid_template(error: TemplateError, text: str, *, named: bool = True) -> 
     The way to it is told where it is ``named``.
     """
     text = error.text if error.text is not None else text
-    place = position(text, error.path, error.part) if error.path is not None else None
-    if place is None or error.path is None:
+    if error.path is None or (place := position(text, error.path, error.part)) is None:
         return CloudError(400, "InvalidTemplate", str(error))
     info = {
         "lineNumber": place.line,
