@@ -72,16 +72,18 @@ def _wanted(call: Call, given: ContainerGroup) -> tuple[Resource | None, dict[st
 
 def _check_images(call: Call, properties: dict[str, Any]) -> None:
     """Raise 400 InaccessibleImage, as Azure does before it accepts a group, and say why."""
-    for container in containers_of(properties):
-        name = container["properties"]["image"]
-        try:
-            image.check(call.cloud, name, _credentials(call.cloud, properties))
-        except (CloudError, ValueError, secret_references.SecretReferenceError) as error:
-            raise invalid(
-                f"The image '{name}' in container group '{call.params['name']}' is not "
-                f"accessible. Please check the image and registry credential. ({error})",
-                "InaccessibleImage",
-            ) from None
+    names = [container["properties"]["image"] for container in containers_of(properties)]
+    name = names[0]  # the first one to need the credentials
+    try:
+        credentials = _credentials(call.cloud, properties)
+        for name in names:
+            image.check(call.cloud, name, credentials)
+    except (CloudError, ValueError, secret_references.SecretReferenceError) as error:
+        raise invalid(
+            f"The image '{name}' in container group '{call.params['name']}' is not "
+            f"accessible. Please check the image and registry credential. ({error})",
+            "InaccessibleImage",
+        ) from None
 
 
 def _credentials(cloud: Cloud, properties: dict[str, Any]) -> list[dict[str, Any]]:
