@@ -24,9 +24,8 @@ from .graph_call import (
     bad_request,
     directory_objects,
     entity,
-    identifier,
     listing,
-    not_found,
+    named,
     route,
 )
 
@@ -173,10 +172,7 @@ def remove_password(call: Call) -> tuple[int, Any]:
 
 
 def _find(call: Call) -> Application:
-    found = call.cloud.directory.application(**identifier(call))
-    if found is None:
-        raise not_found(*identifier(call).values())
-    return found
+    return named(call, call.cloud.directory.application)
 
 
 def _understood(call: Call, before: dict[str, Any]) -> tuple[str, dict[str, Any]]:

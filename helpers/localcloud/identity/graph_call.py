@@ -97,16 +97,6 @@ def _unreadable(why: str) -> CloudError:
     return CloudError(400, "BadRequest", f"Unable to read JSON request payload: {why}")
 
 
-def not_found(wanted: str) -> CloudError:
-    """404 for an object that the directory does not have."""
-    return CloudError(
-        404,
-        "Request_ResourceNotFound",
-        f"Resource '{wanted}' does not exist or one of its queried reference-property objects are "
-        "not present.",
-    )
-
-
 def authenticate(cloud: Cloud, authorization: str) -> Principal:
     """The caller that a bearer token for Graph proves. Raises 401."""
     scheme, _, token = authorization.partition(" ")
@@ -121,8 +111,8 @@ def authenticate(cloud: Cloud, authorization: str) -> Principal:
 class AlternateKeys:
     """Has ``/servicePrincipals(appId='…')`` answered where ``/servicePrincipals/{id}`` is.
 
-    What it names is found by what :func:`identifier` makes of it. Source: Microsoft Graph, "Get
-    servicePrincipal" and "Get application", HTTP request.
+    What it names is found by :func:`named`. Source: Microsoft Graph, "Get servicePrincipal" and "Get
+    application", HTTP request.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -135,11 +125,21 @@ class AlternateKeys:
         await self._app(scope, receive, send)
 
 
-def identifier(call: Call) -> dict[str, str]:
-    """What the object that a path names is found by: its ``object_id``, or its ``app_id``."""
-    wanted = call.params["id"]
-    found = _APPLICATION.fullmatch(wanted)
-    return {"app_id": found[1]} if found is not None else {"object_id": wanted}
+def named(call: Call, find: Callable[..., _Found | None]) -> _Found:
+    """The object that a path names: ``find`` takes its ``object_id``, or its ``app_id``. Raises 404."""
+    wanted, by = call.params["id"], "object_id"
+    alternate = _APPLICATION.fullmatch(wanted)
+    if alternate is not None:
+        wanted, by = alternate[1], "app_id"
+    found = find(**{by: wanted})
+    if found is None:
+        raise CloudError(
+            404,
+            "Request_ResourceNotFound",
+            f"Resource '{wanted}' does not exist or one of its queried reference-property objects "
+            "are not present.",
+        )
+    return found
 
 
 def route(cloud: Cloud, threads: Threads, method: str, path: str, operation: Operation) -> Route:

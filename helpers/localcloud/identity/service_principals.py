@@ -24,9 +24,8 @@ from .graph_call import (
     denied,
     directory_objects,
     entity,
-    identifier,
     listing,
-    not_found,
+    named,
     route,
 )
 
@@ -142,10 +141,7 @@ def get_by_ids(call: Call) -> tuple[int, Any]:
 
 
 def _find(call: Call) -> Principal:
-    found = call.cloud.principals.find(**identifier(call))
-    if found is None:
-        raise not_found(*identifier(call).values())
-    return found
+    return named(call, call.cloud.principals.find)
 
 
 def _own(call: Call) -> Principal:
