@@ -29,6 +29,12 @@ def basic_credentials(authorization: str | None) -> tuple[str, str] | None:
     return user, password
 
 
+def bearer_token(authorization: str | None) -> str | None:
+    """The token of an ``Authorization: Bearer`` header, "" for none; None when it is another header."""
+    scheme, _, token = (authorization or "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
 def parse_form(body: bytes) -> dict[str, str]:
     """The fields of an ``application/x-www-form-urlencoded`` body. Raises ValueError."""
     return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_FIELDS))

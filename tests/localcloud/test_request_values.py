@@ -14,6 +14,7 @@ from helpers.localcloud.request_body import parse_json
 from helpers.localcloud.request_values import (
     LARGEST,
     basic_credentials,
+    bearer_token,
     parse_number,
     parse_range,
 )
@@ -63,6 +64,19 @@ def test_a_basic_header_is_read_or_nobodys(text: str) -> None:
     assert found is not None
     assert found[0] == "user"
     assert basic_credentials(f"Bearer {encoded}") is None
+
+
+@pytest.mark.parametrize(
+    ("header", "token"),
+    [
+        ("Bearer a.b.c", "a.b.c"),
+        ("bEARER  a.b.c ", "a.b.c"),
+        *(("Bearer", ""), ("Bearer ", "")),
+        *((None, None), ("", None), ("a.b.c", None), ("Basic YTpi", None), ("Bearers a", None)),
+    ],
+)
+def test_a_bearer_header_has_a_token_or_is_another(header: str | None, token: str | None) -> None:
+    assert bearer_token(header) == token
 
 
 def test_numbers_have_ascii_digits_and_no_end() -> None:

@@ -7,6 +7,7 @@ import ipaddress
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..principals import VAULT, Principal, TokenError
+from ..request_values import bearer_token
 from ..resource_types import VAULT_TYPE
 from ..store import Resource
 
@@ -33,8 +34,8 @@ def authenticate(cloud: Cloud, authorization: str | None) -> Principal:
         "WWW-Authenticate": 'Bearer authorization="https://login.microsoftonline.com/'
         f'{cloud.account.tenant_id}", resource="https://vault.azure.net"'
     }
-    scheme, _, token = (authorization or "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
+    token = bearer_token(authorization)
+    if not token:
         raise CloudError(
             401,
             "Unauthorized",
@@ -42,7 +43,7 @@ def authenticate(cloud: Cloud, authorization: str | None) -> Principal:
             headers=challenge,
         )
     try:
-        return cloud.principals.verify(token.strip(), VAULT)
+        return cloud.principals.verify(token, VAULT)
     except TokenError as error:
         number = {
             "InvalidAuthenticationTokenAudience": "AKV10022: Invalid audience.",

@@ -9,7 +9,7 @@ from .. import timestamps
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..passwords import hashed
-from ..request_values import basic_credentials
+from ..request_values import basic_credentials, bearer_token
 from ..store import Resource
 from .access import (
     ANONYMOUS,
@@ -109,9 +109,9 @@ def authorize(
     scope = f"repository:{name}:{action}" if name else (f"registry:{listing}:*" if action else "")
     if name and action == "push":
         scope = f"repository:{name}:pull,push"
-    scheme, _, value = (authorization or "").partition(" ")
-    if scheme.lower() == "bearer":
-        access = access_of(cloud, registry.server, value.strip())
+    token = bearer_token(authorization)
+    if token is not None:
+        access = access_of(cloud, registry.server, token)
         if access is None:
             raise _refuse(registry, scope, "invalid_token")
         kind = "repository" if name else "registry"

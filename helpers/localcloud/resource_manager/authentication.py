@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..cloud import Cloud
 from ..errors import CloudError
 from ..principals import MANAGEMENT, Principal, TokenError
+from ..request_values import bearer_token
 
 
 def authenticate(cloud: Cloud, authorization: str | None) -> Principal:
@@ -14,8 +15,8 @@ def authenticate(cloud: Cloud, authorization: str | None) -> Principal:
         f'{cloud.account.tenant_id}", error="invalid_token", '
         'error_description="The access token is missing or invalid."'
     }
-    scheme, _, token = (authorization or "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
+    token = bearer_token(authorization)
+    if not token:
         raise CloudError(
             401,
             "AuthenticationFailed",
@@ -23,6 +24,6 @@ def authenticate(cloud: Cloud, authorization: str | None) -> Principal:
             headers=challenge,
         )
     try:
-        return cloud.principals.verify(token.strip(), MANAGEMENT)
+        return cloud.principals.verify(token, MANAGEMENT)
     except TokenError as error:
         raise CloudError(401, error.code, error.message, headers=challenge) from None
