@@ -106,16 +106,15 @@ def _assigned(
 ) -> dict[str, dict[str, str]]:
     """The user-assigned identities that ``resource`` has from now on, by their ids."""
     before = (resource.body.get("identity") or {}).get("userAssignedIdentities") or {}
-    merged = call.method == "PATCH"
-    if not (any(value is not None for value in wanted.values()) or (merged and before)):
+    kept = before if call.method == "PATCH" else {}
+    added = [one for one, value in wanted.items() if value is not None]
+    if not (added or kept):
         raise invalid(
             "The identity ids must not be null or empty for 'UserAssigned' identity type.",
             "MissingIdentityIds",
         )
-    named = {one.lower(): value is not None for one, value in wanted.items()}
-    added = [one for one, value in wanted.items() if value is not None]
     authorize_linked(call, ASSIGN, added)
-    kept = before if merged else {}
+    named = {one.lower() for one in wanted}
     found = {one: held for one, held in kept.items() if one.lower() not in named}
     for one in added:
         identity = call.cloud.store.get(one)
