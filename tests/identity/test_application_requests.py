@@ -205,3 +205,19 @@ def test_an_option_without_effect_is_refused(
     answer = graph(local_cloud, "GET", asked, **{option: "displayName"})
     assert told(answer)[:2] == (501, "NotImplemented")
     assert option in told(answer)[2]
+
+
+@pytest.mark.parametrize("kind", ["applications", "servicePrincipals"])
+def test_an_object_is_found_by_its_application_id(local_cloud: LocalCloud, kind: str) -> None:
+    made = graph(local_cloud, "POST", "applications", {"displayName": "named"}).json()
+    other = graph(local_cloud, "POST", "servicePrincipals", {"appId": made["appId"]}).json()
+    wanted = {"applications": made, "servicePrincipals": other}[kind]["id"]
+    found = graph(local_cloud, "GET", f"{kind}(appId='{made['appId']}')")
+    assert (found.status_code, found.json()["id"]) == (200, wanted)
+    owners = graph(local_cloud, "GET", f"{kind}(appId='{made['appId']}')/owners")
+    assert (owners.status_code, owners.json()["value"]) == (200, [])
+    missing = told(graph(local_cloud, "GET", f"{kind}(appId='{NOBODY}')"))
+    assert missing[:2] == (404, "Request_ResourceNotFound")
+    assert f"Resource '{NOBODY}' does not exist" in missing[2]
+    assert graph(local_cloud, "DELETE", f"applications(appId='{made['appId']}')").ok
+    assert graph(local_cloud, "GET", f"{kind}/{wanted}").status_code == 404
