@@ -12,7 +12,7 @@ from helpers.localcloud.errors import CloudError
 from helpers.localcloud.media_types import OCI_MANIFEST
 from helpers.localcloud.registry.catalog import Catalog
 from helpers.localcloud.registry.locks import Operation
-from helpers.localcloud.resource_types import WEBHOOK_TYPE
+from helpers.localcloud.resource_types import REGISTRY_TYPE, WEBHOOK_TYPE
 from helpers.localcloud.store import Resource
 
 SERVER = "acmerockets.azurecr.io"
@@ -95,17 +95,20 @@ def test_a_deletion_names_all_that_goes(cloud: Cloud) -> None:
 
 
 def test_a_tag_moves_for_triggers_when_its_image_has_passed(cloud: Cloud) -> None:
+    name = SERVER.removesuffix(".azurecr.io")
+    properties = {"policies": {"quarantinePolicy": {"status": "enabled"}}}
+    cloud.store.put(Resource("/r", REGISTRY_TYPE, name, "g", {"properties": properties}))
     catalog = Catalog(cloud)
     content = manifest(cloud, "waits")
-    digest = catalog.put(SERVER, "app", "v1", content, OCI_MANIFEST, quarantine=True)
+    digest = catalog.put(SERVER, "app", "v1", content, OCI_MANIFEST)
     assert told(cloud, "ManifestPushed") == []
     entry = catalog.manifest(SERVER, "app", digest)
     assert entry is not None
     with cloud.store.transaction():
-        catalog.mark(entry, {"quarantineState": "Failed"}, quarantine=True)
+        catalog.mark(entry, {"quarantineState": "Failed"})
     assert told(cloud, "ManifestPushed") == []
     with cloud.store.transaction():
-        catalog.mark(entry, {"quarantineState": "Passed"}, quarantine=True)
+        catalog.mark(entry, {"quarantineState": "Passed"})
     [moved] = told(cloud, "ManifestPushed")
     assert (moved["tag"], moved["digest"], moved["previous"]) == ("v1", digest, None)
     assert told(cloud, "ManifestPut") == []  # nobody wants to know

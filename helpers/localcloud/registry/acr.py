@@ -206,7 +206,7 @@ def update_manifest(exchange: Exchange) -> Response:
         exchange.authorize(quarantine.WRITE)
     if set(changes) - marks and "metadata_write" not in may:
         exchange.authorize("metadata_write")
-    exchange.catalog.mark(entry, changes, quarantine=exchange.registry.has_quarantine)
+    exchange.catalog.mark(entry, changes)
     return get_manifest_body(exchange)
 
 

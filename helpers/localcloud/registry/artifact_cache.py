@@ -82,12 +82,10 @@ def _fetch(
         except CloudError as error:
             raise _told(rule, tag, upstream, error) from None
     with cloud.store.transaction():
-        quarantine = check_there(cloud, registry).has_quarantine
+        check_there(cloud, registry)
         catalog = Catalog(cloud)
         there = catalog.resolve(registry.server, repository, tag)  # somebody was quicker
-        return there or catalog.adopt(
-            registry.server, repository, tag, digest, quarantine=quarantine
-        )
+        return there or catalog.adopt(registry.server, repository, tag, digest)
 
 
 def _credential(cloud: Cloud, rule: CacheRule, upstream: Reference) -> Credential | None:

@@ -25,6 +25,7 @@ from .manifest_format import (
 )
 from .manifest_references import ManifestReferences
 from .notices import Notices
+from .policies import policies_of
 from .quarantine import PASSED, STATE, QuarantinedTag, QuarantinedTags, passed
 from .removal import Removal
 from .unknown import unknown_repository
@@ -61,16 +62,15 @@ class Catalog:
         media_type: str,
         *,
         digest: str = "",
-        quarantine: bool = False,
         operation: Operation = Operation.PUSH,
     ) -> str:
         """Store a manifest whose blobs are in the content store; returns its digest.
 
         ``reference`` is a tag or the manifest's digest. ``digest``: that of a manifest under a tag, one
-        of sha256 where it is not given. ``quarantine``: whether the registry has that policy; what has
-        not passed then gets its tag when it does, and only scanners are told of it. ``operation`` is
-        PUSH; CACHE, which is no event but for scanners; or IMPORT_WITH_FORCE, which moves a locked tag
-        and leaves its lock.
+        of sha256 where it is not given. Where the registry has the quarantine policy, what has not
+        passed gets its tag when it does, and only scanners are told of it. ``operation`` is PUSH; CACHE,
+        which is no event but for scanners; or IMPORT_WITH_FORCE, which moves a locked tag and leaves its
+        lock.
         Raises :class:`CloudError`: 400 for a manifest that is none or does not match, 404 for a
         missing blob, 405 for a lock, and for what is soft-deleted.
         """
@@ -99,6 +99,7 @@ class Catalog:
             self.soft_delete.check_push(registry, repository, digest)
             self.descriptions.keep({digest: description})
             self._references.keep(digest, children)
+            quarantine = policies_of(self._store, registry).quarantines
             before = self.manifest(registry, repository, digest) if quarantine else None
             waits = quarantine and not passed(before)
             told = operation is not Operation.CACHE
@@ -168,19 +169,10 @@ class Catalog:
             moved = ManifestPushed(registry, repository, tag, digest, previous)
             self._cloud.outbox.add(moved)
 
-    def adopt(
-        self,
-        registry: str,
-        repository: str,
-        reference: str,
-        digest: str,
-        *,
-        quarantine: bool = False,
-    ) -> str:
+    def adopt(self, registry: str, repository: str, reference: str, digest: str) -> str:
         """Put a stored manifest, with all of an index, under a reference; it is no event.
 
-        ``quarantine`` is as that of :meth:`put`. Raises what that raises, and
-        :class:`MissingContentError` for damaged content.
+        Raises what :meth:`put` raises, and :class:`MissingContentError` for damaged content.
         """
         media_types: dict[str, str] = {}
 
@@ -199,7 +191,6 @@ class Catalog:
                 manifest,
                 media_types[one],
                 digest=one,
-                quarantine=quarantine,
                 operation=Operation.CACHE,
             )
         return digest
@@ -326,7 +317,7 @@ class Catalog:
         )
         return entries_of(rows, "digest")
 
-    def mark(self, entry: Entry, changes: Attributes, *, quarantine: bool) -> None:
+    def mark(self, entry: Entry, changes: Attributes) -> None:
         """Change attributes of a manifest; one that passes by them leaves the quarantine.
 
         It gets the tags by which it was put since a tag of that name has moved, and is told as a push
@@ -344,6 +335,7 @@ class Catalog:
                 self._set_tag(*where, waiting.name, entry.digest, time.time(), told=True)
                 tags.append(waiting.name)
         self.quarantined_tags.forget(*where, entry.digest)
+        quarantine = policies_of(self._store, entry.registry).quarantines
         if (quarantine or tags) and self._notices.wanted():
             said = self.descriptions.of([entry.digest]).get(entry.digest)
             had = [one.name for one in self.listings.tagged(*where, [entry.digest])]

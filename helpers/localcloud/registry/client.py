@@ -236,14 +236,8 @@ class RegistryClient:
                 place = (registry.server, reference.repository, version)
                 with self._cloud.store.transaction():
                     if registry.resource is not None:
-                        registry = check_there(self._cloud, registry)
-                    self._catalog.put(
-                        *place,
-                        content,
-                        media_types[one],
-                        digest=one,
-                        quarantine=registry.has_quarantine,
-                    )
+                        check_there(self._cloud, registry)
+                    self._catalog.put(*place, content, media_types[one], digest=one)
         return digest
 
     # -- the server's checks -----------------------------------------------------------------

@@ -5,7 +5,6 @@ All registries of a local cloud share one content store: a copy is rows, and mov
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -99,14 +98,12 @@ class Importer:
         targets: Sequence[Reference],
         *,
         force: bool,
-        quarantine: bool = False,
     ) -> None:
         """Put the manifest ``digest`` of ``source`` under every target, or under none.
 
         Needs no right to push. A target without a tag gets the manifest alone. ``force`` moves tags
-        that are there, also those whose lock forbids to write; the lock stays. ``quarantine``: whether
-        the targets' registry has that policy. Raises the errors of this module, and
-        :class:`CloudError` for a repository that lets nothing in.
+        that are there, also those whose lock forbids to write; the lock stays. Raises the errors of
+        this module, and :class:`CloudError` for a repository that lets nothing in.
         """
         with self._cloud.store.transaction():
             if not force:
@@ -114,27 +111,19 @@ class Importer:
             self._pull(replace(source, digest=digest), credential)
             manifests = self._manifests(source, digest)
             operation = Operation.IMPORT_WITH_FORCE if force else Operation.PUSH
-            put = functools.partial(self._put, operation=operation, quarantine=quarantine)
             count = len(manifests) - (manifests[digest].media_type in INDEXES)
             if count > MANIFESTS:
                 raise TooManyManifestsError(count)
             image = manifests.pop(digest)
             for registry, repository in {(one.registry, one.repository) for one in targets}:
                 for child in manifests.values():
-                    put(registry, repository, child.digest, child)
+                    self._put(registry, repository, child.digest, child, operation)
             for target in targets:
                 version = target.tag or digest
-                put(target.registry, target.repository, version, image)
+                self._put(target.registry, target.repository, version, image, operation)
 
     def _put(
-        self,
-        registry: str,
-        repository: str,
-        version: str,
-        manifest: Entry,
-        *,
-        operation: Operation,
-        quarantine: bool,
+        self, registry: str, repository: str, version: str, manifest: Entry, operation: Operation
     ) -> None:
         content = self._cloud.content.read(manifest.digest)
         self._catalog.put(
@@ -145,7 +134,6 @@ class Importer:
             manifest.media_type,
             digest=manifest.digest,
             operation=operation,
-            quarantine=quarantine,
         )
 
     def _pull(self, source: Reference, credential: Credential | None) -> None:

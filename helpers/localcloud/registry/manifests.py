@@ -184,14 +184,7 @@ def put(exchange: Exchange) -> Response:
     media_type = exchange.request.headers.get("content-type", "").partition(";")[0].strip().lower()
     manifest = parse_manifest(exchange.body, media_type)
     _check_present(exchange.catalog, exchange.server, name, manifest, media_type)
-    digest = exchange.catalog.put(
-        exchange.server,
-        name,
-        reference,
-        exchange.body,
-        media_type,
-        quarantine=exchange.registry.has_quarantine,
-    )
+    digest = exchange.catalog.put(exchange.server, name, reference, exchange.body, media_type)
     headers = {"Location": f"/v2/{name}/manifests/{digest}", "Docker-Content-Digest": digest}
     subject = (manifest.get("subject") or {}).get("digest")
     if subject:

@@ -25,6 +25,7 @@ _OF = (
 class Policies:
     """Those that are enabled; ``kept_days`` count for what was soft-deleted before, too."""
 
+    quarantines: bool = False
     keeps_deleted: bool = False
     kept_days: int = KEPT
     deletes_untagged: bool = False
@@ -34,13 +35,14 @@ class Policies:
 def policies_of(store: Store, registry: str) -> Policies:
     """The policies of a login server now; Docker Hub has none.
 
-    Every deletion asks, so the registry itself is not read for it.
+    Every push and deletion asks, so the registry itself is not read for it.
     """
     name = registry.removesuffix(AZURE)
     rows = store.query(_OF, (REGISTRY_TYPE, name)) if name != registry else []
     policies: dict[str, Any] = json.loads(rows[0]["policies"] or "{}") if rows else {}
     kept, untagged = policies.get("softDeletePolicy", {}), policies.get("retentionPolicy", {})
     return Policies(
+        _quarantines(policies),
         kept.get("status") == "enabled",
         kept.get("retentionDays", KEPT),
         untagged.get("status") == "enabled",
@@ -50,5 +52,8 @@ def policies_of(store: Store, registry: str) -> Policies:
 
 def has_quarantine(registry: Resource) -> bool:
     """Whether images wait until they have been scanned (``quarantinePolicy``)."""
-    policy = registry.properties.get("policies", {}).get("quarantinePolicy", {})
-    return bool(policy.get("status") == "enabled")
+    return _quarantines(registry.properties.get("policies", {}))
+
+
+def _quarantines(policies: dict[str, Any]) -> bool:
+    return bool(policies.get("quarantinePolicy", {}).get("status") == "enabled")

@@ -30,7 +30,6 @@ from ..registry.imports import (
     TargetExistsError,
     TooManyManifestsError,
 )
-from ..registry.policies import has_quarantine
 from ..registry.tokens import entra_credential, exchange_credential
 from ..resource_types import REGISTRY_TYPE
 from ..store import Resource
@@ -244,8 +243,7 @@ def copy(cloud: Cloud, operation: Operation) -> None:
             there = _registry(cloud, operation.resource_id)
             if there.created != registry.created:
                 raise not_found(REGISTRY_TYPE, operation.resource_id)
-            quarantine, force = has_quarantine(there), request["force"]
-            importer.copy(source, credential, digest, targets, force=force, quarantine=quarantine)
+            importer.copy(source, credential, digest, targets, force=request["force"])
             cloud.operations.end(operation.id)
 
 
