@@ -46,8 +46,8 @@ class Catalog:
         self.listings = Listings(cloud.store)
         self.descriptions = Descriptions(cloud.store, cloud.content)
         self.quarantined_tags = QuarantinedTags(cloud.store)
-        self.removal = Removal(cloud.store, cloud.outbox, self.descriptions)
-        self.soft_delete, self.retention = self.removal.soft_delete, self.removal.retention
+        self._removal = Removal(cloud.store, cloud.outbox, self.descriptions)
+        self.soft_delete, self.retention = self._removal.soft_delete, self._removal.retention
         self._notices = Notices(cloud, self.descriptions)
         self._references = ManifestReferences(cloud.store, cloud.content)
 
@@ -128,7 +128,7 @@ class Catalog:
                 self.quarantined_tags.add(registry, repository, QuarantinedTag(tag, digest, now))
                 self.retention.cancel(registry, repository, digest)
             elif tag:
-                self._set_tag(registry, repository, tag, digest, now, told=told)
+                self.set_tag(registry, repository, tag, digest, now, told=told)
             if (told or (waits and before is None)) and self._notices.wanted():
                 self._notices.put(
                     (registry, repository),
@@ -149,7 +149,7 @@ class Catalog:
             (registry, repository, now, now),
         )
 
-    def _set_tag(
+    def set_tag(
         self, registry: str, repository: str, tag: str, digest: str, now: float, *, told: bool
     ) -> None:
         """Have a tag name a manifest; that it moves is an event if it is ``told``."""
@@ -157,7 +157,7 @@ class Catalog:
         previous = there.digest if there is not None else None
         if digest != previous:
             if there is not None:
-                self.removal.untag(registry, repository, [there])
+                self._removal.untag(registry, repository, [there])
             self.retention.cancel(registry, repository, digest)
         self._store.execute(
             "INSERT INTO registry_tags (registry, repository, tag, digest, created, updated)"
@@ -249,7 +249,7 @@ class Catalog:
             return False
         check(Operation.DELETE, self.repository(registry, repository), entry)
         with self._store.transaction() as connection:
-            self.removal.untag(registry, repository, [entry])
+            self._removal.untag(registry, repository, [entry])
             connection.execute(
                 "DELETE FROM registry_tags WHERE registry=? AND repository=? AND tag=?",
                 (registry, repository, tag),
@@ -272,7 +272,7 @@ class Catalog:
         whole = self.repository(registry, repository)
         check(Operation.DELETE, whole, *graph, *tags)
         with self._store.transaction() as connection:
-            self.removal.delete(registry, repository, graph, tags)
+            self._removal.delete(registry, repository, graph, tags)
             for table in _OF_MANIFEST:
                 connection.executemany(
                     f"DELETE FROM {table} WHERE registry=? AND repository=? AND digest=?",  # noqa: S608
@@ -287,7 +287,7 @@ class Catalog:
         where = "WHERE registry=? AND repository=?", (registry, repository)
         if self._store.query(f"SELECT 1 FROM registry_manifests {where[0]} LIMIT 1", where[1]):  # noqa: S608
             return
-        self.removal.delete_repository(registry, repository)
+        self._removal.delete_repository(registry, repository)
         self._store.execute(f"DELETE FROM registry_repositories {where[0]}", where[1])  # noqa: S608
 
     def delete_repository(self, registry: str, repository: str) -> tuple[list[str], list[str]]:
@@ -299,8 +299,8 @@ class Catalog:
         manifests = self._manifests(registry, repository)
         check(Operation.DELETE_REPOSITORY, entry, *tags, *manifests)
         with self._store.transaction() as connection:
-            self.removal.delete(registry, repository, manifests, tags)
-            self.removal.delete_repository(registry, repository)
+            self._removal.delete(registry, repository, manifests, tags)
+            self._removal.delete_repository(registry, repository)
             for table in _TABLES:
                 connection.execute(
                     f"DELETE FROM {table} WHERE registry=? AND repository=?",  # noqa: S608
@@ -332,7 +332,7 @@ class Catalog:
             there = self.tag(*where, waiting.name)
             if there is None or there.updated <= waiting.put:
                 check(Operation.PUSH, self.repository(*where), there)
-                self._set_tag(*where, waiting.name, entry.digest, time.time(), told=True)
+                self.set_tag(*where, waiting.name, entry.digest, time.time(), told=True)
                 tags.append(waiting.name)
         self.quarantined_tags.forget(*where, entry.digest)
         quarantine = policies_of(self._store, entry.registry).quarantines

@@ -57,7 +57,7 @@ def restore(
         )
     whole = catalog.repository(registry, repository)
     check(Operation.PUSH, whole, moved)
-    with cloud.store.transaction() as connection:
+    with cloud.store.transaction():
         if whole is None:
             deleted.put_back_repository(registry, repository)
             catalog.add_repository(registry, repository)
@@ -68,13 +68,7 @@ def restore(
         if moved is None:
             deleted.put_back(named)
         else:
-            if moved.digest != digest:
-                catalog.removal.untag(registry, repository, [moved])
-            connection.execute(
-                "UPDATE registry_tags SET digest=?, updated=? WHERE registry=? AND repository=?"
-                " AND tag=?",
-                (digest, time.time(), registry, repository, tag),
-            )
+            catalog.set_tag(registry, repository, tag, digest, time.time(), told=False)
             deleted.forget(named)
         catalog.quarantined_tags.supersede(registry, repository, tag)
         catalog.retention.cancel(registry, repository, digest)
