@@ -197,17 +197,15 @@ class Catalog:
 
     def resolve(self, registry: str, repository: str, reference: str) -> str | None:
         """The digest that a tag (or a digest) names in that repository, or None."""
-        if valid_digest(reference):
-            found = self.manifest(registry, repository, reference)
-            return found.digest if found else None
-        entry = self.tag(registry, repository, reference)
+        find = self.manifest if valid_digest(reference) else self.tag
+        entry = find(registry, repository, reference)
         return entry.digest if entry else None
 
-    def check_pull(self, registry: str, repository: str, reference: str, digest: str) -> None:
+    def check_pull(self, manifest: Entry, reference: str) -> None:
         """Raise 405 unless the manifest may be pulled by that reference, a tag or a digest."""
-        tag = None if reference == digest else self.tag(registry, repository, reference)
-        manifest = self.manifest(registry, repository, digest)
-        check(Operation.PULL, self.repository(registry, repository), manifest, tag)
+        where = (manifest.registry, manifest.repository)
+        tag = None if reference == manifest.digest else self.tag(*where, reference)
+        check(Operation.PULL, self.repository(*where), manifest, tag)
 
     def tag(self, registry: str, repository: str, tag: str) -> Entry | None:
         """One tag."""

@@ -137,9 +137,8 @@ class RegistryClient:
         entry = self._catalog.manifest(registry.server, reference.repository, digest)
         assert entry is not None
         self._check_quarantine(puller, reference, entry, reference.version)
-        place = (registry.server, reference.repository)
         with _told_of(reference):
-            self._catalog.check_pull(*place, reference.version, digest)
+            self._catalog.check_pull(entry, reference.version)
             if platform is not None and entry.media_type in INDEXES:
                 digest = self._pick(reference, digest, platform)
         self._check_present(puller, reference, digest)
@@ -176,13 +175,14 @@ class RegistryClient:
 
     def _check_manifest(self, puller: _Client, reference: Reference, digest: str) -> list[str]:
         """Check one manifest and its blobs; returns the manifests that an index names."""
-        if puller.registry.has_quarantine:
-            entry = self._catalog.manifest(reference.registry, reference.repository, digest)
-            if entry is None:  # an index has lost it, whose content may be there still
-                raise _missing(replace(reference, digest=digest))
+        entry = self._catalog.manifest(reference.registry, reference.repository, digest)
+        if entry is not None:
             self._check_quarantine(puller, reference, entry, digest)
-        with _told_of(reference):
-            self._catalog.check_pull(reference.registry, reference.repository, digest, digest)
+            with _told_of(reference):
+                self._catalog.check_pull(entry, digest)
+        elif puller.registry.has_quarantine:
+            # An index has lost it, whose content may be there still.
+            raise _missing(replace(reference, digest=digest))
         manifest = self._manifest(reference, digest)
         if "manifests" in manifest:
             return references(manifest)

@@ -89,12 +89,12 @@ def find(exchange: Exchange) -> Response | Future[str]:
     _check_quarantine(exchange, may, entry, reference)
     accepted = _accepted(exchange)
     if entry.media_type == DOCKER_LIST and DOCKER_LIST not in accepted and reference != digest:
-        exchange.catalog.check_pull(server, name, reference, digest)
+        exchange.catalog.check_pull(entry, reference)
         entry = _default_platform(exchange, digest)
         reference = digest = entry.digest
         _check_quarantine(exchange, may, entry, reference)
     _negotiate(entry.media_type, accepted)
-    exchange.catalog.check_pull(server, name, reference, digest)
+    exchange.catalog.check_pull(entry, reference)
     content = exchange.cloud.content.read(digest)
     headers = {
         "Docker-Content-Digest": digest,
