@@ -25,7 +25,7 @@ from . import registry_children as children
 from .identity import ResourceIdentity, assign
 from .models import Lacking, Model, ResourceModel
 from .pages import below
-from .registries import REGISTRY, child, of
+from .registries import REGISTRY, of
 from .routing import Call, Reply, Router, invalid
 
 _RULES = REGISTRY + "/cacheRules"
@@ -105,7 +105,7 @@ def update(call: Call, given: CacheRuleParameters) -> Reply:
 @router.operation("GET", _RULE, f"{CACHE_RULE_TYPE}/read")
 def get(call: Call) -> Reply:
     """CacheRules_Get."""
-    return Reply(200, child(call, CACHE_RULE_TYPE).body)
+    return Reply(200, call.get(CACHE_RULE_TYPE).body)
 
 
 @router.operation("GET", _RULES, f"{CACHE_RULE_TYPE}/read")

@@ -13,7 +13,7 @@ from ..store import Resource
 from . import registry_children as children
 from .models import Model, ResourceModel
 from .pages import below
-from .registries import REGISTRY, child, of
+from .registries import REGISTRY, of
 from .routing import Call, Reply, Router, invalid
 
 _SETS = REGISTRY + "/credentialSets"
@@ -55,7 +55,6 @@ class CredentialSet(ResourceModel):
 @router.operation("PUT", _SET, f"{CREDENTIAL_SET_TYPE}/write", CredentialSet)
 def create(call: Call, given: CredentialSet) -> Reply:
     """CredentialSets_Create: creates, or replaces, a credential set."""
-    of(call)
     children.check_name("credential set", call.params["name"])
     properties = given.properties or CredentialSetProperties()
     server = (properties.login_server or "").lower()
@@ -74,7 +73,7 @@ def create(call: Call, given: CredentialSet) -> Reply:
 @router.operation("PATCH", _SET, f"{CREDENTIAL_SET_TYPE}/write", CredentialSet)
 def update(call: Call, given: CredentialSet) -> Reply:
     """CredentialSets_Update: other secrets, another identity; what is not given stays."""
-    resource = child(call, CREDENTIAL_SET_TYPE)
+    resource = call.get(CREDENTIAL_SET_TYPE)
     properties = given.properties or CredentialSetProperties()
     if properties.login_server is not None:
         _keep_server(resource, properties.login_server.lower())
@@ -89,7 +88,7 @@ def update(call: Call, given: CredentialSet) -> Reply:
 @router.operation("GET", _SET, f"{CREDENTIAL_SET_TYPE}/read")
 def get(call: Call) -> Reply:
     """CredentialSets_Get, with the health that each credential has now."""
-    return Reply(200, _shown(call, child(call, CREDENTIAL_SET_TYPE)))
+    return Reply(200, _shown(call, call.get(CREDENTIAL_SET_TYPE)))
 
 
 @router.operation("GET", _SETS, f"{CREDENTIAL_SET_TYPE}/read")

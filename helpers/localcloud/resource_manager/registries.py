@@ -88,11 +88,6 @@ def of(call: Call) -> Resource:
     )
 
 
-def child(call: Call, type: str) -> Resource:
-    """The resource that the path names, below a registry that is there. Raises 404 ResourceNotFound."""
-    return call.get(type)
-
-
 @router.operation(
     "POST",
     _SUBSCRIPTION + "/checkNameAvailability",

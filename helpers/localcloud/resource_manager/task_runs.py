@@ -24,7 +24,7 @@ from .locations import keep_location, location_of
 from .models import Model, ResourceModel, Tags, patch_tags
 from .operations import RETRY, address
 from .pages import below
-from .registries import REGISTRY, child, of
+from .registries import REGISTRY, of
 from .routing import Call, Deferred, Reply, Router, invalid, not_found
 from .run_requests import mask, read_request, task_of, without_null
 
@@ -86,7 +86,7 @@ def create(call: Call, given: TaskRun) -> Reply:
 @router.operation("PATCH", _TASK_RUN, f"{TASK_RUN_TYPE}/write", TaskRun)
 def update(call: Call, given: TaskRun) -> Reply:
     """TaskRuns_Update: another request or another tag is run; what is not given stays."""
-    resource = child(call, TASK_RUN_TYPE)
+    resource = call.get(TASK_RUN_TYPE)
     properties = given.properties or TaskRunProperties()
     keep_location(resource, given.location)
     patch_tags(resource.body, given.tags)
@@ -139,13 +139,13 @@ def _waiting(reply: Reply, operation: str) -> Reply:
 @router.operation("GET", _TASK_RUN, f"{TASK_RUN_TYPE}/read")
 def get(call: Call) -> Reply:
     """TaskRuns_Get."""
-    return Reply(200, _shown(call.cloud, child(call, TASK_RUN_TYPE)))
+    return Reply(200, _shown(call.cloud, call.get(TASK_RUN_TYPE)))
 
 
 @router.operation("POST", _TASK_RUN + "/listDetails", f"{TASK_RUN_TYPE}/listDetails/action")
 def list_details(call: Call) -> Reply:
     """TaskRuns_GetDetails: with the secret values of the request."""
-    return Reply(200, _shown(call.cloud, child(call, TASK_RUN_TYPE), details=True))
+    return Reply(200, _shown(call.cloud, call.get(TASK_RUN_TYPE), details=True))
 
 
 @router.operation("GET", _TASK_RUNS, f"{TASK_RUN_TYPE}/read")
@@ -157,7 +157,6 @@ def list_task_runs(call: Call) -> Reply:
 @router.operation("DELETE", _TASK_RUN, f"{TASK_RUN_TYPE}/delete")
 def remove(call: Call) -> Reply:
     """TaskRuns_Delete: the run and its log stay."""
-    of(call)
     return Reply(200 if delete(call.cloud, call.resource_id) else 204)
 
 

@@ -16,7 +16,7 @@ from .identity import assign
 from .locations import keep_location, location_of
 from .models import patch_tags
 from .pages import below
-from .registries import REGISTRY, child, of
+from .registries import REGISTRY, of
 from .routing import Call, Reply, Router, invalid
 from .task_models import Task, properties_of
 
@@ -112,7 +112,7 @@ def _keep_dependencies(old: dict[str, Any], new: dict[str, Any]) -> None:
 @router.operation("GET", _TASK, f"{TASK_TYPE}/read")
 def get(call: Call) -> Reply:
     """Tasks_Get."""
-    return Reply(200, child(call, TASK_TYPE).body)
+    return Reply(200, call.get(TASK_TYPE).body)
 
 
 @router.operation("GET", _TASKS, f"{TASK_TYPE}/read")
@@ -124,7 +124,7 @@ def list_tasks(call: Call) -> Reply:
 @router.operation("POST", _TASK + "/listDetails", f"{TASK_TYPE}/listDetails/action")
 def list_details(call: Call) -> Reply:
     """Tasks_GetDetails."""
-    resource = child(call, TASK_TYPE)
+    resource = call.get(TASK_TYPE)
     properties = mask(resource.private["properties"], details=True)
     return Reply(200, {**resource.body, "properties": properties})
 
@@ -132,7 +132,7 @@ def list_details(call: Call) -> Reply:
 @router.operation("PATCH", _TASK, f"{TASK_TYPE}/write", Task)
 def update(call: Call, given: Task) -> Reply:
     """Tasks_Update: merges; of the step, ``values`` and ``arguments`` are replaced as a whole."""
-    resource = child(call, TASK_TYPE)
+    resource = call.get(TASK_TYPE)
     keep_location(resource, given.location)
     old = resource.private["properties"]
     properties = task_rules.merge(old, properties_of(given, old["step"]["type"]))
@@ -148,5 +148,4 @@ def update(call: Call, given: Task) -> Reply:
 @router.operation("DELETE", _TASK, f"{TASK_TYPE}/delete")
 def remove(call: Call) -> Reply:
     """Tasks_Delete."""
-    of(call)
     return Reply(200 if delete(call.cloud, call.resource_id) else 204)

@@ -14,7 +14,7 @@ from ..resource_types import REGISTRY_TYPE, SCOPE_MAP_TYPE, TOKEN_TYPE
 from ..store import Resource
 from .deletion import delete
 from .pages import below
-from .registries import REGISTRY, child, of
+from .registries import REGISTRY, of
 from .registry_children import check_name
 from .routing import Call, Reply, Router, invalid
 from .token_models import (
@@ -112,7 +112,7 @@ def _refuse_built_in(resource: Resource) -> None:
 @router.operation("GET", _SCOPE_MAP, f"{SCOPE_MAP_TYPE}/read")
 def get_scope_map(call: Call) -> Reply:
     """ScopeMaps_Get."""
-    return Reply(200, child(call, SCOPE_MAP_TYPE).body)
+    return Reply(200, call.get(SCOPE_MAP_TYPE).body)
 
 
 @router.operation("GET", _SCOPE_MAPS, f"{SCOPE_MAP_TYPE}/read")
@@ -124,7 +124,7 @@ def list_scope_maps(call: Call) -> Reply:
 @router.operation("PATCH", _SCOPE_MAP, f"{SCOPE_MAP_TYPE}/write", ScopeMap)
 def update_scope_map(call: Call, given: ScopeMap) -> Reply:
     """ScopeMaps_Update: the actions are replaced as a whole."""
-    resource = child(call, SCOPE_MAP_TYPE)
+    resource = call.get(SCOPE_MAP_TYPE)
     _refuse_built_in(resource)
     properties = given.properties or ScopeMapProperties()
     if properties.actions is not None:
@@ -241,7 +241,7 @@ def _shown(token: Resource) -> list[dict[str, Any]]:
 @router.operation("GET", _TOKEN, f"{TOKEN_TYPE}/read")
 def get_token(call: Call) -> Reply:
     """Tokens_Get."""
-    return Reply(200, child(call, TOKEN_TYPE).body)
+    return Reply(200, call.get(TOKEN_TYPE).body)
 
 
 @router.operation("GET", _TOKENS, f"{TOKEN_TYPE}/read")
@@ -257,7 +257,7 @@ def update_token(call: Call, given: Token) -> Reply:
     A request without ``credentials`` keeps all. ``az acr token credential delete`` sends those
     that it does not delete.
     """
-    token = child(call, TOKEN_TYPE)
+    token = call.get(TOKEN_TYPE)
     properties = given.properties or TokenProperties()
     _keep_passwords(token, properties.credentials)
     token.properties["credentials"]["passwords"] = _shown(token)

@@ -23,7 +23,7 @@ from .deletion import delete
 from .locations import keep_location, location_of
 from .models import Model, ResourceModel, Tags, patch_tags
 from .pages import below
-from .registries import REGISTRY, child, of
+from .registries import REGISTRY, of
 from .routing import Call, Reply, Router, invalid
 
 _WEBHOOKS = REGISTRY + "/webhooks"
@@ -108,7 +108,7 @@ def create(call: Call, given: Webhook) -> Reply:
 @router.operation("PATCH", _WEBHOOK, f"{WEBHOOK_TYPE}/write", Webhook)
 def update(call: Call, given: Webhook) -> Reply:
     """Webhooks_Update: what is not given stays; ``customHeaders`` {} takes all of them away."""
-    resource = child(call, WEBHOOK_TYPE)
+    resource = call.get(WEBHOOK_TYPE)
     keep_location(resource, given.location)
     patch_tags(resource.body, given.tags)
     return _saved(call, resource, given.properties or WebhookProperties())
@@ -134,7 +134,7 @@ def _saved(call: Call, resource: Resource, given: WebhookProperties) -> Reply:
 @router.operation("GET", _WEBHOOK, f"{WEBHOOK_TYPE}/read")
 def get(call: Call) -> Reply:
     """Webhooks_Get."""
-    return Reply(200, child(call, WEBHOOK_TYPE).body)
+    return Reply(200, call.get(WEBHOOK_TYPE).body)
 
 
 @router.operation("GET", _WEBHOOKS, f"{WEBHOOK_TYPE}/read")
@@ -146,7 +146,6 @@ def list_webhooks(call: Call) -> Reply:
 @router.operation("DELETE", _WEBHOOK, f"{WEBHOOK_TYPE}/delete")
 def remove(call: Call) -> Reply:
     """Webhooks_Delete: with its events; what it had still to tell is told no more."""
-    of(call)
     return Reply(200 if delete(call.cloud, call.resource_id) else 204)
 
 
@@ -155,7 +154,7 @@ def remove(call: Call) -> Reply:
 )
 def get_callback_config(call: Call) -> Reply:
     """Webhooks_GetCallbackConfig: whom it calls, and with which headers."""
-    callback = child(call, WEBHOOK_TYPE).private
+    callback = call.get(WEBHOOK_TYPE).private
     return Reply(
         200, {"serviceUri": callback["serviceUri"], "customHeaders": callback["customHeaders"]}
     )
@@ -164,7 +163,7 @@ def get_callback_config(call: Call) -> Reply:
 @router.operation("POST", _WEBHOOK + "/ping", f"{WEBHOOK_TYPE}/ping/action")
 def ping_receiver(call: Call) -> Reply:
     """Webhooks_Ping: have it call its receiver; the id of that event."""
-    resource = child(call, WEBHOOK_TYPE)
+    resource = call.get(WEBHOOK_TYPE)
     event = Records(call.cloud.store).add(resource.id, ping())
     call.cloud.outbox.add(WebhookPinged(resource.id))
     return Reply(200, {"id": event})
@@ -173,7 +172,7 @@ def ping_receiver(call: Call) -> Reply:
 @router.operation("POST", _WEBHOOK + "/listEvents", f"{WEBHOOK_TYPE}/listEvents/action")
 def list_events(call: Call) -> Reply:
     """Webhooks_ListEvents: the newest first."""
-    found = Records(call.cloud.store).of(child(call, WEBHOOK_TYPE).id)
+    found = Records(call.cloud.store).of(call.get(WEBHOOK_TYPE).id)
     return Reply(200, {"value": [one.rendered() for one in found]})
 
 
