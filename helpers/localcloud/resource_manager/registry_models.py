@@ -37,7 +37,7 @@ class NetworkRuleSet(Model):
 class QuarantinePolicy(Model):
     """Whether images wait until they have been scanned."""
 
-    status: Annotated[str | None, Choice("enabled", "disabled")] = None
+    status: _Status = None
 
 
 class TrustPolicy(Model):
