@@ -51,9 +51,7 @@ class Comparison:
 
 def parse_filter(text: str) -> list[Comparison]:
     """The comparisons that must all hold, none of an empty filter. Raises :class:`FilterError`."""
-    if len(text) > LONGEST:
-        raise FilterError(f"it has more than {LONGEST} characters", text)
-    return _Parser(text).parse() if text.strip() else []
+    return next(iter(_Parser(text).parse(alternatives=False)), [])
 
 
 def parse_alternatives(text: str) -> list[list[Comparison]]:
@@ -61,35 +59,30 @@ def parse_alternatives(text: str) -> list[list[Comparison]]:
 
     ``or`` stands between whole lists, and not within parentheses. Raises :class:`FilterError`.
     """
-    if len(text) > LONGEST:
-        raise FilterError(f"it has more than {LONGEST} characters", text)
-    return _Parser(text).alternatives() if text.strip() else []
+    return _Parser(text).parse(alternatives=True)
 
 
 class _Parser(TokenReader):
     """Recursive descent: filter = term *( "and" term ); term = "(" filter ")" / comparison / call."""
 
     def __init__(self, text: str) -> None:
+        if len(text) > LONGEST:
+            raise FilterError(f"it has more than {LONGEST} characters", text)
         super().__init__(text, _tokens(text))
 
-    def parse(self) -> list[Comparison]:
-        found = self._filter(0)
-        self._end([found], "'and'")
-        return found
-
-    def alternatives(self) -> list[list[Comparison]]:
-        found = [self._filter(0)]
-        while self._is("or"):
+    def parse(self, *, alternatives: bool) -> list[list[Comparison]]:
+        found: list[list[Comparison]] = []
+        if self._peek().kind != "end":
+            found.append(self._filter(0))
+        while alternatives and self._is("or"):
             self._take()
             found.append(self._filter(0))
-        self._end(found, "'and', 'or'")
-        return found
-
-    def _end(self, found: list[list[Comparison]], others: str) -> None:
         if self._peek().kind != "end":
-            raise self._error(f"{others} or the end is expected")
+            joined = "'and', 'or'" if alternatives else "'and'"
+            raise self._error(f"{joined} or the end is expected")
         if sum(map(len, found)) > _MOST:
             raise FilterError(f"it has more than {_MOST} comparisons", self._text)
+        return found
 
     def _filter(self, depth: int) -> list[Comparison]:
         found = self._term(depth)
