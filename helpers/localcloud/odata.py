@@ -15,7 +15,7 @@ from .token_reader import Token, TokenReader
 LONGEST = 4096  # characters
 _MOST = 100  # comparisons
 _DEEPEST = 20  # parentheses
-_OPERATORS = ("eq", "ne", "gt", "ge", "lt", "le")
+OPERATORS = ("eq", "ne", "gt", "ge", "lt", "le")  # of comparisons
 _FUNCTIONS: dict[str, tuple[str, ...]] = {  # and the kinds of their arguments
     "contains": ("word", "string"),
     "startswith": ("word", "string"),
@@ -108,8 +108,8 @@ class _Parser(TokenReader):
 
     def _comparison(self, name: str) -> Comparison:
         operator = self._peek()
-        if not self._is(*_OPERATORS):
-            raise self._error(f"one of {', '.join(_OPERATORS)} is expected")
+        if not self._is(*OPERATORS):
+            raise self._error(f"one of {', '.join(OPERATORS)} is expected")
         self._take()
         value = self._value()
         return Comparison(name, operator.text.lower(), value.text, value.kind == "string")
@@ -129,7 +129,7 @@ class _Parser(TokenReader):
         """``(one:one eq 'x')``, with spaces wherever somebody likes."""
         self._take()
         words = ""
-        while self._peek().kind == "word" and not (words and self._is(*_OPERATORS)):
+        while self._peek().kind == "word" and not (words and self._is(*OPERATORS)):
             words += self._take().text
         variable, _, used = words.partition(":")
         if not variable or used != variable:

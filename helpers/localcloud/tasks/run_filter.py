@@ -6,9 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import CloudError, shortened
-from ..odata import FilterError, parse_filter
-
-_OPERATORS = ("eq", "ne", "gt", "ge", "lt", "le", "contains")
+from ..odata import OPERATORS, FilterError, parse_filter
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ def parse(text: str, fields: Sequence[str]) -> list[Clause]:
         for one in found:
             if not one.name or one.name.lower().endswith("/any"):
                 raise FilterError("a run has no such thing", one.name or one.operator)
-            if one.operator not in _OPERATORS:
+            if one.operator not in (*OPERATORS, "contains"):
                 raise FilterError("of runs this is not known", f"{one.operator}(")
     except FilterError as error:
         raise CloudError(
