@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
 import time
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -19,6 +17,7 @@ from helpers.localcloud.run_statuses import FINAL
 from tests.az import Az
 from tests.registry.places import Place
 from tests.sdk import Sdk, error_of
+from tests.tasks.running import archive
 
 from .assigning import REGISTRY as TYPE
 from .deploying import unique
@@ -148,17 +147,6 @@ def test_a_registry_from_its_creation_to_its_deletion(sdk: Sdk, filled: Place) -
         registries.get(*where)
 
 
-def archive(files: dict[str, str]) -> bytes:
-    """A source as az packs it."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=0) as tar:
-        for name, text in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(text.encode())
-            tar.addfile(info, io.BytesIO(text.encode()))
-    return buffer.getvalue()
-
-
 def upload(sdk: Sdk, url: str, data: bytes, **sizes: Any) -> None:
     """Put a source where Azure says, as one blob or, when it is large, in blocks."""
     if sdk.form == "synchronous":
@@ -179,7 +167,7 @@ def test_a_source_is_uploaded_and_run_and_its_log_is_kept(
     place = client.registries.get_build_source_upload_url(*where)
     said = f"{sdk.form} {len(sizes)}"
     text = f"version: v1.1.0\nsteps:\n  - cmd: bash -c 'echo {said}; wc -c < filler'\n"
-    source = archive({"task.yaml": text, "filler": "x" * 20_000})
+    source = archive({"task.yaml": text, "filler": "x" * 20_000}, level=0)
     upload(sdk, place.upload_url, source, **sizes)
     request = {
         "type": "FileTaskRunRequest",

@@ -22,6 +22,17 @@ HEAD = "version: v1.1.0\nsteps:\n"
 BASE = "docker.io/library/node:15-alpine"
 
 
+def archive(files: dict[str, str], level: int = 9) -> bytes:
+    """Files as az packs a source, compressed by that level of gzip."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=level) as tar:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = len(content.encode()), 0o755
+            tar.addfile(info, io.BytesIO(content.encode()))
+    return buffer.getvalue()
+
+
 @dataclass
 class Ended:
     """A run that has ended, with its log."""
@@ -101,15 +112,8 @@ class Registry:
     def upload(self, files: dict[str, str]) -> str:
         """Upload files as an archive; the relative path."""
         answer = self.call("POST", "/listBuildSourceUploadUrl").json()
-        buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-            for name, content in files.items():
-                info = tarfile.TarInfo(name)
-                info.size, info.mode = len(content.encode()), 0o755
-                tar.addfile(info, io.BytesIO(content.encode()))
         headers = {"x-ms-blob-type": "BlockBlob"}
-        url = answer["uploadUrl"]
-        put = self.http.put(url, data=buffer.getvalue(), headers=headers, timeout=60)
+        put = self.http.put(answer["uploadUrl"], data=archive(files), headers=headers, timeout=60)
         assert put.status_code == 201, put.text
         return str(answer["relativePath"])
 
