@@ -33,12 +33,6 @@ PROPERTIES = {
 }
 
 
-@pytest.fixture(scope="module")
-def place(local_cloud: LocalCloud) -> Place:
-    group = make_group(local_cloud)
-    return Place(local_cloud, group, make_registry(local_cloud, group), "")
-
-
 def test_a_new_task_is_answered_200_as_it_was_sent(place: Place) -> None:
     platform = {"os": "linux", "architecture": "amd64"}
     given = {"platform": platform, "step": STEP, "credentials": {}}

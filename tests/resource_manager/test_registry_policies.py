@@ -23,12 +23,6 @@ from tests.resource_manager.test_resource_manager import make_group, make_regist
 KEPT, UNTAGGED = "softDeletePolicy", "retentionPolicy"
 
 
-@pytest.fixture(scope="module")
-def place(local_cloud: LocalCloud) -> Place:
-    group = make_group(local_cloud)
-    return Place(local_cloud, group, make_registry(local_cloud, group), "")
-
-
 def policies(**given: Any) -> dict[str, Any]:
     return {"properties": {"policies": given}}
 
