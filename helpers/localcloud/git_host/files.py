@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote, urlsplit
 
-from dulwich.errors import FileFormatException, NotTreeError
+from dulwich.errors import NotTreeError
 from dulwich.object_store import tree_lookup_path
 from dulwich.objects import Blob, Commit, ObjectID, ShaFile, Tag
 from dulwich.refs import Ref
@@ -13,7 +13,7 @@ from dulwich.repo import Repo
 
 from ..cloud import Cloud
 from . import access
-from .repositories import Repository, damaged, opened
+from .repositories import Repository, opened
 
 RAW_HOST = "raw.githubusercontent.com"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -52,15 +52,12 @@ def content_of(repository: Repository, where: str) -> bytes:
     """
     words = where.split("/")
     with opened(repository) as repo:
-        try:
-            references = repo.get_refs()
-            for count in range(1, len(words)):
-                tip = _tip(references, "/".join(words[:count]))
-                found = _file(repo, tip, "/".join(words[count:])) if tip is not None else None
-                if found is not None:
-                    return found
-        except FileFormatException as error:
-            raise damaged(repository, f"damaged ({error})") from None
+        references = repo.get_refs()
+        for count in range(1, len(words)):
+            tip = _tip(references, "/".join(words[:count]))
+            found = _file(repo, tip, "/".join(words[count:])) if tip is not None else None
+            if found is not None:
+                return found
     raise FileMissingError(where)
 
 

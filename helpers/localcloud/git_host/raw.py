@@ -28,7 +28,7 @@ def raw(cloud: Cloud, repositories: Repositories, threads: Threads) -> ASGIApp:
             found = access.visible(repositories, params["owner"], params["name"], caller)
             content = files.content_of(found, params["where"])
         except (BadCredentialsError, access.RepositoryNotFoundError, files.FileMissingError):
-            return PlainTextResponse("404: Not Found", 404)
+            return missing(request)
         kind = "application/octet-stream" if b"\0" in content else "text/plain; charset=utf-8"
         return Response(content, media_type=kind, headers={"X-Content-Type-Options": "nosniff"})
 

@@ -10,6 +10,8 @@ import sqlite3
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -200,14 +202,20 @@ def mend(repository: Repository) -> None:
             path.unlink(missing_ok=True)
 
 
-def opened(repository: Repository) -> Repo:
-    """Its content. Raises :class:`CloudError` (503) where that is missing on the disk."""
+@contextmanager
+def opened(repository: Repository) -> Iterator[Repo]:
+    """Its content. Raises :class:`CloudError` (503) where that cannot be read on the disk."""
     try:
-        return Repo(str(repository.path))
+        repo = Repo(str(repository.path))
     except NotGitRepository:
         raise damaged(repository, "missing") from None
     except ValueError as error:
         raise damaged(repository, f"damaged ({error})") from None
+    with repo:
+        try:
+            yield repo
+        except FileFormatException as error:
+            raise damaged(repository, f"damaged ({error})") from None
 
 
 def damaged(repository: Repository, how: str) -> CloudError:
@@ -227,10 +235,7 @@ def branches(repository: Repository) -> dict[str, str]:
     Raises :class:`CloudError` (503) where they cannot be read.
     """
     with opened(repository) as repo:
-        try:
-            references = repo.get_refs()
-        except FileFormatException as error:
-            raise damaged(repository, f"damaged ({error})") from None
+        references = repo.get_refs()
     found = {
         ref.removeprefix(b"refs/heads/").decode(): commit.decode(errors="replace")
         for ref, commit in sorted(references.items())
