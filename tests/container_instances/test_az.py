@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 import uuid
 from pathlib import Path
@@ -14,6 +13,7 @@ import yaml
 
 from tests.az import Az
 from tests.conftest import LocalCloud
+from tests.git_host.test_git_host import create, push_folder
 
 from .running_groups import IMAGE, Groups
 
@@ -69,24 +69,11 @@ properties:
 @pytest.fixture(scope="module")
 def repository(local_cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> str:
     """owner/name of a public repository with a page."""
-    owner, token = local_cloud.env["GITHUB_OWNER"], local_cloud.env["GIT_TOKEN"]
-    name = f"site-{uuid.uuid4().hex[:8]}"
-    with local_cloud.http() as client:
-        client.headers["Authorization"] = f"token {token}"
-        made = client.post("https://api.github.com/user/repos", json={"name": name})
-        assert made.status_code == 201, made.text
+    name = create(local_cloud)
     work = tmp_path_factory.mktemp("work")
     (work / "page.txt").write_text("page\n")
-    who = ("-c", "user.name=a", "-c", "user.email=a@example.com")
-    url = f"https://x-access-token:{token}@github.com/{owner}/{name}"
-    for words in (
-        ("init", "-q", "-b", "main"),
-        ("add", "."),
-        (*who, "commit", "-q", "-m", "page"),
-        ("push", "-q", url, "main"),
-    ):
-        subprocess.run(["git", "-C", str(work), *words], check=True, env=local_cloud.env)
-    return f"{owner}/{name}"
+    push_folder(local_cloud, work, name)
+    return name
 
 
 def logs(az: Az, groups: Groups, name: str, word: str) -> str:

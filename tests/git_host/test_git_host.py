@@ -58,8 +58,13 @@ def with_token(cloud: LocalCloud, name: str) -> str:
 def push_something(cloud: LocalCloud, folder: Path, name: str) -> str:
     work = folder / "work"
     work.mkdir()
-    assert git(cloud, work, "init", "-q", "-b", "main").returncode == 0
     (work / "file").write_text("content\n")
+    return push_folder(cloud, work, name)
+
+
+def push_folder(cloud: LocalCloud, work: Path, name: str) -> str:
+    """Push the files of a folder as the first commit of a repository; returns its id."""
+    assert git(cloud, work, "init", "-q", "-b", "main").returncode == 0
     git(cloud, work, "add", ".")
     git(cloud, work, "commit", "-q", "-m", "first")
     pushed = git(cloud, work, "push", with_token(cloud, name), "main")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import uuid
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from helpers.localcloud.errors import CloudError
 from helpers.localcloud.git_host import files
 from helpers.localcloud.git_host.repositories import Repositories
 from tests.conftest import LocalCloud
+from tests.git_host.test_git_host import create, with_token
 
 RAW = "https://raw.githubusercontent.com"
 
@@ -27,12 +27,7 @@ def git(folder: Path, *words: str, **more: object) -> str:
 @pytest.fixture(scope="module")
 def pushed(local_cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """owner/name of a repository with a branch of two words and a tag, and its first commit."""
-    owner, token = local_cloud.env["GITHUB_OWNER"], local_cloud.env["GIT_TOKEN"]
-    name = f"files-{uuid.uuid4().hex[:8]}"
-    with local_cloud.http() as client:
-        client.headers["Authorization"] = f"token {token}"
-        made = client.post("https://api.github.com/user/repos", json={"name": name})
-        assert made.status_code == 201, made.text
+    name = create(local_cloud)
     work = tmp_path_factory.mktemp("work")
     git(work, "init", "-q", "-b", "main")
     (work / "folder").mkdir()
@@ -46,9 +41,9 @@ def pushed(local_cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) ->
     (work / "folder/a file.txt").write_text("second\n")
     git(work, "commit", "-q", "-a", "-m", "second")
     git(work, "branch", "feature/one")
-    url = f"https://x-access-token:{token}@github.com/{owner}/{name}"
+    url = with_token(local_cloud, name)
     git(work, "push", "-q", url, "main", "feature/one", "v1", "again", env=local_cloud.env)
-    return f"{owner}/{name}", first
+    return name, first
 
 
 @pytest.mark.parametrize(
@@ -111,13 +106,9 @@ def test_what_is_no_file(local_cloud: LocalCloud, pushed: tuple[str, str], path:
 
 
 def test_a_private_one_wants_the_token(local_cloud: LocalCloud) -> None:
-    owner, token = local_cloud.env["GITHUB_OWNER"], local_cloud.env["GIT_TOKEN"]
-    name = f"closed-{uuid.uuid4().hex[:8]}"
+    url = f"{RAW}/{create(local_cloud, private=True)}/main/a"
     with local_cloud.http() as client:
-        client.headers["Authorization"] = f"token {token}"
-        body = {"name": name, "private": True}
-        assert client.post("https://api.github.com/user/repos", json=body).status_code == 201
-        url = f"{RAW}/{owner}/{name}/main/a"
+        client.headers["Authorization"] = f"token {local_cloud.account.github_token}"
         assert client.get(url).text == "404: Not Found"  # there is no branch yet
         client.headers["Authorization"] = "token wrong"
         assert client.get(url).status_code == 404

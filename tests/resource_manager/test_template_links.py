@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import uuid
 from typing import Any
 
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from tests.az import Az
 from tests.conftest import LocalCloud
 from tests.deployments.planning import SCHEMA, nested, registry, template
+from tests.git_host.test_git_host import create, push_folder
 from tests.resource_manager.deploying import DEPLOYMENTS, Target, target, unique
 
 __all__ = ["target"]
@@ -72,12 +71,7 @@ FILES: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def folder(local_cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The address of the files in a public repository."""
-    owner, token = local_cloud.env["GITHUB_OWNER"], local_cloud.env["GIT_TOKEN"]
-    name = f"templates-{uuid.uuid4().hex[:8]}"
-    with local_cloud.http() as client:
-        client.headers["Authorization"] = f"token {token}"
-        made = client.post("https://api.github.com/user/repos", json={"name": name})
-        assert made.status_code == 201, made.text
+    name = create(local_cloud)
     work = tmp_path_factory.mktemp("templates")
     (work / "parts").mkdir()
     for path, document in FILES.items():
@@ -90,15 +84,8 @@ def folder(local_cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) ->
     (work / "no.json").write_text("{")
     (work / "binary.json").write_bytes(b"\xff\xfe")
     (work / "large.json").write_text(" " * (4 * 1024 * 1024 + 1))
-    url = f"https://x-access-token:{token}@github.com/{owner}/{name}"
-    for words in (
-        ("init", "-q", "-b", "main"),
-        ("add", "."),
-        ("-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-q", "-m", "templates"),
-        ("push", "-q", url, "main"),
-    ):
-        subprocess.run(["git", "-C", str(work), *words], check=True, env=local_cloud.env)
-    return f"https://raw.githubusercontent.com/{owner}/{name}/main"
+    push_folder(local_cloud, work, name)
+    return f"https://raw.githubusercontent.com/{name}/main"
 
 
 def link_of(folder: str, path: str, **more: str) -> dict[str, Any]:
