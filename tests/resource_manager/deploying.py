@@ -51,18 +51,21 @@ class Target:
 
     def ended(self, name: str = "first") -> dict[str, Any]:
         """The properties of a deployment that has ended."""
-        for _ in range(600):
-            properties: dict[str, Any] = self.send("GET", f"{DEPLOYMENTS}/{name}").json()[
-                "properties"
-            ]
-            if properties["provisioningState"] not in ("Accepted", "Running"):
-                return properties
-            time.sleep(0.05)
-        raise AssertionError("the deployment goes on and on")
+        return ended(self.cloud, f"resourceGroups/{self.group}/{DEPLOYMENTS}/{name}")
 
     def names(self) -> set[str]:
         """The resources of the group, by name."""
         return {one["name"] for one in self.send("GET", "resources").json()["value"]}
+
+
+def ended(cloud: LocalCloud, path: str) -> dict[str, Any]:
+    """The properties of a deployment, below the subscription, once it has ended."""
+    for _ in range(600):
+        properties: dict[str, Any] = send(cloud, "GET", path, None).json()["properties"]
+        if properties["provisioningState"] not in ("Accepted", "Running"):
+            return properties
+        time.sleep(0.05)
+    raise AssertionError("the deployment goes on and on")
 
 
 def body_of(template: Any, **properties: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from helpers.localcloud.deployments.hashes import unique_string
 from tests.az import Az
 from tests.conftest import LocalCloud
 from tests.deployments.planning import registry, template
-from tests.resource_manager.deploying import DEPLOYMENTS, Target, body_of
+from tests.resource_manager.deploying import DEPLOYMENTS, Target, body_of, ended
 from tests.resource_manager.test_requests import send
 from tests.resource_manager.test_resource_manager import make_group
 
@@ -68,10 +68,7 @@ def deployed(
     body = {"location": "eastus", **body_of(case["template"], parameters=values)}
     begun = send(target.cloud, "PUT", f"{DEPLOYMENTS}/{name}", body)
     assert begun.status_code == 201, begun.text
-    while True:
-        found = send(target.cloud, "GET", f"{DEPLOYMENTS}/{name}", None).json()["properties"]
-        if found["provisioningState"] not in ("Accepted", "Running"):
-            return dict(found)
+    return ended(target.cloud, f"{DEPLOYMENTS}/{name}")
 
 
 @pytest.mark.parametrize("case", READ)
@@ -106,9 +103,6 @@ def test_az_deploys_it(az: Az, groups: tuple[Target, Target], tmp_path: Path, na
         *("--parameters", f"@{parameters}"),
     )["changes"]
     assert {one["changeType"] for one in changes} <= {"NoChange", "Ignore"}
-
-
-SYMBOLIC = {"languageVersion": "2.0"}
 
 
 @pytest.mark.parametrize(
