@@ -67,7 +67,7 @@ def template_of(cloud: Cloud, given: Any, base: str, budget: Budget) -> Linked:
             "is relative to: the template that links it must be linked itself, by its 'uri'."
         )
     uri = link.uri if link.uri is not None else _joined(base, str(link.relative_path))
-    shown = {"uri": uri.partition("?")[0]}
+    shown = {"uri": _told(uri)}
     if link.relative_path is not None:
         shown["relativePath"] = link.relative_path
     document, text = _downloaded(cloud, uri, link.content_version, budget)
@@ -84,9 +84,8 @@ def parameters_of(cloud: Cloud, given: Any, budget: Budget) -> tuple[dict[str, A
     document, _ = _downloaded(cloud, link.uri, link.content_version, budget)
     found = document.get("parameters") if isinstance(document, dict) else None
     if not isinstance(found, dict):
-        raise invalid(f"The file of parameters '{link.uri.partition('?')[0]}' has no 'parameters'.")
-    shown = {"uri": link.uri.partition("?")[0]}
-    return shown, found
+        raise invalid(f"The file of parameters '{_told(link.uri)}' has no 'parameters'.")
+    return {"uri": _told(link.uri)}, found
 
 
 def _read(model: type[Any], given: Any, name: str) -> Any:
@@ -116,20 +115,24 @@ def _downloaded(cloud: Cloud, uri: str, version: str | None, budget: Budget) -> 
         document = request_content.parse(content)
     except CloudError as error:
         raise TemplateError(
-            f"Deployment template parse failed: '{uri.partition('?')[0]}: {error.message}'."
+            f"Deployment template parse failed: '{_told(uri)}: {error.message}'."
         ) from None
     found = document.get("contentVersion")
     if version is not None and found != version:
         raise TemplateError(
             f"Deployment template validation failed: 'The content version '{found}' of "
-            f"'{uri.partition('?')[0]}' is not '{version}', which its link wants.'."
+            f"'{_told(uri)}' is not '{version}', which its link wants.'."
         )
     return document, text
 
 
+def _told(uri: str) -> str:
+    """A URI as it is told: its query may be a secret."""
+    return uri.partition("?")[0]
+
+
 def _unreachable(uri: str) -> CloudError:
     """400 InvalidContentLink; what the local cloud can reach is told besides."""
-    plain = uri.partition("?")[0]
     try:
         host = (urlsplit(uri).hostname or "").lower()
     except ValueError:
@@ -144,6 +147,6 @@ def _unreachable(uri: str) -> CloudError:
     return CloudError(
         400,
         "InvalidContentLink",
-        f"Unable to download deployment content from '{plain[:500]}'. The tracking Id is "
+        f"Unable to download deployment content from '{_told(uri)[:500]}'. The tracking Id is "
         f"'{uuid.uuid4()}'. Please see https://aka.ms/arm-deploy for usage details. {here}",
     )
