@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import re
+from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from .errors import CloudError, shortened
@@ -12,6 +13,11 @@ from .errors import CloudError, shortened
 LARGEST = 2**63 - 1  # of a number; a larger one counts as this
 _FIELDS = 1000  # of a form
 _RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
+
+
+def host_of(headers: Mapping[str, str]) -> str:
+    """The name of the host that a request is for, in lower case and without a port."""
+    return headers.get("host", "").split(":")[0].lower()
 
 
 def basic_credentials(authorization: str | None) -> tuple[str, str] | None:

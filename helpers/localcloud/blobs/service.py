@@ -24,7 +24,7 @@ from starlette.types import ASGIApp
 
 from ..cloud import Cloud
 from ..errors import CloudError, failure_of, no_space
-from ..request_values import parse_range
+from ..request_values import host_of, parse_range
 from ..threads import Threads
 from .account import HOST, Blob, BlobAccount
 from .signature import VERSION
@@ -68,7 +68,7 @@ class BlobService:
             return _failure(request, full)
 
     def _find(self, request: Request) -> Blob:
-        host = request.headers.get("host", "").split(":")[0].lower()
+        host = host_of(request.headers)
         if host != HOST:
             raise CloudError(
                 404,

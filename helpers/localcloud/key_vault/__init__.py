@@ -18,6 +18,7 @@ from ..cloud import Cloud
 from ..errors import CloudError, failure_of, no_space, shortened
 from ..principals import Principal
 from ..request_body import parse_json, read_body
+from ..request_values import host_of
 from ..shapes import TAGS, Shape, ShapeError, check_shape
 from ..threads import Threads
 from . import versions
@@ -68,13 +69,13 @@ def app(cloud: Cloud) -> ASGIApp:
     threads = Threads(cloud.store)
 
     def known(request: Request) -> Principal:
-        host = request.headers["host"].split(":")[0].lower()
+        host = host_of(request.headers)
         if host.endswith(_HSM):  # a client waits for a challenge that it could not answer here
             raise CloudError.not_implemented(f"Managed HSM, which {host} is")
         return authenticate(cloud, request.headers.get("authorization"))
 
     def answer(request: Request, content: bytes, principal: Principal | None) -> Response:
-        host = request.headers["host"].split(":")[0].lower()
+        host = host_of(request.headers)
         path: str = request.scope["path"]
         principal = principal or known(request)
         vault = vault_of(cloud, host.split(".")[0])

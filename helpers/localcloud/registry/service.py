@@ -22,6 +22,7 @@ from ..content import MissingContentError
 from ..errors import CloudError, failure_of, no_space
 from ..reference import DOCKER_HUB, DOCKER_HUB_HOSTS
 from ..request_body import read_body
+from ..request_values import host_of
 from ..store import READING
 from ..threads import Threads
 from . import acr, blobs, deleted, manifests, oauth, origin
@@ -128,7 +129,7 @@ def service(cloud: Cloud, catalog: Catalog) -> ASGIApp:
 async def _answer(
     cloud: Cloud, catalog: Catalog, uploads: Uploads, threads: Threads, request: Request
 ) -> Response:
-    host = request.headers["host"].split(":")[0].lower()
+    host = host_of(request.headers)
     server = DOCKER_HUB if host in DOCKER_HUB_HOSTS else host
     path: str = request.scope["path"]
     for method, pattern, first, handler in _streaming:
