@@ -80,16 +80,15 @@ def _loader(program: Path) -> str | None:
             return None
         order = "<" if head[5] == 1 else ">"
         wide = head[4] == 2  # 64 bits
-        [table] = struct.unpack_from(f"{order}Q" if wide else f"{order}I", head, 32 if wide else 28)
+        word = f"{order}Q" if wide else f"{order}I"
+        [table] = struct.unpack_from(word, head, 32 if wide else 28)
         size, count = struct.unpack_from(f"{order}HH", head, 54 if wide else 42)
         for number in range(count):
             file.seek(table + number * size)
             entry = file.read(size)
             if struct.unpack_from(f"{order}I", entry)[0] == _PT_INTERP:
-                place, length = (
-                    struct.unpack_from(f"{order}{'Q' if wide else 'I'}", entry, one)[0]
-                    for one in ((8, 32) if wide else (4, 16))
-                )
+                [place] = struct.unpack_from(word, entry, 8 if wide else 4)
+                [length] = struct.unpack_from(word, entry, 32 if wide else 16)
                 file.seek(place)
                 return os.fsdecode(file.read(length).rstrip(b"\0"))
     return None
