@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.container_instances.image import PulledImage
 from helpers.localcloud.errors import CloudError
@@ -82,6 +84,13 @@ class Azure:
 
     def put(self, name: str = "web", **changes: Any) -> Reply:
         return self.call("PUT", name, body(**changes))
+
+    def refusal(self, **changes: Any) -> CloudError:
+        """How a group that cannot be is refused; there is none then."""
+        with pytest.raises(CloudError) as refused:
+            self.put(**changes)
+        assert self.call("GET").body["value"] == []
+        return refused.value
 
     def get(self, name: str = "web") -> dict[str, Any]:
         answer: dict[str, Any] = self.call("GET", name).body["properties"]

@@ -14,6 +14,26 @@ from tests.conftest import LocalCloud
 IMAGE = "docker.io/library/node:15-alpine"
 
 
+def body(script: str, **more: Any) -> dict[str, Any]:
+    """A group of one container, main, that runs a script of the shell."""
+    container = {
+        "image": IMAGE,
+        "command": ["sh", "-c", script],
+        "resources": {"requests": {"cpu": 0.5, "memoryInGB": 0.5}},
+        **more.pop("container", {}),
+    }
+    return {
+        "location": more.pop("location", "eastus"),
+        **({"identity": more.pop("identity")} if "identity" in more else {}),
+        "properties": {
+            "osType": "Linux",
+            "restartPolicy": "Never",
+            "containers": [{"name": "main", "properties": container}],
+            **more,
+        },
+    }
+
+
 @dataclass
 class Groups:
     """A resource group, and the clients of what is in it."""
@@ -31,23 +51,8 @@ class Groups:
 
     def create(self, name: str, script: str, **more: Any) -> Any:
         """A group of one container, main, that runs a script of the shell."""
-        container = {
-            "image": IMAGE,
-            "command": ["sh", "-c", script],
-            "resources": {"requests": {"cpu": 0.5, "memoryInGB": 0.5}},
-            **more.pop("container", {}),
-        }
-        body: Any = {
-            "location": more.pop("location", "eastus"),
-            **({"identity": more.pop("identity")} if "identity" in more else {}),
-            "properties": {
-                "osType": "Linux",
-                "restartPolicy": "Never",
-                "containers": [{"name": "main", "properties": container}],
-                **more,
-            },
-        }
-        return self.client.container_groups.begin_create_or_update(self.name, name, body).result()
+        groups = self.client.container_groups
+        return groups.begin_create_or_update(self.name, name, body(script, **more)).result()
 
     def view(self, name: str) -> Any:
         """The instance view of a group."""
