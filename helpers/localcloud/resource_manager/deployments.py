@@ -64,8 +64,20 @@ def _caller(call: Call) -> Caller:
     return Caller(call.cloud, call.principal)
 
 
+def _checked(call: Call, properties: dict[str, Any]) -> tuple[Plan, str, list[str]]:
+    """What the template of a request says, the mode, and the ids of what it would make.
+
+    Raises 400 for what is wrong with it.
+    """
+    try:
+        found, mode = _planned(call, properties)
+        return found, mode, _check(call, found, properties)
+    except TemplateError as error:
+        raise invalid_template(error, _text(call)) from None
+
+
 def _planned(call: Call, properties: dict[str, Any]) -> tuple[Plan, str]:
-    """What the template of a request says, and the mode. Raises 400 for what is wrong with it."""
+    """What the template of a request says, and the mode."""
     name = call.params["name"]
     if not re.fullmatch(r"[-\w.()]{1,64}", name, re.ASCII):
         raise invalid(
@@ -87,16 +99,12 @@ def _planned(call: Call, properties: dict[str, Any]) -> tuple[Plan, str]:
             "InvalidDeploymentMode",
         )
     base = call.resource_id.rpartition("/providers/")[0]
-    budget = Budget()
-    try:
-        parts = parts_of(call.cloud, properties, "", budget)
-        location = call.body.get("location")
-        place = place_of(
-            *(_caller(call), base, name, parts.document), location=location, links=parts.links
-        )
-        return parts.planned(place, budget), mode
-    except TemplateError as error:
-        raise invalid_template(error, _text(call)) from None
+    budget, location = Budget(), call.body.get("location")
+    parts = parts_of(call.cloud, properties, "", budget)
+    place = place_of(
+        *(_caller(call), base, name, parts.document), location=location, links=parts.links
+    )
+    return parts.planned(place, budget), mode
 
 
 def _text(call: Call) -> str:
@@ -111,12 +119,8 @@ def _check(call: Call, found: Plan, properties: dict[str, Any]) -> list[str]:
         raise invalid(f"The validationLevel is one of {', '.join(_LEVELS)}: '{level}' is none.")
     if level == "template":
         return [one.id for one in found.resources if one.made]
-    try:
-        return [
-            one.id for one in deployment_checks.check(_caller(call), found, call.params["name"])
-        ]
-    except TemplateError as error:
-        raise invalid_template(error, _text(call)) from None
+    checked = deployment_checks.check(_caller(call), found, call.params["name"])
+    return [one.id for one in checked]
 
 
 def _more(call: Call, given: Deployment) -> dict[str, Any]:
@@ -147,8 +151,7 @@ def create_or_update(call: Call, given: Deployment) -> Reply:
         _check_replaced(existing, more)
     else:
         _check_quota(call)
-    found, mode = _planned(call, properties)
-    _check(call, found, properties)
+    found, mode, _ = _checked(call, properties)
     private = {
         "template": found.template.document,
         "parameters": {name: {"value": value} for name, value in found.values.items()},
@@ -247,8 +250,7 @@ def _given_up(cloud: Cloud, record: Resource, error: CloudError) -> CloudError:
 def validate(call: Call, given: Deployment) -> Reply:
     """Deployments_Validate: what a deployment is refused with before it begins."""
     more, properties = _more(call, given), properties_of(given)
-    found, mode = _planned(call, properties)
-    checked = _check(call, found, properties)
+    found, mode, checked = _checked(call, properties)
     shown = records.described(call.resource_id, found, mode, more)
     shown.properties["provisioningState"] = "Succeeded"
     shown.properties["validatedResources"] = [{"id": one} for one in checked]
@@ -259,8 +261,7 @@ def validate(call: Call, given: Deployment) -> Reply:
 def what_if(call: Call, given: Deployment) -> Reply:
     """Deployments_WhatIf: what a deployment would change."""
     more, properties = _more(call, given), properties_of(given)
-    found, mode = _planned(call, properties)
-    _check(call, found, properties)
+    found, mode, _ = _checked(call, properties)
     wanted = properties.get("whatIfSettings") or {}
     form = str(wanted.get("resultFormat") or "FullResourcePayloads").lower()
     if form not in ("fullresourcepayloads", "resourceidonly"):
