@@ -43,6 +43,12 @@ class World:
         self.group = f"{cloud.subscription}/resourceGroups/{name}"
         self.other = f"{cloud.subscription}/resourceGroups/{make_group(cloud)}"
         self.registry = f"{self.group}/providers/{REGISTRY}/{make_registry(cloud, name)}"
+        self.scopes = {
+            "subscription": cloud.subscription,
+            "group": self.group,
+            "registry": self.registry,
+            "task": f"{self.registry}/tasks/one",  # there is none
+        }
         self.store = Store(cloud.home / "state.db")
         self.principals = Principals(
             self.store, cloud.account.tenant_id, cloud.home / "signing-key.pem"

@@ -37,8 +37,7 @@ def world(local_cloud: LocalCloud) -> Iterator[World]:
 
 def test_an_assignment_at_every_scope_and_who_has_changed_it(world: World) -> None:
     who = world.somebody()
-    scopes = (world.cloud.subscription, world.group, world.registry, f"{world.registry}/tasks/one")
-    for scope in scopes:
+    for scope in world.scopes.values():
         name = str(uuid.uuid4())
         made = world.assign(READER, scope.upper(), who.object_id, name=name)
         assert made.status_code == 201, made.text
@@ -71,9 +70,7 @@ def test_an_assignment_at_every_scope_and_who_has_changed_it(world: World) -> No
 @pytest.mark.parametrize("place", ["subscription", "group", "registry", "task"])
 def test_the_sdk_assigns_at_every_scope(world: World, sdk: Sdk, place: str) -> None:
     """What is assigned is found by name, by id and in listings, allows, and is taken back."""
-    task = f"{world.registry}/tasks/one"
-    places = {"group": world.group, "registry": world.registry, "task": task}
-    scope = places.get(place, world.cloud.subscription)
+    scope = world.scopes[place]
     assignments = sdk.manager(AuthorizationManagementClient).role_assignments
     who, name = world.somebody(), str(uuid.uuid4())
     given = RoleAssignmentCreateParameters(
@@ -82,7 +79,7 @@ def test_the_sdk_assigns_at_every_scope(world: World, sdk: Sdk, place: str) -> N
         principal_type="ServicePrincipal",
         description="for a while",
     )
-    assert world.send("GET", f"{world.registry}/tasks/one", who=who).status_code == 403
+    assert world.send("GET", world.scopes["task"], who=who).status_code == 403
     made = assignments.create(scope, name, given)
     assert made.id == f"{scope}/{AUTHORIZATION}/roleAssignments/{name}"
     assert (made.scope, made.principal_type) == (scope, "ServicePrincipal")
@@ -90,7 +87,7 @@ def test_the_sdk_assigns_at_every_scope(world: World, sdk: Sdk, place: str) -> N
     assert made.created_by == world.cloud.account.object_id
     for shown in (assignments.get(scope, name), assignments.get_by_id(made.id)):
         assert shown.as_dict() == made.as_dict()
-    assert world.send("GET", f"{world.registry}/tasks/one", who=who).status_code == 404
+    assert world.send("GET", world.scopes["task"], who=who).status_code == 404
     where = f"principalId eq '{who.object_id}'"
     assert [one.id for one in assignments.list_for_scope(scope, filter=where)] == [made.id]
     again = RoleAssignmentCreateParameters(

@@ -109,9 +109,7 @@ def test_a_role_is_listed_where_it_may_be_assigned(world: World) -> None:
 @pytest.mark.parametrize("place", ["subscription", "group", "registry", "task"])
 def test_the_sdk_defines_a_role_at_every_scope(world: World, sdk: Sdk, place: str) -> None:
     """Asked for at a scope, it is the same role, wherever it may be assigned."""
-    task = f"{world.registry}/tasks/one"
-    places = {"group": world.group, "registry": world.registry, "task": task}
-    scope = places.get(place, world.cloud.subscription)
+    scope = world.scopes[place]
     definitions = sdk.manager(AuthorizationManagementClient).role_definitions
     guid, name = str(uuid.uuid4()), f"reads {uuid.uuid4().hex[:8]}"
     given = RoleDefinition(
