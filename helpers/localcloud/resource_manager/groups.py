@@ -14,6 +14,7 @@ from ..resource_types import RESOURCE_GROUP_TYPE, VAULT_TYPE
 from ..store import Resource
 from .deleted_vaults import soft_delete
 from .deletion import delete
+from .filters import conditions
 from .locations import location_of
 from .models import Model, ResourceModel, Tags, patch_tags
 from .operations import RETRY, accepted, carries_out
@@ -21,7 +22,6 @@ from .pages import body_of, page, top
 from .path_checks import DELETING, check_not_deleting, group_not_found
 from .resource_filters import tagged
 from .routing import Call, Reply, Router, readable
-from .subscriptions import tag_conditions
 
 router = Router()
 _GROUPS = "/subscriptions/{subscription}/resourceGroups"
@@ -115,7 +115,7 @@ def update(call: Call, given: Group) -> Reply:
 @router.operation("GET", _GROUPS, "")
 def list_groups(call: Call) -> Reply:
     """ResourceGroups_List: those that the caller may read; ``$filter`` names a tag."""
-    wanted = tag_conditions(call)
+    wanted = conditions(call, ("tagName", "tagValue"))
     found = readable(call, call.cloud.store.find(type=RESOURCE_GROUP_TYPE))
     return page(call, (one for one in found if tagged(one, wanted)), body_of, top(call))
 

@@ -11,7 +11,6 @@ from ..cloud import Cloud
 from ..regions import GEOGRAPHY_GROUPS, LOCATIONS, category
 from ..resource_types import TAGS_TYPE
 from ..store import Resource
-from .filters import conditions
 from .pages import page, top
 from .resource_filters import ResourceFilter
 from .routing import Call, Reply, Router, readable
@@ -20,7 +19,6 @@ router = Router()
 DISPLAY_NAME = "Local cloud"  # of the subscription
 # What `/resources` does not list: groups, assignments, and what exists only inside a resource.
 _HIDDEN = ("microsoft.resources/", "microsoft.authorization/", "microsoft.keyvault/deletedvaults")
-_TAG = ("tagName", "tagValue")
 
 
 def subscription_tags(cloud: Cloud) -> Resource:
@@ -129,11 +127,6 @@ def _times(resource: Resource) -> dict[str, str]:
         "changedTime": datetime.fromtimestamp(resource.updated, timezone.utc).isoformat(),
         "provisioningState": str(resource.properties.get("provisioningState", "Succeeded")),
     }
-
-
-def tag_conditions(call: Call) -> dict[str, str]:
-    """A filter that may name a tag only. Raises 400 InvalidFilterInQueryString."""
-    return conditions(call, _TAG)
 
 
 def _listed(resource: Resource) -> bool:

@@ -91,8 +91,8 @@ def _check_names(trigger: dict[str, Any]) -> None:
             raise invalid(f"Each of '{what}' needs a name.", "InvalidTrigger")
         if len(set(names)) < len(names):
             raise invalid(f"Two of '{what}' have the same name.", "InvalidTrigger")
+    base_image = trigger.get("baseImageTrigger")
     for what in ("name", "baseImageTriggerType"):
-        base_image = trigger.get("baseImageTrigger")
         if base_image is not None and not base_image.get(what):
             raise invalid(f"The base image trigger of a task needs '{what}'.", "InvalidTrigger")
 
