@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ..errors import shortened
+from ..errors import CloudError, shortened
 from ..odata import Comparison, FilterError, parse_filter
 from .routing import Call, invalid
 
@@ -29,12 +29,17 @@ def conditions(
         known = [f"{one} eq 'value'" for one in sorted(fields)] + [
             f"{one}(…)" for one in sorted(functions)
         ]
-        raise invalid(
-            f"The filter '{shortened(text)}' is not supported at '{error.part}': {error}. The local cloud "
-            f"understands here, joined by 'and': {', '.join(known)}.",
-            "InvalidFilterInQueryString",
-        ) from None
+        raise unsupported(text, error, f", joined by 'and': {', '.join(known)}") from None
     return wanted
+
+
+def unsupported(text: str, error: FilterError, known: str) -> CloudError:
+    """400 InvalidFilterInQueryString; ``known`` ends the sentence that tells what is understood."""
+    return invalid(
+        f"The filter '{shortened(text)}' is not supported at '{error.part}': {error}. The local cloud "
+        f"understands here{known}.",
+        "InvalidFilterInQueryString",
+    )
 
 
 def _name(one: Comparison, fields: Collection[str], functions: Collection[str]) -> str:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ..errors import shortened
 from ..odata import Comparison, FilterError, parse_alternatives
 from ..store import Resource
-from .routing import Call, invalid
+from .filters import unsupported
+from .routing import Call
 
 _PROPERTIES: Mapping[str, Callable[[Resource], str]] = {
     "resourcetype": lambda one: one.type,
@@ -42,11 +42,7 @@ class ResourceFilter:
             for found in self._alternatives:
                 _check(found)
         except FilterError as error:
-            raise invalid(
-                f"The filter '{shortened(text)}' is not supported at '{error.part}': {error}. The local "
-                f"cloud understands here: {_KNOWN}.",
-                "InvalidFilterInQueryString",
-            ) from None
+            raise unsupported(text, error, f": {_KNOWN}") from None
         first = self._alternatives[0] if len(self._alternatives) == 1 else []
         self.only = {one.name.lower(): one.value for one in first if one.operator == "eq"}
 
