@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,7 +23,12 @@ from tests.conftest import LocalCloud
 _OWN = ROOT / ".venv-az" / "bin"
 AZ = shutil.which("az", path=f"{_OWN}{os.pathsep}{os.environ['PATH']}")
 NEWEST = shutil.which("az", path=ROOT / ".venv-az-newest" / "bin")
+PROGRAMS = {
+    "az": AZ,
+    "az-newest": NEWEST,
+}  # by the target of make that installs it, the oldest first
 _INDEX = "commandIndex.json"
+NOT_LOADED = "Error loading command module"  # what az says then; it goes on without
 USER = "az"  # whom tests/proofs takes what az asks for
 _FORKS = Path(__file__).with_name("az_forks.py")
 
@@ -60,7 +64,7 @@ def _made_index(program: str) -> bytes:
                 check=True,
                 timeout=300,
             )
-            if "Error loading command module" not in done.stderr:
+            if NOT_LOADED not in done.stderr:
                 return Path(folder, _INDEX).read_bytes()
     raise AssertionError(done.stderr)
 
@@ -106,6 +110,14 @@ def prepare(folder: Path, program: str | None = AZ) -> None:
     (folder / _INDEX).write_bytes(_index(program))
 
 
+class Answer(NamedTuple):
+    """What a command has printed, by stream, and its exit status."""
+
+    status: int
+    output: str
+    error: str
+
+
 @dataclass
 class Az:
     """Runs az with a configuration folder of its own."""
@@ -113,6 +125,8 @@ class Az:
     cloud: LocalCloud
     folder: Path
     program: str | None = AZ
+    cwd: Path | None = None
+    seconds: int = 120  # for one command
 
     def __post_init__(self) -> None:
         if self.program is not None:
@@ -146,11 +160,21 @@ class Az:
         return subprocess.run(
             [forking(self.program) / "az", *arguments],
             env=self.environment,
+            cwd=self.cwd,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=self.seconds,
         )
+
+    def answer(self, *arguments: str) -> Answer:
+        """What az answers, by stream, also where it has to be ended because it takes too long."""
+        try:
+            done = self.run(*arguments)
+        except subprocess.TimeoutExpired:
+            return Answer(1, "", f"It has taken longer than {self.seconds} seconds.")
+        return Answer(done.returncode, done.stdout, done.stderr)
 
     def ok(self, *arguments: str) -> str:
         """What az prints where it succeeds."""
@@ -173,47 +197,3 @@ class Az:
         """Assign a role to a service principal, or to a managed identity."""
         who = ("--assignee-object-id", object_id, "--assignee-principal-type", "ServicePrincipal")
         self.ok("role", "assignment", "create", *who, "--role", role, "--scope", scope)
-
-
-class Answer(NamedTuple):
-    """What a command has printed, by stream, and its exit status."""
-
-    status: int
-    output: str
-    error: str
-
-
-class AzProcess:
-    """The real az for many commands: each is a fork of a process that has imported it (az_process.py)."""
-
-    def __init__(self, az: Az, modules: Sequence[str], cwd: Path | None = None) -> None:
-        assert az.program is not None, "make az"
-        script = Path(__file__).with_name("az_process.py")
-        self._process = subprocess.Popen(
-            # -I: tests/ is not searched, which has a package azure of its own.
-            [Path(az.program).with_name("python"), "-I", "-W", "ignore", script, *modules],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=az.environment,
-            cwd=cwd,
-        )
-
-    def run(self, words: Sequence[str]) -> Answer:
-        """What az answers, whatever it is."""
-        return Answer(*self._ask({"run": words}))
-
-    def table(self, groups: Sequence[str]) -> Any:
-        """The ``version`` of az, and all ``commands`` of some groups."""
-        return self._ask({"groups": groups})
-
-    def _ask(self, question: dict[str, Any]) -> Any:
-        process = self._process
-        assert process.stdin is not None
-        assert process.stdout is not None
-        print(json.dumps(question), file=process.stdin, flush=True)
-        return json.loads(process.stdout.readline())
-
-    def close(self) -> None:
-        """End it."""
-        self._process.communicate()

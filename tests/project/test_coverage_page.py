@@ -9,7 +9,7 @@ import pytest
 
 from helpers.localcloud import daemon
 from helpers.localcloud.front_door.request_log import VARIABLE
-from tests.az import Answer
+from tests.az import PROGRAMS, Answer
 from tests.conftest import start
 from tests.project.test_project import ROOT
 from tests.proofs import commands
@@ -175,7 +175,7 @@ def test_a_scenario_tells_what_az_must_say() -> None:
     ]
 
 
-@pytest.mark.parametrize(("place", "lock"), [(0, "az"), (1, "az-newest")])
+@pytest.mark.parametrize(("place", "lock"), list(enumerate(PROGRAMS)))
 def test_every_command_of_the_groups_has_an_outcome_and_what_is_wrong_tells_why(
     place: int, lock: str
 ) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.localcloud import daemon
-from tests.az import AZ, NEWEST
+from tests.az import PROGRAMS
 from tests.conftest import start
 
 from . import commands
@@ -53,12 +53,11 @@ def written() -> str:
 
 def ask_az() -> None:
     """Run the scenario with each version of az, in a cloud of its own, and store the outcomes."""
-    programs = {"az": AZ, "az-newest": NEWEST}
-    for target, program in programs.items():
+    for target, program in PROGRAMS.items():
         if program is None:
             sys.exit(f"An Azure CLI is not installed; do it with: make {target}")
     with ThreadPoolExecutor() as pool:
-        found = list(pool.map(_asked, programs.values()))
+        found = list(pool.map(_asked, PROGRAMS.values()))
     commands.RESULTS.write_text(json.dumps(found, indent=1) + "\n")
 
 
@@ -68,9 +67,9 @@ def _asked(program: str | None) -> dict[str, Any]:
         work = Path(folder)
         cloud = start(work / "home")
         try:
-            with commands.asking(cloud, work, program) as az:
-                steps = commands.scenario(commands.SCENARIO.read_text())
-                return commands.results(az, steps, commands.names(cloud))
+            az = commands.asking(cloud, work, program)
+            steps = commands.scenario(commands.SCENARIO.read_text())
+            return commands.results(az, steps, commands.names(cloud))
         finally:
             daemon.down(cloud.home)
 

@@ -6,9 +6,9 @@ import json
 import os
 import re
 import shlex
+import subprocess
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 
 import trustme
 
-from tests.az import Answer, Az, AzProcess
+from tests.az import NOT_LOADED, Answer, Az
 from tests.conftest import LocalCloud
 from tests.deployments.planning import group, registry, template
 
@@ -25,9 +25,9 @@ GROUPS = (
     *("account", "acr", "ad", "container", "deployment", "group", "identity"),
     *("keyvault", "lock", "provider", "resource", "role", "tag"),
 )
-MODULES = ("acr", "container", "keyvault", "role", "identity", "resource", "profile")
 SCENARIO = Path(__file__).with_name("commands.txt")
 RESULTS = Path(__file__).with_name("commands.json")
+_TABLE = Path(__file__).with_name("command_table.py")
 _EXPECTING, _REFUSED, _MAIN = " => ", "!", "* "
 _NAMED = re.compile(r"(?P<name>\w+) = (?P<command>.*)")
 _LACKING = (
@@ -40,6 +40,7 @@ _TEMPLATES = {
     "template": template(registry("commandsfour", location="westeurope")),
     "group": template(group("two", "westeurope")),
 }
+_SECONDS = 180  # for one command
 _USAGE = 2  # the exit status of az for words that it does not know
 _SHOWN = 300  # characters of what a command has said
 
@@ -130,8 +131,7 @@ def outcome(step: Step, answer: Answer, names: dict[str, str]) -> Outcome:
     return Outcome.WORKS if right and "Traceback" not in said else Outcome.WRONG
 
 
-@contextmanager
-def asking(cloud: LocalCloud, folder: Path, program: str | None) -> Iterator[AzProcess]:
+def asking(cloud: LocalCloud, folder: Path, program: str | None) -> Az:
     """An az for steps of the scenario, in a folder with the files that they name."""
     for name, document in _TEMPLATES.items():
         (folder / f"{name}.json").write_text(json.dumps(document))
@@ -140,17 +140,15 @@ def asking(cloud: LocalCloud, folder: Path, program: str | None) -> Iterator[AzP
     authority = trustme.CA(key_type=trustme.KeyType.RSA)  # as security domains need
     (folder / "key.pem").write_bytes(authority.private_key_pem.bytes())
     (folder / "certificate.pem").write_bytes(authority.cert_pem.bytes())
-    az = Az(cloud, folder / "azure", program)
-    with closing(AzProcess(az, MODULES, folder)) as process:
-        yield process
+    return Az(cloud, folder / "azure", program, cwd=folder, seconds=_SECONDS)
 
 
 def run(
-    az: AzProcess, steps: Iterable[Step], names: dict[str, str]
+    az: Az, steps: Iterable[Step], names: dict[str, str]
 ) -> Iterator[tuple[Step, Outcome, str]]:
     """Run steps one after the other: what became of each, and what az said where that is wrong."""
     for step in steps:
-        answer = az.run(step.words(names))
+        answer = az.answer(*step.words(names))
         now = outcome(step, answer, names)
         wrong = now == Outcome.WRONG
         yield step, now, (answer.error or answer.output).strip() if wrong else ""
@@ -158,12 +156,12 @@ def run(
             names = {**names, step.name: answer.output.strip()}
 
 
-def results(az: AzProcess, steps: Iterable[Step], names: dict[str, str]) -> dict[str, Any]:
+def results(az: Az, steps: Iterable[Step], names: dict[str, str]) -> dict[str, Any]:
     """Run the scenario; the version of az, and the outcome of every command of its groups.
 
     A command that several steps call works when all of them do.
     """
-    table = az.table(GROUPS)
+    table = _table(az)
     order = list(Outcome)
     found: dict[str, Result] = {one: Result(one, Outcome.UNTRIED) for one in table["commands"]}
     for step, now, said in run(az, [one for one in steps if is_of(one, found)], names):
@@ -177,6 +175,21 @@ def results(az: AzProcess, steps: Iterable[Step], names: dict[str, str]) -> dict
             found[command] = Result(command, now, said and f"{step.text}: {said}"[:_SHOWN])
     stored = [one.stored() for one in found.values()]
     return {"version": table["version"], "results": stored}
+
+
+def _table(az: Az) -> Any:
+    """The ``version`` of an az, and all ``commands`` of its groups."""
+    assert az.program is not None
+    done = subprocess.run(
+        # -I: tests/ is not searched, which has a package azure of its own.
+        [Path(az.program).with_name("python"), "-I", "-W", "ignore", _TABLE, *GROUPS],
+        env=az.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert NOT_LOADED not in done.stderr, done.stderr
+    return json.loads(done.stdout)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from azure.mgmt.resource.resources import ResourceManagementClient
 from helpers.localcloud.api_versions import newest, type_of, versions_of
 from helpers.localcloud.resource_manager.composition import all_operations
 from helpers.localcloud.resource_types import NAMESPACES, TYPES
-from tests.az import AZ, NEWEST
+from tests.az import PROGRAMS
 from tests.conftest import LocalCloud
 
 from .refusing import Place, assert_refused
@@ -150,7 +150,7 @@ def test_what_a_client_is_told_to_ask_for_it_may_ask_for(local_cloud: LocalCloud
 
 def _sites() -> list[Path]:
     found = [Path(sysconfig.get_path("purelib"))]
-    for program in (AZ, NEWEST):
+    for program in PROGRAMS.values():
         if program is not None:
             found += Path(program).parent.parent.glob("lib/python*/site-packages")
     return found

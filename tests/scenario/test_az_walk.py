@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.az import AZ, NEWEST
+from tests.az import PROGRAMS
 from tests.conftest import LocalCloud
 from tests.proofs import commands
 from tests.proofs.commands import GROUPS, Outcome
@@ -19,13 +19,13 @@ def test_the_walk_goes_through_every_group() -> None:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("target", "program"), [("az", AZ), ("az-newest", NEWEST)])
+@pytest.mark.parametrize(("target", "program"), list(PROGRAMS.items()))
 def test_the_main_commands_of_az_work(
     local_cloud: LocalCloud, tmp_path: Path, target: str, program: str | None
 ) -> None:
     if program is None:
         pytest.skip(f"an Azure CLI is not installed; do it with: make {target}")
-    with commands.asking(local_cloud, tmp_path, program) as az:
-        found = list(commands.run(az, WALK, commands.names(local_cloud)))
+    az = commands.asking(local_cloud, tmp_path, program)
+    found = list(commands.run(az, WALK, commands.names(local_cloud)))
     wrong = [f"{step.text}: {said}" for step, now, said in found if now != Outcome.WORKS]
     assert not wrong, "\n".join(wrong)

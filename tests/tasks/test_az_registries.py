@@ -11,7 +11,7 @@ import pytest
 
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.identities import Identities
-from tests.az import Answer, Az, AzProcess
+from tests.az import Answer, Az
 from tests.conftest import LocalCloud
 from tests.tasks.running import Registry
 from tests.tasks.test_tools import Tools
@@ -29,11 +29,7 @@ class Both:
 
     def __init__(self, az: Az, tools: Tools) -> None:
         self.tools = tools
-        self._real = AzProcess(az, ("acr",))
-
-    def close(self) -> None:
-        """End the real az."""
-        self._real.close()
+        self._real = az
 
     def ours(self, *words: str) -> Answer:
         errors: list[str] = []
@@ -47,7 +43,7 @@ class Both:
         ``{own}`` in a word becomes a repository of each one's own: what changes something.
         """
         ours = self.ours(*(word.replace("{own}", "app-ours") for word in words))
-        theirs = self._real.run([word.replace("{own}", "app-theirs") for word in words])
+        theirs = self._real.answer(*(word.replace("{own}", "app-theirs") for word in words))
         # After an error of usage az goes on with examples; those are not compared.
         told = ours.error if ours.status != 2 else theirs.error[: len(ours.error)]
         shown = theirs.error if ours.status != 2 else theirs.error[: len(ours.error)]
@@ -75,7 +71,6 @@ def both(
     answer = both.ours("acr", "import", "-n", registry.name, "--source", NODE, *words)
     assert answer.status == 0, answer
     yield both
-    both.close()
     tools.context.session.close()
     cloud.close()
 
