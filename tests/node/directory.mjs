@@ -2,22 +2,17 @@
 import { ClientSecretCredential } from "@azure/identity";
 import { Client, PageIterator } from "@microsoft/microsoft-graph-client";
 import { TokenCredentialAuthenticationProvider } from "@microsoft/microsoft-graph-client/authProviders/azureTokenCredentials/index.js";
+import { refusal } from "./common.mjs";
+import { credential } from "./credential.mjs";
 
-const { AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET } = process.env;
+const { AZURE_TENANT_ID } = process.env;
 const [name] = process.argv.slice(2);
-const credential = new ClientSecretCredential(AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET);
 const scopes = ["https://graph.microsoft.com/.default"];
 const authProvider = new TokenCredentialAuthenticationProvider(credential, { scopes });
 const graph = Client.initWithMiddleware({ authProvider });
 const found = {};
 
-async function refusal(promise) {
-  try {
-    await promise;
-  } catch (error) {
-    return [error.statusCode, error.code];
-  }
-}
+const refused = (promise) => refusal(promise, (error) => [error.statusCode, error.code]);
 
 async function signsIn(appId, secret) {
   try {
@@ -53,7 +48,7 @@ const ids = { ids: [principal.id], types: ["servicePrincipal"] };
 const objects = await graph.api("/directoryObjects/getByIds").post(ids);
 found.objects = objects.value.map((one) => one["@odata.type"]);
 found.nobody = (await graph.api("/users").filter("mail eq 'a@b.c'").get()).value;
-found.me = await refusal(graph.api("/me").get());
+found.me = await refused(graph.api("/me").get());
 
 // A listing of several pages: of what is there now, every application is seen once.
 const others = [];
@@ -66,5 +61,5 @@ found.pages = [first.value.length, seen.map((one) => one.slice(name.length)).sor
 for (const one of others) await graph.api(`/applications/${one.id}`).delete();
 await graph.api(`/servicePrincipals/${principal.id}`).delete();
 await application.delete();
-found.gone = await refusal(application.get());
+found.gone = await refused(application.get());
 console.log(JSON.stringify(found));

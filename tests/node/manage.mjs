@@ -5,27 +5,15 @@ import { ManagedServiceIdentityClient } from "@azure/arm-msi";
 import { ResourceManagementClient } from "@azure/arm-resources";
 import { SubscriptionClient } from "@azure/arm-resources-subscriptions";
 import { DeploymentsClient } from "@azure/arm-resourcesdeployments";
-import { ClientSecretCredential } from "@azure/identity";
+import { listed, refusal } from "./common.mjs";
+import { credential } from "./credential.mjs";
 
-const { AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET, AZURE_SUBSCRIPTION_ID } = process.env;
+const { AZURE_TENANT_ID, AZURE_SUBSCRIPTION_ID } = process.env;
 const [group, registry, roleName, assignmentName] = process.argv.slice(2);
-const credential = new ClientSecretCredential(AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET);
 const scope = `/subscriptions/${AZURE_SUBSCRIPTION_ID}/resourceGroups/${group}`;
 const found = {};
 
-async function listed(pages, name) {
-  const all = [];
-  for await (const one of pages) all.push(name(one));
-  return all;
-}
-
-async function refusal(promise) {
-  try {
-    await promise;
-  } catch (error) {
-    return error.code;
-  }
-}
+const code = (promise) => refusal(promise, (error) => error.code);
 
 const subscriptions = new SubscriptionClient(credential);
 const subscription = await subscriptions.subscriptions.get(AZURE_SUBSCRIPTION_ID);
@@ -66,7 +54,7 @@ const steps = deployments.deploymentOperations.list(group, "first");
 found.steps = await listed(steps, (one) => one.properties.provisioningState);
 found.exported = (await deployments.deployments.exportTemplate(group, "first")).template.contentVersion;
 const wrong = { properties: { ...properties, parameters: {} } };
-found.wrong = await refusal(deployments.deployments.createOrUpdate(group, "second", wrong));
+found.wrong = await code(deployments.deployments.createOrUpdate(group, "second", wrong));
 await deployments.deployments.delete(group, "first");
 found.history = await listed(deployments.deployments.listByResourceGroup(group), (one) => one.name);
 
@@ -90,15 +78,15 @@ await roles.roleAssignments.create(scope, assignmentName, {
 const filter = `principalId eq '${identity.principalId}'`;
 const assigned = roles.roleAssignments.listForScope(scope, { filter });
 found.assigned = await listed(assigned, (one) => [one.name === assignmentName, one.roleDefinitionId === role.id]);
-found.kept = await refusal(roles.roleDefinitions.delete(scope, roleName));
+found.kept = await code(roles.roleDefinitions.delete(scope, roleName));
 await roles.roleAssignments.delete(scope, assignmentName);
 found.role = (await roles.roleDefinitions.delete(scope, roleName)).roleName === role.roleName;
 
 const locks = new ManagementLockClient(credential, AZURE_SUBSCRIPTION_ID).managementLocks;
 await locks.createOrUpdateAtResourceGroupLevel(group, "keep", { level: "CanNotDelete" });
-found.locked = await refusal(manager.resourceGroups.delete(group));
+found.locked = await code(manager.resourceGroups.delete(group));
 found.locks = await listed(locks.listAtResourceGroupLevel(group), (one) => one.level);
 await locks.deleteAtResourceGroupLevel(group, "keep");
 await manager.resourceGroups.delete(group);
-found.gone = await refusal(manager.resourceGroups.get(group));
+found.gone = await code(manager.resourceGroups.get(group));
 console.log(JSON.stringify(found));

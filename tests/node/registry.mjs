@@ -1,19 +1,13 @@
 // What belongs to a registry, with Node's client: quotas, passwords, tokens, webhooks, cached repositories.
 import { ContainerRegistryManagementClient } from "@azure/arm-containerregistry";
-import { ClientSecretCredential } from "@azure/identity";
+import { listed } from "./common.mjs";
+import { credential } from "./credential.mjs";
 
-const { AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET, AZURE_SUBSCRIPTION_ID } = process.env;
+const { AZURE_SUBSCRIPTION_ID } = process.env;
 const [group, registry, receiver] = process.argv.slice(2);
-const credential = new ClientSecretCredential(AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET);
 const manager = new ContainerRegistryManagementClient(credential, AZURE_SUBSCRIPTION_ID);
 const where = [group, registry];
 const found = {};
-
-async function listed(pages, name) {
-  const all = [];
-  for await (const one of pages) all.push(name(one));
-  return all;
-}
 
 async function signsIn(user, password) {
   const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;

@@ -2,12 +2,12 @@
 import { ContainerRegistryManagementClient } from "@azure/arm-containerregistry";
 import { ResourceManagementClient } from "@azure/arm-resources";
 import { ContainerRegistryClient, ContainerRegistryContentClient } from "@azure/container-registry";
-import { ClientSecretCredential } from "@azure/identity";
 import { SecretClient } from "@azure/keyvault-secrets";
+import { listed, refusal } from "./common.mjs";
+import { credential } from "./credential.mjs";
 
-const { AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET, AZURE_SUBSCRIPTION_ID } = process.env;
+const { AZURE_SUBSCRIPTION_ID } = process.env;
 const [group, registry, vault] = process.argv.slice(2);
-const credential = new ClientSecretCredential(AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET);
 const found = {};
 
 const resources = new ResourceManagementClient(credential, AZURE_SUBSCRIPTION_ID);
@@ -18,13 +18,8 @@ const manager = new ContainerRegistryManagementClient(credential, AZURE_SUBSCRIP
 const wanted = { location: "westeurope", sku: { name: "Standard" }, adminUserEnabled: false };
 const made = await manager.registries.create(group, registry, wanted);
 found.loginServer = made.loginServer;
-found.registries = [];
-for await (const one of manager.registries.listByResourceGroup(group)) found.registries.push(one.name);
-try {
-  await manager.registries.get(group, "nothere1");
-} catch (error) {
-  found.missing = error.code;
-}
+found.registries = await listed(manager.registries.listByResourceGroup(group), (one) => one.name);
+found.missing = await refusal(manager.registries.get(group, "nothere1"), (error) => error.code);
 
 const endpoint = `https://${made.loginServer}`;
 const content = new ContainerRegistryContentClient(endpoint, "team/app", credential);
@@ -38,18 +33,12 @@ const manifest = {
 const set = await content.setManifest(manifest, { tag: "1.0" });
 found.same = (await content.getManifest("1.0")).digest === set.digest;
 const images = new ContainerRegistryClient(endpoint, credential);
-found.repositories = [];
-for await (const one of images.listRepositoryNames()) found.repositories.push(one);
+found.repositories = await listed(images.listRepositoryNames(), (one) => one);
 const artifact = images.getArtifact("team/app", "1.0");
 await artifact.updateTagProperties("1.0", { canDelete: false });
 found.locked = (await artifact.getTagProperties("1.0")).canDelete === false;
-try {
-  await artifact.deleteTag("1.0");
-} catch (error) {
-  found.refused = error.statusCode;
-}
-found.manifests = [];
-for await (const one of images.getRepository("team/app").listManifestProperties()) found.manifests.push(one.tags);
+found.refused = await refusal(artifact.deleteTag("1.0"), (error) => error.statusCode);
+found.manifests = await listed(images.getRepository("team/app").listManifestProperties(), (one) => one.tags);
 
 const secrets = new SecretClient(`https://${vault}.vault.azure.net`, credential);
 await secrets.setSecret("pin", "1234", { contentType: "text" });
