@@ -84,20 +84,11 @@ def test_nothing_is_missing_in_what_the_lock_has_brought() -> None:
     assert (done.returncode, done.stdout.strip()) == (0, "No broken requirements found.")
 
 
-@pytest.mark.parametrize(
-    ("name", "packages"),
-    [
-        ("requirements", 100),
-        ("requirements-test", 100),
-        ("requirements-az", 100),
-        ("requirements-az-newest", 100),
-        ("requirements-policy", 1),
-    ],
-)
-def test_a_lock_carries_hashes_and_names_no_host(name: str, packages: int) -> None:
-    lock = (ROOT / f"{name}.lock").read_text()
+@pytest.mark.parametrize("name", sorted(path.name for path in ROOT.glob("*.lock")))
+def test_a_lock_carries_hashes_and_names_no_host(name: str) -> None:
+    lock = (ROOT / name).read_text()
     entries = re.split(r"\n(?=[a-z0-9])", lock.strip())
-    assert len(entries) >= packages
+    assert len(entries) >= (1 if name == "requirements-policy.lock" else 100)
     assert all("--hash=sha256:" in entry for entry in entries)
     assert "://" not in lock
 
