@@ -189,11 +189,6 @@ def run(
     return results
 
 
-def load() -> None:
-    """Import what executes notebooks, which takes a while: other things can be done beside it."""
-    _register_engine()
-
-
 @contextmanager
 def prepared() -> Iterator[None]:
     """Inside, kernels start at once: what they need is imported before the first is asked for."""
@@ -319,7 +314,8 @@ def _save_seldom(notebook: Any) -> None:
     notebook.save, notebook.notebook_complete = save_sometimes, complete_and_save
 
 
-def _register_engine() -> None:
+def load() -> None:
+    """Import what executes notebooks, which takes a while: other things can be done beside it."""
     from papermill.engines import NBClientEngine, papermill_engines
     from traitlets.config import Config
 
