@@ -12,7 +12,7 @@ import requests
 from helpers.localcloud import daemon
 from tests.client import Client
 
-from .report import Figure, compared, seconds
+from .report import Figure, compared, median
 from .sides import Side
 
 
@@ -92,4 +92,4 @@ def registry(http: requests.Session, group: str, name: str) -> str:
 def management_calls(running: daemon.Running) -> float:
     """Median of a GET of a resource group, in seconds, over one kept connection."""
     http, url = manager(running)
-    return statistics.median(seconds(lambda: http.get(url, timeout=30).raise_for_status(), 200))
+    return median(lambda: http.get(url, timeout=30).raise_for_status(), 200)

@@ -10,10 +10,10 @@ from typing import Any
 import requests
 
 from helpers.localcloud import daemon
+from helpers.localcloud.media_types import OCI_MANIFEST
 
 from .clouds import client
 
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _TIMEOUT = 120.0  # seconds
 
 
@@ -55,7 +55,7 @@ def manifest_of(
     """The manifest of an image; ``number`` makes it another one."""
     manifest = {
         "schemaVersion": 2,
-        "mediaType": MANIFEST,
+        "mediaType": OCI_MANIFEST,
         "config": config,
         "layers": list(layers),
         "annotations": {"number": str(number)},
@@ -75,6 +75,6 @@ def push_manifest(
     http.put(
         f"{repository}/manifests/{tag}",
         data=manifest_of(config, layers, number),
-        headers={"Content-Type": MANIFEST},
+        headers={"Content-Type": OCI_MANIFEST},
         timeout=_TIMEOUT,
     ).raise_for_status()

@@ -28,8 +28,10 @@ from urllib.parse import urlsplit
 
 import trustme
 
+from helpers.localcloud.media_types import OCI_MANIFEST
+
 from .clouds import manager, registry
-from .images import MANIFEST, descriptor, manifest_of, pusher
+from .images import descriptor, manifest_of, pusher
 from .report import Figure, compared
 from .sides import Side, Started, processor_seconds
 from .wire import Server, Wire
@@ -146,7 +148,7 @@ def _push_image(peer: Peer, repository: str, image: Image) -> None:
     with Wire(peer.of(repository)) as wire:
         for digest, blob in image.blobs.items():
             _push_blob(wire, repository, blob, digest)
-        wire.tell("PUT", f"/v2/{repository}/manifests/v1", image.manifest, MANIFEST)
+        wire.tell("PUT", f"/v2/{repository}/manifests/v1", image.manifest, OCI_MANIFEST)
 
 
 def _push_blob(wire: Wire, repository: str, blob: bytes, digest: str) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import statistics
 import uuid
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 from .clouds import manager, registry
-from .report import Figure, compared, seconds
+from .report import Figure, compared, median
 from .sides import Side, Started, each
 
 ASSIGNMENTS = 10_000
@@ -41,11 +40,11 @@ def _measure(started: Started) -> tuple[float, float, float]:
         answer = http.get(f"{group}/providers/{_TYPE}", timeout=60)
         answer.raise_for_status()
 
-    before = statistics.median(seconds(ask, 100)) * 1000
+    before = median(ask, 100) * 1000
     scope = url.removeprefix("https://management.azure.com")
     _fill(Path(started.running.home), started.running.account.object_id, scope)
-    after = statistics.median(seconds(ask, 100)) * 1000
-    return before, after, statistics.median(seconds(page, 5)) * 1000
+    after = median(ask, 100) * 1000
+    return before, after, median(page, 5) * 1000
 
 
 def _fill(home: Path, object_id: str, scope: str) -> None:

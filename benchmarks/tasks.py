@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import statistics
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,7 +15,7 @@ from helpers.localcloud.tasks.definitions import definition, description
 from helpers.localcloud.tasks.definitions.definition import RenderOptions
 from helpers.localcloud.tasks.errors import TaskError
 
-from .report import Figure, compared, seconds
+from .report import Figure, compared, median, seconds
 from .sides import HERE, Side
 
 _CASES = HERE / "tests" / "cases" / "engine" / "cases.jsonl"
@@ -75,4 +74,4 @@ def _command(side: Side) -> float:
         if done.returncode:
             raise RuntimeError(done.stderr.decode())
 
-    return statistics.median(seconds(run))
+    return median(run)
