@@ -10,13 +10,19 @@ from tests.conftest import LocalCloud
 
 from .caching import World
 from .places import Place
+from .policies import set_policies
 
 _numbers = itertools.count()
 
 
 @pytest.fixture(scope="module")
-def place(local_cloud: LocalCloud) -> Place:
-    return Place(local_cloud)
+def place(local_cloud: LocalCloud, request: pytest.FixtureRequest) -> Place:
+    """A registry, with the POLICIES that the tests of a file name."""
+    made = Place(local_cloud)
+    policies = getattr(request.module, "POLICIES", None)
+    if policies is not None:
+        set_policies(made, **policies)
+    return made
 
 
 @pytest.fixture

@@ -9,8 +9,6 @@ import json
 import time
 from typing import Any
 
-import pytest
-
 from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.registry.catalog import Catalog
 from helpers.localcloud.registry.expiry import Expiry
@@ -33,12 +31,7 @@ from .policies import (
 )
 from .test_acr import acr
 
-
-@pytest.fixture(scope="module")
-def place(local_cloud: LocalCloud) -> Place:
-    made = Place(local_cloud)
-    retention(made, days=30)
-    return made
+POLICIES = {"retentionPolicy": {"status": "enabled", "days": 30}}
 
 
 def untag(place: Place, repository: str, tag: str) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from helpers.localcloud import timestamps
-from tests.conftest import LocalCloud
 
 from .locking import lock, pull, refused, with_subject
 from .places import Place, digest
@@ -30,12 +29,7 @@ from .policies import (
 )
 from .test_acr import acr
 
-
-@pytest.fixture(scope="module")
-def place(local_cloud: LocalCloud) -> Place:
-    made = Place(local_cloud)
-    soft_delete(made)
-    return made
+POLICIES = {"softDeletePolicy": {"status": "enabled", "retentionDays": 7}}
 
 
 def test_a_deleted_manifest_is_listed_with_its_tags_and_restored_as_it_was(

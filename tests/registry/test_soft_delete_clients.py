@@ -21,15 +21,9 @@ from .policies import (
     live,
     restore,
     retention,
-    soft_delete,
 )
 
-
-@pytest.fixture(scope="module")
-def place(local_cloud: LocalCloud) -> Place:
-    made = Place(local_cloud)
-    soft_delete(made)
-    return made
+POLICIES = {"softDeletePolicy": {"status": "enabled", "retentionDays": 7}}
 
 
 def test_skopeo_pulls_what_the_sdk_has_deleted_and_was_restored(

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from azure.mgmt.containerregistry import ContainerRegistryManagementClient
 
 from helpers.localcloud.cloud import Cloud
@@ -35,12 +34,7 @@ from .policies import (
 )
 from .test_acr import acr
 
-
-@pytest.fixture(scope="module")
-def place(local_cloud: LocalCloud) -> Place:
-    made = Place(local_cloud)
-    soft_delete(made)
-    return made
+POLICIES = {"softDeletePolicy": {"status": "enabled", "retentionDays": 7}}
 
 
 def test_what_is_over_is_gone_by_the_days_of_today_and_its_blobs_with_it(
