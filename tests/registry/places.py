@@ -16,10 +16,25 @@ from tests.resource_manager.test_resource_manager import make_group, make_regist
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
+ARCHITECTURES = ("amd64", "arm64")
 
 
 def digest(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def index_of(*children: str, kind: str = INDEX) -> bytes:
+    """An index of manifests, each for another architecture: the first for amd64."""
+    listed = [
+        {
+            "mediaType": MANIFEST,
+            "digest": child,
+            "size": 1,
+            "platform": {"os": "linux", "architecture": architecture},
+        }
+        for child, architecture in zip(children, ARCHITECTURES[: len(children)], strict=True)
+    ]
+    return json.dumps({"schemaVersion": 2, "mediaType": kind, "manifests": listed}).encode()
 
 
 class Place:
@@ -65,6 +80,12 @@ class Place:
     def push(self, repository: str, tag: str, text: bytes = b"layer") -> str:
         data = self.manifest(repository, text)
         answer = self.put(repository, tag, data)
+        assert answer.status_code == 201, answer.text
+        return digest(data)
+
+    def push_index(self, repository: str, tag: str, *children: str, kind: str = INDEX) -> str:
+        data = index_of(*children, kind=kind)
+        answer = self.put(repository, tag, data, kind)
         assert answer.status_code == 201, answer.text
         return digest(data)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import sqlite3
 import time
@@ -16,7 +15,7 @@ import requests
 
 from helpers.localcloud.api_versions import newest
 from tests.conftest import LocalCloud
-from tests.registry.places import INDEX, Place, digest
+from tests.registry.places import Place
 from tests.registry.test_acr import acr
 
 DAY = 24 * 3600.0  # seconds
@@ -121,15 +120,6 @@ def delete(place: Place, repository: str, reference: str) -> None:
     """Delete a manifest or a tag's."""
     answer = place.http.delete(place.url(f"{repository}/manifests/{reference}"))
     assert answer.status_code == 202, answer.text
-
-
-def put_index(place: Place, repository: str, tag: str, *children: str) -> str:
-    """Push an index of manifests; its digest."""
-    named = [{"digest": one, "mediaType": "m", "size": 1} for one in children]
-    data = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": named}).encode()
-    answer = place.put(repository, tag, data, INDEX)
-    assert answer.status_code == 201, answer.text
-    return digest(data)
 
 
 def stored(cloud: LocalCloud, text: bytes) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import requests
@@ -91,18 +90,3 @@ class World(People):
         source = f"{made.upstream.server}/{name}"
         made.rule(source, repository, made.healthy_set("upstream"))
         return made.place, digest
-
-    def index(self, repository: str, tag: str, *children: str, kind: str = INDEX) -> str:
-        listed = [
-            {
-                "mediaType": MANIFEST,
-                "digest": child,
-                "size": 1,
-                "platform": {"os": "linux", "architecture": architecture},
-            }
-            for child, architecture in zip(children, ("amd64", "arm64"), strict=True)
-        ]
-        data = json.dumps({"schemaVersion": 2, "mediaType": kind, "manifests": listed}).encode()
-        answer = self.place.put(repository, tag, data, kind)
-        assert answer.status_code == 201, answer.text
-        return str(answer.headers["Docker-Content-Digest"])

@@ -13,7 +13,7 @@ from helpers.localcloud.cloud import Cloud
 from helpers.localcloud.errors import CloudError
 from helpers.localcloud.reference import Reference
 from helpers.localcloud.registry.client import Credential, RegistryClient
-from tests.registry.places import INDEX, MANIFEST, digest
+from tests.registry.places import INDEX, MANIFEST, digest, index_of
 
 from .caching import World
 from .locking import refused
@@ -58,16 +58,7 @@ def test_what_is_soft_deleted_is_not_cached_again_before_it_is_restored(world: W
 
 def test_every_platform_of_an_index_is_cached(world: World) -> None:
     children = [world.upstream.push("many", f"p{number}", b"%d" % number) for number in (1, 2)]
-    listed = [
-        {
-            "mediaType": MANIFEST,
-            "digest": child,
-            "size": 1,
-            "platform": {"os": "linux", "architecture": architecture},
-        }
-        for child, architecture in zip(children, ("amd64", "arm64"), strict=True)
-    ]
-    index = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed}).encode()
+    index = index_of(*children)
     assert world.upstream.put("many", "all", index, INDEX).status_code == 201
     world.rule(f"{world.upstream.server}/many", "many", world.healthy_set("upstream"))
     pulled = world.pull("many", "all")

@@ -178,11 +178,11 @@ def test_a_tag_names_the_old_image_until_the_newest_has_passed(world: World, app
 
 def test_each_manifest_of_an_index_waits_by_itself(world: World, app: str) -> None:
     children = [world.place.push(app, f"p{number}", b"%d" % number) for number in range(2)]
-    whole = world.index(app, "v1", *children)
+    whole = world.place.push_index(app, "v1", *children)
     world.passes(app, whole)
     assert world.pull(app, "v1") == (200, whole)
     assert world.pull(app, children[0]) == QUARANTINED
-    listed = world.index(app, "v2", *children, kind=DOCKER_LIST)
+    listed = world.place.push_index(app, "v2", *children, kind=DOCKER_LIST)
     world.passes(app, listed)
 
     def plain() -> int:

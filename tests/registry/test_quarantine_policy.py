@@ -139,7 +139,7 @@ def test_a_tag_that_is_restored_stays_where_it_is_when_an_older_push_passes(
 def test_who_pulls_for_tasks_and_container_groups_is_told_the_same(world: World, app: str) -> None:
     place = world.place
     images = [place.push(app, f"p{number}", b"%d" % number) for number in range(2)]
-    whole = world.index(app, "v1", *images)
+    whole = place.push_index(app, "v1", *images)
     with closing(Cloud(world.cloud.home)) as cloud:
         client = RegistryClient(cloud)
 

@@ -23,7 +23,6 @@ from .policies import (
     delete,
     live,
     pass_days,
-    put_index,
     queued,
     retention,
     until,
@@ -100,8 +99,8 @@ def test_what_an_index_names_stays_as_long_as_that(local_cloud: LocalCloud, app:
     place = Place(local_cloud)
     retention(place, days=0)
     child, other = place.push(app, "child"), place.push(app, "other", b"other")
-    index = put_index(place, app, "all", child, other)
-    put_index(place, app, "some", other)
+    index = place.push_index(app, "all", child, other)
+    place.push_index(app, "some", other)
     untag(place, app, "child")
     untag(place, app, "other")
     gone = place.push(app, "gone", b"gone")

@@ -22,7 +22,6 @@ from .policies import (
     deleted,
     execute,
     live,
-    put_index,
     restore,
     soft_delete,
     stored,
@@ -173,7 +172,7 @@ def test_an_index_and_what_refers_to_a_manifest_come_back_one_by_one(
     place: Place, app: str
 ) -> None:
     child = place.push(app, "child")
-    index = put_index(place, app, "all", child)
+    index = place.push_index(app, "all", child)
     data = with_subject(place, app, child)
     assert place.put(app, digest(data), data).status_code == 201
     delete(place, app, index)

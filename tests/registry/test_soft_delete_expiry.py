@@ -24,7 +24,6 @@ from .policies import (
     live,
     manage,
     pass_days,
-    put_index,
     restore,
     retention,
     soft_delete,
@@ -88,7 +87,7 @@ def test_blobs_go_with_what_is_over_though_nobody_deletes_anything(
     soft_delete(place, days=14)
     retention(other, days=0)
     child = other.push("app", "child")
-    put_index(other, "app", "index", child)
+    other.push_index("app", "index", child)
     text = os.urandom(32)
     data = place.manifest("app", text)
     assert place.put("app", "v1", data).status_code == 201
@@ -157,7 +156,7 @@ def test_what_is_soft_deleted_is_stored_still_and_counts(local_cloud: LocalCloud
         return int(found)
 
     one, two = place.push("app", "v1", b"one" * 1000), place.push("app", "v2", b"two" * 1000)
-    put_index(place, "app", "all", one, two)
+    place.push_index("app", "all", one, two)
     before = size()
     delete(place, "app", one)
     assert size() == before
