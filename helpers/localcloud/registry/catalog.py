@@ -95,7 +95,8 @@ class Catalog:
         now = time.time()
         with self._store.transaction() as connection:
             whole = self.repository(registry, repository)
-            check(operation, whole, self.tag(registry, repository, tag) if tag else None)
+            there = self.tag(registry, repository, tag) if tag else None
+            check(operation, whole, there)
             self.soft_delete.check_push(registry, repository, digest)
             self.descriptions.keep({digest: description})
             self._references.keep(digest, children)
@@ -128,7 +129,7 @@ class Catalog:
                 self.quarantined_tags.add(registry, repository, QuarantinedTag(tag, digest, now))
                 self.retention.cancel(registry, repository, digest)
             elif tag:
-                self.set_tag(registry, repository, tag, digest, now, told=told)
+                self.set_tag(registry, repository, tag, there, digest, now, told=told)
             if (told or (waits and before is None)) and self._notices.wanted():
                 self._notices.put(
                     (registry, repository),
@@ -150,10 +151,17 @@ class Catalog:
         )
 
     def set_tag(
-        self, registry: str, repository: str, tag: str, digest: str, now: float, *, told: bool
+        self,
+        registry: str,
+        repository: str,
+        tag: str,
+        there: Entry | None,
+        digest: str,
+        now: float,
+        *,
+        told: bool,
     ) -> None:
-        """Have a tag name a manifest; that it moves is an event if it is ``told``."""
-        there = self.tag(registry, repository, tag)
+        """Have a tag, ``there`` as it is so far, name a manifest; that it moves is an event if ``told``."""
         previous = there.digest if there is not None else None
         if digest != previous:
             if there is not None:
@@ -330,7 +338,7 @@ class Catalog:
             there = self.tag(*where, waiting.name)
             if there is None or there.updated <= waiting.put:
                 check(Operation.PUSH, self.repository(*where), there)
-                self.set_tag(*where, waiting.name, entry.digest, time.time(), told=True)
+                self.set_tag(*where, waiting.name, there, entry.digest, time.time(), told=True)
                 tags.append(waiting.name)
         self.quarantined_tags.forget(*where, entry.digest)
         quarantine = policies_of(self._store, entry.registry).quarantines

@@ -68,7 +68,7 @@ def restore(
         if moved is None:
             deleted.put_back(named)
         else:
-            catalog.set_tag(registry, repository, tag, digest, time.time(), told=False)
+            catalog.set_tag(registry, repository, tag, moved, digest, time.time(), told=False)
             deleted.forget(named)
         catalog.quarantined_tags.supersede(registry, repository, tag)
         catalog.retention.cancel(registry, repository, digest)
