@@ -215,10 +215,7 @@ class Collector:
         return status.st_mtime < before
 
     def _recorded(self) -> set[str]:
-        rows = self._store.query(
-            "SELECT digest FROM registry_manifests UNION SELECT digest FROM registry_blobs UNION"
-            " SELECT digest FROM registry_deleted WHERE kind='manifest'"
-        )
+        rows = self._store.query(f"{_MANIFESTS} UNION SELECT digest FROM registry_blobs")  # noqa: S608
         return {row["digest"] for row in rows}
 
     def _discard(self, digests: list[str], before: float) -> list[int]:

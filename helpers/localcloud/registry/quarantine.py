@@ -19,13 +19,13 @@ from dataclasses import dataclass
 
 from ..errors import CloudError
 from ..store import Store
-from .access import Registry
+from .access import QUARANTINE_ACTIONS, Registry
 from .entries import Entry
 from .unknown import unknown_manifest
 
 STATE, DETAILS = "quarantineState", "quarantineDetails"
 PASSED, FAILED = "Passed", "Failed"
-READ, WRITE = "quarantine_read", "quarantine_write"  # actions of a registry
+READ, WRITE = QUARANTINE_ACTIONS
 
 
 def passed(entry: Entry | None) -> bool:
