@@ -17,7 +17,7 @@ from ..errors import CloudError
 from ..git_host.files import RAW_HOST, FileMissingError, fetch
 from ..request_body import LARGEST
 from . import request_content
-from .models import Model, read
+from .models import M, Model, read
 from .routing import invalid
 
 _STEPS = 10_000  # of the budget of a deployment: a file that links itself comes to an end
@@ -46,7 +46,7 @@ class Linked:
     """A template that was linked: as it is shown, what it says, and its text."""
 
     shown: dict[str, Any]
-    document: Any
+    document: dict[str, Any]
     text: str
 
 
@@ -71,7 +71,7 @@ def template_of(cloud: Cloud, given: Any, base: str, budget: Budget) -> Linked:
     if link.relative_path is not None:
         shown["relativePath"] = link.relative_path
     document, text = _downloaded(cloud, uri, link.content_version, budget)
-    if isinstance(document, dict) and isinstance(document.get("contentVersion"), str):
+    if isinstance(document.get("contentVersion"), str):
         shown["contentVersion"] = document["contentVersion"]
     return Linked(shown, document, text)
 
@@ -82,13 +82,13 @@ def parameters_of(cloud: Cloud, given: Any, budget: Budget) -> tuple[dict[str, A
     if not link.uri:
         raise invalid("The 'parametersLink' of a deployment needs a 'uri'.")
     document, _ = _downloaded(cloud, link.uri, link.content_version, budget)
-    found = document.get("parameters") if isinstance(document, dict) else None
+    found = document.get("parameters")
     if not isinstance(found, dict):
         raise invalid(f"The file of parameters '{_told(link.uri)}' has no 'parameters'.")
     return {"uri": _told(link.uri)}, found
 
 
-def _read(model: type[Any], given: Any, name: str) -> Any:
+def _read(model: type[M], given: Any, name: str) -> M:
     if not isinstance(given, dict):
         raise invalid(f"The '{name}' of a deployment must be an object.")
     return read(model, given, "deployments", at=f"properties.{name}")
@@ -101,7 +101,9 @@ def _joined(base: str, relative: str) -> str:
         raise _unreachable(relative) from None
 
 
-def _downloaded(cloud: Cloud, uri: str, version: str | None, budget: Budget) -> tuple[Any, str]:
+def _downloaded(
+    cloud: Cloud, uri: str, version: str | None, budget: Budget
+) -> tuple[dict[str, Any], str]:
     """The JSON at a URI, of that contentVersion where one is wanted, and its text."""
     budget.take(_STEPS)
     try:
