@@ -15,7 +15,7 @@ from .errors import ExpressionError, UnreadableError
 from .evaluation import copy_count, resolve
 from .functions.resources import GROUP, interleaved
 from .scope import Scope
-from .template import Template, children, invalid, unreadable_expression, validation
+from .template import Child, Template, children, invalid, unreadable_expression, validation
 from .values import text_of, type_name
 
 _DEPLOYMENT = DEPLOYMENT_TYPE.lower()
@@ -60,14 +60,14 @@ class Declared:
 def declare(template: Template, scope: Scope, base: str) -> list[Declared]:
     """All resources of a template that is deployed to ``base``. Raises :class:`TemplateError`."""
     found = []
-    for symbol, written, path in template.resources:
-        for one in _turns(symbol, written, scope, base, None, path):
+    for child in template.resources:
+        for one in _turns(child, scope, base, None):
             found.append(one)
             if len(found) > limits.RESOURCES:
                 raise validation(
                     "The number of template resources limit exceeded. Limit: "
                     f"'{limits.RESOURCES}' and actual: more than that. {_USAGE}",
-                    path=path,
+                    path=child.path,
                 )
     seen: set[str] = set()
     for one in found:
@@ -82,17 +82,11 @@ def declare(template: Template, scope: Scope, base: str) -> list[Declared]:
     return found
 
 
-def _turns(
-    symbol: str,
-    written: dict[str, Any],
-    scope: Scope,
-    base: str,
-    parent: Declared | None,
-    path: Path,
-) -> Iterator[Declared]:
+def _turns(child: Child, scope: Scope, base: str, parent: Declared | None) -> Iterator[Declared]:
+    symbol, written, path = child
     copy = written.get("copy")
     if copy is None:
-        yield from _family(symbol, written, scope, base, parent, path)
+        yield from _family(child, scope, base, parent)
         return
     if parent is not None:
         raise invalid(
@@ -112,8 +106,8 @@ def _turns(
         count = copy_count(loop, copy["count"], scope)
     batch = _batch(copy, (*path, "copy"))
     for turn in range(count):
-        named = f"{symbol}[{turn}]" if symbol else ""
-        for one in _family(named, written, scope.looped(loop, turn), base, None, path):
+        named = child._replace(symbol=f"{symbol}[{turn}]" if symbol else "")
+        for one in _family(named, scope.looped(loop, turn), base, None):
             one.loop, one.turn, one.batch = loop, turn, batch
             yield one
 
@@ -127,32 +121,19 @@ def _batch(copy: dict[str, Any], path: Path) -> int:
     return size if mode == "serial" else 0
 
 
-def _family(
-    symbol: str,
-    written: dict[str, Any],
-    scope: Scope,
-    base: str,
-    parent: Declared | None,
-    path: Path,
-) -> Iterator[Declared]:
+def _family(child: Child, scope: Scope, base: str, parent: Declared | None) -> Iterator[Declared]:
     """A resource and those that are written within it."""
-    with _named(written, path):
-        one = _declared(symbol, written, scope, base, parent, path)
+    with _named(child.written, child.path):
+        one = _declared(child, scope, base, parent)
     yield one
-    for inner, child, below in children(written, path):
-        for made in _turns(inner, child, scope, base, one, below):
+    for below in children(child.written, child.path):
+        for made in _turns(below, scope, base, one):
             made.wanted = made.wanted and one.wanted
             yield made
 
 
-def _declared(
-    symbol: str,
-    written: dict[str, Any],
-    scope: Scope,
-    base: str,
-    parent: Declared | None,
-    path: Path,
-) -> Declared:
+def _declared(child: Child, scope: Scope, base: str, parent: Declared | None) -> Declared:
+    symbol, written, path = child
     kind, name = (_text(written[key], scope) for key in ("type", "name"))
     if parent is not None:
         kind, name = f"{parent.type}/{kind}", f"{parent.name}/{name}"
