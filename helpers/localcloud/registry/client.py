@@ -85,10 +85,10 @@ class RegistryClient:
         registry = self._registry(reference)
         puller = self._check(registry, reference, credential, "pull", READ)
         digest = self._digest(registry, reference)
-        if digest is None and not reference.digest and self._may_come(puller, reference):
-            digest = artifact_cache.fetch(
-                self._cloud, registry, reference.repository, reference.tag, self
-            )
+        place = (reference.repository, reference.tag)
+        may_come = self._catalog.quarantined_tags.may_come
+        if digest is None and not reference.digest and may_come(registry, puller.actions, *place):
+            digest = artifact_cache.fetch(self._cloud, registry, *place, self)
         return self._chosen(puller, reference, digest, platform)
 
     def check(
@@ -107,14 +107,6 @@ class RegistryClient:
         if digest is None and cached and not reference.digest:
             return
         self._chosen(puller, reference, digest, platform)
-
-    def _may_come(self, puller: _Client, reference: Reference) -> bool:
-        """Whether a tag that is not there may be brought: by who may pull, unless it waits already."""
-        if not puller.registry.has_quarantine:
-            return True
-        where = (reference.registry, reference.repository)
-        waits = self._catalog.quarantined_tags.has(*where, reference.tag)
-        return "pull" in puller.actions and not waits
 
     def _chosen(
         self,

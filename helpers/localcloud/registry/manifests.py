@@ -78,7 +78,12 @@ def find(exchange: Exchange) -> Response | Future[str]:
     may = exchange.authorize_reading("pull")
     server, name, reference = exchange.server, exchange.name, _reference(exchange)
     digest = exchange.catalog.resolve(server, name, reference)
-    if digest is None and valid_tag(reference) and _may_come(exchange, may, reference):
+    may_come = exchange.catalog.quarantined_tags.may_come
+    if (
+        digest is None
+        and valid_tag(reference)
+        and may_come(exchange.registry, may, name, reference)
+    ):
         coming = _coming(exchange, reference)
         if coming is not None:
             return coming
@@ -112,14 +117,6 @@ def _reference(exchange: Exchange) -> str:
     """The tag or digest of the path. Raises 400 for what has a colon, as a digest, and is none."""
     reference = exchange.params["reference"]
     return checked_digest(reference) if ":" in reference else reference
-
-
-def _may_come(exchange: Exchange, may: set[str], tag: str) -> bool:
-    """Whether a tag that is not there may be brought: by who may pull, unless it waits already."""
-    if not exchange.registry.has_quarantine:
-        return True
-    waits = exchange.catalog.quarantined_tags.has(exchange.server, exchange.name, tag)
-    return "pull" in may and not waits
 
 
 def _check_quarantine(exchange: Exchange, may: set[str], entry: Entry, reference: str) -> None:

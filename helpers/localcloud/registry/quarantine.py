@@ -74,13 +74,15 @@ class QuarantinedTags:
             (registry, repository, tag.name, tag.digest, tag.put),
         )
 
-    def has(self, registry: str, repository: str, name: str) -> bool:
-        """Whether a tag of that name waits."""
-        rows = self._store.query(
+    def may_come(self, registry: Registry, may: set[str], repository: str, name: str) -> bool:
+        """Whether a tag that is not there may be brought: by who may pull, unless it waits already."""
+        if not registry.has_quarantine:
+            return True
+        waits = self._store.query(
             "SELECT 1 FROM registry_quarantined_tags WHERE registry=? AND repository=? AND tag=?",
-            (registry, repository, name),
+            (registry.server, repository, name),
         )
-        return bool(rows)
+        return "pull" in may and not waits
 
     def of(self, registry: str, repository: str, digests: Sequence[str]) -> list[QuarantinedTag]:
         """Those that wait for these manifests, the oldest first."""
