@@ -69,12 +69,8 @@ class Choice:
         self.values = values
 
 
-class TagRules:
-    """What tags may be: :mod:`tag_rules`."""
-
-
 # Missing, they stay as they are; null, they go (a PATCH is a merge patch: RFC 7396).
-Tags: TypeAlias = Annotated[dict[str, str] | msgspec.UnsetType | None, TagRules()]
+Tags: TypeAlias = Annotated[dict[str, str] | msgspec.UnsetType | None, tag_rules.checked]
 # What a resource may have beside what its provider understands (Microsoft.Resources, GenericResource).
 _MEMBERS = (
     *("location", "tags", "properties", "sku", "kind", "identity", "plan", "managedBy", "zones"),
@@ -282,8 +278,8 @@ def _by(rule: object, value: Any, path: str, operation: str) -> Any:
             f"the property '{path}={_shown(value)}' of {operation}: it can only be "
             f"{_shown(rule.value)}"
         )
-    if isinstance(rule, TagRules):
-        return tag_rules.checked(value)
+    if callable(rule):  # what a type checks by itself, as tags do
+        return rule(value)
     if isinstance(rule, Choice):
         for one in rule.values:
             if _same(value, one):
