@@ -70,7 +70,7 @@ def create(call: Call, given: CacheRuleParameters) -> Reply:
         resource.properties["sourceRepository"] = source.text
         resource.properties["targetRepository"] = target.text
     else:
-        _keep_place(resource, source, target)
+        _keep_place(CacheRule.of(resource), source, target)
     _log_in(call, registry, resource, properties.credential_set_resource_id or None)
     _identify(call, resource, given.identity)
     call.cloud.store.put(resource)
@@ -84,14 +84,11 @@ def update(call: Call, given: CacheRuleParameters) -> Reply:
     resource = call.get(CACHE_RULE_TYPE)
     properties = given.properties or CacheRuleProperties()
     rule = CacheRule.of(resource)
+    source, target = properties.source_repository, properties.target_repository
     _keep_place(
-        resource,
-        rule.source
-        if properties.source_repository is None
-        else _source(properties.source_repository),
-        rule.target
-        if properties.target_repository is None
-        else _target(properties.target_repository),
+        rule,
+        rule.source if source is None else _source(source),
+        rule.target if target is None else _target(target),
     )
     wanted = properties.credential_set_resource_id
     if not isinstance(wanted, msgspec.UnsetType):
@@ -192,12 +189,11 @@ def _check_place(call: Call, registry: Resource, target: RepositoryPattern) -> N
         )
 
 
-def _keep_place(resource: Resource, source: RepositoryPattern, target: RepositoryPattern) -> None:
+def _keep_place(rule: CacheRule, source: RepositoryPattern, target: RepositoryPattern) -> None:
     """Raise 400 where a request would have a rule map something else."""
-    rule = CacheRule.of(resource)
     if (rule.source, rule.target) != (source, target):
         raise invalid(
-            f"The cache rule '{resource.name}' maps {rule.target.text} to {rule.source.text}, which "
+            f"The cache rule '{rule.name}' maps {rule.target.text} to {rule.source.text}, which "
             "cannot be changed. Delete it, and create another one."
         )
 
