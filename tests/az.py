@@ -19,17 +19,15 @@ from helpers.localcloud import atomic
 from helpers.localcloud.file_lock import locked
 from helpers.tutorial import ROOT
 from tests.conftest import LocalCloud
+from tests.proofs import clients
 
 _OWN = ROOT / ".venv-az" / "bin"
 AZ = shutil.which("az", path=f"{_OWN}{os.pathsep}{os.environ['PATH']}")
 NEWEST = shutil.which("az", path=ROOT / ".venv-az-newest" / "bin")
-PROGRAMS = {
-    "az": AZ,
-    "az-newest": NEWEST,
-}  # by the target of make that installs it, the oldest first
+# By the target of make that installs it, the oldest first.
+PROGRAMS = {"az": AZ, "az-newest": NEWEST}
 _INDEX = "commandIndex.json"
 NOT_LOADED = "Error loading command module"  # what az says then; it goes on without
-USER = "az"  # whom tests/proofs takes what az asks for
 _FORKS = Path(__file__).with_name("az_forks.py")
 
 
@@ -138,7 +136,7 @@ class Az:
 
         At the proxy it is known by its name: to registries it does not say what it is.
         """
-        proxy = self.cloud.proxy_url.replace("//", f"//{USER}:@")
+        proxy = self.cloud.proxy_url.replace("//", f"//{clients.AZ}:@")
         return {
             **{k: v for k, v in self.cloud.env.items() if not k.startswith("AZURE_")},
             "HTTPS_PROXY": proxy,

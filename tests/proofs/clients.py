@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+AZ = "az"  # its name, and whom it signs in to the proxy as
 _PYTHON_SDK = re.compile(r"azsdk-python-(?:azure-)?(?P<name>[\w-]+)/")
 _NODE_SDK = re.compile(r"azsdk-js-(?P<name>[\w-]+)/")
 _PROGRAMS = {  # the beginning of what it sends, and its name
@@ -30,7 +31,7 @@ def client(agent: str, sdk: str = "", user: str = "") -> str | None:
     asks of registries is as plain: tests have it sign in to the proxy, as the ``user`` of its name.
     """
     if "AZURECLI/" in agent:  # what it asks of Graph begins with its Python
-        return "az"
+        return AZ
     if sdk.startswith("graph-js/"):
         return "@microsoft/microsoft-graph-client"
     if match := _PYTHON_SDK.search(agent):
@@ -40,4 +41,4 @@ def client(agent: str, sdk: str = "", user: str = "") -> str | None:
     for beginning, name in _PROGRAMS.items():
         if agent.startswith(beginning):
             return name
-    return user if user == "az" else None
+    return AZ if user == AZ else None
