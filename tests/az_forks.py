@@ -21,6 +21,7 @@ import select
 import signal
 import socket
 import sys
+import traceback
 from pathlib import Path
 from typing import NoReturn
 
@@ -85,6 +86,8 @@ def _work(client: socket.socket, imported: int) -> NoReturn:
             _be_az(words)
         except SystemExit as error:
             status = error.code if isinstance(error.code, int) else int(error.code is not None)
+        except Exception:  # noqa: BLE001 - told as Python does at its end, which is not reached
+            traceback.print_exc()
         sys.stdout.flush()
         sys.stderr.flush()
         os.write(imported, " ".join(name for name in sys.modules if name not in known).encode())

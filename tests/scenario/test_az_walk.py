@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.az import PROGRAMS
+from tests.az import AZ, PROGRAMS, Az, forking
 from tests.conftest import LocalCloud
 from tests.proofs import commands
 from tests.proofs.commands import GROUPS, Outcome
@@ -29,3 +30,17 @@ def test_the_main_commands_of_az_work(
     found = list(commands.run(az, WALK, commands.names(local_cloud)))
     wrong = [f"{step.text}: {said}" for step, now, said in found if now != Outcome.WORKS]
     assert not wrong, "\n".join(wrong)
+
+
+def test_an_az_that_breaks_is_seen_to(az: Az, tmp_path: Path) -> None:
+    """What a fork raises is told, as the az does from which it was made: ``refused`` looks for it."""
+    assert AZ is not None
+    (tmp_path / "folder").touch()
+    environment = {**az.environment, "AZURE_CONFIG_DIR": str(tmp_path / "folder" / "none")}
+    for program in (AZ, forking(AZ) / "az"):
+        done = subprocess.run(
+            [program, "version"], env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1
+        assert "Traceback" in done.stderr
+        assert "NotADirectoryError" in done.stderr
