@@ -19,7 +19,7 @@ from ..errors import CloudError, shortened
 from ..odata import FilterError, parse_filter
 from ..principals import GRAPH, Principal, TokenError
 from ..request_body import parse_json, read_body
-from ..request_values import bearer_token, parse_number
+from ..request_values import parse_number
 from ..shapes import Shape, ShapeError, check_shape
 from ..threads import Threads
 
@@ -99,8 +99,8 @@ def _unreadable(why: str) -> CloudError:
 
 def authenticate(cloud: Cloud, authorization: str) -> Principal:
     """The caller that a bearer token for Graph proves. Raises 401."""
-    token = bearer_token(authorization)
-    if token is None:
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer":
         raise CloudError(401, "InvalidAuthenticationToken", "Access token is empty.")
     try:
         return cloud.principals.verify(token, GRAPH)
